@@ -1,0 +1,379 @@
+/* command.c - a copy into a command: pipe and exec */
+/*
+ * One loop feeds the command, reads what it says and watches for its end, all with poll(2): a
+ * command that reads nothing, says nothing, says too much or never ends can block none of it.
+ * The end is seen through a pidfd, so children in the background do not matter.
+ */
+#include "command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "environment.h"
+#include "log.h"
+
+enum {
+    GRACE_MS = 2000,       /* between SIGTERM and SIGKILL */
+    OUTPUT_LINE = 400,     /* bytes of a line of output that are looked at */
+    OUTPUT_LINES = 100,    /* lines that are logged; the others are read and dropped */
+    DRAIN_MAX = 1 << 20    /* bytes of output that are still read when the command has ended */
+};
+
+/* What the command says. */
+struct output {
+    const struct transaction *transaction;
+    size_t lines;
+    size_t len;             /* of the line that is being read */
+    char line[OUTPUT_LINE];
+    char last[OUTPUT_LINE]; /* the last complete line that was not empty */
+};
+
+struct run {
+    const struct copy *copy;
+    pid_t pid;
+    int pidfd, in, out;  /* -1: closed */
+    uint64_t offset;     /* bytes of the copy that the command has been given */
+    struct output output;
+};
+
+static char piece_buffer[COPY_PIECE];
+
+/* ---- output ------------------------------------------------------------------------------ */
+
+static void end_line(struct output *o)
+{
+    char shown[LOG_TEXT];
+
+    if (o->len == 0)
+        return;
+    memcpy(o->last, o->line, o->len);
+    o->last[o->len] = '\0';
+    if (o->lines++ < OUTPUT_LINES)
+        log_line(LOG_INFO, "output id=%s text=\"%s\"", o->transaction->id,
+                 log_encode(shown, sizeof shown, (struct slice){ o->line, o->len }));
+    else if (o->lines == OUTPUT_LINES + 1)
+        log_line(LOG_INFO, "output id=%s: more than %d lines, the others are not logged", o->transaction->id,
+                 OUTPUT_LINES);
+    o->len = 0;
+}
+
+static void take_output(struct output *o, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] == '\n')
+            end_line(o);
+        else if (o->len < sizeof o->line - 1 && bytes[i] != '\0')
+            o->line[o->len++] = bytes[i];
+    }
+}
+
+/* Reads what is there. Returns the number of bytes; closes at the end of the output. */
+static size_t read_output(struct run *run)
+{
+    char bytes[4096];
+    ssize_t n = read(run->out, bytes, sizeof bytes);
+
+    if (n > 0) {
+        take_output(&run->output, bytes, (size_t)n);
+        return (size_t)n;
+    }
+    if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        (void)close(run->out); /* a pipe that was only read */
+        run->out = -1;
+    }
+    return 0;
+}
+
+/* The command has ended: what it said is in the pipe; what its children go on to say is not ours. */
+static void drain_output(struct run *run)
+{
+    size_t total = 0, n;
+
+    while (run->out >= 0 && total < DRAIN_MAX && (n = read_output(run)) > 0)
+        total += n;
+    end_line(&run->output);
+}
+
+/* ---- input ------------------------------------------------------------------------------- */
+
+static void close_input(struct run *run)
+{
+    if (run->in >= 0)
+        (void)close(run->in); /* whether the command took it all, its exit status says */
+    run->in = -1;
+}
+
+/* Gives the command more of the message. Returns false if the spool cannot be read. */
+static bool feed(struct run *run)
+{
+    struct slice piece = copy_piece(run->copy, run->offset, piece_buffer);
+    ssize_t n;
+
+    if (piece.text == NULL)
+        return false;
+    n = write(run->in, piece.text, piece.len);
+    if (n > 0)
+        run->offset += (size_t)n;
+    else if (n < 0 && errno != EAGAIN && errno != EINTR)
+        run->offset = copy_size(run->copy); /* it closed its input, which is its right */
+    if (run->offset == copy_size(run->copy))
+        close_input(run);
+    return true;
+}
+
+/* ---- start ------------------------------------------------------------------------------- */
+
+/* The arguments for execve(2); one allocation holds the vector and its strings. */
+static char **build_arguments(const struct copy *copy, const struct target *target)
+{
+    size_t count = target->kind == TARGET_PIPE ? 4 : target->argument_count + 2;
+    size_t size = count * sizeof(char *) + target->text.len + 16;
+    char **vector, *text;
+
+    for (size_t i = 0; i < target->argument_count; i++)
+        size += (target->arguments[i].text.len > ADDRESS_MAX ? target->arguments[i].text.len : ADDRESS_MAX) + 1;
+    vector = calloc(1, size);
+    if (vector == NULL)
+        return NULL;
+    text = (char *)(vector + count);
+    if (target->kind == TARGET_PIPE) {
+        vector[0] = memcpy(text, "sh", 3);
+        vector[1] = memcpy(text + 3, "-c", 3);
+        vector[2] = memcpy(text + 6, target->text.text, target->text.len);
+        return vector;
+    }
+    vector[0] = memcpy(text, target->text.text, target->text.len);
+    text += target->text.len + 1;
+    for (size_t i = 0; i < target->argument_count; i++) {
+        size_t room = size - (size_t)(text - (char *)vector);
+
+        vector[i + 1] = text;
+        (void)environment_argument(copy->transaction, copy->recipient, &target->arguments[i], text, room);
+        text += strlen(text) + 1;
+    }
+    return vector;
+}
+
+/* Descriptors 0 to 2 and no others; a session of its own; signals as after boot. */
+static int spawn(pid_t *pid, const char *program, char **arguments, char **variables, int in, int out)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    int error = posix_spawn_file_actions_init(&actions);
+
+    if (error != 0)
+        return error;
+    if ((error = posix_spawnattr_init(&attributes)) == 0) {
+        (void)sigemptyset(&none);
+        (void)sigfillset(&all);
+        (void)sigdelset(&all, SIGKILL);
+        (void)sigdelset(&all, SIGSTOP);
+        if ((error = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO)) == 0 &&
+            (error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO)) == 0 &&
+            (error = posix_spawn_file_actions_adddup2(&actions, out, STDERR_FILENO)) == 0 &&
+            (error = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)) == 0 &&
+            (error = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
+            (error = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
+            (error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
+                                                               POSIX_SPAWN_SETSIGDEF)) == 0)
+            error = posix_spawn(pid, program, &actions, &attributes, arguments, variables);
+        (void)posix_spawnattr_destroy(&attributes);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return error;
+}
+
+static void close_pair(const int pair[2])
+{
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+}
+
+/* Our ends of both pipes do not block; the command's ends are as it expects them. */
+static bool make_pipes(int in[2], int out[2])
+{
+    if (pipe2(in, O_CLOEXEC) != 0)
+        return false;
+    if (pipe2(out, O_CLOEXEC) == 0) {
+        if (fcntl(in[1], F_SETFL, O_NONBLOCK) == 0 && fcntl(out[0], F_SETFL, O_NONBLOCK) == 0)
+            return true;
+        close_pair(out);
+    }
+    close_pair(in);
+    return false;
+}
+
+static bool start(struct run *run, const struct target *target, struct outcome *outcome)
+{
+    static struct environment environment;
+    char **arguments = build_arguments(run->copy, target);
+    const char *program = target->kind == TARGET_PIPE ? "/bin/sh" : arguments != NULL ? arguments[0] : "";
+    int in[2], out[2], error;
+
+    if (arguments == NULL || !environment_build(&environment, run->copy->transaction, run->copy->recipient,
+                                                copy_size(run->copy))) {
+        outcome_set(outcome, RESULT_DEFERRED, "not enough memory for the command");
+        free(arguments);
+        return false;
+    }
+    if (!make_pipes(in, out)) {
+        outcome_errno(outcome, "cannot make a pipe");
+        free(arguments);
+        return false;
+    }
+    error = spawn(&run->pid, program, arguments, environment.variables, in[0], out[1]);
+    free(arguments);
+    (void)close(in[0]);
+    (void)close(out[1]);
+    run->in = in[1];
+    run->out = out[0];
+    if (error != 0) {
+        errno = error;
+        outcome_errno(outcome, "cannot be started");
+        return false;
+    }
+    log_debug('f', "started command %ld", (long)run->pid);
+    return true;
+}
+
+/* ---- the loop ---------------------------------------------------------------------------- */
+
+enum ending { ENDED, TIMED_OUT, TERMINATED, SPOOL_BROKEN };
+
+/* Waits once, until `until` at the latest; does what can be done. */
+static enum ending step(struct run *run, uint64_t until, bool *ended)
+{
+    const struct transaction *t = run->copy->transaction;
+    struct pollfd fds[3] = { { .fd = run->pidfd, .events = POLLIN },
+                             { .fd = run->in, .events = POLLOUT },
+                             { .fd = run->out, .events = POLLIN } };
+    int left = clock_left(until);
+    struct timespec timeout = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000L };
+    sigset_t waiting;
+    int n;
+
+    (void)sigprocmask(SIG_SETMASK, NULL, &waiting); /* a query, which cannot fail */
+    (void)sigdelset(&waiting, SIGTERM);
+    n = ppoll(fds, 3, &timeout, &waiting);
+    if (t->terminated != NULL && *t->terminated)
+        return TERMINATED;
+    if (n == 0 || (n < 0 && errno != EINTR))
+        return TIMED_OUT;
+    if (n < 0)
+        return ENDED;
+    if (fds[2].revents != 0)
+        (void)read_output(run);
+    if (fds[1].revents != 0 && !feed(run))
+        return SPOOL_BROKEN;
+    *ended = fds[0].revents != 0;
+    return ENDED;
+}
+
+/* Ends the process group: politely, then not. */
+static void end_group(struct run *run)
+{
+    uint64_t until = clock_ms() + GRACE_MS;
+    struct pollfd ended = { .fd = run->pidfd, .events = POLLIN };
+    int n;
+
+    (void)kill(-run->pid, SIGTERM); /* it may be gone already */
+    do {
+        n = poll(&ended, 1, clock_left(until));
+        if (run->out >= 0)
+            (void)read_output(run);
+    } while (n == 0 && clock_left(until) > 0);
+    (void)kill(-run->pid, SIGKILL); /* whoever is left of the group */
+}
+
+static enum ending work(struct run *run, uint64_t until)
+{
+    enum ending ending = ENDED;
+    bool ended = false;
+
+    while (!ended && ending == ENDED)
+        ending = step(run, until, &ended);
+    close_input(run);
+    if (ending != ENDED)
+        end_group(run);
+    return ending;
+}
+
+/* ---- the verdict ------------------------------------------------------------------------- */
+
+/* EX_DATAERR, EX_NOUSER, EX_NOPERM of sysexits.h, and 100 of qmail's commands: no, for good. */
+static bool refuses(int status)
+{
+    return status == 65 || status == 67 || status == 77 || status == 100;
+}
+
+static void judge_exit(const struct run *run, int status, struct outcome *outcome)
+{
+    if (WIFSIGNALED(status))
+        outcome_set(outcome, RESULT_DEFERRED, "the command was killed by signal %d", WTERMSIG(status));
+    else if (WEXITSTATUS(status) == 0)
+        outcome_set(outcome, RESULT_DELIVERED, "%s", "");
+    else if (refuses(WEXITSTATUS(status)))
+        outcome_set(outcome, RESULT_REFUSED, "%.*s", REASON_MAX - 1,
+                    run->output.last[0] != '\0' ? run->output.last : "the command refused the message");
+    else
+        outcome_set(outcome, RESULT_DEFERRED, "the command exited with status %d", WEXITSTATUS(status));
+}
+
+static void judge(struct run *run, enum ending ending, const struct limit *limit, struct outcome *outcome)
+{
+    int status = 0;
+    pid_t waited;
+
+    do
+        waited = waitpid(run->pid, &status, 0);
+    while (waited < 0 && errno == EINTR);
+    drain_output(run);
+    if (ending == TIMED_OUT)
+        outcome_timeout(outcome, run->copy->transaction, limit);
+    else if (ending == TERMINATED)
+        outcome_set(outcome, RESULT_DEFERRED, "the service is being stopped");
+    else if (ending == SPOOL_BROKEN)
+        outcome_set(outcome, RESULT_DEFERRED, "the spool cannot be read");
+    else if (waited < 0)
+        outcome_errno(outcome, "waitpid");
+    else
+        judge_exit(run, status, outcome);
+}
+
+void command_run(const struct transaction *transaction, const struct recipient *recipient,
+                 const struct target *target, struct outcome *outcome)
+{
+    const struct limit *limit = &transaction->conf->pipe_secs;
+    uint64_t until = clock_earlier(clock_ms() + limit->value * 1000, transaction->deadline);
+    struct run run = { .pid = -1, .pidfd = -1, .in = -1, .out = -1, .output.transaction = transaction };
+    struct copy copy;
+
+    copy_begin(&copy, transaction, recipient, transaction->conf->pipe_from_line);
+    run.copy = &copy;
+    if (start(&run, target, outcome)) {
+        run.pidfd = pidfd_open(run.pid, 0);
+        if (run.pidfd >= 0) {
+            judge(&run, work(&run, until), limit, outcome);
+            (void)close(run.pidfd);
+        } else {
+            outcome_errno(outcome, "pidfd_open");
+            (void)kill(-run.pid, SIGKILL);
+            (void)waitpid(run.pid, NULL, 0); /* killed: it ends at once */
+        }
+        log_debug('f', "command %ld has ended", (long)run.pid);
+    }
+    close_input(&run);
+    if (run.out >= 0)
+        (void)close(run.out);
+}

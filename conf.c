@@ -1,0 +1,1239 @@
+/* conf.c - the text of mailrecv.conf to struct conf: a table of keywords, no policy */
+/*
+ * The file is read in one go and parsed into slices of its text. A row of `keywords` says what a
+ * directive is called, how it is parsed and printed, where it goes and what its default is; the
+ * default is written in the language of the file and parsed by the same code. Errors do not stop
+ * the parser: they are collected, so that an administrator sees all of them at once.
+ */
+#include "conf.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "log.h"
+
+enum { MEMORY_CHUNK = 65536 };
+
+/* Memory that lives as long as the configuration: taken piece by piece, given back at once. */
+struct conf_memory {
+    struct conf_memory *next;
+    size_t used, size;
+    char bytes[] __attribute__((aligned(16)));
+};
+
+struct parser {
+    struct conf *conf;
+    struct slice line;  /* without its end */
+    unsigned number;    /* 0 while a default is parsed */
+    size_t at;          /* the next byte to look at */
+    bool failed;        /* an error was found in this line */
+    struct conf_problem **last_problem;
+};
+
+struct word {
+    struct slice text;
+    unsigned column;
+};
+
+struct keyword;
+
+/* How the value of a directive is read and written. */
+struct kind {
+    void (*parse)(struct parser *p, const struct keyword *k);
+    void (*print)(const struct conf *conf, const struct keyword *k, FILE *out);
+};
+
+struct keyword {
+    struct slice name;
+    const struct kind *kind;
+    size_t offset;        /* of the value in struct conf */
+    const char *initial;  /* the default in the language of the file; NULL: may be repeated */
+    uint64_t max;         /* of a number */
+    struct slice status;  /* of a reply, without its class (RFC 3463) */
+};
+
+/* ---- memory ------------------------------------------------------------------------------ */
+
+static void *take_memory(struct conf *conf, size_t size)
+{
+    struct conf_memory *m = conf->memory;
+    void *piece;
+
+    size = (size + 15) & ~(size_t)15;
+    if (m == NULL || m->size - m->used < size) {
+        size_t chunk = size > MEMORY_CHUNK ? size : MEMORY_CHUNK;
+
+        m = calloc(1, sizeof *m + chunk);
+        if (m == NULL) {
+            log_line(LOG_ERR, "out of memory while reading %s", conf->path);
+            exit(EX_OSERR);
+        }
+        m->next = conf->memory;
+        m->size = chunk;
+        conf->memory = m;
+    }
+    piece = m->bytes + m->used;
+    m->used += size;
+    return piece;
+}
+
+void conf_free(struct conf *conf)
+{
+    rules_free(&conf->rules);
+    for (struct conf_memory *m = conf->memory, *next; m != NULL; m = next) {
+        next = m->next;
+        free(m);
+    }
+    conf->memory = NULL;
+}
+
+/* ---- problems ---------------------------------------------------------------------------- */
+
+static void add_problem(struct parser *p, bool warning, unsigned line, unsigned column, const char *format, va_list args)
+{
+    struct conf_problem *problem = take_memory(p->conf, sizeof *problem), **place;
+    char *message;
+    char text[1024];
+
+    (void)vsnprintf(text, sizeof text, format, args);
+    message = take_memory(p->conf, strlen(text) + 1);
+    memcpy(message, text, strlen(text) + 1);
+    *problem = (struct conf_problem){ .line = line, .column = column, .warning = warning, .message = message };
+    if (line > 0 && line == p->number)
+        problem->source = p->line;
+    /* the second pass finds errors of earlier lines: they go to their place */
+    place = p->last_problem != NULL && (*p->last_problem)->line <= line ? p->last_problem : &p->conf->problems;
+    while (*place != NULL && (*place)->line <= line)
+        place = &(*place)->next;
+    problem->next = *place;
+    *place = problem;
+    p->last_problem = place;
+    p->conf->errors += !warning;
+}
+
+static void __attribute__((format(printf, 3, 4))) fail(struct parser *p, unsigned column, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_problem(p, false, p->number, column, format, args);
+    va_end(args);
+    p->failed = true;
+}
+
+static void __attribute__((format(printf, 3, 4))) warn(struct parser *p, unsigned line, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add_problem(p, true, line, line > 0 ? 1 : 0, format, args);
+    va_end(args);
+}
+
+/* The column of the next byte, counted from 1. */
+static unsigned column_of(const struct parser *p)
+{
+    return (unsigned)p->at + 1;
+}
+
+/* ---- words ------------------------------------------------------------------------------- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static void skip_blanks(struct parser *p)
+{
+    while (p->at < p->line.len && is_blank(p->line.text[p->at]))
+        p->at++;
+}
+
+/* Takes the backslash from before each character of `which`; copies only if there is one. */
+static struct slice unescape(struct conf *conf, struct slice text, const char *which)
+{
+    char *copy = NULL;
+    size_t used = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        bool escaped = text.text[i] == '\\' && i + 1 < text.len && text.text[i + 1] != '\0' &&
+                       strchr(which, text.text[i + 1]) != NULL;
+
+        if (escaped && copy == NULL) {
+            copy = take_memory(conf, text.len);
+            memcpy(copy, text.text, i);
+            used = i;
+        }
+        i += escaped;
+        if (copy != NULL)
+            copy[used++] = text.text[i];
+    }
+    return copy == NULL ? text : (struct slice){ copy, used };
+}
+
+/* The index behind the closing quote of a word that begins at `at`, or 0 if it is not quoted. */
+static size_t end_of_quoted(struct slice line, size_t at)
+{
+    if (line.text[at] != '"')
+        return 0;
+    for (size_t i = at + 1; i < line.len; i++) {
+        if (line.text[i] == '\\' && i + 1 < line.len && (line.text[i + 1] == '"' || line.text[i + 1] == '\\'))
+            i++;
+        else if (line.text[i] == '"' && (i + 1 == line.len || is_blank(line.text[i + 1])))
+            return i + 1;
+    }
+    return 0;
+}
+
+/* The next word of the line; false at its end or before a comment. */
+static bool next_word(struct parser *p, struct word *word)
+{
+    size_t begin, end;
+
+    skip_blanks(p);
+    word->column = column_of(p);
+    word->text = (struct slice){ p->line.text + p->at, 0 };
+    if (p->at == p->line.len || p->line.text[p->at] == '#')
+        return false;
+    begin = p->at;
+    end = end_of_quoted(p->line, begin);
+    if (end > 0) {
+        p->at = end;
+        word->text = unescape(p->conf, (struct slice){ p->line.text + begin + 1, end - begin - 2 }, "\"\\#");
+        return true;
+    }
+    while (p->at < p->line.len && !is_blank(p->line.text[p->at]))
+        p->at++;
+    word->text = unescape(p->conf, (struct slice){ p->line.text + begin, p->at - begin }, "#");
+    return true;
+}
+
+/* The rest of the line without comment and trailing blanks. */
+static struct slice rest_of_line(struct parser *p)
+{
+    size_t begin, end;
+
+    skip_blanks(p);
+    begin = p->at;
+    for (end = begin; end < p->line.len; end++)
+        if (p->line.text[end] == '#' && (end == begin || is_blank(p->line.text[end - 1])))
+            break;
+    p->at = p->line.len;
+    while (end > begin && is_blank(p->line.text[end - 1]))
+        end--;
+    return unescape(p->conf, (struct slice){ p->line.text + begin, end - begin }, "#");
+}
+
+/* A word that must be there; `what` says what was expected. */
+static bool need_word(struct parser *p, struct word *word, const char *what)
+{
+    if (next_word(p, word))
+        return true;
+    fail(p, word->column, "the line ends too early, expected %s", what);
+    return false;
+}
+
+static void need_end(struct parser *p)
+{
+    struct word word;
+
+    if (!p->failed && next_word(p, &word))
+        fail(p, word.column, "unexpected '%.*s', expected the end of the line", (int)word.text.len, word.text.text);
+}
+
+static bool word_is(struct word word, const char *text)
+{
+    return slice_equal(word.text, slice_of(text));
+}
+
+/* ---- numbers, codes, replies ------------------------------------------------------------- */
+
+static bool parse_number(struct parser *p, struct word word, uint64_t max, uint64_t *number)
+{
+    uint64_t n = 0;
+    size_t digits = 0;
+
+    for (; digits < word.text.len && isdigit((unsigned char)word.text.text[digits]); digits++)
+        if (n <= max)
+            n = n * 10 + (uint64_t)(word.text.text[digits] - '0');
+    if (digits == 0 || digits < word.text.len)
+        fail(p, word.column, "'%.*s' is not a number, expected 1 to %ju", (int)word.text.len, word.text.text,
+             (uintmax_t)max);
+    else if (n < 1 || n > max)
+        fail(p, word.column, "'%.*s' is out of range, expected 1 to %ju", (int)word.text.len, word.text.text,
+             (uintmax_t)max);
+    *number = n;
+    return !p->failed;
+}
+
+/* The number of bytes that look like the part "1.1 " of "5.1.1 text", 0 if they do not. */
+static size_t status_length(struct slice text)
+{
+    size_t i = 0, parts = 0, digits;
+
+    do {
+        for (digits = 0; i < text.len && isdigit((unsigned char)text.text[i]) && digits < 3; digits++)
+            i++;
+        parts++;
+    } while (digits > 0 && parts < 2 && i < text.len && text.text[i++] == '.');
+    return parts == 2 && digits > 0 && (i == text.len || text.text[i] == ' ') ? i : 0;
+}
+
+/* If the text of a reply brings an enhanced code of its own, that is the one. */
+static void split_status(struct parser *p, unsigned column, struct reply *reply)
+{
+    struct slice rest = reply->text;
+    size_t len;
+
+    if (rest.len < 5 || strchr("245", rest.text[0]) == NULL || rest.text[1] != '.')
+        return;
+    rest.text += 2;
+    rest.len -= 2;
+    len = status_length(rest);
+    if (len == 0)
+        return;
+    if ((unsigned)(reply->text.text[0] - '0') != reply->code / 100) {
+        fail(p, column, "the enhanced code '%.*s' contradicts the code %u, expected %u.%.*s", (int)len + 2,
+             reply->text.text, reply->code, reply->code / 100, (int)len, rest.text);
+        return;
+    }
+    reply->status = (struct slice){ rest.text, len };
+    reply->text = (struct slice){ rest.text + len, rest.len - len };
+    while (reply->text.len > 0 && reply->text.text[0] == ' ') {
+        reply->text.text++;
+        reply->text.len--;
+    }
+}
+
+/* CODE TEXT. `status` is the enhanced code, without its class, that fits the directive. */
+static void parse_reply(struct parser *p, struct word code, struct slice status, struct reply *reply)
+{
+    const char *c = code.text.text;
+    unsigned column;
+
+    if (code.text.len != 3 || (c[0] != '4' && c[0] != '5') || !isdigit((unsigned char)c[1]) ||
+        !isdigit((unsigned char)c[2])) {
+        fail(p, code.column, "'%.*s' is not a reply code, expected 400 to 599", (int)code.text.len, c);
+        return;
+    }
+    *reply = (struct reply){ .code = (unsigned)((c[0] - '0') * 100 + (c[1] - '0') * 10 + (c[2] - '0')),
+                             .status = status };
+    skip_blanks(p);
+    column = column_of(p);
+    reply->text = rest_of_line(p);
+    if (reply->text.len == 0)
+        fail(p, column, "the text of the reply is missing, expected CODE TEXT");
+    else
+        split_status(p, column, reply);
+}
+
+/* [CODE TEXT] behind the value of a limit: without it the default stays. */
+static void parse_limit_reply(struct parser *p, const struct keyword *k, struct limit *limit)
+{
+    struct word code;
+
+    if (!p->failed && next_word(p, &code))
+        parse_reply(p, code, k->status, &limit->reply);
+}
+
+/* ---- kinds of directives ----------------------------------------------------------------- */
+
+static void *value_of(const struct conf *conf, const struct keyword *k)
+{
+    return (char *)(uintptr_t)conf + k->offset;
+}
+
+/* Writes a word so that it reads back as the same. */
+static void print_word(struct slice word, FILE *out)
+{
+    bool quote = word.len == 0 || word.text[0] == '"' || word.text[0] == '#' ||
+                 memchr(word.text, ' ', word.len) != NULL || memchr(word.text, '\t', word.len) != NULL;
+
+    if (!quote) {
+        for (size_t i = 0; i < word.len; i++)
+            fprintf(out, "%s%c", word.text[i] == '\\' && i + 1 < word.len && word.text[i + 1] == '#' ? "\\" : "",
+                    word.text[i]);
+        return;
+    }
+    fputc('"', out);
+    for (size_t i = 0; i < word.len; i++)
+        fprintf(out, "%s%c", strchr("\"\\", word.text[i]) != NULL ? "\\" : "", word.text[i]);
+    fputc('"', out);
+}
+
+static void print_text(struct slice text, FILE *out)
+{
+    for (size_t i = 0; i < text.len; i++)
+        fprintf(out, "%s%c", text.text[i] == '#' && (i == 0 || is_blank(text.text[i - 1])) ? "\\" : "", text.text[i]);
+}
+
+static void print_reply(const struct reply *reply, FILE *out)
+{
+    fprintf(out, " %u %u.%.*s ", reply->code, reply->code / 100, (int)reply->status.len, reply->status.text);
+    print_text(reply->text, out);
+}
+
+static void parse_word(struct parser *p, const struct keyword *k)
+{
+    struct word word;
+
+    if (!need_word(p, &word, "a value"))
+        return;
+    *(struct slice *)value_of(p->conf, k) = word.text;
+    need_end(p);
+}
+
+static void print_slice(const struct conf *conf, const struct keyword *k, FILE *out)
+{
+    fputc(' ', out);
+    print_word(*(const struct slice *)value_of(conf, k), out);
+}
+
+static void parse_domain(struct parser *p, const struct keyword *k)
+{
+    struct word word;
+
+    if (!need_word(p, &word, "a domain name"))
+        return;
+    if (!envelope_domain(word.text))
+        fail(p, word.column, "'%.*s' is not a domain name, expected one like mail.example.com", (int)word.text.len,
+             word.text.text);
+    *(struct slice *)value_of(p->conf, k) = word.text;
+    need_end(p);
+}
+
+static void parse_path(struct parser *p, const struct keyword *k)
+{
+    struct word word;
+
+    if (!need_word(p, &word, "a path"))
+        return;
+    if (word.text.len == 0)
+        fail(p, word.column, "the path is empty");
+    *(struct slice *)value_of(p->conf, k) = word.text;
+    need_end(p);
+}
+
+static void parse_flags(struct parser *p, const struct keyword *k)
+{
+    struct word word;
+
+    if (!need_word(p, &word, "debug flags, any of " LOG_FLAGS " or -"))
+        return;
+    for (size_t i = 0; i < word.text.len; i++)
+        if (word.text.text[i] == '\0' || strchr(LOG_FLAGS "-", word.text.text[i]) == NULL) {
+            fail(p, word.column + (unsigned)i, "'%c' is no debug flag, expected any of " LOG_FLAGS " or -",
+                 word.text.text[i]);
+            return;
+        }
+    *(struct slice *)value_of(p->conf, k) = word.text;
+    need_end(p);
+}
+
+static void parse_text(struct parser *p, const struct keyword *k)
+{
+    struct slice text = rest_of_line(p);
+
+    if (text.len == 0)
+        fail(p, column_of(p), "the line ends too early, expected a text");
+    *(struct slice *)value_of(p->conf, k) = text;
+}
+
+static void print_text_value(const struct conf *conf, const struct keyword *k, FILE *out)
+{
+    fputc(' ', out);
+    print_text(*(const struct slice *)value_of(conf, k), out);
+}
+
+/* One of two words. */
+static bool parse_choice(struct parser *p, const char *no, const char *yes, bool *chosen)
+{
+    struct word word;
+    char expected[64];
+
+    (void)snprintf(expected, sizeof expected, "'%s' or '%s'", no, yes);
+    if (!need_word(p, &word, expected))
+        return false;
+    *chosen = word_is(word, yes);
+    if (!*chosen && !word_is(word, no))
+        fail(p, word.column, "unexpected '%.*s', expected %s", (int)word.text.len, word.text.text, expected);
+    return !p->failed;
+}
+
+static void parse_switch(struct parser *p, const struct keyword *k)
+{
+    if (parse_choice(p, "off", "on", value_of(p->conf, k)))
+        need_end(p);
+}
+
+static void print_switch(const struct conf *conf, const struct keyword *k, FILE *out)
+{
+    fputs(*(const bool *)value_of(conf, k) ? " on" : " off", out);
+}
+
+static void parse_limit(struct parser *p, const struct keyword *k)
+{
+    struct limit *limit = value_of(p->conf, k);
+    struct word word;
+
+    if (!need_word(p, &word, "a number"))
+        return;
+    (void)parse_number(p, word, k->max, &limit->value);
+    parse_limit_reply(p, k, limit);
+}
+
+static void print_limit(const struct conf *conf, const struct keyword *k, FILE *out)
+{
+    const struct limit *limit = value_of(conf, k);
+
+    fprintf(out, " %ju", (uintmax_t)limit->value);
+    print_reply(&limit->reply, out);
+}
+
+static void parse_check(struct parser *p, const struct keyword *k)
+{
+    struct limit *limit = value_of(p->conf, k);
+    bool on;
+
+    if (!parse_choice(p, "off", "on", &on))
+        return;
+    limit->value = on;
+    parse_limit_reply(p, k, limit);
+}
+
+static void print_check(const struct conf *conf, const struct keyword *k, FILE *out)
+{
+    const struct limit *limit = value_of(conf, k);
+
+    fputs(limit->value != 0 ? " on" : " off", out);
+    print_reply(&limit->reply, out);
+}
+
+static void parse_newline(struct parser *p, const struct keyword *k)
+{
+    struct limit *limit = value_of(p->conf, k);
+    bool reject;
+
+    if (!parse_choice(p, "normalize", "reject", &reject))
+        return;
+    limit->value = reject;
+    parse_limit_reply(p, k, limit);
+}
+
+static void print_newline(const struct conf *conf, const struct keyword *k, FILE *out)
+{
+    const struct limit *limit = value_of(conf, k);
+
+    fputs(limit->value != 0 ? " reject" : " normalize", out);
+    print_reply(&limit->reply, out);
+}
+
+/* ---- rules ------------------------------------------------------------------------------- */
+
+static bool parse_pattern(struct parser *p, bool for_recipients, struct pattern *pattern)
+{
+    struct word word;
+
+    if (!need_word(p, &word, "a regular expression"))
+        return false;
+    *pattern = (struct pattern){ .text = word.text, .line = p->number, .column = word.column, .utf = for_recipients };
+    return true;
+}
+
+/* allow remotehost REGEX, deny remotehost REGEX */
+static void parse_host_pattern(struct parser *p, const struct keyword *k)
+{
+    struct pattern *pattern = take_memory(p->conf, sizeof *pattern);
+    struct word word;
+
+    if (!need_word(p, &word, "'remotehost'"))
+        return;
+    if (!word_is(word, "remotehost")) {
+        fail(p, word.column, "unexpected '%.*s', expected 'remotehost'", (int)word.text.len, word.text.text);
+        return;
+    }
+    if (!parse_pattern(p, false, pattern))
+        return;
+    patterns_add(value_of(p->conf, k), pattern);
+    need_end(p);
+}
+
+static struct allowgroup *group_named(struct conf *conf, struct slice name)
+{
+    struct allowgroup **place = rules_group(&conf->rules, name);
+
+    if (*place == NULL) {
+        *place = take_memory(conf, sizeof **place);
+        (*place)->name = name;
+    }
+    return *place;
+}
+
+/* allowgroup NAME REGEX */
+static void parse_allowgroup(struct parser *p, const struct keyword *k)
+{
+    struct pattern *pattern = take_memory(p->conf, sizeof *pattern);
+    struct word name;
+
+    (void)k;
+    if (!need_word(p, &name, "the name of a group") || !parse_pattern(p, false, pattern))
+        return;
+    patterns_add(&group_named(p->conf, name.text)->patterns, pattern);
+    need_end(p);
+}
+
+/* ADDRESS, @DOMAIN or /REGEX/ */
+static void parse_recipient(struct parser *p, struct rule *rule)
+{
+    struct address address;
+    struct word word;
+
+    if (!need_word(p, &word, "an address, @DOMAIN or /REGEX/"))
+        return;
+    if (word.text.len >= 2 && word.text.text[0] == '/' && word.text.text[word.text.len - 1] == '/') {
+        rule->kind = RCPT_PATTERN;
+        rule->pattern = (struct pattern){ .text = { word.text.text + 1, word.text.len - 2 }, .line = p->number,
+                                          .column = word.column + 1, .utf = true };
+    } else if (word.text.len >= 1 && word.text.text[0] == '@') {
+        rule->kind = RCPT_DOMAIN;
+        rule->rcpt = (struct slice){ word.text.text + 1, word.text.len - 1 };
+        if (!envelope_domain(rule->rcpt) && !envelope_literal(rule->rcpt))
+            fail(p, word.column + 1, "'%.*s' is not a domain name, expected one like example.com",
+                 (int)rule->rcpt.len, rule->rcpt.text);
+    } else {
+        rule->kind = RCPT_ADDRESS;
+        rule->rcpt = word.text;
+        if (!envelope_mailbox(word.text, &address))
+            fail(p, word.column, "'%.*s' is not an address, expected user@example.com, @DOMAIN or /REGEX/",
+                 (int)word.text.len, word.text.text);
+    }
+}
+
+/* The conditions before rcpt_to. */
+static void parse_conditions(struct parser *p, struct rule *rule)
+{
+    struct word word;
+
+    while (!p->failed && need_word(p, &word, "'allowgroup' or 'rcpt_to'")) {
+        if (word_is(word, "rcpt_to"))
+            return;
+        if (!word_is(word, "allowgroup")) {
+            fail(p, word.column, "unexpected '%.*s', expected 'allowgroup' or 'rcpt_to'", (int)word.text.len,
+                 word.text.text);
+            return;
+        }
+        if (rule->group_name.len > 0)
+            fail(p, word.column, "a second group, expected 'rcpt_to'");
+        else if (need_word(p, &word, "the name of a group")) {
+            rule->group_name = word.text;
+            rule->group_column = word.column;
+        }
+    }
+}
+
+/* An argument of exec: a word, or a %{name} that stands alone. */
+static struct argument parse_argument(struct parser *p, struct word word)
+{
+    enum placeholder which = ARGUMENT_SENDER;
+
+    while (which < ARGUMENT_WORD && !slice_equal(word.text, rules_placeholders[which]))
+        which++;
+    if (which == ARGUMENT_WORD && memmem(word.text.text, word.text.len, "%{", 2) != NULL)
+        fail(p, word.column, "'%.*s' is no argument, expected %%{sender}, %%{recipient}, %%{local}, %%{domain}, "
+             "%%{extension} or %%{client_address} standing alone", (int)word.text.len, word.text.text);
+    return (struct argument){ which, word.text };
+}
+
+/* exec PROGRAM ARG... */
+static void parse_exec(struct parser *p, struct target *target)
+{
+    size_t room = 0;
+    struct word word;
+
+    if (!need_word(p, &word, "the path of a program"))
+        return;
+    target->text = word.text;
+    if (word.text.len == 0 || word.text.text[0] != '/')
+        fail(p, word.column, "'%.*s' is not the path of a program, expected one that begins with /",
+             (int)word.text.len, word.text.text);
+    while (next_word(p, &word)) {
+        if (target->argument_count == room) {
+            struct argument *more = take_memory(p->conf, (room * 2 + 8) * sizeof *more);
+
+            if (room > 0)
+                memcpy(more, target->arguments, room * sizeof *more);
+            target->arguments = more;
+            room = room * 2 + 8;
+        }
+        target->arguments[target->argument_count++] = parse_argument(p, word);
+    }
+}
+
+static void parse_target_path(struct parser *p, struct target *target)
+{
+    struct word word;
+
+    if (!need_word(p, &word, "a path"))
+        return;
+    target->text = word.text;
+    if (word.text.len == 0)
+        fail(p, word.column, "the path is empty");
+    need_end(p);
+}
+
+static void parse_command(struct parser *p, struct target *target)
+{
+    target->text = rest_of_line(p);
+    if (target->text.len == 0)
+        fail(p, column_of(p), "the line ends too early, expected a command");
+}
+
+static const struct {
+    const char *word;
+    enum target_kind kind;
+    void (*parse)(struct parser *p, struct target *target);
+} targets[] = {
+    { "append", TARGET_APPEND, parse_target_path },
+    { "pipe", TARGET_PIPE, parse_command },
+    { "exec", TARGET_EXEC, parse_exec },
+    { "maildir", TARGET_MAILDIR, parse_target_path },
+};
+
+static void parse_target(struct parser *p, struct target *target)
+{
+    struct word word;
+
+    if (p->failed || !need_word(p, &word, "append, pipe, exec or maildir"))
+        return;
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
+        if (word_is(word, targets[i].word)) {
+            target->kind = targets[i].kind;
+            targets[i].parse(p, target);
+            return;
+        }
+    fail(p, word.column, "unexpected '%.*s', expected append, pipe, exec or maildir", (int)word.text.len,
+         word.text.text);
+}
+
+/* deliver [allowgroup NAME] rcpt_to ADDRESS TARGET */
+static void parse_deliver(struct parser *p, const struct keyword *k)
+{
+    struct rule *rule = take_memory(p->conf, sizeof *rule);
+
+    (void)k;
+    rule->line = p->number;
+    parse_conditions(p, rule);
+    if (!p->failed)
+        parse_recipient(p, rule);
+    parse_target(p, &rule->target);
+    if (p->failed && rule->group_name.len == 0)
+        return;
+    /* a line with a mistake stays in the list, so that its group is looked up all the same */
+    *p->conf->rules.last_rule = rule;
+    p->conf->rules.last_rule = &rule->next;
+}
+
+/* error rcpt_to REGEX CODE TEXT */
+static void parse_error(struct parser *p, const struct keyword *k)
+{
+    struct refusal *refusal = take_memory(p->conf, sizeof *refusal);
+    struct word word;
+
+    if (!need_word(p, &word, "'rcpt_to'"))
+        return;
+    if (!word_is(word, "rcpt_to")) {
+        fail(p, word.column, "unexpected '%.*s', expected 'rcpt_to'", (int)word.text.len, word.text.text);
+        return;
+    }
+    if (!parse_pattern(p, true, &refusal->pattern) || !need_word(p, &word, "a reply code"))
+        return;
+    parse_reply(p, word, k->status, &refusal->reply);
+    *p->conf->rules.last_refusal = refusal;
+    p->conf->rules.last_refusal = &refusal->next;
+}
+
+/* ---- the table --------------------------------------------------------------------------- */
+
+static const struct kind domain_kind = { parse_domain, print_slice };
+static const struct kind flags_kind = { parse_flags, print_slice };
+static const struct kind path_kind = { parse_path, print_slice };
+static const struct kind word_kind = { parse_word, print_slice };
+static const struct kind text_kind = { parse_text, print_text_value };
+static const struct kind switch_kind = { parse_switch, print_switch };
+static const struct kind limit_kind = { parse_limit, print_limit };
+static const struct kind check_kind = { parse_check, print_check };
+static const struct kind newline_kind = { parse_newline, print_newline };
+static const struct kind host_kind = { parse_host_pattern, NULL };
+static const struct kind group_kind = { parse_allowgroup, NULL };
+static const struct kind deliver_kind = { parse_deliver, NULL };
+static const struct kind error_kind = { parse_error, NULL };
+
+#define AT(member) offsetof(struct conf, member)
+#define NO_STATUS { NULL, 0 }
+
+enum { MANY = 1000000000 };
+
+/* An empty default means that there is none; the domain's is the name of this host. */
+static const struct keyword keywords[] = {
+    { SLICE("domain"), &domain_kind, AT(rules.domain), "", 0, NO_STATUS },
+    { SLICE("user"), &word_kind, AT(user), "", 0, NO_STATUS },
+    { SLICE("greeting"), &text_kind, AT(greeting), "", 0, NO_STATUS },
+    { SLICE("debug"), &flags_kind, AT(debug), "-", 0, NO_STATUS },
+    { SLICE("logfile"), &path_kind, AT(logfile), "syslog", 0, NO_STATUS },
+    { SLICE("loghex"), &switch_kind, AT(loghex), "on", 0, NO_STATUS },
+    { SLICE("deadletter_file"), &path_kind, AT(deadletter_file), "", 0, NO_STATUS },
+    { SLICE("spool_directory"), &path_kind, AT(spool_directory), "/var/tmp", 0, NO_STATUS },
+    { SLICE("fsync"), &switch_kind, AT(fsync), "on", 0, NO_STATUS },
+    { SLICE("pipe.from_line"), &switch_kind, AT(pipe_from_line), "off", 0, NO_STATUS },
+    { SLICE("recipient_delimiter"), &word_kind, AT(rules.delimiters), "", 0, NO_STATUS },
+    { SLICE("limit.smtp_commands"), &limit_kind, AT(smtp_commands),
+      "25 421 Too many commands that lead nowhere", MANY, SLICE("7.0") },
+    { SLICE("limit.smtp_unknowncmd"), &limit_kind, AT(smtp_unknowncmd),
+      "4 421 Too many unknown commands", MANY, SLICE("7.0") },
+    { SLICE("limit.smtp_failcmds"), &limit_kind, AT(smtp_failcmds),
+      "4 421 Too many failed commands", MANY, SLICE("7.0") },
+    { SLICE("limit.connection_secs"), &limit_kind, AT(connection_secs),
+      "600 421 The session took too long", MANY, SLICE("4.2") },
+    { SLICE("limit.command_secs"), &limit_kind, AT(command_secs),
+      "300 421 Waited too long for input", MANY, SLICE("4.2") },
+    { SLICE("limit.smtp_data_size"), &limit_kind, AT(smtp_data_size),
+      "24000000 552 Message is too large", 1000000000000000, SLICE("3.4") },
+    { SLICE("limit.smtp_rcpt_to"), &limit_kind, AT(smtp_rcpt_to),
+      "100 452 Too many recipients", 999999, SLICE("5.3") },
+    { SLICE("limit.smtp_ascii"), &check_kind, AT(smtp_ascii),
+      "on 500 Commands must be printable ASCII", 0, SLICE("5.2") },
+    { SLICE("limit.fcrdns_check"), &check_kind, AT(fcrdns_check),
+      "off 450 Your host has no name that leads back to its address", 0, SLICE("7.25") },
+    { SLICE("limit.helo_required"), &check_kind, AT(helo_required),
+      "off 503 Say HELO or EHLO first", 0, SLICE("5.1") },
+    { SLICE("limit.bare_newline"), &newline_kind, AT(bare_newline),
+      "normalize 550 Lines must end in CRLF", 0, SLICE("5.2") },
+    { SLICE("limit.pipe_secs"), &limit_kind, AT(pipe_secs),
+      "120 451 The delivery took too long", MANY, SLICE("3.0") },
+    { SLICE("limit.lock_secs"), &limit_kind, AT(lock_secs),
+      "30 451 The mailbox is locked", MANY, SLICE("2.0") },
+    { SLICE("allow"), &host_kind, AT(rules.allow), NULL, 0, NO_STATUS },
+    { SLICE("deny"), &host_kind, AT(rules.deny), NULL, 0, NO_STATUS },
+    { SLICE("allowgroup"), &group_kind, 0, NULL, 0, NO_STATUS },
+    { SLICE("deliver"), &deliver_kind, 0, NULL, 0, NO_STATUS },
+    { SLICE("error"), &error_kind, 0, NULL, 0, SLICE("7.1") },
+};
+
+enum { KEYWORDS = sizeof keywords / sizeof keywords[0] };
+
+static const struct keyword *find_keyword(struct slice name)
+{
+    for (size_t i = 0; i < KEYWORDS; i++)
+        if (slice_equal(keywords[i].name, name))
+            return &keywords[i];
+    return NULL;
+}
+
+/* Levenshtein's distance, as far as it matters: names up to 31 bytes. */
+static size_t edit_distance(struct slice a, struct slice b)
+{
+    size_t row[32];
+
+    if (a.len > 31 || b.len > 31)
+        return 31;
+    for (size_t j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.len; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b.len; j++) {
+            size_t change = diagonal + (a.text[i - 1] != b.text[j - 1]);
+            size_t shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+
+            diagonal = row[j];
+            row[j] = change < shorter ? change : shorter;
+        }
+    }
+    return row[b.len];
+}
+
+static void fail_unknown(struct parser *p, struct word word)
+{
+    const struct keyword *best = NULL;
+    size_t distance = 3;
+
+    for (size_t i = 0; i < KEYWORDS; i++) {
+        size_t d = edit_distance(word.text, keywords[i].name);
+
+        if (d < distance) {
+            distance = d;
+            best = &keywords[i];
+        }
+    }
+    if (best != NULL)
+        fail(p, word.column, "unknown keyword '%.*s', expected perhaps '%s'", (int)word.text.len, word.text.text,
+             best->name.text);
+    else
+        fail(p, word.column, "unknown keyword '%.*s', expected one of mailrecv.conf(5)", (int)word.text.len,
+             word.text.text);
+}
+
+/* ---- the file ---------------------------------------------------------------------------- */
+
+static void parse_line(struct parser *p, unsigned seen[KEYWORDS])
+{
+    const struct keyword *k;
+    struct word word;
+
+    p->at = 0;
+    p->failed = false;
+    if (!next_word(p, &word))
+        return;
+    if ((k = find_keyword(word.text)) == NULL) {
+        fail_unknown(p, word);
+        return;
+    }
+    if (k->initial != NULL && seen[k - keywords] > 0)
+        warn(p, p->number, "'%s' stands twice (first on line %u), the last one wins", k->name.text,
+             seen[k - keywords]);
+    seen[k - keywords] = p->number;
+    k->kind->parse(p, k);
+}
+
+static void set_defaults(struct parser *p)
+{
+    for (size_t i = 0; i < KEYWORDS; i++) {
+        if (keywords[i].initial == NULL || keywords[i].initial[0] == '\0')
+            continue;
+        p->line = slice_of(keywords[i].initial);
+        p->at = 0;
+        keywords[i].kind->parse(p, &keywords[i]);
+    }
+    p->conf->rules.last_rule = &p->conf->rules.first_rule;
+    p->conf->rules.last_refusal = &p->conf->rules.first_refusal;
+    p->conf->rules.file = p->conf->path;
+}
+
+/* The next line of a text; false at its end. */
+static bool next_line(struct slice *text, struct slice *line)
+{
+    const char *lf;
+
+    if (text->len == 0)
+        return false;
+    lf = memchr(text->text, '\n', text->len);
+    line->text = text->text;
+    line->len = lf != NULL ? (size_t)(lf - text->text) : text->len;
+    text->text += line->len + (lf != NULL);
+    text->len -= line->len + (lf != NULL);
+    while (line->len > 0 && line->text[line->len - 1] == '\r')
+        line->len--;
+    return true;
+}
+
+static void set_host_name(struct conf *conf)
+{
+    char name[DOMAIN_MAX + 1] = "";
+    char *copy;
+
+    if (gethostname(name, sizeof name - 1) != 0 || !envelope_domain(slice_of(name)))
+        (void)snprintf(name, sizeof name, "localhost");
+    copy = take_memory(conf, strlen(name) + 1);
+    memcpy(copy, name, strlen(name) + 1);
+    conf->rules.domain = slice_of(copy);
+}
+
+static void set_greeting(struct conf *conf)
+{
+    static const char tail[] = " ESMTP mailrecv";
+    size_t len = conf->rules.domain.len;
+    char *text = take_memory(conf, len + sizeof tail);
+
+    memcpy(text, conf->rules.domain.text, len);
+    memcpy(text + len, tail, sizeof tail);
+    conf->greeting = (struct slice){ text, len + sizeof tail - 1 };
+}
+
+/* The line with a number, again: for problems that are found later. */
+static struct slice source_line(const struct conf *conf, unsigned number)
+{
+    struct slice text = conf->text, line = { "", 0 };
+
+    while (number-- > 0 && next_line(&text, &line))
+        continue;
+    return line;
+}
+
+/* The second pass: what could not be known while the lines were read. */
+static void resolve(struct parser *p)
+{
+    struct conf *conf = p->conf;
+
+    for (struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
+        if (rule->group_name.len == 0)
+            continue;
+        rule->group = *rules_group(&conf->rules, rule->group_name);
+        if (rule->group != NULL)
+            continue;
+        p->number = rule->line;
+        p->line = source_line(conf, rule->line);
+        fail(p, rule->group_column, "there is no group '%.*s', expected one that an allowgroup line defines",
+             (int)rule->group_name.len, rule->group_name.text);
+    }
+    if (conf->rules.domain.len == 0)
+        set_host_name(conf);
+    if (conf->greeting.len == 0)
+        set_greeting(conf);
+    if (conf->deadletter_file.len > 0) {
+        conf->dead_letter.target = (struct target){ .kind = TARGET_APPEND, .text = conf->deadletter_file };
+        conf->rules.dead_letter = &conf->dead_letter;
+    }
+    conf->rules.need_fcrdns = conf->fcrdns_check.value != 0;
+    conf->rules.fcrdns = conf->fcrdns_check.reply;
+    conf->smtp_rcpt_to.reply.counts = COUNTS_NOT;
+}
+
+static void check_bytes(struct parser *p)
+{
+    const char *nul = memchr(p->line.text, '\0', p->line.len);
+
+    if (nul != NULL)
+        fail(p, (unsigned)(nul - p->line.text) + 1, "a NUL byte, expected text");
+}
+
+static void parse_lines(struct parser *p)
+{
+    unsigned seen[KEYWORDS] = { 0 };
+    struct slice text = p->conf->text;
+    static const struct slice mark = SLICE("\xef\xbb\xbf");
+
+    if (text.len >= mark.len && memcmp(text.text, mark.text, mark.len) == 0) {
+        text.text += mark.len;
+        text.len -= mark.len;
+        p->conf->text = text;
+    }
+    while (next_line(&text, &p->line)) {
+        p->number++;
+        p->failed = false;
+        check_bytes(p);
+        if (!p->failed)
+            parse_line(p, seen);
+    }
+}
+
+static void begin(struct parser *p, struct conf *conf, const char *path)
+{
+    *p = (struct parser){ .conf = conf };
+    *conf = (struct conf){ .path = path };
+    set_defaults(p);
+}
+
+static void parse_all(struct parser *p, struct slice text)
+{
+    p->conf->text = text;
+    parse_lines(p);
+    resolve(p);
+}
+
+void conf_parse(struct conf *conf, const char *path, struct slice text)
+{
+    struct parser p;
+
+    begin(&p, conf, path);
+    parse_all(&p, text);
+}
+
+/* Others than owner and root could otherwise make us run their commands. */
+static bool is_safe(const struct stat *status)
+{
+    return (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* Reads all of an open file; the text lives as long as conf. */
+static bool read_file(struct conf *conf, int fd, size_t expected, struct slice *text)
+{
+    size_t size = expected + 1, used = 0;
+    char *bytes = take_memory(conf, size);
+    ssize_t n;
+
+    while ((n = read(fd, bytes + used, size - used)) > 0) {
+        used += (size_t)n;
+        if (used == size) {
+            char *more = take_memory(conf, size * 2);
+
+            memcpy(more, bytes, used);
+            bytes = more;
+            size *= 2;
+        }
+    }
+    *text = (struct slice){ bytes, used };
+    return n == 0;
+}
+
+void conf_load(struct conf *conf, const char *path)
+{
+    struct slice text = { "", 0 };
+    const char *why = NULL;
+    struct parser p;
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    begin(&p, conf, path);
+    if (fd < 0 || fstat(fd, &status) != 0)
+        why = strerror(errno);
+    else if (!is_safe(&status))
+        why = "others than its owner and root may write it, expected chmod go-w";
+    else if (!read_file(conf, fd, (size_t)status.st_size, &text))
+        why = strerror(errno);
+    if (fd >= 0)
+        (void)close(fd); /* it was only read */
+    if (why != NULL)
+        fail(&p, 0, "cannot be used: %s", why);
+    else
+        parse_all(&p, text);
+}
+
+void conf_log_lines(const struct conf *conf)
+{
+    struct slice text = conf->text, line;
+    char shown[LOG_TEXT];
+
+    for (unsigned number = 1; log_wants('c') && next_line(&text, &line); number++) {
+        struct parser p = { .line = line };
+
+        skip_blanks(&p);
+        if (p.at < line.len && line.text[p.at] != '#')
+            log_debug('c', "%s:%u: \"%s\"", conf->path, number, log_encode(shown, sizeof shown, line));
+    }
+}
+
+/* ---- for people -------------------------------------------------------------------------- */
+
+static void check_pattern(struct parser *p, struct pattern *pattern)
+{
+    char message[256];
+    size_t offset = 0;
+
+    if (pattern_compile(pattern, message, sizeof message, &offset))
+        return;
+    p->number = pattern->line;
+    p->line = source_line(p->conf, pattern->line);
+    fail(p, pattern->column + (unsigned)offset, "bad regular expression: %s", message);
+}
+
+static void check_patterns(struct parser *p, struct patterns *list)
+{
+    for (struct pattern *pattern = list->first; pattern != NULL; pattern = pattern->next)
+        check_pattern(p, pattern);
+}
+
+static void warn_file(struct parser *p, unsigned line, struct slice path)
+{
+    char text[4096];
+    struct stat status;
+
+    if (path.len >= sizeof text)
+        return;
+    memcpy(text, path.text, path.len);
+    text[path.len] = '\0';
+    if (lstat(text, &status) == 0 && S_ISLNK(status.st_mode)) {
+        p->number = line;
+        p->line = source_line(p->conf, line);
+        warn(p, line, "%s is a symbolic link: mailrecv refuses to append to it", text);
+    }
+}
+
+bool conf_keeps_dead_letters(const struct conf *conf)
+{
+    return conf->deadletter_file.len > 0 && !slice_equal(conf->deadletter_file, slice_of("/dev/null"));
+}
+
+/* What an administrator who comes from 1.x, or is in a hurry, should know. */
+static void add_warnings(struct parser *p)
+{
+    const struct conf *conf = p->conf;
+    bool commands = false;
+
+    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
+        commands = commands || rule->target.kind == TARGET_PIPE;
+        if (rule->target.kind == TARGET_APPEND)
+            warn_file(p, rule->line, rule->target.text);
+    }
+    if (conf->deadletter_file.len == 0)
+        warn(p, 0, "no deadletter_file: mail for an address without a rule is refused with 550");
+    else if (!conf_keeps_dead_letters(conf))
+        warn(p, 0, "deadletter_file /dev/null: mail for an address without a rule is accepted and thrown away, "
+             "and a delivery that fails in passing is answered with 451");
+    else
+        warn_file(p, 0, conf->deadletter_file);
+    if (commands && !conf->pipe_from_line)
+        warn(p, 0, "commands get the message without an mbox From line (pipe.from_line on brings it back)");
+    if (conf->rules.allow.first != NULL || conf->rules.deny.first != NULL)
+        warn(p, 0, "host names count only when they are forward-confirmed");
+    if (!conf->fsync)
+        warn(p, 0, "fsync off: an accepted message can be lost with the power");
+    if (conf->user.len == 0 && geteuid() == 0)
+        warn(p, 0, "no user: when it is started as root, mailrecv serves as root");
+}
+
+void conf_check(struct conf *conf)
+{
+    struct parser p = { .conf = conf };
+
+    check_patterns(&p, &conf->rules.allow);
+    check_patterns(&p, &conf->rules.deny);
+    for (size_t i = 0; i < RULES_BUCKETS; i++)
+        for (struct allowgroup *g = conf->rules.groups[i]; g != NULL; g = g->next_in_bucket)
+            check_patterns(&p, &g->patterns);
+    for (struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
+        if (r->kind == RCPT_PATTERN)
+            check_pattern(&p, &r->pattern);
+    for (struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
+        check_pattern(&p, &r->pattern);
+    if (conf->errors == 0)
+        add_warnings(&p);
+}
+
+void conf_print_problems(const struct conf *conf, FILE *out)
+{
+    for (const struct conf_problem *problem = conf->problems; problem != NULL; problem = problem->next) {
+        const char *what = problem->warning ? "warning: " : "";
+
+        if (problem->line == 0) {
+            fprintf(out, "%s: %s%s\n", conf->path, what, problem->message);
+            continue;
+        }
+        fprintf(out, "%s:%u:%u: %s%s\n    %.*s\n    ", conf->path, problem->line, problem->column, what,
+                problem->message, (int)problem->source.len, problem->source.text);
+        for (unsigned i = 1; i < problem->column; i++)
+            fputc(i <= problem->source.len && problem->source.text[i - 1] == '\t' ? '\t' : ' ', out);
+        fputs("^\n", out);
+    }
+}
+
+void conf_print(const struct conf *conf, FILE *out)
+{
+    struct slice text = conf->text, line;
+
+    for (size_t i = 0; i < KEYWORDS; i++) {
+        const struct keyword *k = &keywords[i];
+
+        if (k->kind->print == NULL || (k->initial[0] == '\0' && ((const struct slice *)value_of(conf, k))->len == 0))
+            continue;
+        fputs(k->name.text, out);
+        k->kind->print(conf, k, out);
+        fputc('\n', out);
+    }
+    /* what may be repeated stands as it was written, in its order */
+    while (next_line(&text, &line)) {
+        struct parser p = { .conf = (struct conf *)(uintptr_t)conf, .line = line };
+        struct word word;
+        const struct keyword *k = next_word(&p, &word) ? find_keyword(word.text) : NULL;
+
+        if (k != NULL && k->initial == NULL)
+            fprintf(out, "%.*s\n", (int)(line.len - (word.column - 1)), line.text + word.column - 1);
+    }
+}

@@ -1,0 +1,75 @@
+/* conf.h - the text of mailrecv.conf to struct conf: a table of keywords, no policy */
+#ifndef CONF_H
+#define CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "reply.h"
+#include "rules.h"
+#include "slice.h"
+
+/* A limit and the reply that a client gets beyond it. For on/off limits the value is 1 or 0. */
+struct limit {
+    uint64_t value;
+    struct reply reply;
+};
+
+/* Something to say about the file. */
+struct conf_problem {
+    struct conf_problem *next;
+    unsigned line, column;  /* from 1, in bytes; 0: the file as a whole */
+    bool warning;           /* it works, but think about it */
+    const char *message;    /* what is wrong, what was expected */
+    struct slice source;    /* the line, as written */
+};
+
+struct conf_memory;
+
+/* The configuration. All slices point into memory that conf_free releases. */
+struct conf {
+    const char *path;
+    struct slice text;              /* the whole file */
+    struct conf_memory *memory;
+    struct conf_problem *problems;  /* in the order of their lines */
+    unsigned errors;
+
+    struct rules rules;             /* domain, allow, deny, groups, deliver, error */
+    struct slice debug, logfile, deadletter_file, spool_directory, user, greeting;
+    bool loghex, pipe_from_line, fsync;
+    struct limit smtp_commands, smtp_unknowncmd, smtp_failcmds, connection_secs, command_secs;
+    struct limit smtp_data_size, smtp_rcpt_to, smtp_ascii, fcrdns_check, helo_required;
+    struct limit pipe_secs, lock_secs, bare_newline;
+    struct rule dead_letter;        /* the rule of mail without a rule, line 0 */
+};
+
+/*
+ * Reads a configuration file and finds all of its errors but those inside patterns, which are
+ * compiled when they are needed or by conf_check. Problems are listed in conf->problems; with
+ * conf->errors > 0 nothing else in conf may be used. `path` must outlive conf. Free it either way.
+ */
+void conf_load(struct conf *conf, const char *path);
+
+/* The same for a text that is in memory (it must outlive conf). */
+void conf_parse(struct conf *conf, const char *path, struct slice text);
+
+/* For -t: compiles all patterns and adds what an administrator should know to the problems. */
+void conf_check(struct conf *conf);
+
+/* Logs every directive as it was read, if the debug flag c is on. */
+void conf_log_lines(const struct conf *conf);
+
+/* Writes the effective settings in the language of the file, so that they can be loaded again. */
+void conf_print(const struct conf *conf, FILE *out);
+
+/* Writes the problems as compilers do, each with its line and a caret under the column. */
+void conf_print_problems(const struct conf *conf, FILE *out);
+
+/* Is there a dead-letter file that holds what is put into it? (/dev/null does not.) */
+bool conf_keeps_dead_letters(const struct conf *conf);
+
+void conf_free(struct conf *conf);
+
+#endif

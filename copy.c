@@ -1,0 +1,126 @@
+/* copy.c - the copy of a message that one recipient gets: our headers above what the sender sent */
+#include "copy.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+
+static void __attribute__((format(printf, 2, 3))) add(struct copy *copy, const char *format, ...)
+{
+    size_t room = sizeof copy->head - copy->head_len;
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(copy->head + copy->head_len, room, format, args);
+    va_end(args);
+    /* the parts are bounded by the RFC's sizes and fit; the check is for who changes them */
+    if (len > 0)
+        copy->head_len += (size_t)len < room ? (size_t)len : room - 1;
+}
+
+/* The line that begins a message in an mbox (RFC 4155): blanks would end the address there. */
+static void add_from_line(struct copy *copy)
+{
+    const struct transaction *t = copy->transaction;
+    char sender[ADDRESS_MAX + 1], date[32];
+    struct tm utc;
+
+    (void)snprintf(sender, sizeof sender, "%s", t->sender->len > 0 ? t->sender->text : "MAILER-DAEMON");
+    for (char *c = sender; *c != '\0'; c++)
+        if (*c == ' ')
+            *c = '-';
+    if (gmtime_r(&t->received, &utc) == NULL || strftime(date, sizeof date, "%a %b %e %H:%M:%S %Y", &utc) == 0)
+        (void)snprintf(date, sizeof date, "Thu Jan  1 00:00:00 1970");
+    add(copy, "From %s %s\n", sender, date);
+}
+
+/* HELO may be any word; in a header it must be a domain or a literal and nothing else. */
+static const char *helo_in_header(const struct transaction *t)
+{
+    struct slice helo = slice_of(t->helo);
+
+    return envelope_domain(helo) || envelope_literal(helo) ? t->helo : "unknown";
+}
+
+static void add_received(struct copy *copy)
+{
+    const struct transaction *t = copy->transaction;
+    struct peer *peer = t->peer;
+    char date[48];
+    struct tm local;
+
+    if (localtime_r(&t->received, &local) == NULL ||
+        strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &local) == 0)
+        (void)snprintf(date, sizeof date, "Thu, 01 Jan 1970 00:00:00 +0000");
+    (void)peer_name(peer); /* confirmed, or it is called "unknown" */
+    if (peer->family == AF_UNSPEC)
+        add(copy, "Received: from %s (%s)\n", helo_in_header(t), peer->address);
+    else
+        add(copy, "Received: from %s (%s [%s%s])\n", helo_in_header(t), peer->name,
+            peer->family == AF_INET6 ? "IPv6:" : "", peer->address);
+    add(copy, "\tby %.*s (mailrecv) with %s id %s;\n\t%s\n", (int)t->conf->rules.domain.len,
+        t->conf->rules.domain.text, t->protocol, t->id, date);
+}
+
+void copy_begin(struct copy *copy, const struct transaction *transaction, const struct recipient *recipient,
+                bool from_line)
+{
+    copy->transaction = transaction;
+    copy->recipient = recipient;
+    copy->head_len = 0;
+    if (from_line)
+        add_from_line(copy);
+    add(copy, "Return-Path: <%s>\n", transaction->sender->text);
+    add(copy, "Delivered-To: %s\n", recipient->address.text);
+    add_received(copy);
+}
+
+uint64_t copy_size(const struct copy *copy)
+{
+    return copy->head_len + copy->transaction->spool->size;
+}
+
+struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer)
+{
+    if (offset < copy->head_len)
+        return (struct slice){ copy->head + offset, copy->head_len - (size_t)offset };
+    return spool_piece(copy->transaction->spool, offset - copy->head_len, buffer, COPY_PIECE);
+}
+
+void outcome_set(struct outcome *outcome, enum result result, const char *format, ...)
+{
+    va_list args;
+
+    outcome->result = result;
+    outcome->limit = NULL;
+    va_start(args, format);
+    (void)vsnprintf(outcome->reason, sizeof outcome->reason, format, args); /* cut when too long */
+    va_end(args);
+}
+
+void outcome_errno(struct outcome *outcome, const char *what)
+{
+    outcome_set(outcome, RESULT_DEFERRED, "%s: %s", what, strerror(errno));
+}
+
+void outcome_limit(struct outcome *outcome, const struct limit *limit)
+{
+    outcome_set(outcome, limit->reply.code < 500 ? RESULT_DEFERRED : RESULT_REFUSED, "%.*s",
+                (int)limit->reply.text.len, limit->reply.text.text);
+    outcome->limit = limit;
+}
+
+void outcome_timeout(struct outcome *outcome, const struct transaction *transaction, const struct limit *limit)
+{
+    if (clock_left(transaction->deadline) > 0) {
+        outcome_limit(outcome, limit);
+        return;
+    }
+    /* nobody said no to this message: whatever the code, it may come again */
+    outcome_limit(outcome, &transaction->conf->connection_secs);
+    outcome->result = RESULT_DEFERRED;
+}

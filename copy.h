@@ -1,0 +1,78 @@
+/* copy.h - the copy of a message that one recipient gets: our headers above what the sender sent */
+#ifndef COPY_H
+#define COPY_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "conf.h"
+#include "message.h"
+#include "rules.h"
+
+/* What all copies of one message have in common. */
+struct transaction {
+    const struct conf *conf;
+    struct peer *peer;
+    const struct address *sender;  /* the reverse-path, len 0 for <> */
+    const struct spool *spool;
+    const char *helo;              /* "" when the client said none */
+    const char *protocol;          /* RFC 3848 and RFC 6531 4.3: ESMTP, UTF8SMTP... */
+    const char *id;                /* ours, unique on this host */
+    time_t received;
+    uint64_t deadline;             /* of the session, see clock.h */
+    const volatile sig_atomic_t *terminated; /* set by SIGTERM */
+};
+
+enum result {
+    RESULT_DELIVERED,
+    RESULT_DEFERRED, /* failed in passing: try again */
+    RESULT_REFUSED   /* failed for good */
+};
+
+enum { REASON_MAX = 256 };
+
+/* What became of one delivery. */
+struct outcome {
+    enum result result;
+    const struct limit *limit; /* the limit that ended it, NULL if none did */
+    char reason[REASON_MAX];   /* "" or one line: what happened, or what the command said */
+};
+
+enum { COPY_HEAD = 4096, COPY_PIECE = 65536 };
+
+struct copy {
+    const struct transaction *transaction;
+    const struct recipient *recipient;
+    size_t head_len;
+    char head[COPY_HEAD]; /* From_ line if wanted, Return-Path:, Delivered-To:, Received: */
+};
+
+/* Builds the head of a recipient's copy (RFC 5321 4.4; RFC 9228 for Delivered-To). */
+void copy_begin(struct copy *copy, const struct transaction *transaction, const struct recipient *recipient,
+                bool from_line);
+
+/* Bytes of the whole copy. */
+uint64_t copy_size(const struct copy *copy);
+
+/*
+ * A piece of the copy from `offset` on; `buffer` has COPY_PIECE bytes, which may or may not be
+ * used. Empty at the end; .text is NULL when the spool cannot be read, with errno set.
+ */
+struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer);
+
+/* Sets an outcome; the reason is a format. */
+void outcome_set(struct outcome *outcome, enum result result, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A system call failed in passing: the reason is "WHAT: errno text". */
+void outcome_errno(struct outcome *outcome, const char *what);
+
+/* A limit has ended a delivery; its code says whether in passing or for good. */
+void outcome_limit(struct outcome *outcome, const struct limit *limit);
+
+/* The time has come: which limit was it, the session's or the given one? */
+void outcome_timeout(struct outcome *outcome, const struct transaction *transaction, const struct limit *limit);
+
+#endif

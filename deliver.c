@@ -1,0 +1,118 @@
+/* deliver.c - the accepted recipients of one message: in which order, and what the sender hears */
+#include "deliver.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "command.h"
+#include "log.h"
+#include "mailbox.h"
+
+static const struct reply deferred = REPLY(451, "3.0", "The message cannot be delivered now, try again later");
+static const struct reply refused = REPLY(554, "7.0", "Delivery refused:");
+
+static const struct way {
+    const char *name;
+    bool runs_command;
+    void (*deliver)(const struct transaction *transaction, const struct recipient *recipient,
+                    const struct target *target, struct outcome *outcome);
+} ways[] = {
+    [TARGET_APPEND] = { "append", false, mailbox_append },
+    [TARGET_MAILDIR] = { "maildir", false, mailbox_maildir },
+    [TARGET_PIPE] = { "pipe", true, command_run },
+    [TARGET_EXEC] = { "exec", true, command_run },
+};
+
+/* The line per delivery, which is always logged. */
+static void log_delivery(const struct transaction *t, const struct recipient *r, const struct target *target,
+                         const char *result, const char *reason, uint64_t milliseconds)
+{
+    char path[LOG_TEXT], from[LOG_TEXT], to[LOG_TEXT], why[LOG_TEXT], rule[32];
+
+    (void)snprintf(rule, sizeof rule, r->rule->line > 0 ? "%u" : "dead-letter", r->rule->line);
+    log_line(strcmp(result, "delivered") == 0 ? LOG_INFO : LOG_WARNING,
+             "delivery result=%s id=%s rule=%s target=%s bytes=%ju secs=%ju.%03u path=\"%s\" from=\"%s\" to=\"%s\""
+             "%s%s%s", result, t->id, rule, ways[target->kind].name, (uintmax_t)t->spool->size,
+             (uintmax_t)(milliseconds / 1000), (unsigned)(milliseconds % 1000),
+             log_encode(path, sizeof path, target->text), log_encode(from, sizeof from, address_slice(t->sender)),
+             log_encode(to, sizeof to, address_slice(&r->address)), reason[0] != '\0' ? " reason=\"" : "",
+             log_encode(why, sizeof why, slice_of(reason)), reason[0] != '\0' ? "\"" : "");
+}
+
+static void deliver_one(const struct transaction *t, const struct recipient *r, const struct target *target,
+                        struct outcome *outcome)
+{
+    static const char *const names[] = { [RESULT_DELIVERED] = "delivered", [RESULT_DEFERRED] = "deferred",
+                                         [RESULT_REFUSED] = "refused" };
+    uint64_t begin = clock_ms();
+
+    ways[target->kind].deliver(t, r, target, outcome);
+    log_delivery(t, r, target, names[outcome->result], outcome->reason, clock_ms() - begin);
+}
+
+/* A failed delivery whose copy reaches the dead-letter file is in safe hands. */
+static void save_dead_letter(const struct transaction *t, const struct recipient *r, size_t count,
+                             struct outcome *outcome)
+{
+    struct outcome saved;
+
+    if (outcome->result == RESULT_DELIVERED || r->rule == &t->conf->dead_letter ||
+        !conf_keeps_dead_letters(t->conf) || clock_left(t->deadline) == 0)
+        return;
+    if (outcome->result == RESULT_REFUSED && count == 1)
+        return; /* the sender hears it instead */
+    deliver_one(t, r, &t->conf->dead_letter.target, &saved);
+    if (saved.result == RESULT_DELIVERED)
+        *outcome = saved;
+}
+
+static struct reply reply_deferred(const struct transaction *t, const struct outcome *outcome)
+{
+    struct reply reply = outcome->limit != NULL ? outcome->limit->reply : deferred;
+
+    if (reply.code >= 500)
+        reply.code = deferred.code; /* the time limit of the session has one that is meant for commands */
+    reply.closes = outcome->limit == &t->conf->connection_secs;
+    return reply;
+}
+
+static struct reply reply_refused(const struct recipient *r, const struct outcome *outcome)
+{
+    static char detail[ADDRESS_MAX + REASON_MAX + 8];
+    struct reply reply = outcome->limit != NULL ? outcome->limit->reply : refused;
+
+    (void)snprintf(detail, sizeof detail, "<%s> %s", r->address.text, outcome->reason);
+    reply.detail = slice_of(detail);
+    return reply;
+}
+
+static struct reply reply_delivered(const struct transaction *t)
+{
+    struct reply reply = REPLY(250, "0.0", "Ok, delivered as");
+
+    reply.detail = slice_of(t->id);
+    return reply;
+}
+
+struct reply deliver_all(const struct transaction *transaction, const struct recipient *recipients, size_t count)
+{
+    struct reply refusal = { .code = 0 };
+    struct outcome outcome;
+
+    for (int commands = 1; commands >= 0; commands--) {
+        for (size_t i = 0; i < count; i++) {
+            const struct target *target = &recipients[i].rule->target;
+
+            if (ways[target->kind].runs_command != (commands == 1))
+                continue;
+            deliver_one(transaction, &recipients[i], target, &outcome);
+            save_dead_letter(transaction, &recipients[i], count, &outcome);
+            if (outcome.result == RESULT_DEFERRED)
+                return reply_deferred(transaction, &outcome);
+            if (outcome.result == RESULT_REFUSED && refusal.code == 0)
+                refusal = reply_refused(&recipients[i], &outcome);
+        }
+    }
+    return refusal.code != 0 ? refusal : reply_delivered(transaction);
+}

@@ -1,0 +1,20 @@
+/* deliver.h - the accepted recipients of one message: in which order, and what the sender hears */
+#ifndef DELIVER_H
+#define DELIVER_H
+
+#include "copy.h"
+#include "reply.h"
+
+/*
+ * Delivers a message to its recipients: commands first, then files, each in the order in which
+ * they were named. Each result is one log line. The reply is the promise of README:
+ *   250  every copy is delivered, or lies in the dead-letter file
+ *   4xx  a delivery failed in passing; what comes after it in the order was not tried
+ *   554  all were tried and one was refused for good: its detail names recipient and reason
+ * A delivery that failed in passing and whose copy could be put into a real dead-letter file
+ * counts as delivered; one that was refused does so only if there are other recipients.
+ * The detail of the reply lives until the next call.
+ */
+struct reply deliver_all(const struct transaction *transaction, const struct recipient *recipients, size_t count);
+
+#endif

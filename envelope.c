@@ -1,0 +1,395 @@
+/* envelope.c - syntax of addresses and of the HELO, MAIL and RCPT arguments; pure */
+/*
+ * A cursor runs over the argument; each `skip_` function moves it over one rule of the grammar
+ * of RFC 5321 4.1.2 and says whether that was there. The text is copied once, at the end.
+ */
+#include "envelope.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <netinet/in.h>
+
+struct cursor {
+    const unsigned char *at, *end;
+    bool utf8; /* a character outside ASCII was passed */
+};
+
+static struct cursor cursor_on(struct slice text)
+{
+    const unsigned char *begin = (const unsigned char *)text.text;
+
+    return (struct cursor){ begin, begin + text.len, false };
+}
+
+static bool peek(const struct cursor *c, unsigned char byte)
+{
+    return c->at < c->end && *c->at == byte;
+}
+
+static bool skip(struct cursor *c, unsigned char byte)
+{
+    bool there = peek(c, byte);
+
+    c->at += there;
+    return there;
+}
+
+static void skip_blanks(struct cursor *c)
+{
+    while (skip(c, ' ') || skip(c, '\t'))
+        continue;
+}
+
+size_t envelope_utf8(struct slice text)
+{
+    const unsigned char *p = (const unsigned char *)text.text;
+    size_t len;
+    unsigned char low = 0x80, high = 0xbf; /* bounds of the second byte (RFC 3629 4) */
+
+    if (text.len == 0)
+        return 0;
+    if (p[0] < 0x80)
+        return 1;
+    if (p[0] < 0xc2 || p[0] > 0xf4)
+        return 0;
+    len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (p[0] == 0xe0)
+        low = 0xa0;
+    else if (p[0] == 0xed)
+        high = 0x9f;
+    else if (p[0] == 0xf0)
+        low = 0x90;
+    else if (p[0] == 0xf4)
+        high = 0x8f;
+    if (text.len < len || p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if (p[i] < 0x80 || p[i] > 0xbf)
+            return 0;
+    return len;
+}
+
+/* UTF8-non-ascii of RFC 6531 3.3: allowed wherever a letter is */
+static bool skip_utf8(struct cursor *c)
+{
+    size_t len;
+
+    if (c->at >= c->end || *c->at < 0x80)
+        return false;
+    len = envelope_utf8((struct slice){ (const char *)c->at, (size_t)(c->end - c->at) });
+    c->at += len;
+    c->utf8 = c->utf8 || len > 0;
+    return len > 0;
+}
+
+static bool is_alnum(unsigned char byte)
+{
+    return byte < 0x80 && isalnum(byte) != 0; /* the locale is C: never changed */
+}
+
+static bool is_atext(unsigned char byte)
+{
+    return is_alnum(byte) || (byte != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", byte) != NULL && byte < 0x80);
+}
+
+static bool skip_atext(struct cursor *c)
+{
+    bool there = c->at < c->end && is_atext(*c->at);
+
+    c->at += there;
+    return there;
+}
+
+static bool skip_atom(struct cursor *c)
+{
+    const unsigned char *begin = c->at;
+
+    while (skip_atext(c) || skip_utf8(c))
+        continue;
+    return c->at > begin;
+}
+
+static bool skip_dot_string(struct cursor *c)
+{
+    do {
+        if (!skip_atom(c))
+            return false;
+    } while (skip(c, '.'));
+    return true;
+}
+
+static bool skip_quoted_string(struct cursor *c)
+{
+    if (!skip(c, '"'))
+        return false;
+    while (c->at < c->end && !peek(c, '"')) {
+        if (skip_utf8(c))
+            continue;
+        (void)skip(c, '\\'); /* a quoted-pair; what follows is checked as any other character */
+        if (c->at >= c->end || *c->at < ' ' || *c->at > '~')
+            return false;
+        c->at++;
+    }
+    return skip(c, '"');
+}
+
+static bool skip_label(struct cursor *c)
+{
+    const unsigned char *begin = c->at;
+
+    while (c->at < c->end) {
+        if (skip_utf8(c))
+            continue;
+        if (!is_alnum(*c->at) && *c->at != '-')
+            break;
+        c->at++;
+    }
+    return c->at > begin && c->at - begin <= 63 && *begin != '-' && c->at[-1] != '-';
+}
+
+static bool skip_domain(struct cursor *c)
+{
+    const unsigned char *begin = c->at;
+
+    do {
+        if (!skip_label(c))
+            return false;
+    } while (skip(c, '.'));
+    return c->at - begin <= DOMAIN_MAX;
+}
+
+/* The text between "[" and "]" is an IPv4 address, IPv6:address, or Tag:dcontent. */
+static bool is_literal_content(struct slice content)
+{
+    char text[INET6_ADDRSTRLEN];
+    unsigned char address[sizeof(struct in6_addr)];
+    static const struct slice tag6 = SLICE("IPv6:");
+    bool six = content.len > tag6.len &&
+               slice_equal_nocase((struct slice){ content.text, tag6.len }, tag6);
+    const char *colon = memchr(content.text, ':', content.len);
+
+    if (six || colon == NULL) {
+        size_t from = six ? tag6.len : 0;
+
+        if (content.len - from >= sizeof text)
+            return false;
+        memcpy(text, content.text + from, content.len - from);
+        text[content.len - from] = '\0';
+        return inet_pton(six ? AF_INET6 : AF_INET, text, address) == 1;
+    }
+    return colon > content.text && colon + 1 < content.text + content.len &&
+           is_alnum((unsigned char)colon[-1]);
+}
+
+static bool skip_literal(struct cursor *c)
+{
+    const unsigned char *begin;
+
+    if (!skip(c, '['))
+        return false;
+    begin = c->at;
+    while (c->at < c->end && *c->at > ' ' && *c->at <= '~' && *c->at != '[' && *c->at != ']' && *c->at != '\\')
+        c->at++;
+    return is_literal_content((struct slice){ (const char *)begin, (size_t)(c->at - begin) }) && skip(c, ']') &&
+           c->at - begin <= DOMAIN_MAX;
+}
+
+static bool skip_local_part(struct cursor *c)
+{
+    return peek(c, '"') ? skip_quoted_string(c) : skip_dot_string(c);
+}
+
+/* local@domain, or a lone local part where `bare` allows it; copied to address. */
+static bool skip_mailbox(struct cursor *c, bool bare, struct address *address)
+{
+    const unsigned char *begin = c->at;
+    size_t local_len, len;
+
+    if (!skip_local_part(c))
+        return false;
+    local_len = (size_t)(c->at - begin);
+    if (skip(c, '@')) {
+        if (!(peek(c, '[') ? skip_literal(c) : skip_domain(c)))
+            return false;
+    } else if (!bare || !slice_equal_nocase((struct slice){ (const char *)begin, local_len }, slice_of("postmaster"))) {
+        return false;
+    }
+    len = (size_t)(c->at - begin);
+    if (len > ADDRESS_MAX)
+        return false;
+    memcpy(address->text, begin, len);
+    address->text[len] = '\0';
+    address->len = (uint16_t)len;
+    address->local_len = (uint16_t)local_len;
+    address->utf8 = c->utf8;
+    return true;
+}
+
+/* A-d-l of RFC 5321 4.1.2, "@a.example,@b.example:", which is accepted and ignored (appendix C) */
+static bool skip_source_route(struct cursor *c)
+{
+    if (!peek(c, '@'))
+        return true;
+    do {
+        if (!skip(c, '@') || !skip_domain(c))
+            return false;
+    } while (skip(c, ','));
+    return skip(c, ':');
+}
+
+/* Where the path may be: behind "FROM:" or "TO:", an optional blank, with or without "<". */
+static enum envelope_status skip_path(struct cursor *c, struct slice keyword, bool is_sender, struct address *address)
+{
+    bool brackets;
+
+    if ((size_t)(c->end - c->at) < keyword.len ||
+        !slice_equal_nocase((struct slice){ (const char *)c->at, keyword.len }, keyword))
+        return ENVELOPE_NO_PATH;
+    c->at += keyword.len;
+    skip_blanks(c);
+    brackets = skip(c, '<');
+    if (brackets && is_sender && skip(c, '>')) {
+        *address = (struct address){ .len = 0 };
+    } else if (!(brackets ? skip_source_route(c) : true) || !skip_mailbox(c, !is_sender, address) ||
+               (brackets && !skip(c, '>'))) {
+        return ENVELOPE_BAD_ADDRESS;
+    }
+    if (c->at < c->end && !peek(c, ' ') && !peek(c, '\t'))
+        return ENVELOPE_BAD_ADDRESS;
+    skip_blanks(c);
+    return ENVELOPE_OK;
+}
+
+/* The next esmtp-param; an empty name means that there is none (RFC 5321 4.1.2). */
+static void skip_parameter(struct cursor *c, struct slice *name, struct slice *value)
+{
+    const unsigned char *begin = c->at;
+
+    while (c->at < c->end && *c->at > ' ' && *c->at != '=')
+        c->at++;
+    *name = (struct slice){ (const char *)begin, (size_t)(c->at - begin) };
+    *value = (struct slice){ (const char *)c->at, 0 };
+    if (skip(c, '=')) {
+        begin = c->at;
+        while (c->at < c->end && *c->at > ' ')
+            c->at++;
+        *value = (struct slice){ (const char *)begin, (size_t)(c->at - begin) };
+    }
+    skip_blanks(c);
+}
+
+/* RFC 1870: up to 20 digits. What does not fit into 64 bits is as good as infinite. */
+static bool parse_size(struct slice value, struct mail_argument *mail)
+{
+    uint64_t size = 0;
+
+    if (value.len == 0 || value.len > 20)
+        return false;
+    for (size_t i = 0; i < value.len; i++) {
+        uint64_t digit = (uint64_t)(unsigned char)value.text[i] - '0';
+
+        if (digit > 9)
+            return false;
+        size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit;
+    }
+    mail->size = size;
+    return true;
+}
+
+static bool parse_body(struct slice value, struct mail_argument *mail)
+{
+    mail->eight_bit = slice_equal_nocase(value, slice_of("8BITMIME"));
+    return mail->eight_bit || slice_equal_nocase(value, slice_of("7BIT"));
+}
+
+static bool parse_smtputf8(struct slice value, struct mail_argument *mail)
+{
+    mail->smtputf8 = value.len == 0;
+    return mail->smtputf8;
+}
+
+static const struct parameter {
+    struct slice name;
+    bool (*parse)(struct slice value, struct mail_argument *mail);
+} mail_parameters[] = {
+    { SLICE("SIZE"), parse_size },
+    { SLICE("BODY"), parse_body },
+    { SLICE("SMTPUTF8"), parse_smtputf8 },
+};
+
+static enum envelope_status parse_parameters(struct cursor *c, struct mail_argument *mail)
+{
+    enum { KNOWN = sizeof mail_parameters / sizeof mail_parameters[0] };
+    bool seen[KNOWN] = { false };
+
+    while (c->at < c->end) {
+        struct slice name, value;
+        size_t i = 0;
+
+        skip_parameter(c, &name, &value);
+        while (i < KNOWN && !slice_equal_nocase(name, mail_parameters[i].name))
+            i++;
+        if (i == KNOWN)
+            return ENVELOPE_UNKNOWN;
+        if (seen[i] || !mail_parameters[i].parse(value, mail))
+            return ENVELOPE_BAD_VALUE;
+        seen[i] = true;
+    }
+    return ENVELOPE_OK;
+}
+
+enum envelope_status envelope_mail(struct slice argument, struct mail_argument *mail)
+{
+    struct cursor c = cursor_on(argument);
+    enum envelope_status status;
+
+    mail->size = 0;
+    mail->eight_bit = mail->smtputf8 = false;
+    status = skip_path(&c, slice_of("FROM:"), true, &mail->sender);
+    if (status == ENVELOPE_OK)
+        status = parse_parameters(&c, mail);
+    if (status == ENVELOPE_OK && mail->sender.utf8 && !mail->smtputf8)
+        return ENVELOPE_NOT_UTF8;
+    return status;
+}
+
+enum envelope_status envelope_rcpt(struct slice argument, bool smtputf8, struct address *recipient)
+{
+    struct cursor c = cursor_on(argument);
+    enum envelope_status status = skip_path(&c, slice_of("TO:"), false, recipient);
+
+    if (status == ENVELOPE_OK && c.at < c.end)
+        return ENVELOPE_UNKNOWN;
+    if (status == ENVELOPE_OK && recipient->utf8 && !smtputf8)
+        return ENVELOPE_NOT_UTF8;
+    return status;
+}
+
+bool envelope_mailbox(struct slice text, struct address *address)
+{
+    struct cursor c = cursor_on(text);
+
+    return skip_mailbox(&c, false, address) && c.at == c.end;
+}
+
+bool envelope_domain(struct slice text)
+{
+    struct cursor c = cursor_on(text);
+
+    return skip_domain(&c) && c.at == c.end;
+}
+
+bool envelope_literal(struct slice text)
+{
+    struct cursor c = cursor_on(text);
+
+    return skip_literal(&c) && c.at == c.end;
+}
+
+bool envelope_helo(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.text[i] <= ' ' || text.text[i] > '~')
+            return false;
+    return text.len > 0 && text.len <= HELO_MAX;
+}

@@ -1,0 +1,245 @@
+/* line.c - bytes to lines and back, with length limit and deadline */
+/*
+ * One buffer each way. All waiting is done in wait_for, with SIGTERM let in only there. The
+ * descriptors stay blocking, because on a terminal or a pipe they are shared with others.
+ */
+#include "line.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+enum { TLS_HANDSHAKE = 0x16 };
+
+static const volatile sig_atomic_t *terminated_flag;
+
+void line_init(struct line_io *io, int in, int out, const volatile sig_atomic_t *terminated)
+{
+    struct stat in_stat, out_stat;
+
+    io->in = in;
+    io->out = out;
+    io->socket = fstat(in, &in_stat) == 0 && fstat(out, &out_stat) == 0 && S_ISSOCK(out_stat.st_mode) &&
+                 in_stat.st_ino == out_stat.st_ino;
+    io->lf_sessions = true;
+    io->ending = LINE_UNDECIDED;
+    io->failed = LINE_OK;
+    io->pipelined = false;
+    io->deadline = UINT64_MAX;
+    io->idle_ms = UINT64_MAX / 2;
+    io->start = io->end = io->out_len = 0;
+    terminated_flag = terminated;
+}
+
+/* Waits until fd is ready; `until` is when the patience with this one wait ends. */
+static enum line_status wait_for(const struct line_io *io, int fd, short events, uint64_t until)
+{
+    struct pollfd ready = { .fd = fd, .events = events };
+    sigset_t waiting;
+
+    (void)sigprocmask(SIG_SETMASK, NULL, &waiting); /* a query, which cannot fail */
+    (void)sigdelset(&waiting, SIGTERM);
+    for (;;) {
+        int left = clock_left(clock_earlier(until, io->deadline));
+        struct timespec timeout = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000L };
+        int result = ppoll(&ready, 1, &timeout, &waiting);
+
+        if (result > 0 && events == POLLOUT)
+            return LINE_OK; /* what we have to say still leaves, whatever has happened */
+        if (terminated_flag != NULL && *terminated_flag)
+            return LINE_TERMINATED;
+        if (result > 0)
+            return LINE_OK;
+        if (result < 0 && errno != EINTR)
+            return LINE_BROKEN;
+        if (clock_left(io->deadline) == 0)
+            return LINE_DEADLINE;
+        if (clock_left(until) == 0)
+            return LINE_IDLE;
+    }
+}
+
+static ssize_t write_some(const struct line_io *io, const char *bytes, size_t len)
+{
+    if (io->socket)
+        return send(io->out, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    /* poll(2) has promised room for this much, so that it will not block */
+    return write(io->out, bytes, len < PIPE_BUF ? len : PIPE_BUF);
+}
+
+enum line_status line_flush(struct line_io *io)
+{
+    uint64_t until = clock_ms() + io->idle_ms;
+    size_t sent = 0;
+
+    while (sent < io->out_len && io->failed == LINE_OK) {
+        ssize_t n = -1;
+
+        errno = EAGAIN;
+        if (io->socket || wait_for(io, io->out, POLLOUT, until) == LINE_OK)
+            n = write_some(io, io->out_buf + sent, io->out_len - sent);
+        if (n >= 0) {
+            sent += (size_t)n;
+        } else if (errno == EAGAIN && io->socket) {
+            io->failed = wait_for(io, io->out, POLLOUT, until);
+        } else if (errno != EINTR) {
+            io->failed = LINE_BROKEN;
+        }
+    }
+    io->out_len = 0;
+    return io->failed;
+}
+
+void line_put(struct line_io *io, const char *bytes, size_t len)
+{
+    while (len > 0 && io->failed == LINE_OK) {
+        size_t room = sizeof io->out_buf - io->out_len;
+        size_t part = len < room ? len : room;
+
+        memcpy(io->out_buf + io->out_len, bytes, part);
+        io->out_len += part;
+        bytes += part;
+        len -= part;
+        if (io->out_len == sizeof io->out_buf)
+            (void)line_flush(io); /* the failure is remembered in io */
+    }
+}
+
+/* Reads more behind the unread bytes; there is room. Replies leave before we wait. */
+static enum line_status fill(struct line_io *io, uint64_t until)
+{
+    ssize_t n;
+
+    if (line_flush(io) != LINE_OK)
+        return io->failed;
+    if (io->start == io->end)
+        io->start = io->end = 0;
+    if (io->end == sizeof io->in_buf) {
+        memmove(io->in_buf, io->in_buf + io->start, io->end - io->start);
+        io->end -= io->start;
+        io->start = 0;
+    }
+    do {
+        enum line_status status = wait_for(io, io->in, POLLIN, until);
+
+        if (status != LINE_OK)
+            return status;
+        n = read(io->in, io->in_buf + io->end, sizeof io->in_buf - io->end);
+    } while (n < 0 && (errno == EINTR || errno == EAGAIN));
+    if (n <= 0)
+        return io->failed = n == 0 ? LINE_EOF : LINE_BROKEN;
+    io->end += (size_t)n;
+    return LINE_OK;
+}
+
+enum line_status line_bytes(struct line_io *io, struct slice *bytes)
+{
+    enum line_status status = LINE_OK;
+
+    if (io->start == io->end)
+        status = io->failed != LINE_OK ? io->failed : fill(io, clock_ms() + io->idle_ms);
+    *bytes = (struct slice){ io->in_buf + io->start, io->end - io->start };
+    return status;
+}
+
+void line_consume(struct line_io *io, size_t len)
+{
+    io->start += len;
+}
+
+/* The first LF of the connection: what stands before it decides how lines end from now on. */
+static enum line_status decide_ending(struct line_io *io, const char *lf)
+{
+    bool bare = lf == io->in_buf + io->start || lf[-1] != '\r';
+
+    if (bare && !io->lf_sessions)
+        return LINE_FIRST_BARE;
+    io->ending = bare ? LINE_LF : LINE_CRLF;
+    return LINE_OK;
+}
+
+/*
+ * Finds the end of the line that begins at io->start, looking only at bytes from `from` on.
+ * Returns the LF that ends it or NULL; `bare` is set when a lone LF was passed.
+ */
+static const char *find_end(const struct line_io *io, size_t from, bool *bare)
+{
+    const char *begin = io->in_buf + io->start, *p = io->in_buf + from;
+    const char *end = io->in_buf + io->end;
+
+    while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+        if (io->ending != LINE_CRLF || (p > begin && p[-1] == '\r'))
+            return p;
+        *bare = true;
+        p++;
+    }
+    return NULL;
+}
+
+/* Drops the rest of a line that is too long, keeping a CR that may belong to its end. */
+static void drop_all_but_last(struct line_io *io)
+{
+    if (io->end - io->start > 1)
+        io->start = io->end - 1;
+}
+
+enum line_status line_read(struct line_io *io, struct slice *line)
+{
+    uint64_t until = clock_ms() + io->idle_ms;
+    size_t searched = 0; /* bytes from io->start on that hold no line end */
+    bool bare = false, too_long = false;
+    const char *lf;
+    enum line_status status;
+
+    *line = (struct slice){ "", 0 };
+    io->pipelined = io->start < io->end;
+    while ((lf = find_end(io, io->start + searched, &bare)) == NULL) {
+        searched = io->end - io->start;
+        if (searched > LINE_MAX_COMMAND) {
+            too_long = true;
+            drop_all_but_last(io);
+            searched = 1;
+        }
+        if (io->failed != LINE_OK)
+            return io->failed;
+        if ((status = fill(io, until)) != LINE_OK)
+            return status;
+        if (io->ending == LINE_UNDECIDED && io->in_buf[io->start] == TLS_HANDSHAKE)
+            return LINE_NOT_SMTP;
+    }
+    if (io->ending == LINE_UNDECIDED && (status = decide_ending(io, lf)) != LINE_OK)
+        return status;
+
+    *line = (struct slice){ io->in_buf + io->start, (size_t)(lf - (io->in_buf + io->start)) };
+    io->start += line->len + 1;
+    too_long = too_long || line->len + 1 > LINE_MAX_COMMAND;
+    if (line->len > 0 && line->text[line->len - 1] == '\r')
+        line->len--;
+    if (too_long)
+        *line = (struct slice){ "", 0 };
+    return too_long ? LINE_TOO_LONG : bare ? LINE_BARE_LF : LINE_OK;
+}
+
+void line_close(struct line_io *io, uint64_t wait_ms)
+{
+    uint64_t until = clock_ms() + wait_ms;
+
+    if (io->failed == LINE_EOF)
+        io->failed = LINE_OK; /* a half-closed client still reads */
+    if (line_flush(io) != LINE_OK || !io->socket)
+        return;
+    if (shutdown(io->out, SHUT_WR) != 0)
+        return; /* the client is gone already */
+    for (;;) {
+        struct pollfd ready = { .fd = io->in, .events = POLLIN };
+
+        if (poll(&ready, 1, clock_left(until)) <= 0 || read(io->in, io->in_buf, sizeof io->in_buf) <= 0)
+            return;
+    }
+}

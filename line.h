@@ -1,0 +1,88 @@
+/* line.h - bytes to lines and back, with length limit and deadline */
+#ifndef LINE_H
+#define LINE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "slice.h"
+
+enum {
+    LINE_MAX_COMMAND = 2048, /* bytes of one command line, its end included */
+    LINE_IN = 65536,
+    LINE_OUT = 4096
+};
+
+/* What ends a line, decided by the first line of the connection (see line_read). */
+enum line_ending { LINE_UNDECIDED, LINE_CRLF, LINE_LF };
+
+enum line_status {
+    LINE_OK,
+    LINE_TOO_LONG,     /* read to its end and dropped */
+    LINE_BARE_LF,      /* a complete line with a lone LF in it */
+    LINE_FIRST_BARE,   /* the first line ended in a lone LF and that is not allowed */
+    LINE_NOT_SMTP,     /* the first byte begins a TLS handshake */
+    LINE_EOF,          /* the client closed; an unfinished line is dropped */
+    LINE_IDLE,         /* nothing (more) came for idle_ms */
+    LINE_DEADLINE,     /* the session's deadline has passed */
+    LINE_TERMINATED,   /* SIGTERM has arrived */
+    LINE_BROKEN        /* the connection failed, or the client does not read */
+};
+
+/*
+ * One connection. Output is collected and leaves just before a read would block, and nowhere
+ * else, so that a pipelined group of commands is answered in one packet. After a failure the
+ * connection stays failed: further output is dropped, further reads return the failure.
+ */
+struct line_io {
+    int in, out;
+    bool socket;             /* both are one socket: send(2) without SIGPIPE and without blocking */
+    bool lf_sessions;        /* a first line that ends in LF makes this an LF session */
+    enum line_ending ending;
+    enum line_status failed; /* LINE_OK, or what every further call returns */
+    bool pipelined;          /* the last line had already arrived when its forerunner was read */
+    uint64_t deadline;       /* of the whole session, see clock.h */
+    uint64_t idle_ms;        /* longest single wait */
+    size_t start, end;       /* unread bytes in in_buf */
+    size_t out_len;
+    char in_buf[LINE_IN];
+    char out_buf[LINE_OUT];
+};
+
+/*
+ * Prepares a connection. SIGTERM must be blocked by the caller; it is let in only while waiting,
+ * so that it never interrupts a delivery, and `terminated` is the flag that its handler sets.
+ * deadline and idle_ms may be changed at any time afterwards.
+ */
+void line_init(struct line_io *io, int in, int out, const volatile sig_atomic_t *terminated);
+
+/*
+ * Reads one line without its end. On LINE_OK and LINE_BARE_LF `line` points into the input
+ * buffer until the next call. The first LF of a connection decides how lines end: behind CR,
+ * only CRLF ends a line; alone, LF does and CRLF too, if lf_sessions allows it.
+ * The wait for a whole line is limited by idle_ms.
+ */
+enum line_status line_read(struct line_io *io, struct slice *line);
+
+/*
+ * Gives the unread bytes of the input (at least one), waiting up to idle_ms for them.
+ * They stay unread until line_consume takes `len` of them.
+ */
+enum line_status line_bytes(struct line_io *io, struct slice *bytes);
+void line_consume(struct line_io *io, size_t len);
+
+/* Collects output; writes when the buffer is full, with the same limits as a read. */
+void line_put(struct line_io *io, const char *bytes, size_t len);
+
+/* Sends what was collected. LINE_OK, or why not. */
+enum line_status line_flush(struct line_io *io);
+
+/*
+ * The end of a connection: flushes, closes our direction and reads what the client is still
+ * sending, for `wait_ms` at most, since closing with unread input would destroy the last reply.
+ */
+void line_close(struct line_io *io, uint64_t wait_ms);
+
+#endif

@@ -1,0 +1,447 @@
+/* mailbox.c - a copy into a file: mbox and maildir */
+/*
+ * Both kinds write through a struct writer, which remembers the first failure. The order of the
+ * calls is the promise: lock, remember the end, write, fsync, and only then success; on failure
+ * cut back while the lock is still held.
+ */
+#include "mailbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+
+enum { WRITE_BUFFER = 65536, LOCK_TICK_MS = 100 };
+
+struct writer {
+    int fd;
+    int error; /* errno of the first failure */
+    size_t used;
+    char buffer[WRITE_BUFFER];
+};
+
+static struct writer writer; /* one delivery at a time */
+static char piece_buffer[COPY_PIECE];
+
+static void write_all(struct writer *w, const char *bytes, size_t len)
+{
+    while (len > 0 && w->error == 0) {
+        ssize_t n = write(w->fd, bytes, len);
+
+        if (n >= 0) {
+            bytes += n;
+            len -= (size_t)n;
+        } else if (errno != EINTR) {
+            w->error = errno;
+        }
+    }
+}
+
+static void flush(struct writer *w)
+{
+    write_all(w, w->buffer, w->used);
+    w->used = 0;
+}
+
+static void put(struct writer *w, const char *bytes, size_t len)
+{
+    if (len > sizeof w->buffer - w->used)
+        flush(w);
+    if (len > sizeof w->buffer) {
+        write_all(w, bytes, len);
+        return;
+    }
+    memcpy(w->buffer + w->used, bytes, len);
+    w->used += len;
+}
+
+/* Where the quoting of an mbox stands: how much of ">>>From " the line has shown so far. */
+struct quoting {
+    bool in_line;
+    size_t matched; /* bytes of "From " that were seen and not yet written */
+};
+
+static const char from_[] = "From ";
+
+/*
+ * mboxrd: a line that begins with any number of > and "From " gets one more >. It does not
+ * matter where among the others it is put, so nothing has to be looked ahead for.
+ */
+static void put_quoted(struct writer *w, struct quoting *q, struct slice piece)
+{
+    for (size_t at = 0; at < piece.len;) {
+        const char *p = piece.text + at;
+
+        if (q->in_line) {
+            const char *lf = memchr(p, '\n', piece.len - at);
+            size_t len = lf != NULL ? (size_t)(lf - p) + 1 : piece.len - at;
+
+            put(w, p, len);
+            q->in_line = lf == NULL;
+            at += len;
+        } else if (*p == '>' && q->matched == 0) {
+            put(w, p, 1);
+            at++;
+        } else if (*p == from_[q->matched]) {
+            at++;
+            if (++q->matched == sizeof from_ - 1) {
+                put(w, ">From ", 6);
+                *q = (struct quoting){ .in_line = true };
+            }
+        } else {
+            put(w, from_, q->matched);
+            *q = (struct quoting){ .in_line = true };
+        }
+    }
+}
+
+/* Writes the whole copy; quoted below its head if `quote` is set. */
+static void put_copy(struct writer *w, const struct copy *copy, bool quote)
+{
+    struct quoting q = { .in_line = false };
+    uint64_t offset = 0, size = copy_size(copy);
+
+    while (offset < size && w->error == 0) {
+        struct slice piece = copy_piece(copy, offset, piece_buffer);
+
+        if (piece.text == NULL) {
+            w->error = errno;
+            return;
+        }
+        if (quote && offset >= copy->head_len)
+            put_quoted(w, &q, piece);
+        else
+            put(w, piece.text, piece.len);
+        offset += piece.len;
+    }
+}
+
+/* A slice as a path for the kernel. */
+static bool path_of(struct slice text, char path[PATH_MAX], struct outcome *outcome)
+{
+    if (text.len >= PATH_MAX) {
+        outcome_set(outcome, RESULT_DEFERRED, "the path is too long");
+        return false;
+    }
+    memcpy(path, text.text, text.len);
+    path[text.len] = '\0';
+    return true;
+}
+
+/* Makes a new name in the directory of a path last beyond a power cut. */
+static bool sync_parent(const char *path)
+{
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    int fd, result;
+
+    memcpy(parent, slash == NULL ? "." : path, slash == NULL ? 1 : len);
+    parent[slash == NULL ? 1 : len] = '\0';
+    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    result = fsync(fd);
+    (void)close(fd); /* it was only synced */
+    return result == 0;
+}
+
+/* ---- mbox -------------------------------------------------------------------------------- */
+
+static void on_tick(int signal)
+{
+    (void)signal; /* its only purpose is to interrupt flock and fcntl */
+}
+
+/*
+ * Waits for both locks until a deadline. The timer ticks on, so that it does not matter if a
+ * tick comes between the look at the clock and the call that waits.
+ */
+static bool lock_file(int fd, uint64_t until)
+{
+    const struct sigaction tick = { .sa_handler = on_tick };
+    struct itimerval timer = { .it_value.tv_usec = LOCK_TICK_MS * 1000, .it_interval.tv_usec = LOCK_TICK_MS * 1000 };
+    const struct itimerval off = { .it_value.tv_sec = 0 };
+    struct flock record = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    bool flocked, locked = false;
+    int error;
+
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fcntl(fd, F_SETLK, &record) == 0)
+        return true; /* nearly always, and without a timer */
+    if (sigaction(SIGALRM, &tick, NULL) != 0 || setitimer(ITIMER_REAL, &timer, NULL) != 0)
+        return false;
+    do {
+        flocked = flock(fd, LOCK_EX) == 0;
+        locked = flocked && fcntl(fd, F_SETLKW, &record) == 0;
+    } while (!locked && errno == EINTR && clock_left(until) > 0);
+    error = errno;
+    (void)setitimer(ITIMER_REAL, &off, NULL); /* cannot fail: the arguments are ours */
+    errno = error;
+    return locked;
+}
+
+/* Opens an existing file, or makes it. Never follows a link, never waits for a FIFO. */
+static int open_mailbox(const char *path)
+{
+    const int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
+    int fd = open(path, flags);
+
+    if (fd < 0 && errno == ENOENT)
+        fd = open(path, flags | O_CREAT, S_IRUSR | S_IWUSR);
+    return fd;
+}
+
+/* Is what we have locked still what the path names? Readers replace mailboxes by renaming. */
+static bool still_there(int fd, const char *path)
+{
+    struct stat open_file, named;
+
+    return fstat(fd, &open_file) == 0 && lstat(path, &named) == 0 && open_file.st_dev == named.st_dev &&
+           open_file.st_ino == named.st_ino;
+}
+
+static bool is_dev_null(const struct stat *status)
+{
+    return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
+}
+
+/* Why lock_file failed: EINTR means that the time was up. */
+static void outcome_unlocked(struct outcome *outcome, const struct transaction *t, const struct limit *limit)
+{
+    if (errno == EINTR)
+        outcome_timeout(outcome, t, limit);
+    else
+        outcome_errno(outcome, "cannot lock the file");
+}
+
+/* Opens and locks; -1 with the outcome set, which is "delivered" for /dev/null. */
+static int open_locked(const struct transaction *t, const char *path, struct outcome *outcome)
+{
+    const struct limit *limit = &t->conf->lock_secs;
+    uint64_t until = clock_earlier(clock_ms() + limit->value * 1000, t->deadline);
+
+    for (;;) {
+        struct stat status;
+        int fd = open_mailbox(path);
+
+        if (fd < 0) {
+            outcome_errno(outcome, errno == ELOOP ? "symbolic links are refused" : "cannot open the file");
+            return -1;
+        }
+        if (fstat(fd, &status) != 0)
+            outcome_errno(outcome, "fstat");
+        else if (is_dev_null(&status))
+            outcome_set(outcome, RESULT_DELIVERED, "%s", "");
+        else if (!S_ISREG(status.st_mode))
+            outcome_set(outcome, RESULT_DEFERRED, "not a regular file");
+        else if (!lock_file(fd, until))
+            outcome_unlocked(outcome, t, limit);
+        else if (still_there(fd, path))
+            return fd;
+        else if (clock_left(until) == 0)
+            outcome_timeout(outcome, t, limit);
+        else {
+            (void)close(fd); /* somebody else's file by now */
+            continue;
+        }
+        (void)close(fd); /* nothing was written */
+        return -1;
+    }
+}
+
+/* A tail that nobody acknowledged may end in the middle of a line; ours begins on a new one. */
+static bool ends_in_line(int fd, off_t end, int *error)
+{
+    char last = '\n';
+
+    if (end > 0 && pread(fd, &last, 1, end - 1) != 1)
+        *error = errno;
+    return last != '\n';
+}
+
+static void append_copy(const struct transaction *t, const struct copy *copy, const char *path, int fd,
+                        struct outcome *outcome)
+{
+    struct stat before;
+
+    writer.fd = fd;
+    writer.error = 0;
+    writer.used = 0;
+    if (fstat(fd, &before) != 0) {
+        outcome_errno(outcome, "fstat");
+        return;
+    }
+    if (ends_in_line(fd, before.st_size, &writer.error))
+        put(&writer, "\n", 1);
+    put_copy(&writer, copy, true);
+    put(&writer, "\n", 1);
+    flush(&writer);
+    if (writer.error == 0 && t->conf->fsync && fsync(fd) != 0)
+        writer.error = errno;
+    /* an empty file may be one whose name nobody has synced yet */
+    if (writer.error == 0 && t->conf->fsync && before.st_size == 0 && !sync_parent(path))
+        writer.error = errno;
+    if (writer.error == 0) {
+        outcome_set(outcome, RESULT_DELIVERED, "%s", "");
+        return;
+    }
+    if (ftruncate(fd, before.st_size) != 0)
+        log_line(LOG_ERR, "half a message is left in %s behind byte %jd: %s", path, (intmax_t)before.st_size,
+                 strerror(errno));
+    errno = writer.error;
+    outcome_errno(outcome, "cannot write the file");
+}
+
+void mailbox_append(const struct transaction *transaction, const struct recipient *recipient,
+                    const struct target *target, struct outcome *outcome)
+{
+    char path[PATH_MAX];
+    struct copy copy;
+    int fd;
+
+    if (!path_of(target->text, path, outcome))
+        return;
+    copy_begin(&copy, transaction, recipient, true);
+    fd = open_locked(transaction, path, outcome);
+    if (fd < 0)
+        return;
+    log_debug('f', "opened %s", path);
+    append_copy(transaction, &copy, path, fd, outcome);
+    (void)close(fd); /* fsync has reported all there is to report; this releases the locks */
+    log_debug('f', "closed %s", path);
+}
+
+/* ---- maildir ----------------------------------------------------------------------------- */
+
+/* Opens a directory below `parent`, making it if it is missing. */
+static int open_directory(int parent, const char *name, bool *made)
+{
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0 || errno != ENOENT || (mkdirat(parent, name, S_IRWXU) != 0 && errno != EEXIST))
+        return fd;
+    *made = true;
+    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+struct maildir {
+    int base, tmp, new;
+    bool made; /* a directory was new */
+};
+
+static void close_maildir(const struct maildir *m)
+{
+    const int fds[] = { m->base, m->tmp, m->new };
+
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+        if (fds[i] >= 0)
+            (void)close(fds[i]); /* directories: nothing is buffered */
+}
+
+static bool open_maildir(struct maildir *m, const char *path)
+{
+    int cur = -1;
+
+    *m = (struct maildir){ -1, -1, -1, false };
+    m->base = open_directory(AT_FDCWD, path, &m->made);
+    if (m->base >= 0)
+        m->tmp = open_directory(m->base, "tmp", &m->made);
+    if (m->tmp >= 0)
+        m->new = open_directory(m->base, "new", &m->made);
+    if (m->new >= 0)
+        cur = open_directory(m->base, "cur", &m->made);
+    if (cur >= 0)
+        (void)close(cur); /* it only has to be there */
+    return cur >= 0;
+}
+
+/* A name that no other delivery uses; '/' and ':' have a meaning in maildirs, host names have neither. */
+static void unique_name(char *name, size_t size)
+{
+    static unsigned count;
+    struct timespec now;
+    char host[65] = "";
+
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with these arguments */
+    if (gethostname(host, sizeof host - 1) != 0 || strpbrk(host, "/:") != NULL)
+        (void)snprintf(host, sizeof host, "localhost");
+    (void)snprintf(name, size, "%jd.M%06ldP%ldQ%u.%s", (intmax_t)now.tv_sec, now.tv_nsec / 1000, (long)getpid(),
+                   ++count, host);
+}
+
+/* From an open file in tmp to a name in new that lasts. Returns 0 or errno. */
+static int publish(const struct transaction *t, const struct maildir *m, const char *path, const char *name)
+{
+    bool sync = t->conf->fsync;
+
+    if (sync && m->made && (fsync(m->base) != 0 || !sync_parent(path)))
+        return errno;
+    if (renameat(m->tmp, name, m->new, name) != 0)
+        return errno;
+    if (sync && fsync(m->new) != 0) {
+        int error = errno;
+
+        if (unlinkat(m->new, name, 0) != 0)
+            log_line(LOG_ERR, "%s/new/%s stays although its delivery failed: %s", path, name, strerror(errno));
+        return error;
+    }
+    return 0;
+}
+
+static void write_maildir(const struct transaction *t, const struct copy *copy, const char *path,
+                          const struct maildir *m, struct outcome *outcome)
+{
+    char name[160];
+
+    unique_name(name, sizeof name);
+    writer.used = 0;
+    writer.error = 0;
+    writer.fd = openat(m->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (writer.fd < 0) {
+        outcome_errno(outcome, "cannot make a file in tmp");
+        return;
+    }
+    log_debug('f', "opened %s/tmp/%s", path, name);
+    put_copy(&writer, copy, false);
+    flush(&writer);
+    if (writer.error == 0 && t->conf->fsync && fsync(writer.fd) != 0)
+        writer.error = errno;
+    if (close(writer.fd) != 0 && writer.error == 0)
+        writer.error = errno;
+    if (writer.error == 0)
+        writer.error = publish(t, m, path, name);
+    log_debug('f', "closed %s/new/%s", path, name);
+    if (writer.error == 0) {
+        outcome_set(outcome, RESULT_DELIVERED, "%s", "");
+        return;
+    }
+    (void)unlinkat(m->tmp, name, 0); /* it may have been renamed; what stays in tmp is nobody's mail */
+    errno = writer.error;
+    outcome_errno(outcome, "cannot write the file");
+}
+
+void mailbox_maildir(const struct transaction *transaction, const struct recipient *recipient,
+                     const struct target *target, struct outcome *outcome)
+{
+    char path[PATH_MAX];
+    struct maildir maildir;
+    struct copy copy;
+
+    if (!path_of(target->text, path, outcome))
+        return;
+    copy_begin(&copy, transaction, recipient, false);
+    if (open_maildir(&maildir, path))
+        write_maildir(transaction, &copy, path, &maildir, outcome);
+    else
+        outcome_errno(outcome, "cannot open the maildir");
+    close_maildir(&maildir);
+}

@@ -1,0 +1,23 @@
+/* mailbox.h - a copy into a file: mbox and maildir */
+#ifndef MAILBOX_H
+#define MAILBOX_H
+
+#include "copy.h"
+
+/*
+ * Appends a copy to an mbox file (RFC 4155, quoted as mboxrd): locked with flock(2) and
+ * fcntl(2), which are waited for no longer than limit.lock_secs, fsynced before this returns, cut
+ * back to its former length on any failure. New files get mode 0600. Symbolic links and all but
+ * regular files are refused; /dev/null takes everything and keeps nothing.
+ */
+void mailbox_append(const struct transaction *transaction, const struct recipient *recipient,
+                    const struct target *target, struct outcome *outcome);
+
+/*
+ * Puts a copy into a maildir as a new file: written to tmp, fsynced, renamed to new, the
+ * directory fsynced. Missing directories are made with mode 0700 if their parent exists.
+ */
+void mailbox_maildir(const struct transaction *transaction, const struct recipient *recipient,
+                     const struct target *target, struct outcome *outcome);
+
+#endif

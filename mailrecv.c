@@ -1,0 +1,259 @@
+/* mailrecv.c - start-up and wiring: options, configuration, peer, exit status */
+/*
+ * Started by xinetd, inetd, tcpserver or systemd for one connection, which is standard input and
+ * output. Whatever is wrong with the configuration, the client hears 421 and keeps its mail.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "conf.h"
+#include "log.h"
+#include "monitor.h"
+#include "peer.h"
+#include "smtp.h"
+
+#define VERSION "2.0"
+
+#ifndef SYSCONFDIR
+#define SYSCONFDIR "/etc"
+#endif
+
+struct options {
+    const char *conf, *flags, *log, *pretend;
+    bool test;
+};
+
+static volatile sig_atomic_t terminated;
+
+static void on_term(int signal)
+{
+    (void)signal;
+    terminated = 1;
+}
+
+static void print_help(void)
+{
+    puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME]] [-t]\n"
+         "\n"
+         "Receives mail by SMTP on standard input and output, and gives it to commands and files.\n"
+         "  -c FILE            the configuration, instead of " SYSCONFDIR "/mailrecv.conf\n"
+         "  -d FLAGS           debug flags, any of " LOG_FLAGS ", instead of the configuration's\n"
+         "  -l WHERE           where the log goes, instead of the configuration's logfile\n"
+         "  -P ADDRESS[=NAME]  pretend that this client is connected, with this confirmed name or none\n"
+         "  -t                 check the configuration, show the effective settings; status 78 on errors\n"
+         "  -V                 show the version\n"
+         "  -h                 show this help\n"
+         "\n"
+         "mailrecv(8) and mailrecv.conf(5) say more.");
+}
+
+/* Says what is wrong with the command line where whoever typed it sees it: never to a client. */
+static void __attribute__((format(printf, 1, 2), noreturn)) die_usage(const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args); /* cut when too long */
+    va_end(args);
+    if (peer_is_tcp(STDIN_FILENO))
+        log_line(LOG_ERR, "%s", text);
+    else
+        fprintf(stderr, "mailrecv: %s, see mailrecv -h\n", text);
+    exit(EX_USAGE);
+}
+
+/* The value of an option: the rest of its word, or the next word. */
+static const char *option_value(int argc, char **argv, int *i)
+{
+    if (argv[*i][2] != '\0')
+        return argv[*i] + 2;
+    if (*i + 1 >= argc)
+        die_usage("option '%s' needs a value", argv[*i]);
+    return argv[++*i];
+}
+
+static void __attribute__((noreturn)) finish_output(void)
+{
+    bool failed = fflush(stdout) != 0 || ferror(stdout) != 0;
+
+    exit(failed ? EX_IOERR : EX_OK);
+}
+
+static void parse_options(int argc, char **argv, struct options *o)
+{
+    const struct {
+        char letter;
+        const char **value;
+    } with_value[] = { { 'c', &o->conf }, { 'd', &o->flags }, { 'l', &o->log }, { 'P', &o->pretend } };
+
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+        bool known = false;
+
+        for (size_t j = 0; j < sizeof with_value / sizeof with_value[0]; j++) {
+            if (word[0] != '-' || word[1] != with_value[j].letter)
+                continue;
+            *with_value[j].value = option_value(argc, argv, &i);
+            known = true;
+        }
+        if (known)
+            continue;
+        if (strcmp(word, "-t") == 0) {
+            o->test = true;
+        } else if (strcmp(word, "-V") == 0) {
+            puts("mailrecv " VERSION);
+            finish_output();
+        } else if (strcmp(word, "-h") == 0) {
+            print_help();
+            finish_output();
+        } else {
+            die_usage("unknown %s '%s'", word[0] == '-' ? "option" : "argument", word);
+        }
+    }
+}
+
+/* Descriptors 0 to 2 must be taken, or a file that we open could become one of them. */
+static void fill_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            _exit(EX_OSERR);
+}
+
+static void set_signals(void)
+{
+    const struct sigaction term = { .sa_handler = on_term }, ignore = { .sa_handler = SIG_IGN };
+    const struct rlimit none = { 0, 0 };
+    sigset_t blocked;
+
+    (void)sigemptyset(&blocked);
+    (void)sigaddset(&blocked, SIGTERM); /* let in only while waiting, so that no delivery is cut short */
+    if (sigprocmask(SIG_BLOCK, &blocked, NULL) != 0 || sigaction(SIGTERM, &term, NULL) != 0 ||
+        sigaction(SIGPIPE, &ignore, NULL) != 0 ||  /* a command need not read all of its input */
+        sigaction(SIGXFSZ, &ignore, NULL) != 0 ||  /* EFBIG is answered with 4xx */
+        setrlimit(RLIMIT_CORE, &none) != 0)        /* a core file would hold other people's mail */
+        log_line(LOG_WARNING, "cannot prepare the process: %m");
+    (void)umask(S_IRWXG | S_IRWXO);
+}
+
+static int check_configuration(struct conf *conf)
+{
+    if (conf->errors == 0)
+        conf_check(conf);
+    conf_print_problems(conf, stderr);
+    if (conf->errors > 0)
+        return EX_CONFIG;
+    conf_print(conf, stdout);
+    return fflush(stdout) == 0 && ferror(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+static void open_log(const struct options *o, const struct conf *conf)
+{
+    struct slice flags = o->flags != NULL ? slice_of(o->flags) : conf->debug;
+    char path[4096] = "syslog";
+    size_t bad;
+
+    if (o->log != NULL)
+        (void)snprintf(path, sizeof path, "%s", o->log);
+    else if (conf->errors == 0)
+        (void)snprintf(path, sizeof path, "%.*s", (int)conf->logfile.len, conf->logfile.text);
+    if (!log_open(path))
+        log_line(LOG_ERR, "cannot open the log %s: %m", path);
+    bad = log_set_flags(flags);
+    if (bad < flags.len)
+        die_usage("'%c' is no debug flag, expected any of " LOG_FLAGS, flags.text[bad]);
+    conf_log_lines(conf);
+    for (const struct conf_problem *p = conf->problems; p != NULL; p = p->next)
+        if (!p->warning || log_wants('w'))
+            log_line(p->warning ? LOG_WARNING : LOG_ERR, "%s:%u:%u: %s", conf->path, p->line, p->column, p->message);
+}
+
+static bool find_peer(const struct options *o, struct peer *peer)
+{
+    if (o->pretend != NULL) {
+        if (peer_is_tcp(STDIN_FILENO))
+            die_usage("-P is not for real connections");
+        if (peer_pretend(peer, o->pretend) != PEER_OK)
+            die_usage("'%s' is no client, expected ADDRESS or ADDRESS=NAME", o->pretend);
+    } else if (peer_find(peer, STDIN_FILENO) != PEER_OK) {
+        log_line(LOG_NOTICE, "the client has gone before it was greeted: %m");
+        return false;
+    }
+    log_set_client(peer->address);
+    return true;
+}
+
+/* Becomes the user of the configuration, groups too. */
+static bool become_user(struct slice user)
+{
+    char name[256];
+    struct passwd *entry;
+
+    if (geteuid() != 0 || user.len == 0)
+        return true;
+    (void)snprintf(name, sizeof name, "%.*s", (int)user.len, user.text);
+    errno = 0;
+    entry = getpwnam(name);
+    if (entry == NULL) {
+        log_line(LOG_ERR, "there is no user %s: %s", name, errno != 0 ? strerror(errno) : "not in passwd");
+        return false;
+    }
+    if (initgroups(name, entry->pw_gid) == 0 && setgid(entry->pw_gid) == 0 && setuid(entry->pw_uid) == 0)
+        return true;
+    log_line(LOG_ERR, "cannot become user %s: %m", name);
+    return false;
+}
+
+static int serve(struct conf *conf, struct peer *peer)
+{
+    static const struct reply unusable = REPLY(421, "3.5", "The service is not configured, try again later");
+    static struct line_io io;
+    struct monitor *monitor;
+
+    line_init(&io, STDIN_FILENO, STDOUT_FILENO, &terminated);
+    io.deadline = clock_ms() + 10000;
+    monitor = conf->errors == 0 && become_user(conf->user) ? monitor_begin(conf, peer, &terminated) : NULL;
+    if (monitor == NULL) {
+        smtp_say(&io, &unusable);
+        return EX_CONFIG;
+    }
+    smtp_session(&io, monitor, conf);
+    monitor_end(monitor);
+    return EX_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = { .conf = SYSCONFDIR "/mailrecv.conf" };
+    struct conf conf;
+    struct peer peer;
+    int status;
+
+    fill_descriptors();
+    parse_options(argc, argv, &options);
+    set_signals();
+    conf_load(&conf, options.conf);
+    if (options.test) {
+        status = check_configuration(&conf);
+    } else {
+        open_log(&options, &conf);
+        status = find_peer(&options, &peer) ? serve(&conf, &peer) : EX_NOINPUT;
+        if (conf.errors > 0 && isatty(STDERR_FILENO))
+            conf_print_problems(&conf, stderr);
+    }
+    conf_free(&conf);
+    return status;
+}

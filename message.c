@@ -1,0 +1,167 @@
+/* message.c - the lines after DATA to the spool */
+/*
+ * A state machine of five states reads the bytes. Inside a line it looks for LF only and copies
+ * what stands before it in one go; CR matters only right before LF, so it is held back for a
+ * moment (AFTER_CR) when it is the last byte at hand.
+ */
+#include "message.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+void spool_clear(struct spool *spool)
+{
+    if (spool->fd >= 0)
+        (void)close(spool->fd); /* the file has no name: it is gone now */
+    spool->fd = -1;
+    spool->used = 0;
+    spool->size = 0;
+}
+
+void message_begin(struct message *message, struct spool *spool, uint64_t limit, bool lf_session,
+                   spool_open *open, void *context)
+{
+    spool_clear(spool);
+    *message = (struct message){ .spool = spool, .open = open, .open_context = context, .limit = limit,
+                                 .lf_session = lf_session, .state = AT_LINE_START };
+}
+
+/* Empties the memory of a spool into its file. */
+static void write_out(struct message *message)
+{
+    struct spool *spool = message->spool;
+
+    if (spool->fd < 0 && (spool->fd = message->open(message->open_context)) < 0)
+        message->error = errno;
+    for (size_t done = 0; done < spool->used && message->error == 0;) {
+        ssize_t n = write(spool->fd, spool->memory + done, spool->used - done);
+
+        if (n >= 0)
+            done += (size_t)n;
+        else if (errno != EINTR)
+            message->error = errno;
+    }
+    spool->used = 0;
+}
+
+static void store(struct message *message, const char *bytes, size_t len)
+{
+    struct spool *spool = message->spool;
+
+    while (len > 0 && message->error == 0 && !message->too_large) {
+        size_t room = SPOOL_MEMORY - spool->used, part = len < room ? len : room;
+
+        memcpy(spool->memory + spool->used, bytes, part);
+        spool->used += part;
+        spool->size += part;
+        bytes += part;
+        len -= part;
+        if (spool->used == SPOOL_MEMORY && len > 0)
+            write_out(message);
+    }
+}
+
+/* Counts before storing, so that nothing beyond the limit is ever kept. */
+static void take(struct message *message, const char *bytes, size_t len, size_t as_received)
+{
+    message->received += as_received;
+    message->too_large = message->too_large || message->received > message->limit;
+    store(message, bytes, len);
+}
+
+/* Bytes inside a line, up to and including its LF if that is here. Returns how many were taken. */
+static size_t take_line(struct message *message, const char *bytes, size_t len)
+{
+    const char *lf = memchr(bytes, '\n', len);
+    size_t body = lf != NULL ? (size_t)(lf - bytes) : len;
+    bool crlf = lf != NULL && body > 0 && bytes[body - 1] == '\r';
+    bool held = lf == NULL && bytes[len - 1] == '\r';
+    size_t text = body - (crlf || held);
+
+    if (!message->bare_newline)
+        message->bare_newline = memchr(bytes, '\r', text) != NULL || (lf != NULL && !crlf);
+    take(message, bytes, text, text);
+    if (held)
+        message->state = AFTER_CR;
+    if (lf == NULL)
+        return len;
+    take(message, "\n", 1, crlf ? 2 : 1);
+    message->state = crlf || message->lf_session ? AT_LINE_START : IN_LINE;
+    return body + 1;
+}
+
+/* One byte where a single byte decides. Returns whether it was taken; if not, it is looked at anew. */
+static bool take_byte(struct message *message, char byte, bool *end)
+{
+    bool lf_ends = byte == '\n' && message->lf_session;
+
+    switch (message->state) {
+    case AT_LINE_START:
+        message->state = byte == '.' ? AFTER_DOT : IN_LINE;
+        return byte == '.';
+    case AFTER_DOT:
+        *end = lf_ends;
+        message->state = byte == '\r' ? AFTER_DOT_CR : IN_LINE;
+        return byte == '\r' || lf_ends;
+    case AFTER_DOT_CR:
+        *end = byte == '\n';
+        if (*end)
+            return true;
+        break;
+    case AFTER_CR:
+        if (byte == '\n') {
+            take(message, "\n", 1, 2);
+            message->state = AT_LINE_START;
+            return true;
+        }
+        break;
+    case IN_LINE:
+        return false;
+    }
+    take(message, "\r", 1, 1); /* the CR was no part of a line end */
+    message->bare_newline = true;
+    message->state = IN_LINE;
+    return false;
+}
+
+enum message_status message_feed(struct message *message, struct slice bytes, size_t *used)
+{
+    size_t at = 0;
+    bool end = false;
+
+    while (at < bytes.len && !end) {
+        if (message->state == IN_LINE)
+            at += take_line(message, bytes.text + at, bytes.len - at);
+        else
+            at += take_byte(message, bytes.text[at], &end);
+    }
+    *used = at;
+    if (end)
+        return MESSAGE_END;
+    return message->received / MESSAGE_FLOOD > message->limit ? MESSAGE_OVER : MESSAGE_MORE;
+}
+
+void message_finish(struct message *message)
+{
+    if (message->spool->fd >= 0 && message->error == 0 && !message->too_large)
+        write_out(message);
+}
+
+struct slice spool_piece(const struct spool *spool, uint64_t offset, char *buffer, size_t size)
+{
+    uint64_t left = spool->size - offset;
+    size_t len = left < size ? (size_t)left : size;
+    ssize_t n;
+
+    if (spool->fd < 0)
+        return (struct slice){ spool->memory + offset, len };
+    do
+        n = pread(spool->fd, buffer, len, (off_t)offset);
+    while (n < 0 && errno == EINTR);
+    if (n == 0 && len > 0) {
+        errno = EIO; /* shorter than what was written */
+        n = -1;
+    }
+    return n < 0 ? (struct slice){ NULL, 0 } : (struct slice){ buffer, (size_t)n };
+}

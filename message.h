@@ -1,0 +1,76 @@
+/* message.h - the lines after DATA to the spool */
+#ifndef MESSAGE_H
+#define MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "slice.h"
+
+enum {
+    SPOOL_MEMORY = 131072, /* bytes that a message may have before it needs a file */
+    MESSAGE_FLOOD = 10     /* times the size limit at which a client is dropped */
+};
+
+/*
+ * A message on its way: in memory while it is small, otherwise all of it in a file without a
+ * name. It holds what the sender sent, dots removed, with LF for CRLF, and nothing of ours.
+ */
+struct spool {
+    char *memory;     /* SPOOL_MEMORY bytes, given by the owner; write buffer of the file */
+    size_t used;      /* bytes in memory */
+    int fd;           /* -1: all of it is in memory */
+    uint64_t size;    /* bytes of the message */
+};
+
+/* Opens the file for a spool that outgrows its memory: a descriptor, or -1 with errno set. */
+typedef int spool_open(void *context);
+
+enum message_status {
+    MESSAGE_MORE, /* the end has not come yet */
+    MESSAGE_END,  /* it has */
+    MESSAGE_OVER  /* the client goes on far beyond the limit: drop it */
+};
+
+/* Where the reader of a message stands; the names say what the last bytes were. */
+enum message_state { AT_LINE_START, AFTER_DOT, AFTER_DOT_CR, IN_LINE, AFTER_CR };
+
+struct message {
+    struct spool *spool;
+    spool_open *open;
+    void *open_context;
+    uint64_t limit;     /* bytes as received: CRLF counts two, added dots and the end none */
+    uint64_t received;
+    bool lf_session;    /* LF ends lines, and LF.LF the message */
+    enum message_state state;
+    bool too_large;     /* beyond the limit; nothing more is stored */
+    bool bare_newline;  /* a lone LF or CR was seen */
+    int error;          /* errno of a failed spool, 0 while all is well */
+};
+
+/* Begins to read a message into a spool, which is emptied. */
+void message_begin(struct message *message, struct spool *spool, uint64_t limit, bool lf_session,
+                   spool_open *open, void *context);
+
+/*
+ * Takes bytes of the client up to the end of the message (RFC 5321 4.1.1.4 and 4.5.2). Only
+ * CRLF.CRLF is an end, in LF sessions also LF.LF and the mixtures. `used` says how many bytes
+ * were taken: on MESSAGE_MORE all. The dot of a stuffed line is removed, a lone CR and NUL are
+ * kept, a lone LF becomes a line end that cannot end the message.
+ */
+enum message_status message_feed(struct message *message, struct slice bytes, size_t *used);
+
+/* After the end: writes what the file still lacks. Sets message->error on failure. */
+void message_finish(struct message *message);
+
+/* Empties a spool; closes its file. */
+void spool_clear(struct spool *spool);
+
+/*
+ * A piece of the message from `offset` on, at most `size` bytes of it; from a file it is read
+ * into `buffer`. Empty at the end; .text is NULL when reading failed, with errno set.
+ */
+struct slice spool_piece(const struct spool *spool, uint64_t offset, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,71 @@
+/* monitor.h - the wall: what the dialogue may ask of the side that decides and delivers */
+#ifndef MONITOR_H
+#define MONITOR_H
+
+#include <signal.h>
+
+#include "conf.h"
+#include "message.h"
+#include "peer.h"
+#include "reply.h"
+
+/*
+ * The dialogue knows the client's words; the monitor knows names, rules, files, commands and the
+ * log, and takes every decision. It parses what it is told with the same functions of envelope.h
+ * once more and keeps the envelope that it has accepted itself, so that the dialogue can ask for
+ * a delivery, but never name a recipient that was not accepted, a rule, a command or a file.
+ *
+ * Every question is a few numbers and one text of at most MONITOR_TEXT bytes, and every answer is
+ * a reply: they fit a packet of fixed size. The texts of an answer live until the next question.
+ */
+enum { MONITOR_TEXT = 2048 };
+
+struct monitor;
+
+/* The monitor of this process; there is one. All arguments must outlive the session. */
+struct monitor *monitor_begin(struct conf *conf, struct peer *peer, const volatile sig_atomic_t *terminated);
+
+/* Code 0, or the reply that takes the greeting's place. */
+struct reply monitor_connect(struct monitor *monitor);
+
+/* HELO or EHLO (`extended`) with this name: code 0 or a refusal. Ends a transaction. */
+struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice name);
+
+/* MAIL with this argument: code 0 and a transaction has begun, or a refusal. */
+struct reply monitor_mail(struct monitor *monitor, struct slice argument);
+
+/* RCPT with this argument: code 0 and the recipient is accepted, or a refusal. */
+struct reply monitor_rcpt(struct monitor *monitor, struct slice argument);
+
+/* A file without a name for a message that outgrows its memory; -1 with errno set. */
+int monitor_spool(struct monitor *monitor);
+
+/* Delivers the spool to the accepted recipients and ends the transaction: the reply to the client. */
+struct reply monitor_deliver(struct monitor *monitor, const struct spool *spool);
+
+/* Ends a transaction, if there is one. */
+void monitor_reset(struct monitor *monitor);
+
+/* The events of the dialogue that have a log line. */
+enum monitor_event {
+    MONITOR_REFUSED,    /* `reply` was sent at this stage; `text` is the client's line */
+    MONITOR_END,        /* the session ends; `text` are its counts and the reason, as key=value */
+    MONITOR_FROM,       /* debug s: a line of the client */
+    MONITOR_TO,         /* debug s: a reply */
+    MONITOR_MESSAGE     /* debug l: bytes of a message */
+};
+
+/*
+ * Logs an event. `stage` is one of the words connect, command, helo, mail, rcpt, data, limit,
+ * input; it is NULL for all but MONITOR_REFUSED, `reply` is NULL where it has no meaning.
+ */
+void monitor_log(struct monitor *monitor, enum monitor_event event, const char *stage,
+                 const struct reply *reply, struct slice text);
+
+/* Is this debug flag on? */
+bool monitor_wants(const struct monitor *monitor, char flag);
+
+/* Frees what the monitor holds. */
+void monitor_end(struct monitor *monitor);
+
+#endif

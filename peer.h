@@ -1,0 +1,53 @@
+/* peer.h - who is connected: address, confirmed name */
+#ifndef PEER_H
+#define PEER_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "envelope.h"
+
+/* What is known of the client's name. It counts only when it is forward-confirmed. */
+enum peer_name_state {
+    PEER_NAME_UNASKED,
+    PEER_NAME_CONFIRMED,
+    PEER_NAME_NONE,   /* no PTR, or its name does not lead back to the address */
+    PEER_NAME_UNSURE  /* DNS failed in passing */
+};
+
+struct peer {
+    char address[INET6_ADDRSTRLEN];      /* as text; IPv4-mapped as IPv4; or "local" */
+    char address_full[INET6_ADDRSTRLEN]; /* IPv6 in full (eight groups of four digits), else "" */
+    char server_address[INET6_ADDRSTRLEN]; /* ours; "" when there is none */
+    unsigned port, server_port;          /* 0 when there is none */
+    int family;                          /* AF_INET, AF_INET6, or AF_UNSPEC for "local" */
+    unsigned char bytes[16];             /* the address in network order */
+    enum peer_name_state state;
+    char name[DOMAIN_MAX + 1];           /* the confirmed name in lower case, else "unknown" */
+};
+
+enum peer_status {
+    PEER_OK,
+    PEER_GONE, /* the client has disconnected already; errno says how */
+    PEER_BAD   /* only peer_pretend: no valid address, or no valid name behind '=' */
+};
+
+/*
+ * Finds out who is on a descriptor: the peer of a TCP socket; otherwise the valid address in
+ * TCPREMOTEIP (with TCPREMOTEPORT, TCPLOCALIP, TCPLOCALPORT), 127.0.0.1 on a terminal, "local".
+ */
+enum peer_status peer_find(struct peer *peer, int fd);
+
+/* Becomes ADDRESS or ADDRESS=NAME: that client, with that confirmed name or with none. */
+enum peer_status peer_pretend(struct peer *peer, const char *who);
+
+/*
+ * The confirmed name, asked for at most once: PTR, then A/AAAA of that name, one of which must
+ * be the client's address (RFC 1912 2.1). May take as long as the system's resolver does.
+ */
+enum peer_name_state peer_name(struct peer *peer);
+
+/* Is the descriptor a connected TCP socket? */
+bool peer_is_tcp(int fd);
+
+#endif

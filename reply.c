@@ -1,0 +1,74 @@
+/* reply.c - one answer to one command: code, enhanced status code, text (RFC 5321 4.2, RFC 2034) */
+#include "reply.h"
+
+#include <stdio.h>
+
+/* RFC 5321 4.5.3.1.5: a reply line has at most 512 octets, CRLF included */
+enum { REPLY_LINE = 510 };
+
+/* How much of the text goes on one line: up to its '\n', or to the last blank that fits. */
+static size_t line_length(struct slice text, size_t room)
+{
+    const char *newline = memchr(text.text, '\n', text.len);
+    size_t len = newline != NULL ? (size_t)(newline - text.text) : text.len;
+
+    if (len <= room)
+        return len;
+    for (size_t i = room; i > room / 2; i--)
+        if (text.text[i] == ' ')
+            return i;
+    return room;
+}
+
+static void put_printable(struct line_io *io, struct slice text)
+{
+    char line[REPLY_LINE];
+
+    for (size_t i = 0; i < text.len; i++)
+        line[i] = text.text[i] >= ' ' && text.text[i] <= '~' ? text.text[i] : '?';
+    line_put(io, line, text.len);
+}
+
+/* One text, on as many lines as it takes; `last` says whether the reply ends with it. */
+static void put_text(struct line_io *io, const struct reply *reply, struct slice text)
+{
+    size_t prefix_len = 4 + (reply->status.len > 0 ? reply->status.len + 3 : 0);
+    size_t room = REPLY_LINE - prefix_len;
+    bool more;
+
+    do {
+        char prefix[32];
+        size_t len = line_length(text, room), skip = len;
+
+        if (skip < text.len && (text.text[skip] == '\n' || text.text[skip] == ' '))
+            skip++;
+        more = skip < text.len;
+        (void)snprintf(prefix, sizeof prefix, "%03u%c", reply->code, more ? '-' : ' ');
+        line_put(io, prefix, 4);
+        if (reply->status.len > 0) {
+            prefix[1] = '.';
+            line_put(io, prefix, 2);
+            line_put(io, reply->status.text, reply->status.len);
+            line_put(io, " ", 1);
+        }
+        put_printable(io, (struct slice){ text.text, len });
+        line_put(io, "\r\n", 2);
+        text.text += skip;
+        text.len -= skip;
+    } while (more);
+}
+
+void reply_send(struct line_io *io, const struct reply *reply)
+{
+    char joined[1024];
+    int len;
+
+    if (reply->detail.len == 0) {
+        put_text(io, reply, reply->text);
+        return;
+    }
+    len = snprintf(joined, sizeof joined, "%.*s %.*s", (int)reply->text.len, reply->text.text,
+                   (int)reply->detail.len, reply->detail.text);
+    if (len > 0)
+        put_text(io, reply, (struct slice){ joined, (size_t)len < sizeof joined ? (size_t)len : sizeof joined - 1 });
+}

@@ -1,0 +1,47 @@
+/* reply.h - one answer to one command: code, enhanced status code, text (RFC 5321 4.2, RFC 2034) */
+#ifndef REPLY_H
+#define REPLY_H
+
+#include <stdbool.h>
+
+#include "line.h"
+#include "slice.h"
+
+enum reply_counts {
+    COUNTS_FAILED,        /* a refusal counts for limit.smtp_failcmds */
+    COUNTS_UNKNOWN,       /* for limit.smtp_unknowncmd */
+    COUNTS_NOT            /* for none */
+};
+
+/*
+ * A reply is a small value that points to text which its maker owns: string literals, the
+ * configuration, or the monitor, whose texts live until it is asked the next question.
+ */
+struct reply {
+    unsigned code;        /* 200 to 599; 0 is "no objection" */
+    struct slice status;  /* enhanced code behind its class, "1.1" for 5.1.1; empty: none wanted */
+    struct slice text;    /* ours or the administrator's; '\n' begins another line of the reply */
+    struct slice detail;  /* what somebody else had a hand in: follows the text, encoded in the log */
+    struct slice note;    /* for the log only: facts as key=value, already encoded */
+    bool closes;          /* the session ends with this reply */
+    enum reply_counts counts;
+};
+
+/* For initialisers: REPLY(250, "0.0", "Ok") is "250 2.0.0 Ok". */
+#define REPLY(number, subject_detail, words) \
+    { .code = (number), .status = SLICE(subject_detail), .text = SLICE(words) }
+
+/* Does the reply refuse something? */
+static inline bool reply_refuses(const struct reply *reply)
+{
+    return reply->code >= 400;
+}
+
+/*
+ * Puts a reply into the output of the connection (RFC 5321 4.2.1): several lines where the text
+ * has them or where one would exceed 512 bytes, the enhanced code on each, bytes outside
+ * printable ASCII as '?'. Never blocks for long and cannot fail: line_put says how.
+ */
+void reply_send(struct line_io *io, const struct reply *reply);
+
+#endif

@@ -1,0 +1,385 @@
+/* rules.c - the decisions: who may connect, which recipient is accepted, where its mail goes */
+/*
+ * rules_connect and rules_rcpt are the whole policy; what stands above them answers one question
+ * each: does a pattern match a text, does a host match a list, does an address match a rule.
+ * Every question has three answers, because a pattern may be broken or too expensive and DNS may
+ * be down: then the client is told to try again, never yes and never no.
+ */
+#include "rules.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdio.h>
+
+#include "log.h"
+
+static const struct reply host_refused = REPLY(554, "7.1", "Connections from your host are not accepted");
+static const struct reply host_unsure = REPLY(451, "4.3", "Your host cannot be checked now, try again later");
+static const struct reply rcpt_unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
+static const struct reply rcpt_other_host = REPLY(550, "7.1", "Not accepted from your host");
+static const struct reply rcpt_unknown = REPLY(550, "1.1", "No one here by that name");
+
+const struct slice rules_placeholders[ARGUMENT_WORD] = {
+    [ARGUMENT_SENDER] = SLICE("%{sender}"),       [ARGUMENT_RECIPIENT] = SLICE("%{recipient}"),
+    [ARGUMENT_LOCAL] = SLICE("%{local}"),         [ARGUMENT_DOMAIN] = SLICE("%{domain}"),
+    [ARGUMENT_EXTENSION] = SLICE("%{extension}"), [ARGUMENT_CLIENT_ADDRESS] = SLICE("%{client_address}"),
+};
+
+void patterns_add(struct patterns *list, struct pattern *pattern)
+{
+    if (list->tail == NULL)
+        list->tail = &list->first;
+    *list->tail = pattern;
+    list->tail = &pattern->next;
+}
+
+/* FNV-1a: short, and good enough for names that an administrator chose */
+static size_t bucket_of(struct slice name)
+{
+    uint32_t hash = 2166136261U;
+
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)name.text[i]) * 16777619U;
+    return hash % RULES_BUCKETS;
+}
+
+struct allowgroup **rules_group(struct rules *rules, struct slice name)
+{
+    struct allowgroup **place = &rules->groups[bucket_of(name)];
+
+    while (*place != NULL && !slice_equal((*place)->name, name))
+        place = &(*place)->next_in_bucket;
+    return place;
+}
+
+bool pattern_compile(struct pattern *pattern, char *message, size_t size, size_t *offset)
+{
+    uint32_t options = PCRE2_CASELESS | (pattern->utf ? PCRE2_UTF : 0);
+    int error;
+
+    if (pattern->code != NULL)
+        return true;
+    pattern->code = pcre2_compile((PCRE2_SPTR)pattern->text.text, pattern->text.len, options, &error, offset, NULL);
+    if (pattern->code == NULL)
+        (void)pcre2_get_error_message(error, (PCRE2_UCHAR *)message, size); /* cut when too long, always ended */
+    return pattern->code != NULL;
+}
+
+/*
+ * A pattern of digits, dots and operators was written for addresses. Tried on names as well,
+ * ^192\.0\.2\. would let in whoever calls his host 192.0.2.1.example.org, forward-confirmed.
+ * With a colon (which no name holds) hexadecimal digits belong to an address, too.
+ */
+bool pattern_is_for_addresses(struct slice text)
+{
+    bool six = text.len > 0 && memchr(text.text, ':', text.len) != NULL &&
+               memchr(text.text, '|', text.len) == NULL;
+    const char *digits = six ? "0123456789abcdefABCDEF" : "0123456789";
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.text[i];
+
+        if (c == '[' && i + 1 < text.len && text.text[i + 1] == '^')
+            return false;
+        if (c == '\\' && i + 1 < text.len) {
+            if (strchr(".:d[]-|", text.text[++i]) == NULL)
+                return false;
+        } else if (c == '\0' || (strchr(digits, c) == NULL && strchr(".:^$|()[]{}?*+-,", c) == NULL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum match report_trouble(const struct rules *rules, const struct pattern *pattern, const char *why)
+{
+    char shown[LOG_TEXT];
+
+    log_line(LOG_ERR, "%s:%u:%u: the pattern \"%s\" decides nothing: %s", rules->file, pattern->line,
+             pattern->column, log_encode(shown, sizeof shown, pattern->text), why);
+    return MATCH_UNSURE;
+}
+
+static void show_match(const struct pattern *pattern, struct slice subject, bool matches)
+{
+    char shown_pattern[LOG_TEXT], shown[LOG_TEXT];
+
+    if (log_wants('r'))
+        log_debug('r', "line %u: pattern \"%s\" %s \"%s\"", pattern->line,
+                  log_encode(shown_pattern, sizeof shown_pattern, pattern->text),
+                  matches ? "matches" : "does not match", log_encode(shown, sizeof shown, subject));
+}
+
+/*
+ * Tries one pattern on one text. Where it matches and `captures` is not NULL, the groups that
+ * it captured go there. The limits make sure that no text can keep the process busy.
+ */
+static enum match match_text(const struct rules *rules, struct pattern *pattern, struct slice subject,
+                             struct recipient *captures)
+{
+    static pcre2_match_context *context;
+    static pcre2_match_data *data;
+    char why[256];
+    size_t offset;
+    int found;
+
+    if (context == NULL && (context = pcre2_match_context_create(NULL)) != NULL) {
+        (void)pcre2_set_match_limit(context, RULES_MATCH_LIMIT);
+        (void)pcre2_set_heap_limit(context, 1024); /* KiB */
+    }
+    if (data == NULL)
+        data = pcre2_match_data_create(RULES_CAPTURES + 1, NULL);
+    if (context == NULL || data == NULL)
+        return report_trouble(rules, pattern, "out of memory");
+    if (!pattern_compile(pattern, why, sizeof why, &offset))
+        return report_trouble(rules, pattern, why);
+
+    found = pcre2_match(pattern->code, (PCRE2_SPTR)subject.text, subject.len, 0,
+                        pattern->utf ? PCRE2_NO_UTF_CHECK : 0, data, context);
+    if (found < 0 && found != PCRE2_ERROR_NOMATCH) {
+        (void)pcre2_get_error_message(found, (PCRE2_UCHAR *)why, sizeof why);
+        return report_trouble(rules, pattern, why);
+    }
+    show_match(pattern, subject, found >= 0);
+    if (found >= 0 && captures != NULL) {
+        const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
+        size_t count = found > 0 ? (size_t)found : RULES_CAPTURES + 1;
+
+        captures->capture_count = count - 1;
+        for (size_t i = 1; i < count; i++) /* an unset group is empty */
+            captures->captures[i - 1] = at[2 * i] == PCRE2_UNSET ? (struct span){ 0, 0 }
+                                        : (struct span){ (uint16_t)at[2 * i], (uint16_t)(at[2 * i + 1] - at[2 * i]) };
+    }
+    return found >= 0 ? MATCH_YES : MATCH_NO;
+}
+
+/* Does any pattern of the list match one text? */
+static enum match match_any(const struct rules *rules, const struct patterns *list, const char *text, bool is_name)
+{
+    for (struct pattern *p = list->first; p != NULL; p = p->next) {
+        enum match result;
+
+        if (is_name && pattern_is_for_addresses(p->text))
+            continue;
+        result = match_text(rules, p, slice_of(text), NULL);
+        if (result != MATCH_NO)
+            return result;
+    }
+    return MATCH_NO;
+}
+
+static bool any_for_names(const struct patterns *list)
+{
+    for (const struct pattern *p = list->first; p != NULL; p = p->next)
+        if (!pattern_is_for_addresses(p->text))
+            return true;
+    return false;
+}
+
+/* Does the client match the list? Addresses first; the name is asked for only when they do not. */
+static enum match match_host(const struct rules *rules, const struct patterns *list, struct peer *peer)
+{
+    enum match result = match_any(rules, list, peer->address, false);
+
+    if (result == MATCH_NO && peer->address_full[0] != '\0')
+        result = match_any(rules, list, peer->address_full, false);
+    if (result != MATCH_NO || !any_for_names(list))
+        return result;
+    switch (peer_name(peer)) {
+    case PEER_NAME_CONFIRMED:
+        return match_any(rules, list, peer->name, true);
+    case PEER_NAME_UNSURE:
+        return MATCH_UNSURE;
+    case PEER_NAME_NONE:
+    case PEER_NAME_UNASKED:
+        break;
+    }
+    return MATCH_NO;
+}
+
+static enum match is_member(const struct rules *rules, struct allowgroup *group, struct peer *peer)
+{
+    if (group == NULL)
+        return MATCH_YES;
+    if (!group->asked)
+        group->member = match_host(rules, &group->patterns, peer);
+    group->asked = true;
+    return group->member;
+}
+
+static struct reply check_fcrdns(const struct rules *rules, struct peer *peer)
+{
+    struct reply reply = rules->fcrdns;
+
+    switch (peer_name(peer)) {
+    case PEER_NAME_CONFIRMED:
+        return (struct reply){ .code = 0 };
+    case PEER_NAME_UNSURE:
+        if (reply.code >= 500)
+            reply.code = 451;
+        return reply;
+    case PEER_NAME_NONE:
+    case PEER_NAME_UNASKED:
+        break;
+    }
+    return reply;
+}
+
+struct reply rules_connect(struct rules *rules, struct peer *peer)
+{
+    enum match denied = match_host(rules, &rules->deny, peer), allowed;
+
+    if (denied == MATCH_YES)
+        return host_refused;
+    allowed = rules->allow.first == NULL ? MATCH_YES : match_host(rules, &rules->allow, peer);
+    if (allowed == MATCH_NO)
+        return host_refused;
+    if (denied == MATCH_UNSURE || allowed == MATCH_UNSURE)
+        return host_unsure;
+    return rules->need_fcrdns ? check_fcrdns(rules, peer) : (struct reply){ .code = 0 };
+}
+
+/* The index of the delimiter that begins the extension of the local part, 0 when there is none. */
+static uint16_t find_extension(const struct rules *rules, const struct address *address)
+{
+    for (uint16_t i = 1; i < address->local_len && address->text[0] != '"'; i++)
+        if (rules->delimiters.len > 0 && memchr(rules->delimiters.text, address->text[i], rules->delimiters.len) != NULL)
+            return i;
+    return 0;
+}
+
+/* Is the address, without its extension, the one that the rule names? */
+static bool equal_without_extension(const struct recipient *recipient, uint16_t extension, struct slice rcpt)
+{
+    const struct address *a = &recipient->address;
+    struct slice user = { a->text, extension };
+    struct slice rest = { a->text + a->local_len, (size_t)a->len - a->local_len };
+
+    return rcpt.len == user.len + rest.len &&
+           slice_equal_nocase((struct slice){ rcpt.text, user.len }, user) &&
+           slice_equal_nocase((struct slice){ rcpt.text + user.len, rest.len }, rest);
+}
+
+static enum match match_address(const struct rules *rules, const struct rule *rule, struct recipient *recipient)
+{
+    uint16_t extension = find_extension(rules, &recipient->address);
+
+    if (slice_equal_nocase(rule->rcpt, address_slice(&recipient->address)))
+        return MATCH_YES;
+    if (extension == 0 || !equal_without_extension(recipient, extension, rule->rcpt))
+        return MATCH_NO;
+    recipient->extension = extension;
+    return MATCH_YES;
+}
+
+/* What patterns see: the address as the client gave it. */
+static struct slice given_text(const struct recipient *recipient)
+{
+    return (struct slice){ recipient->address.text, recipient->given_len };
+}
+
+/* Does the rule name this recipient? */
+static enum match match_rcpt(const struct rules *rules, struct rule *rule, struct recipient *recipient)
+{
+    recipient->extension = 0;
+    recipient->capture_count = 0;
+    switch (rule->kind) {
+    case RCPT_ADDRESS:
+        return match_address(rules, rule, recipient);
+    case RCPT_DOMAIN:
+        return slice_equal_nocase(rule->rcpt, address_domain(&recipient->address)) ? MATCH_YES : MATCH_NO;
+    case RCPT_PATTERN:
+        break;
+    }
+    return match_text(rules, &rule->pattern, given_text(recipient), recipient);
+}
+
+/* <postmaster> is postmaster@DOMAIN (RFC 5321 4.5.1) */
+static void complete_address(const struct rules *rules, const struct address *given, struct recipient *recipient)
+{
+    struct address *a = &recipient->address;
+
+    *a = *given;
+    recipient->given_len = given->len;
+    if (a->local_len < a->len || a->len + 1 + rules->domain.len > ADDRESS_MAX)
+        return;
+    a->text[a->len] = '@';
+    memcpy(a->text + a->len + 1, rules->domain.text, rules->domain.len);
+    a->len = (uint16_t)(a->len + 1 + rules->domain.len);
+    a->text[a->len] = '\0';
+}
+
+/* The reply for an address that no deliver line names: the first error line, dead letters, 550. */
+static struct reply decide_unnamed(struct rules *rules, struct recipient *recipient)
+{
+    for (struct refusal *r = rules->first_refusal; r != NULL; r = r->next) {
+        enum match result = match_text(rules, &r->pattern, given_text(recipient), NULL);
+
+        if (result != MATCH_NO)
+            return result == MATCH_YES ? r->reply : rcpt_unsure;
+    }
+    recipient->capture_count = 0;
+    recipient->extension = 0;
+    recipient->rule = rules->dead_letter;
+    return recipient->rule != NULL ? (struct reply){ .code = 0 } : rcpt_unknown;
+}
+
+/* Names the groups that would have been accepted, for the log. */
+static void note_group(char *note, size_t size, struct slice name)
+{
+    char shown[LOG_TEXT];
+    size_t len = strlen(note);
+
+    (void)snprintf(note + len, size - len, "%s%s", len == 0 ? "groups=" : ",",
+                   log_encode(shown, sizeof shown, name));
+}
+
+struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct address *given,
+                        struct recipient *recipient)
+{
+    static char note[256];
+    struct reply reply;
+
+    note[0] = '\0';
+    complete_address(rules, given, recipient);
+    for (struct rule *rule = rules->first_rule; rule != NULL; rule = rule->next) {
+        enum match result = match_rcpt(rules, rule, recipient);
+
+        if (result == MATCH_YES)
+            result = is_member(rules, rule->group, peer);
+        else if (result == MATCH_NO)
+            continue;
+
+        if (result == MATCH_UNSURE)
+            return rcpt_unsure;
+        if (result == MATCH_YES) {
+            recipient->rule = rule;
+            return (struct reply){ .code = 0 };
+        }
+        note_group(note, sizeof note, rule->group_name);
+    }
+    if (note[0] == '\0')
+        return decide_unnamed(rules, recipient);
+    reply = rcpt_other_host;
+    reply.note = slice_of(note);
+    return reply;
+}
+
+static void free_patterns(const struct patterns *list)
+{
+    for (struct pattern *p = list->first; p != NULL; p = p->next)
+        pcre2_code_free(p->code);
+}
+
+void rules_free(struct rules *rules)
+{
+    free_patterns(&rules->allow);
+    free_patterns(&rules->deny);
+    for (size_t i = 0; i < RULES_BUCKETS; i++)
+        for (struct allowgroup *g = rules->groups[i]; g != NULL; g = g->next_in_bucket)
+            free_patterns(&g->patterns);
+    for (struct rule *r = rules->first_rule; r != NULL; r = r->next)
+        pcre2_code_free(r->pattern.code);
+    for (struct refusal *r = rules->first_refusal; r != NULL; r = r->next)
+        pcre2_code_free(r->pattern.code);
+}

@@ -1,0 +1,156 @@
+/* rules.h - the decisions: who may connect, which recipient is accepted, where its mail goes */
+#ifndef RULES_H
+#define RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "envelope.h"
+#include "peer.h"
+#include "reply.h"
+#include "slice.h"
+
+/*
+ * The rules as conf.c reads them, in the order of the file, and the functions that decide by
+ * them. A pattern is compiled when a decision first needs it. All of it lives as long as the
+ * configuration; the only I/O behind these functions is the question for the client's name,
+ * which peer_name asks when no address has decided.
+ */
+
+enum {
+    RULES_CAPTURES = 9,      /* MATCH_1 to MATCH_9 */
+    RULES_MATCH_LIMIT = 100000, /* steps of PCRE2 for one match: some milliseconds */
+    RULES_BUCKETS = 512
+};
+
+enum match { MATCH_NO, MATCH_YES, MATCH_UNSURE /* no decision is possible: 451 */ };
+
+/* A PCRE2 pattern, unanchored, without regard to case. */
+struct pattern {
+    struct pattern *next;
+    struct slice text;
+    void *code;       /* pcre2_code, NULL before the first use */
+    unsigned line, column;
+    bool utf;         /* for recipients: characters are UTF-8 */
+};
+
+struct patterns {
+    struct pattern *first, **tail;
+};
+
+/* allowgroup NAME: patterns, any of which makes a client a member. */
+struct allowgroup {
+    struct allowgroup *next_in_bucket;
+    struct slice name;
+    struct patterns patterns;
+    bool asked;         /* is `member` known? The client stays the same for a session. */
+    enum match member;
+};
+
+enum target_kind { TARGET_APPEND, TARGET_MAILDIR, TARGET_PIPE, TARGET_EXEC };
+
+/* What an argument of exec may stand for; the text of each is in rules_placeholders. */
+enum placeholder {
+    ARGUMENT_SENDER,
+    ARGUMENT_RECIPIENT,
+    ARGUMENT_LOCAL,
+    ARGUMENT_DOMAIN,
+    ARGUMENT_EXTENSION,
+    ARGUMENT_CLIENT_ADDRESS,
+    ARGUMENT_WORD /* just itself */
+};
+
+extern const struct slice rules_placeholders[ARGUMENT_WORD];
+
+struct argument {
+    enum placeholder stands_for;
+    struct slice text;
+};
+
+/* Where the mail of a recipient goes. */
+struct target {
+    enum target_kind kind;
+    struct slice text;          /* the path, the shell command, or the program */
+    struct argument *arguments; /* TARGET_EXEC: behind the program */
+    size_t argument_count;
+};
+
+enum rcpt_kind { RCPT_ADDRESS, RCPT_DOMAIN, RCPT_PATTERN };
+
+/* One deliver line. */
+struct rule {
+    struct rule *next;
+    unsigned line, group_column;
+    enum rcpt_kind kind;
+    struct slice rcpt;        /* the address, or the domain behind the @ */
+    struct pattern pattern;   /* RCPT_PATTERN */
+    struct slice group_name;  /* empty: any client */
+    struct allowgroup *group;
+    struct target target;
+};
+
+/* One error line. */
+struct refusal {
+    struct refusal *next;
+    struct pattern pattern;
+    struct reply reply;
+};
+
+struct rules {
+    const char *file;           /* name of the configuration file, for messages */
+    struct slice domain;        /* of a bare <postmaster> */
+    struct slice delimiters;    /* recipient_delimiter; empty: none */
+    struct patterns allow, deny;
+    bool need_fcrdns;           /* limit.fcrdns_check */
+    struct reply fcrdns;
+    struct rule *first_rule, **last_rule;
+    struct refusal *first_refusal, **last_refusal;
+    struct allowgroup *groups[RULES_BUCKETS];
+    const struct rule *dead_letter; /* where mail without a rule goes; NULL: it is refused */
+};
+
+struct span {
+    uint16_t start, len;
+};
+
+/* An accepted recipient. */
+struct recipient {
+    struct address address;   /* as the client wrote it, plus the domain that a bare postmaster lacks */
+    uint16_t given_len;       /* bytes of it that the client wrote */
+    uint16_t extension;       /* index of the delimiter in the local part where the rule's address
+                                 was reached without it; 0: none */
+    const struct rule *rule;
+    size_t capture_count;
+    struct span captures[RULES_CAPTURES]; /* what MATCH_1... are, in the address */
+};
+
+/* Adds a pattern to the end of a list. */
+void patterns_add(struct patterns *list, struct pattern *pattern);
+
+/* The place of a group in its bucket's chain: *place is the group, or NULL where it would go. */
+struct allowgroup **rules_group(struct rules *rules, struct slice name);
+
+/*
+ * Compiles a pattern unless it is compiled already. On failure returns false and gives PCRE2's
+ * message (at most size bytes) and the offset of the mistake in the pattern.
+ */
+bool pattern_compile(struct pattern *pattern, char *message, size_t size, size_t *offset);
+
+/* Can the pattern match nothing but an address? Then no name is asked for on its behalf. */
+bool pattern_is_for_addresses(struct slice text);
+
+/* Frees what patterns have compiled. */
+void rules_free(struct rules *rules);
+
+/* May this client speak to us at all? Code 0, or the reply that takes the greeting's place. */
+struct reply rules_connect(struct rules *rules, struct peer *peer);
+
+/*
+ * THE decision: is mail for this recipient accepted from this client, and where does it go?
+ * Code 0 and `recipient` filled in, or the refusal, whose note lives until the next call.
+ */
+struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct address *given,
+                        struct recipient *recipient);
+
+#endif

@@ -1,0 +1,39 @@
+/* slice.h - a run of bytes that somebody else owns: text and length, no terminator */
+#ifndef SLICE_H
+#define SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+/*
+ * The configuration is parsed into slices of the file's text and commands into slices of the
+ * input buffer, so that nothing is copied before it is needed. A slice lives as long as the
+ * bytes it points to; each function that returns one says how long that is.
+ */
+struct slice {
+    const char *text;
+    size_t len;
+};
+
+/* A slice of a string literal, for initialisers. */
+#define SLICE(literal) { (literal), sizeof(literal) - 1 }
+
+static inline struct slice slice_of(const char *string)
+{
+    return (struct slice){ string, strlen(string) };
+}
+
+static inline bool slice_equal(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.text, b.text, a.len) == 0);
+}
+
+/* Without regard to the case of ASCII letters; other bytes must be the same. */
+static inline bool slice_equal_nocase(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.len == 0 || strncasecmp(a.text, b.text, a.len) == 0);
+}
+
+#endif

@@ -1,0 +1,659 @@
+/* smtp.c - the dialogue (RFC 5321): commands, their order, replies */
+/*
+ * `commands` is the table of contents: which command is legal when, what argument it takes and
+ * who handles it. A handler returns its one reply; only the loop at the end counts, logs and
+ * sends. Nothing is decided here about hosts and recipients: that is what the monitor is asked.
+ */
+#include "smtp.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "envelope.h"
+
+/* The states of a session, as bits of the masks in the table. */
+enum state {
+    START = 1,    /* greeted */
+    READY = 2,    /* HELO or EHLO was said */
+    SENDER = 4,   /* MAIL was accepted, no recipient yet */
+    RECIPIENT = 8, /* one was */
+    MESSAGE = 16, /* 354 was sent: what comes is the message */
+    REFUSED = 32, /* the greeting was a refusal: RFC 5321 3.1 has us wait for QUIT */
+    END = 64
+};
+
+enum {
+    ANY = START | READY | SENDER | RECIPIENT,
+    REFUSED_WAIT_MS = 10000, /* how long a refused client may take for its QUIT */
+    DRAIN_MS = 1000          /* how long a client may go on sending when we have closed */
+};
+
+enum takes { ARG_NONE, ARG_NEEDED, ARG_OPTIONAL };
+
+enum { COMMAND_COUNT = 32 };
+
+struct session {
+    struct line_io *io;
+    struct monitor *monitor;
+    const struct conf *conf;
+    enum state state;
+    const char *end_reason;
+    uint64_t begin;
+
+    bool greeted;          /* HELO or EHLO was said */
+    bool smtputf8;         /* of this transaction */
+    bool rcpt_refused;     /* in this transaction */
+
+    uint64_t idle, unknown, failed; /* what the limits count */
+    unsigned messages;
+    unsigned total[COMMAND_COUNT], accepted[COMMAND_COUNT]; /* per row of the table */
+    struct spool spool;
+    char text[1024];       /* of a reply that is made up */
+};
+
+struct command {
+    struct slice verb;
+    unsigned states;            /* in which it is legal */
+    enum takes argument;
+    bool leads_nowhere;         /* counts for limit.smtp_commands */
+    bool takes_address;         /* may hold UTF-8 */
+    const char *stage;          /* for the log */
+    struct reply (*handler)(struct session *s, struct slice argument);
+    struct slice out_of_order;  /* text of the 503; empty: legal in ANY */
+};
+
+static struct reply cmd_helo(struct session *s, struct slice argument);
+static struct reply cmd_ehlo(struct session *s, struct slice argument);
+static struct reply cmd_mail(struct session *s, struct slice argument);
+static struct reply cmd_rcpt(struct session *s, struct slice argument);
+static struct reply cmd_data(struct session *s, struct slice argument);
+static struct reply cmd_rset(struct session *s, struct slice argument);
+static struct reply cmd_noop(struct session *s, struct slice argument);
+static struct reply cmd_vrfy(struct session *s, struct slice argument);
+static struct reply cmd_help(struct session *s, struct slice argument);
+static struct reply cmd_quit(struct session *s, struct slice argument);
+static struct reply cmd_not_implemented(struct session *s, struct slice argument);
+static struct reply cmd_http(struct session *s, struct slice argument);
+
+#define IN_ORDER { NULL, 0 }
+#define NOT_IMPLEMENTED(verb) \
+    { SLICE(verb), ANY, ARG_OPTIONAL, false, false, "command", cmd_not_implemented, IN_ORDER }
+#define HTTP(verb) { SLICE(verb), ANY, ARG_OPTIONAL, false, false, "input", cmd_http, IN_ORDER }
+
+static const struct command commands[] = {
+    { SLICE("HELO"), ANY, ARG_NEEDED, false, false, "helo", cmd_helo, IN_ORDER },
+    { SLICE("EHLO"), ANY, ARG_NEEDED, false, false, "helo", cmd_ehlo, IN_ORDER },
+    { SLICE("MAIL"), START | READY, ARG_NEEDED, false, true, "mail", cmd_mail, SLICE("The sender is given already") },
+    { SLICE("RCPT"), SENDER | RECIPIENT, ARG_NEEDED, false, true, "rcpt", cmd_rcpt, SLICE("Give the sender first: MAIL") },
+    { SLICE("DATA"), SENDER | RECIPIENT, ARG_NONE, false, false, "data", cmd_data,
+      SLICE("Give sender and recipients first: MAIL, RCPT") },
+    { SLICE("RSET"), ANY, ARG_NONE, true, false, "command", cmd_rset, IN_ORDER },
+    { SLICE("NOOP"), ANY, ARG_OPTIONAL, true, false, "command", cmd_noop, IN_ORDER },
+    { SLICE("VRFY"), ANY, ARG_NEEDED, true, false, "command", cmd_vrfy, IN_ORDER },
+    { SLICE("HELP"), ANY, ARG_OPTIONAL, true, false, "command", cmd_help, IN_ORDER },
+    { SLICE("QUIT"), ANY | REFUSED, ARG_NONE, false, false, "command", cmd_quit, IN_ORDER },
+    NOT_IMPLEMENTED("EXPN"),
+    NOT_IMPLEMENTED("SEND"),
+    NOT_IMPLEMENTED("SOML"),
+    NOT_IMPLEMENTED("SAML"),
+    NOT_IMPLEMENTED("TURN"),
+    HTTP("GET"),
+    HTTP("HEAD"),
+    HTTP("POST"),
+    HTTP("PUT"),
+    HTTP("DELETE"),
+    HTTP("CONNECT"),
+    HTTP("OPTIONS"),
+    HTTP("TRACE"),
+    HTTP("PATCH"),
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+_Static_assert((int)COMMANDS <= (int)COMMAND_COUNT, "a session counts each command");
+
+/* ---- fixed replies ----------------------------------------------------------------------- */
+
+static const struct reply mail_ok = REPLY(250, "1.0", "Sender ok");
+static const struct reply rcpt_ok = REPLY(250, "1.5", "Recipient ok");
+static const struct reply data_go = REPLY(354, "", "Send the message, end it with a dot on a line of its own");
+static const struct reply rset_ok = REPLY(250, "0.0", "Reset");
+static const struct reply noop_ok = REPLY(250, "0.0", "Ok");
+static const struct reply vrfy_ok = REPLY(252, "5.0", "Cannot verify it, but will take a message and try");
+static const struct reply quit_ok = REPLY(221, "0.0", "Goodbye");
+static const struct reply not_implemented = REPLY(502, "5.1", "Command is not implemented");
+static const struct reply unknown_command = { .code = 500, .status = SLICE("5.1"), .counts = COUNTS_UNKNOWN,
+                                              .text = SLICE("Command is not known") };
+static const struct reply bad_sequence = REPLY(503, "5.1", "");
+static const struct reply refused_wait = REPLY(503, "5.1", "Your host is not accepted, say QUIT");
+static const struct reply no_recipients = REPLY(503, "5.1", "Give a recipient that is accepted first");
+static const struct reply no_valid_recipients = REPLY(554, "5.1", "No valid recipients");
+static const struct reply need_argument = REPLY(501, "5.4", "The argument is missing");
+static const struct reply no_argument = REPLY(501, "5.4", "No argument is allowed");
+static const struct reply bad_helo = REPLY(501, "5.4", "Give your host name, in printable ASCII and without blanks");
+static const struct reply bad_sender = REPLY(501, "1.7", "Syntax error in the sender's address");
+static const struct reply bad_recipient = REPLY(501, "1.3", "Syntax error in the recipient's address");
+static const struct reply no_from = REPLY(501, "5.4", "Expected MAIL FROM:<address>");
+static const struct reply no_to = REPLY(501, "5.4", "Expected RCPT TO:<address>");
+static const struct reply bad_value = REPLY(501, "5.4", "Bad or repeated parameter");
+static const struct reply unknown_parameter = REPLY(555, "5.4", "Parameter is not known");
+static const struct reply need_smtputf8 = REPLY(553, "6.7", "An address outside ASCII needs SMTPUTF8");
+static const struct reply line_too_long = REPLY(500, "5.2", "Line is too long");
+static const struct reply bare_newline = REPLY(500, "5.2", "Lines must end in CRLF");
+static const struct reply not_http = { .code = 500, .status = SLICE("5.1"), .closes = true,
+                                       .text = SLICE("This is an SMTP server, not HTTP") };
+static const struct reply not_tls = { .code = 500, .status = SLICE("5.1"), .closes = true,
+                                      .text = SLICE("This is an SMTP server without TLS on this port") };
+static const struct reply shutting_down = { .code = 421, .status = SLICE("3.2"), .closes = true,
+                                            .text = SLICE("The service is being stopped, try again later") };
+static const struct reply no_space = REPLY(452, "3.1", "Not enough space, try again later");
+static const struct reply spool_failed = REPLY(451, "3.0", "The message cannot be stored, try again later");
+
+/* ---- handlers ---------------------------------------------------------------------------- */
+
+static void end_transaction(struct session *s)
+{
+    s->state = s->greeted ? READY : START;
+    s->smtputf8 = s->rcpt_refused = false;
+}
+
+/* What HELO and EHLO have in common; a session may say them again, which is a reset. */
+static struct reply greet(struct session *s, bool extended, struct slice name)
+{
+    struct reply reply;
+
+    if (!envelope_helo(name))
+        return bad_helo;
+    reply = monitor_helo(s->monitor, extended, name);
+    if (reply.code != 0)
+        return reply;
+    s->greeted = true;
+    end_transaction(s);
+    return (struct reply){ .code = 250, .text = s->conf->rules.domain };
+}
+
+static struct reply cmd_helo(struct session *s, struct slice argument)
+{
+    return greet(s, false, argument);
+}
+
+static struct reply cmd_ehlo(struct session *s, struct slice argument)
+{
+    struct reply reply = greet(s, true, argument);
+    int len;
+
+    if (reply_refuses(&reply))
+        return reply;
+    len = snprintf(s->text, sizeof s->text,
+                   "%.*s\nPIPELINING\nSIZE %ju\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nLIMITS RCPTMAX=%ju\nHELP",
+                   (int)s->conf->rules.domain.len, s->conf->rules.domain.text,
+                   (uintmax_t)s->conf->smtp_data_size.value, (uintmax_t)s->conf->smtp_rcpt_to.value);
+    reply.text = (struct slice){ s->text, (size_t)len };
+    return reply;
+}
+
+/* The reply for an argument of MAIL or RCPT that is not as RFC 5321 wants it. */
+static struct reply refuse_syntax(const struct session *s, enum envelope_status status, bool is_sender)
+{
+    switch (status) {
+    case ENVELOPE_NO_PATH:
+        return is_sender ? no_from : no_to;
+    case ENVELOPE_BAD_VALUE:
+        return bad_value;
+    case ENVELOPE_UNKNOWN:
+        return unknown_parameter;
+    case ENVELOPE_NOT_UTF8:
+        return s->conf->smtp_ascii.value != 0 ? s->conf->smtp_ascii.reply : need_smtputf8;
+    case ENVELOPE_BAD_ADDRESS:
+    case ENVELOPE_OK:
+        break;
+    }
+    return is_sender ? bad_sender : bad_recipient;
+}
+
+static struct reply cmd_mail(struct session *s, struct slice argument)
+{
+    struct mail_argument mail;
+    enum envelope_status status;
+    struct reply reply;
+
+    if (s->conf->helo_required.value != 0 && !s->greeted)
+        return s->conf->helo_required.reply;
+    status = envelope_mail(argument, &mail);
+    if (status != ENVELOPE_OK)
+        return refuse_syntax(s, status, true);
+    if (mail.size > s->conf->smtp_data_size.value)
+        return s->conf->smtp_data_size.reply;
+    reply = monitor_mail(s->monitor, argument);
+    if (reply.code != 0)
+        return reply;
+    s->state = SENDER;
+    s->smtputf8 = mail.smtputf8;
+    return mail_ok;
+}
+
+/* Whether mail for a recipient is accepted: across the wall, in rules_rcpt. */
+static struct reply cmd_rcpt(struct session *s, struct slice argument)
+{
+    struct address recipient;
+    enum envelope_status status = envelope_rcpt(argument, s->smtputf8, &recipient);
+    struct reply reply = status == ENVELOPE_OK ? monitor_rcpt(s->monitor, argument)
+                                               : refuse_syntax(s, status, false);
+
+    if (reply.code != 0) {
+        s->rcpt_refused = true;
+        return reply;
+    }
+    s->state = RECIPIENT;
+    return rcpt_ok;
+}
+
+/* RFC 2920 4: a client that sent its group at once wants a 554 when all recipients were refused. */
+static struct reply cmd_data(struct session *s, struct slice argument)
+{
+    (void)argument;
+    if (s->state != RECIPIENT)
+        return s->rcpt_refused && s->io->pipelined ? no_valid_recipients : no_recipients;
+    s->state = MESSAGE;
+    return data_go;
+}
+
+static struct reply cmd_rset(struct session *s, struct slice argument)
+{
+    (void)argument;
+    monitor_reset(s->monitor);
+    end_transaction(s);
+    return rset_ok;
+}
+
+static struct reply cmd_noop(struct session *s, struct slice argument)
+{
+    (void)s;
+    (void)argument;
+    return noop_ok;
+}
+
+static struct reply cmd_vrfy(struct session *s, struct slice argument)
+{
+    (void)s;
+    (void)argument;
+    return vrfy_ok;
+}
+
+static struct reply cmd_help(struct session *s, struct slice argument)
+{
+    struct reply reply = REPLY(214, "0.0", "");
+    size_t used = (size_t)snprintf(s->text, sizeof s->text, "mailrecv takes mail for scripts. Commands:\n");
+
+    (void)argument;
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (commands[i].handler != cmd_not_implemented && commands[i].handler != cmd_http)
+            used += (size_t)snprintf(s->text + used, sizeof s->text - used, "%s%s", i > 0 ? " " : "",
+                                     commands[i].verb.text);
+    reply.text = (struct slice){ s->text, used };
+    return reply;
+}
+
+static struct reply cmd_quit(struct session *s, struct slice argument)
+{
+    (void)argument;
+    s->state = END;
+    s->end_reason = "quit";
+    return quit_ok;
+}
+
+static struct reply cmd_not_implemented(struct session *s, struct slice argument)
+{
+    (void)s;
+    (void)argument;
+    return not_implemented;
+}
+
+static struct reply cmd_http(struct session *s, struct slice argument)
+{
+    (void)argument;
+    s->end_reason = "http";
+    return not_http;
+}
+
+/* ---- one line ---------------------------------------------------------------------------- */
+
+static const struct command *find_command(struct slice verb)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (slice_equal_nocase(commands[i].verb, verb))
+            return &commands[i];
+    return NULL;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* "MAIL FROM:<a@b> " is the verb MAIL and the argument "FROM:<a@b>". */
+static void split_line(struct slice line, struct slice *verb, struct slice *argument)
+{
+    size_t begin = 0, end = line.len;
+
+    while (begin < end && !is_blank(line.text[begin]))
+        begin++;
+    *verb = (struct slice){ line.text, begin };
+    while (begin < end && is_blank(line.text[begin]))
+        begin++;
+    while (end > begin && is_blank(line.text[end - 1]))
+        end--;
+    *argument = (struct slice){ line.text + begin, end - begin };
+}
+
+/* Printable ASCII with blanks and tabs, and with `utf8` well-formed characters outside ASCII. */
+static bool is_printable(struct slice line, bool utf8)
+{
+    while (line.len > 0) {
+        char c = line.text[0];
+        size_t len = (c >= ' ' && c <= '~') || c == '\t' ? 1
+                     : utf8 && (unsigned char)c >= 0x80  ? envelope_utf8(line)
+                                                         : 0;
+
+        if (len == 0)
+            return false;
+        line.text += len;
+        line.len -= len;
+    }
+    return true;
+}
+
+/* Refuses a line before its handler sees it: alphabet, order, argument. */
+static struct reply check_line(const struct session *s, const struct command *c, struct slice line,
+                               struct slice argument)
+{
+    struct reply reply = { .code = 0 };
+
+    if (s->conf->smtp_ascii.value != 0 && !is_printable(line, c != NULL && c->takes_address))
+        return s->conf->smtp_ascii.reply;
+    if (s->state == REFUSED && (c == NULL || (c->states & REFUSED) == 0))
+        return refused_wait;
+    if (c == NULL)
+        return unknown_command;
+    if ((c->states & s->state) == 0) {
+        reply = bad_sequence;
+        reply.text = c->out_of_order;
+        return reply;
+    }
+    if (c->argument == ARG_NEEDED && argument.len == 0)
+        return need_argument;
+    if (c->argument == ARG_NONE && argument.len > 0)
+        return no_argument;
+    return reply;
+}
+
+static struct reply exceed(const struct limit *limit)
+{
+    struct reply reply = limit->reply;
+
+    reply.closes = true;
+    return reply;
+}
+
+/*
+ * Counts what a line was, a command of the table or NULL, and what came of it. Beyond a limit,
+ * the limit's reply takes the place of the command's own. Returns whether it did.
+ */
+static bool count_line(struct session *s, const struct command *c, struct reply *reply)
+{
+    bool refuses = reply_refuses(reply) && reply->counts != COUNTS_NOT;
+    const struct limit *limit = NULL;
+
+    if (c != NULL) {
+        s->total[c - commands]++;
+        s->accepted[c - commands] += !reply_refuses(reply);
+    }
+    s->unknown += refuses && reply->counts == COUNTS_UNKNOWN;
+    s->failed += refuses && reply->counts == COUNTS_FAILED;
+    s->idle += refuses || (c != NULL && c->leads_nowhere);
+    if (s->unknown > s->conf->smtp_unknowncmd.value)
+        limit = &s->conf->smtp_unknowncmd;
+    else if (s->failed > s->conf->smtp_failcmds.value)
+        limit = &s->conf->smtp_failcmds;
+    else if (s->idle > s->conf->smtp_commands.value)
+        limit = &s->conf->smtp_commands;
+    if (limit == NULL || s->state == END || reply->closes)
+        return false;
+    *reply = exceed(limit);
+    return true;
+}
+
+/* ---- input that is no line --------------------------------------------------------------- */
+
+/* What to say and do when the input ends or is no SMTP. */
+static struct reply refuse_input(struct session *s, enum line_status status)
+{
+    static const char *const reasons[] = {
+        [LINE_FIRST_BARE] = "bare-newline", [LINE_NOT_SMTP] = "tls", [LINE_EOF] = "eof", [LINE_IDLE] = "idle",
+        [LINE_DEADLINE] = "time", [LINE_TERMINATED] = "terminated", [LINE_BROKEN] = "broken",
+    };
+    struct reply none = { .code = 0, .closes = true };
+
+    s->end_reason = reasons[status];
+    switch (status) {
+    case LINE_FIRST_BARE:
+        return exceed(&s->conf->bare_newline);
+    case LINE_NOT_SMTP:
+        return not_tls;
+    case LINE_IDLE:
+        return exceed(&s->conf->command_secs);
+    case LINE_DEADLINE:
+        return exceed(&s->conf->connection_secs);
+    case LINE_TERMINATED:
+        return shutting_down;
+    case LINE_EOF:
+    case LINE_BROKEN:
+    case LINE_OK:
+    case LINE_TOO_LONG:
+    case LINE_BARE_LF:
+        break;
+    }
+    return none;
+}
+
+/* ---- the message ------------------------------------------------------------------------- */
+
+static int open_spool(void *context)
+{
+    const struct session *s = context;
+
+    return monitor_spool(s->monitor);
+}
+
+/* Reads up to the end of the message. Code 0, or why the session must end. */
+static struct reply read_message(struct session *s, struct message *message)
+{
+    enum message_status status = MESSAGE_MORE;
+    struct slice bytes;
+    size_t used;
+
+    message_begin(message, &s->spool, s->conf->smtp_data_size.value, s->io->ending == LINE_LF, open_spool, s);
+    while (status == MESSAGE_MORE) {
+        enum line_status input = line_bytes(s->io, &bytes);
+
+        if (input != LINE_OK)
+            return refuse_input(s, input);
+        status = message_feed(message, bytes, &used);
+        if (monitor_wants(s->monitor, 'l'))
+            monitor_log(s->monitor, MONITOR_MESSAGE, NULL, NULL, (struct slice){ bytes.text, used });
+        line_consume(s->io, used);
+    }
+    message_finish(message);
+    if (status == MESSAGE_OVER) {
+        s->end_reason = "flood";
+        return exceed(&s->conf->smtp_data_size);
+    }
+    return (struct reply){ .code = 0 };
+}
+
+static struct reply refuse_spool(struct session *s, int error)
+{
+    struct reply reply = error == ENOSPC || error == EDQUOT || error == EFBIG ? no_space : spool_failed;
+    int len = snprintf(s->text, sizeof s->text, "error=\"%s\"", strerror(error));
+
+    reply.note = (struct slice){ s->text, (size_t)len };
+    return reply;
+}
+
+/* The message and its one reply. */
+static struct reply receive_message(struct session *s)
+{
+    struct message message;
+    struct reply reply = read_message(s, &message);
+
+    if (reply.closes)
+        return reply;
+    if (message.too_large)
+        reply = s->conf->smtp_data_size.reply;
+    else if (message.bare_newline && s->conf->bare_newline.value != 0)
+        reply = s->conf->bare_newline.reply;
+    else if (message.error != 0)
+        reply = refuse_spool(s, message.error);
+    else
+        reply = monitor_deliver(s->monitor, &s->spool);
+    s->messages += reply.code == 250;
+    spool_clear(&s->spool);
+    monitor_reset(s->monitor);
+    end_transaction(s);
+    return reply;
+}
+
+/* ---- the loop ---------------------------------------------------------------------------- */
+
+/* The one place where a reply is logged and sent. */
+static void answer(struct session *s, const struct reply *reply, const char *stage, struct slice line)
+{
+    if (reply->closes) {
+        s->state = END;
+        if (s->end_reason == NULL)
+            s->end_reason = stage;
+    }
+    if (reply->code == 0)
+        return;
+    if (monitor_wants(s->monitor, 's'))
+        monitor_log(s->monitor, MONITOR_TO, NULL, reply, slice_of(""));
+    if (reply_refuses(reply))
+        monitor_log(s->monitor, MONITOR_REFUSED, stage, reply, line);
+    reply_send(s->io, reply);
+}
+
+static void one_line(struct session *s, struct slice line)
+{
+    const struct command *c;
+    struct slice verb, argument;
+    struct reply reply;
+    bool exceeded;
+
+    if (monitor_wants(s->monitor, 's'))
+        monitor_log(s->monitor, MONITOR_FROM, NULL, NULL, line);
+    split_line(line, &verb, &argument);
+    c = find_command(verb);
+    reply = check_line(s, c, line, argument);
+    if (reply.code == 0)
+        reply = c->handler(s, argument);
+    exceeded = count_line(s, c, &reply);
+    answer(s, &reply, exceeded ? "limit" : c != NULL ? c->stage : "command", line);
+}
+
+/* A line that cannot be a command, but does not end the session. */
+static void bad_line(struct session *s, struct reply reply)
+{
+    bool exceeded = count_line(s, NULL, &reply);
+
+    answer(s, &reply, exceeded ? "limit" : "command", slice_of(""));
+}
+
+static void one_step(struct session *s)
+{
+    struct slice line;
+    struct reply reply;
+    enum line_status status;
+
+    if (s->state == MESSAGE) {
+        reply = receive_message(s);
+        answer(s, &reply, "data", slice_of(""));
+        return;
+    }
+    status = line_read(s->io, &line);
+    if (status == LINE_OK) {
+        one_line(s, line);
+    } else if (status == LINE_TOO_LONG || status == LINE_BARE_LF) {
+        bad_line(s, status == LINE_TOO_LONG ? line_too_long : bare_newline);
+    } else {
+        reply = refuse_input(s, status);
+        answer(s, &reply, "input", slice_of(""));
+    }
+}
+
+/* The last line of a session: why it ended, how long it took, and accepted/given per command. */
+static void log_end(struct session *s)
+{
+    uint64_t ms = clock_ms() - s->begin;
+    size_t used = (size_t)snprintf(s->text, sizeof s->text, "reason=%s secs=%ju.%03u messages=%u", s->end_reason,
+                                   (uintmax_t)(ms / 1000), (unsigned)(ms % 1000), s->messages);
+
+    for (size_t i = 0; i < COMMANDS; i++) {
+        char verb[16];
+
+        if (s->total[i] == 0)
+            continue;
+        for (size_t j = 0; j <= commands[i].verb.len; j++)
+            verb[j] = (char)(commands[i].verb.text[j] | (j < commands[i].verb.len ? 0x20 : 0));
+        used += (size_t)snprintf(s->text + used, sizeof s->text - used,
+                                 s->accepted[i] == s->total[i] ? " %s=%u" : " %s=%u/%u", verb, s->accepted[i],
+                                 s->total[i]);
+    }
+    if (s->unknown > 0)
+        used += (size_t)snprintf(s->text + used, sizeof s->text - used, " unknown=%ju", (uintmax_t)s->unknown);
+    monitor_log(s->monitor, MONITOR_END, NULL, NULL, (struct slice){ s->text, used });
+}
+
+static void open_session(struct session *s)
+{
+    struct reply reply = monitor_connect(s->monitor);
+
+    if (reply.code == 0) {
+        reply = (struct reply){ .code = 220, .text = s->conf->greeting };
+        s->state = START;
+    } else {
+        s->state = REFUSED;
+        s->io->idle_ms = REFUSED_WAIT_MS < s->io->idle_ms ? REFUSED_WAIT_MS : s->io->idle_ms;
+    }
+    /* RFC 2034 4: the greeting has no enhanced code */
+    if (reply_refuses(&reply))
+        monitor_log(s->monitor, MONITOR_REFUSED, "connect", &reply, slice_of(""));
+    reply.status.len = 0;
+    reply_send(s->io, &reply);
+}
+
+void smtp_session(struct line_io *io, struct monitor *monitor, const struct conf *conf)
+{
+    static char memory[SPOOL_MEMORY];
+    struct session s = { .io = io, .monitor = monitor, .conf = conf, .begin = clock_ms(),
+                         .spool = { .memory = memory, .fd = -1 } };
+
+    io->deadline = s.begin + conf->connection_secs.value * 1000;
+    io->idle_ms = conf->command_secs.value * 1000;
+    io->lf_sessions = conf->bare_newline.value == 0;
+    open_session(&s);
+    while (s.state != END)
+        one_step(&s);
+    spool_clear(&s.spool);
+    monitor_reset(monitor);
+    (void)line_flush(io); /* the client does not wait for the log */
+    log_end(&s);
+    line_close(io, strcmp(s.end_reason, "quit") == 0 ? 0 : DRAIN_MS);
+}
+
+void smtp_say(struct line_io *io, const struct reply *reply)
+{
+    reply_send(io, reply);
+    line_close(io, DRAIN_MS);
+}
