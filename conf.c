@@ -34,7 +34,6 @@ struct parser {
     unsigned number;    /* 0 while a default is parsed */
     size_t at;          /* the next byte to look at */
     bool failed;        /* an error was found in this line */
-    struct conf_problem **last_problem;
 };
 
 struct word {
@@ -96,46 +95,30 @@ void conf_free(struct conf *conf)
 
 /* ---- problems ---------------------------------------------------------------------------- */
 
-static void add_problem(struct parser *p, bool warning, unsigned line, unsigned column, const char *format, va_list args)
+void conf_complain(struct conf *conf, bool warning, unsigned line, unsigned column, const char *format, ...)
 {
-    struct conf_problem *problem = take_memory(p->conf, sizeof *problem), **place;
-    char *message;
-    char text[1024];
+    struct conf_problem *problem = take_memory(conf, sizeof *problem), **place = &conf->problems;
+    char text[1024], *message;
+    va_list args;
 
-    (void)vsnprintf(text, sizeof text, format, args);
-    message = take_memory(p->conf, strlen(text) + 1);
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args); /* cut when too long */
+    va_end(args);
+    message = take_memory(conf, strlen(text) + 1);
     memcpy(message, text, strlen(text) + 1);
     *problem = (struct conf_problem){ .line = line, .column = column, .warning = warning, .message = message };
-    if (line > 0 && line == p->number)
-        problem->source = p->line;
-    /* the second pass finds errors of earlier lines: they go to their place */
-    place = p->last_problem != NULL && (*p->last_problem)->line <= line ? p->last_problem : &p->conf->problems;
+    if (conf->last_problem != NULL && conf->last_problem->line <= line)
+        place = &conf->last_problem->next; /* nearly always: problems are found in order */
     while (*place != NULL && (*place)->line <= line)
         place = &(*place)->next;
     problem->next = *place;
     *place = problem;
-    p->last_problem = place;
-    p->conf->errors += !warning;
+    conf->last_problem = problem;
+    conf->errors += !warning;
 }
 
-static void __attribute__((format(printf, 3, 4))) fail(struct parser *p, unsigned column, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    add_problem(p, false, p->number, column, format, args);
-    va_end(args);
-    p->failed = true;
-}
-
-static void __attribute__((format(printf, 3, 4))) warn(struct parser *p, unsigned line, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    add_problem(p, true, line, line > 0 ? 1 : 0, format, args);
-    va_end(args);
-}
+/* An error in the line that is being parsed: where, what is wrong, what was expected. */
+#define fail(p, column, ...) ((p)->failed = true, conf_complain((p)->conf, false, (p)->number, column, __VA_ARGS__))
 
 /* The column of the next byte, counted from 1. */
 static unsigned column_of(const struct parser *p)
@@ -251,6 +234,18 @@ static void need_end(struct parser *p)
 static bool word_is(struct word word, const char *text)
 {
     return slice_equal(word.text, slice_of(text));
+}
+
+/* A word that can only be this one. */
+static bool need_exactly(struct parser *p, const char *expected)
+{
+    struct word word;
+
+    if (!next_word(p, &word))
+        fail(p, word.column, "the line ends too early, expected '%s'", expected);
+    else if (!word_is(word, expected))
+        fail(p, word.column, "unexpected '%.*s', expected '%s'", (int)word.text.len, word.text.text, expected);
+    return !p->failed;
 }
 
 /* ---- numbers, codes, replies ------------------------------------------------------------- */
@@ -551,15 +546,8 @@ static bool parse_pattern(struct parser *p, bool for_recipients, struct pattern 
 static void parse_host_pattern(struct parser *p, const struct keyword *k)
 {
     struct pattern *pattern = take_memory(p->conf, sizeof *pattern);
-    struct word word;
 
-    if (!need_word(p, &word, "'remotehost'"))
-        return;
-    if (!word_is(word, "remotehost")) {
-        fail(p, word.column, "unexpected '%.*s', expected 'remotehost'", (int)word.text.len, word.text.text);
-        return;
-    }
-    if (!parse_pattern(p, false, pattern))
+    if (!need_exactly(p, "remotehost") || !parse_pattern(p, false, pattern))
         return;
     patterns_add(value_of(p->conf, k), pattern);
     need_end(p);
@@ -746,13 +734,8 @@ static void parse_error(struct parser *p, const struct keyword *k)
     struct refusal *refusal = take_memory(p->conf, sizeof *refusal);
     struct word word;
 
-    if (!need_word(p, &word, "'rcpt_to'"))
-        return;
-    if (!word_is(word, "rcpt_to")) {
-        fail(p, word.column, "unexpected '%.*s', expected 'rcpt_to'", (int)word.text.len, word.text.text);
-        return;
-    }
-    if (!parse_pattern(p, true, &refusal->pattern) || !need_word(p, &word, "a reply code"))
+    if (!need_exactly(p, "rcpt_to") || !parse_pattern(p, true, &refusal->pattern) ||
+        !need_word(p, &word, "a reply code"))
         return;
     parse_reply(p, word, k->status, &refusal->reply);
     *p->conf->rules.last_refusal = refusal;
@@ -897,7 +880,7 @@ static void parse_line(struct parser *p, unsigned seen[KEYWORDS])
         return;
     }
     if (k->initial != NULL && seen[k - keywords] > 0)
-        warn(p, p->number, "'%s' stands twice (first on line %u), the last one wins", k->name.text,
+        conf_complain(p->conf, true, p->number, word.column, "'%s' stands twice (first on line %u), the last one wins", k->name.text,
              seen[k - keywords]);
     seen[k - keywords] = p->number;
     k->kind->parse(p, k);
@@ -957,31 +940,28 @@ static void set_greeting(struct conf *conf)
     conf->greeting = (struct slice){ text, len + sizeof tail - 1 };
 }
 
-/* The line with a number, again: for problems that are found later. */
-static struct slice source_line(const struct conf *conf, unsigned number)
+struct slice conf_line(const struct conf *conf, unsigned number)
 {
     struct slice text = conf->text, line = { "", 0 };
 
-    while (number-- > 0 && next_line(&text, &line))
-        continue;
+    for (; number > 0; number--)
+        if (!next_line(&text, &line))
+            return (struct slice){ "", 0 };
     return line;
 }
 
 /* The second pass: what could not be known while the lines were read. */
-static void resolve(struct parser *p)
+static void resolve(struct conf *conf)
 {
-    struct conf *conf = p->conf;
-
     for (struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
         if (rule->group_name.len == 0)
             continue;
         rule->group = *rules_group(&conf->rules, rule->group_name);
         if (rule->group != NULL)
             continue;
-        p->number = rule->line;
-        p->line = source_line(conf, rule->line);
-        fail(p, rule->group_column, "there is no group '%.*s', expected one that an allowgroup line defines",
-             (int)rule->group_name.len, rule->group_name.text);
+        conf_complain(conf, false, rule->line, rule->group_column,
+                      "there is no group '%.*s', expected one that an allowgroup line defines",
+                      (int)rule->group_name.len, rule->group_name.text);
     }
     if (conf->rules.domain.len == 0)
         set_host_name(conf);
@@ -1035,7 +1015,7 @@ static void parse_all(struct parser *p, struct slice text)
 {
     p->conf->text = text;
     parse_lines(p);
-    resolve(p);
+    resolve(p->conf);
 }
 
 void conf_parse(struct conf *conf, const char *path, struct slice text)
@@ -1091,7 +1071,7 @@ void conf_load(struct conf *conf, const char *path)
     if (fd >= 0)
         (void)close(fd); /* it was only read */
     if (why != NULL)
-        fail(&p, 0, "cannot be used: %s", why);
+        conf_complain(conf, false, 0, 0, "cannot be used: %s", why);
     else
         parse_all(&p, text);
 }
@@ -1110,109 +1090,12 @@ void conf_log_lines(const struct conf *conf)
     }
 }
 
-/* ---- for people -------------------------------------------------------------------------- */
-
-static void check_pattern(struct parser *p, struct pattern *pattern)
-{
-    char message[256];
-    size_t offset = 0;
-
-    if (pattern_compile(pattern, message, sizeof message, &offset))
-        return;
-    p->number = pattern->line;
-    p->line = source_line(p->conf, pattern->line);
-    fail(p, pattern->column + (unsigned)offset, "bad regular expression: %s", message);
-}
-
-static void check_patterns(struct parser *p, struct patterns *list)
-{
-    for (struct pattern *pattern = list->first; pattern != NULL; pattern = pattern->next)
-        check_pattern(p, pattern);
-}
-
-static void warn_file(struct parser *p, unsigned line, struct slice path)
-{
-    char text[4096];
-    struct stat status;
-
-    if (path.len >= sizeof text)
-        return;
-    memcpy(text, path.text, path.len);
-    text[path.len] = '\0';
-    if (lstat(text, &status) == 0 && S_ISLNK(status.st_mode)) {
-        p->number = line;
-        p->line = source_line(p->conf, line);
-        warn(p, line, "%s is a symbolic link: mailrecv refuses to append to it", text);
-    }
-}
-
 bool conf_keeps_dead_letters(const struct conf *conf)
 {
     return conf->deadletter_file.len > 0 && !slice_equal(conf->deadletter_file, slice_of("/dev/null"));
 }
 
-/* What an administrator who comes from 1.x, or is in a hurry, should know. */
-static void add_warnings(struct parser *p)
-{
-    const struct conf *conf = p->conf;
-    bool commands = false;
-
-    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
-        commands = commands || rule->target.kind == TARGET_PIPE;
-        if (rule->target.kind == TARGET_APPEND)
-            warn_file(p, rule->line, rule->target.text);
-    }
-    if (conf->deadletter_file.len == 0)
-        warn(p, 0, "no deadletter_file: mail for an address without a rule is refused with 550");
-    else if (!conf_keeps_dead_letters(conf))
-        warn(p, 0, "deadletter_file /dev/null: mail for an address without a rule is accepted and thrown away, "
-             "and a delivery that fails in passing is answered with 451");
-    else
-        warn_file(p, 0, conf->deadletter_file);
-    if (commands && !conf->pipe_from_line)
-        warn(p, 0, "commands get the message without an mbox From line (pipe.from_line on brings it back)");
-    if (conf->rules.allow.first != NULL || conf->rules.deny.first != NULL)
-        warn(p, 0, "host names count only when they are forward-confirmed");
-    if (!conf->fsync)
-        warn(p, 0, "fsync off: an accepted message can be lost with the power");
-    if (conf->user.len == 0 && geteuid() == 0)
-        warn(p, 0, "no user: when it is started as root, mailrecv serves as root");
-}
-
-void conf_check(struct conf *conf)
-{
-    struct parser p = { .conf = conf };
-
-    check_patterns(&p, &conf->rules.allow);
-    check_patterns(&p, &conf->rules.deny);
-    for (size_t i = 0; i < RULES_BUCKETS; i++)
-        for (struct allowgroup *g = conf->rules.groups[i]; g != NULL; g = g->next_in_bucket)
-            check_patterns(&p, &g->patterns);
-    for (struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
-        if (r->kind == RCPT_PATTERN)
-            check_pattern(&p, &r->pattern);
-    for (struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
-        check_pattern(&p, &r->pattern);
-    if (conf->errors == 0)
-        add_warnings(&p);
-}
-
-void conf_print_problems(const struct conf *conf, FILE *out)
-{
-    for (const struct conf_problem *problem = conf->problems; problem != NULL; problem = problem->next) {
-        const char *what = problem->warning ? "warning: " : "";
-
-        if (problem->line == 0) {
-            fprintf(out, "%s: %s%s\n", conf->path, what, problem->message);
-            continue;
-        }
-        fprintf(out, "%s:%u:%u: %s%s\n    %.*s\n    ", conf->path, problem->line, problem->column, what,
-                problem->message, (int)problem->source.len, problem->source.text);
-        for (unsigned i = 1; i < problem->column; i++)
-            fputc(i <= problem->source.len && problem->source.text[i - 1] == '\t' ? '\t' : ' ', out);
-        fputs("^\n", out);
-    }
-}
+/* ---- the effective settings --------------------------------------------------------------- */
 
 void conf_print(const struct conf *conf, FILE *out)
 {

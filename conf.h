@@ -23,7 +23,6 @@ struct conf_problem {
     unsigned line, column;  /* from 1, in bytes; 0: the file as a whole */
     bool warning;           /* it works, but think about it */
     const char *message;    /* what is wrong, what was expected */
-    struct slice source;    /* the line, as written */
 };
 
 struct conf_memory;
@@ -33,7 +32,7 @@ struct conf {
     const char *path;
     struct slice text;              /* the whole file */
     struct conf_memory *memory;
-    struct conf_problem *problems;  /* in the order of their lines */
+    struct conf_problem *problems, *last_problem; /* in the order of their lines; the one added last */
     unsigned errors;
 
     struct rules rules;             /* domain, allow, deny, groups, deliver, error */
@@ -47,7 +46,7 @@ struct conf {
 
 /*
  * Reads a configuration file and finds all of its errors but those inside patterns, which are
- * compiled when they are needed or by conf_check. Problems are listed in conf->problems; with
+ * compiled when they are needed or by check_conf. Problems are listed in conf->problems; with
  * conf->errors > 0 nothing else in conf may be used. `path` must outlive conf. Free it either way.
  */
 void conf_load(struct conf *conf, const char *path);
@@ -55,17 +54,18 @@ void conf_load(struct conf *conf, const char *path);
 /* The same for a text that is in memory (it must outlive conf). */
 void conf_parse(struct conf *conf, const char *path, struct slice text);
 
-/* For -t: compiles all patterns and adds what an administrator should know to the problems. */
-void conf_check(struct conf *conf);
+/* Adds a problem to the list, at its place; the message is a format. */
+void conf_complain(struct conf *conf, bool warning, unsigned line, unsigned column, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* The line with this number, counted from 1, without its end; empty if there is none. */
+struct slice conf_line(const struct conf *conf, unsigned number);
 
 /* Logs every directive as it was read, if the debug flag c is on. */
 void conf_log_lines(const struct conf *conf);
 
 /* Writes the effective settings in the language of the file, so that they can be loaded again. */
 void conf_print(const struct conf *conf, FILE *out);
-
-/* Writes the problems as compilers do, each with its line and a caret under the column. */
-void conf_print_problems(const struct conf *conf, FILE *out);
 
 /* Is there a dead-letter file that holds what is put into it? (/dev/null does not.) */
 bool conf_keeps_dead_letters(const struct conf *conf);

@@ -54,14 +54,15 @@ static enum line_status wait_for(const struct line_io *io, int fd, short events,
             return LINE_OK; /* what we have to say still leaves, whatever has happened */
         if (terminated_flag != NULL && *terminated_flag)
             return LINE_TERMINATED;
-        if (result > 0)
-            return LINE_OK;
         if (result < 0 && errno != EINTR)
             return LINE_BROKEN;
+        /* a client that always has more to say runs out of time like any other */
         if (clock_left(io->deadline) == 0)
             return LINE_DEADLINE;
         if (clock_left(until) == 0)
             return LINE_IDLE;
+        if (result > 0)
+            return LINE_OK;
     }
 }
 

@@ -17,6 +17,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "clock.h"
 #include "conf.h"
 #include "log.h"
@@ -151,9 +152,8 @@ static void set_signals(void)
 
 static int check_configuration(struct conf *conf)
 {
-    if (conf->errors == 0)
-        conf_check(conf);
-    conf_print_problems(conf, stderr);
+    check_conf(conf);
+    check_print(conf, stderr);
     if (conf->errors > 0)
         return EX_CONFIG;
     conf_print(conf, stdout);
@@ -252,7 +252,7 @@ int main(int argc, char **argv)
         open_log(&options, &conf);
         status = find_peer(&options, &peer) ? serve(&conf, &peer) : EX_NOINPUT;
         if (conf.errors > 0 && isatty(STDERR_FILENO))
-            conf_print_problems(&conf, stderr);
+            check_print(&conf, stderr);
     }
     conf_free(&conf);
     return status;
