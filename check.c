@@ -5,20 +5,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void check_pattern(struct conf *conf, struct pattern *pattern)
+/* `skip` is where the pattern begins in its word: behind the slash of /REGEX/. */
+static void check_pattern(struct conf *conf, struct pattern *pattern, size_t skip)
 {
     char message[256];
     size_t offset = 0;
 
     if (!pattern_compile(pattern, message, sizeof message, &offset))
-        conf_complain(conf, false, pattern->line, pattern->column + (unsigned)offset, "bad regular expression: %s",
-                      message);
+        conf_complain(conf, false, pattern->line,
+                      conf_column(conf, pattern->line, pattern->column, skip + offset),
+                      "bad regular expression: %s", message);
 }
 
 static void check_list(struct conf *conf, const struct patterns *list)
 {
     for (struct pattern *pattern = list->first; pattern != NULL; pattern = pattern->next)
-        check_pattern(conf, pattern);
+        check_pattern(conf, pattern, 0);
 }
 
 static void check_patterns(struct conf *conf)
@@ -30,9 +32,9 @@ static void check_patterns(struct conf *conf)
             check_list(conf, &g->patterns);
     for (struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
         if (r->kind == RCPT_PATTERN)
-            check_pattern(conf, &r->pattern);
+            check_pattern(conf, &r->pattern, 1);
     for (struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
-        check_pattern(conf, &r->pattern);
+        check_pattern(conf, &r->pattern, 0);
 }
 
 /* 1.x followed links; whoever may write the directory could then have us write any file. */
@@ -61,6 +63,36 @@ static void check_dead_letters(struct conf *conf)
                       "and thrown away; a delivery that fails in passing is answered with 451");
 }
 
+static bool list_has_names(const struct patterns *list)
+{
+    for (const struct pattern *p = list->first; p != NULL; p = p->next)
+        if (!pattern_is_for_addresses(p->text))
+            return true;
+    return false;
+}
+
+static void check_names(struct conf *conf)
+{
+    bool names = list_has_names(&conf->rules.allow) || list_has_names(&conf->rules.deny);
+
+    for (size_t i = 0; i < RULES_BUCKETS; i++)
+        for (const struct allowgroup *g = conf->rules.groups[i]; g != NULL; g = g->next_in_bucket)
+            names = names || list_has_names(&g->patterns);
+    if (names)
+        conf_complain(conf, true, 0, 0, "host names count only when they are forward-confirmed");
+}
+
+/* 1.x used the last of several lines for one address. */
+static void check_repeated(struct conf *conf, const struct rule *rule)
+{
+    for (const struct rule *r = conf->rules.first_rule; r != rule; r = r->next)
+        if (r->kind == RCPT_ADDRESS && slice_equal_nocase(r->rcpt, rule->rcpt)) {
+            conf_complain(conf, true, rule->line, 1, "%.*s has a rule on line %u, too: the first one that accepts the "
+                          "client decides", (int)rule->rcpt.len, rule->rcpt.text, r->line);
+            return;
+        }
+}
+
 /* What somebody who comes from 1.x, or is in a hurry, should know. */
 static void check_sense(struct conf *conf)
 {
@@ -70,13 +102,17 @@ static void check_sense(struct conf *conf)
         commands = commands || rule->target.kind == TARGET_PIPE;
         if (rule->target.kind == TARGET_APPEND)
             check_mailbox(conf, rule->line, rule->target.text);
+        if (rule->kind == RCPT_ADDRESS)
+            check_repeated(conf, rule);
     }
     check_dead_letters(conf);
+    check_names(conf);
     if (commands && !conf->pipe_from_line)
         conf_complain(conf, true, 0, 0, "commands get the message without an mbox From line "
                       "(pipe.from_line on brings it back)");
-    if (conf->rules.allow.first != NULL || conf->rules.deny.first != NULL)
-        conf_complain(conf, true, 0, 0, "host names count only when they are forward-confirmed");
+    if (conf->default_reply_line > 0)
+        conf_complain(conf, true, conf->default_reply_line, 1, "without CODE and TEXT a limit answers with its "
+                      "default, 421 for most");
     if (!conf->fsync)
         conf_complain(conf, true, 0, 0, "fsync off: an accepted message can be lost with the power");
     if (conf->user.len == 0 && geteuid() == 0)

@@ -1,8 +1,9 @@
 /* command.c - a copy into a command: pipe and exec */
 /*
- * One loop feeds the command, reads what it says and watches for its end, all with poll(2): a
- * command that reads nothing, says nothing, says too much or never ends can block none of it.
- * The end is seen through a pidfd, so children in the background do not matter.
+ * The command reads from a file that holds its whole copy. Through a pipe it would take our death
+ * for the end of the message, and half a message for a whole one. One loop reads what the command
+ * says and watches for its end; it sees the end through a pidfd, so that children in the
+ * background do not matter.
  */
 #include "command.h"
 
@@ -41,12 +42,9 @@ struct output {
 struct run {
     const struct copy *copy;
     pid_t pid;
-    int pidfd, in, out;  /* -1: closed */
-    uint64_t offset;     /* bytes of the copy that the command has been given */
+    int pidfd, out;      /* -1: closed */
     struct output output;
 };
-
-static char piece_buffer[COPY_PIECE];
 
 /* ---- output ------------------------------------------------------------------------------ */
 
@@ -102,33 +100,6 @@ static void drain_output(struct run *run)
     while (run->out >= 0 && total < DRAIN_MAX && (n = read_output(run)) > 0)
         total += n;
     end_line(&run->output);
-}
-
-/* ---- input ------------------------------------------------------------------------------- */
-
-static void close_input(struct run *run)
-{
-    if (run->in >= 0)
-        (void)close(run->in); /* whether the command took it all, its exit status says */
-    run->in = -1;
-}
-
-/* Gives the command more of the message. Returns false if the spool cannot be read. */
-static bool feed(struct run *run)
-{
-    struct slice piece = copy_piece(run->copy, run->offset, piece_buffer);
-    ssize_t n;
-
-    if (piece.text == NULL)
-        return false;
-    n = write(run->in, piece.text, piece.len);
-    if (n > 0)
-        run->offset += (size_t)n;
-    else if (n < 0 && errno != EAGAIN && errno != EINTR)
-        run->offset = copy_size(run->copy); /* it closed its input, which is its right */
-    if (run->offset == copy_size(run->copy))
-        close_input(run);
-    return true;
 }
 
 /* ---- start ------------------------------------------------------------------------------- */
@@ -194,50 +165,49 @@ static int spawn(pid_t *pid, const char *program, char **arguments, char **varia
     return error;
 }
 
-static void close_pair(const int pair[2])
+/* Our end of the pipe does not block; the command's end is as it expects it. */
+static bool make_pipe(int out[2])
 {
-    (void)close(pair[0]);
-    (void)close(pair[1]);
+    if (pipe2(out, O_CLOEXEC) != 0)
+        return false;
+    if (fcntl(out[0], F_SETFL, O_NONBLOCK) == 0)
+        return true;
+    (void)close(out[0]);
+    (void)close(out[1]);
+    return false;
 }
 
-/* Our ends of both pipes do not block; the command's ends are as it expects them. */
-static bool make_pipes(int in[2], int out[2])
+/* Starts the command with `in` as its input; returns 0 or an error number. */
+static int launch(struct run *run, const struct target *target, int in)
 {
-    if (pipe2(in, O_CLOEXEC) != 0)
-        return false;
-    if (pipe2(out, O_CLOEXEC) == 0) {
-        if (fcntl(in[1], F_SETFL, O_NONBLOCK) == 0 && fcntl(out[0], F_SETFL, O_NONBLOCK) == 0)
-            return true;
-        close_pair(out);
-    }
-    close_pair(in);
-    return false;
+    static struct environment environment;
+    char **arguments;
+    int out[2], error;
+
+    if (!environment_build(&environment, run->copy->transaction, run->copy->recipient, copy_size(run->copy)))
+        return E2BIG;
+    if (!make_pipe(out))
+        return errno;
+    run->out = out[0];
+    arguments = build_arguments(run->copy, target);
+    error = arguments == NULL ? ENOMEM
+                              : spawn(&run->pid, target->kind == TARGET_PIPE ? "/bin/sh" : arguments[0], arguments,
+                                      environment.variables, in, out[1]);
+    free(arguments);
+    (void)close(out[1]);
+    return error;
 }
 
 static bool start(struct run *run, const struct target *target, struct outcome *outcome)
 {
-    static struct environment environment;
-    char **arguments = build_arguments(run->copy, target);
-    const char *program = target->kind == TARGET_PIPE ? "/bin/sh" : arguments != NULL ? arguments[0] : "";
-    int in[2], out[2], error;
+    int in = copy_as_file(run->copy), error;
 
-    if (arguments == NULL || !environment_build(&environment, run->copy->transaction, run->copy->recipient,
-                                                copy_size(run->copy))) {
-        outcome_set(outcome, RESULT_DEFERRED, "not enough memory for the command");
-        free(arguments);
+    if (in < 0) {
+        outcome_errno(outcome, "cannot write the copy for the command");
         return false;
     }
-    if (!make_pipes(in, out)) {
-        outcome_errno(outcome, "cannot make a pipe");
-        free(arguments);
-        return false;
-    }
-    error = spawn(&run->pid, program, arguments, environment.variables, in[0], out[1]);
-    free(arguments);
-    (void)close(in[0]);
-    (void)close(out[1]);
-    run->in = in[1];
-    run->out = out[0];
+    error = launch(run, target, in);
+    (void)close(in); /* the command has it, or nobody needs it */
     if (error != 0) {
         errno = error;
         outcome_errno(outcome, "cannot be started");
@@ -249,15 +219,13 @@ static bool start(struct run *run, const struct target *target, struct outcome *
 
 /* ---- the loop ---------------------------------------------------------------------------- */
 
-enum ending { ENDED, TIMED_OUT, TERMINATED, SPOOL_BROKEN };
+enum ending { ENDED, TIMED_OUT, TERMINATED };
 
 /* Waits once, until `until` at the latest; does what can be done. */
 static enum ending step(struct run *run, uint64_t until, bool *ended)
 {
     const struct transaction *t = run->copy->transaction;
-    struct pollfd fds[3] = { { .fd = run->pidfd, .events = POLLIN },
-                             { .fd = run->in, .events = POLLOUT },
-                             { .fd = run->out, .events = POLLIN } };
+    struct pollfd fds[2] = { { .fd = run->pidfd, .events = POLLIN }, { .fd = run->out, .events = POLLIN } };
     int left = clock_left(until);
     struct timespec timeout = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000L };
     sigset_t waiting;
@@ -265,17 +233,15 @@ static enum ending step(struct run *run, uint64_t until, bool *ended)
 
     (void)sigprocmask(SIG_SETMASK, NULL, &waiting); /* a query, which cannot fail */
     (void)sigdelset(&waiting, SIGTERM);
-    n = ppoll(fds, 3, &timeout, &waiting);
+    n = ppoll(fds, 2, &timeout, &waiting);
     if (t->terminated != NULL && *t->terminated)
         return TERMINATED;
     if (n == 0 || (n < 0 && errno != EINTR))
         return TIMED_OUT;
     if (n < 0)
         return ENDED;
-    if (fds[2].revents != 0)
+    if (fds[1].revents != 0)
         (void)read_output(run);
-    if (fds[1].revents != 0 && !feed(run))
-        return SPOOL_BROKEN;
     *ended = fds[0].revents != 0;
     return ENDED;
 }
@@ -303,7 +269,6 @@ static enum ending work(struct run *run, uint64_t until)
 
     while (!ended && ending == ENDED)
         ending = step(run, until, &ended);
-    close_input(run);
     if (ending != ENDED)
         end_group(run);
     return ending;
@@ -343,8 +308,6 @@ static void judge(struct run *run, enum ending ending, const struct limit *limit
         outcome_timeout(outcome, run->copy->transaction, limit);
     else if (ending == TERMINATED)
         outcome_set(outcome, RESULT_DEFERRED, "the service is being stopped");
-    else if (ending == SPOOL_BROKEN)
-        outcome_set(outcome, RESULT_DEFERRED, "the spool cannot be read");
     else if (waited < 0)
         outcome_errno(outcome, "waitpid");
     else
@@ -356,7 +319,7 @@ void command_run(const struct transaction *transaction, const struct recipient *
 {
     const struct limit *limit = &transaction->conf->pipe_secs;
     uint64_t until = clock_earlier(clock_ms() + limit->value * 1000, transaction->deadline);
-    struct run run = { .pid = -1, .pidfd = -1, .in = -1, .out = -1, .output.transaction = transaction };
+    struct run run = { .pid = -1, .pidfd = -1, .out = -1, .output.transaction = transaction };
     struct copy copy;
 
     copy_begin(&copy, transaction, recipient, transaction->conf->pipe_from_line);
@@ -373,7 +336,6 @@ void command_run(const struct transaction *transaction, const struct recipient *
         }
         log_debug('f', "command %ld has ended", (long)run.pid);
     }
-    close_input(&run);
     if (run.out >= 0)
         (void)close(run.out);
 }

@@ -223,6 +223,16 @@ static bool need_word(struct parser *p, struct word *word, const char *what)
     return false;
 }
 
+/* A word that must be there and must not be "". */
+static bool need_name(struct parser *p, struct word *word, const char *what)
+{
+    if (!need_word(p, word, what))
+        return false;
+    if (word->text.len == 0)
+        fail(p, word->column, "an empty word, expected %s", what);
+    return !p->failed;
+}
+
 static void need_end(struct parser *p)
 {
     struct word word;
@@ -323,19 +333,34 @@ static void parse_reply(struct parser *p, struct word code, struct slice status,
     skip_blanks(p);
     column = column_of(p);
     reply->text = rest_of_line(p);
-    if (reply->text.len == 0)
+    split_status(p, column, reply);
+    if (!p->failed && reply->text.len == 0)
         fail(p, column, "the text of the reply is missing, expected CODE TEXT");
-    else
-        split_status(p, column, reply);
 }
 
-/* [CODE TEXT] behind the value of a limit: without it the default stays. */
+/* The reply of a limit as its row in the table has it. */
+static void set_default_reply(struct conf *conf, const struct keyword *k, struct limit *limit)
+{
+    struct parser p = { .conf = conf, .line = slice_of(k->initial) };
+    struct word word;
+
+    if (next_word(&p, &word) && next_word(&p, &word)) /* the value, the code */
+        parse_reply(&p, word, k->status, &limit->reply);
+}
+
+/* [CODE TEXT] behind the value of a limit. */
 static void parse_limit_reply(struct parser *p, const struct keyword *k, struct limit *limit)
 {
     struct word code;
 
-    if (!p->failed && next_word(p, &code))
+    if (p->failed)
+        return;
+    if (next_word(p, &code)) {
         parse_reply(p, code, k->status, &limit->reply);
+        return;
+    }
+    set_default_reply(p->conf, k, limit);
+    p->conf->default_reply_line = p->number;
 }
 
 /* ---- kinds of directives ----------------------------------------------------------------- */
@@ -366,7 +391,8 @@ static void print_word(struct slice word, FILE *out)
 static void print_text(struct slice text, FILE *out)
 {
     for (size_t i = 0; i < text.len; i++)
-        fprintf(out, "%s%c", text.text[i] == '#' && (i == 0 || is_blank(text.text[i - 1])) ? "\\" : "", text.text[i]);
+        fprintf(out, "%s%c", text.text[i] == '#' && (i == 0 || strchr(" \t\\", text.text[i - 1]) != NULL) ? "\\" : "",
+                text.text[i]);
 }
 
 static void print_reply(const struct reply *reply, FILE *out)
@@ -379,7 +405,7 @@ static void parse_word(struct parser *p, const struct keyword *k)
 {
     struct word word;
 
-    if (!need_word(p, &word, "a value"))
+    if (!need_name(p, &word, "a value"))
         return;
     *(struct slice *)value_of(p->conf, k) = word.text;
     need_end(p);
@@ -400,18 +426,6 @@ static void parse_domain(struct parser *p, const struct keyword *k)
     if (!envelope_domain(word.text))
         fail(p, word.column, "'%.*s' is not a domain name, expected one like mail.example.com", (int)word.text.len,
              word.text.text);
-    *(struct slice *)value_of(p->conf, k) = word.text;
-    need_end(p);
-}
-
-static void parse_path(struct parser *p, const struct keyword *k)
-{
-    struct word word;
-
-    if (!need_word(p, &word, "a path"))
-        return;
-    if (word.text.len == 0)
-        fail(p, word.column, "the path is empty");
     *(struct slice *)value_of(p->conf, k) = word.text;
     need_end(p);
 }
@@ -538,6 +552,8 @@ static bool parse_pattern(struct parser *p, bool for_recipients, struct pattern 
 
     if (!need_word(p, &word, "a regular expression"))
         return false;
+    if (word.text.len == 0)
+        fail(p, word.column, "the regular expression is empty, expected . for any text");
     *pattern = (struct pattern){ .text = word.text, .line = p->number, .column = word.column, .utf = for_recipients };
     return true;
 }
@@ -571,7 +587,7 @@ static void parse_allowgroup(struct parser *p, const struct keyword *k)
     struct word name;
 
     (void)k;
-    if (!need_word(p, &name, "the name of a group") || !parse_pattern(p, false, pattern))
+    if (!need_name(p, &name, "the name of a group") || !parse_pattern(p, false, pattern))
         return;
     patterns_add(&group_named(p->conf, name.text)->patterns, pattern);
     need_end(p);
@@ -588,7 +604,9 @@ static void parse_recipient(struct parser *p, struct rule *rule)
     if (word.text.len >= 2 && word.text.text[0] == '/' && word.text.text[word.text.len - 1] == '/') {
         rule->kind = RCPT_PATTERN;
         rule->pattern = (struct pattern){ .text = { word.text.text + 1, word.text.len - 2 }, .line = p->number,
-                                          .column = word.column + 1, .utf = true };
+                                          .column = word.column, .utf = true };
+        if (rule->pattern.text.len == 0)
+            fail(p, word.column, "the regular expression is empty, expected /./ for any address");
     } else if (word.text.len >= 1 && word.text.text[0] == '@') {
         rule->kind = RCPT_DOMAIN;
         rule->rcpt = (struct slice){ word.text.text + 1, word.text.len - 1 };
@@ -619,7 +637,7 @@ static void parse_conditions(struct parser *p, struct rule *rule)
         }
         if (rule->group_name.len > 0)
             fail(p, word.column, "a second group, expected 'rcpt_to'");
-        else if (need_word(p, &word, "the name of a group")) {
+        else if (need_name(p, &word, "the name of a group")) {
             rule->group_name = word.text;
             rule->group_column = word.column;
         }
@@ -668,11 +686,9 @@ static void parse_target_path(struct parser *p, struct target *target)
 {
     struct word word;
 
-    if (!need_word(p, &word, "a path"))
+    if (!need_name(p, &word, "a path"))
         return;
     target->text = word.text;
-    if (word.text.len == 0)
-        fail(p, word.column, "the path is empty");
     need_end(p);
 }
 
@@ -746,7 +762,6 @@ static void parse_error(struct parser *p, const struct keyword *k)
 
 static const struct kind domain_kind = { parse_domain, print_slice };
 static const struct kind flags_kind = { parse_flags, print_slice };
-static const struct kind path_kind = { parse_path, print_slice };
 static const struct kind word_kind = { parse_word, print_slice };
 static const struct kind text_kind = { parse_text, print_text_value };
 static const struct kind switch_kind = { parse_switch, print_switch };
@@ -769,10 +784,10 @@ static const struct keyword keywords[] = {
     { SLICE("user"), &word_kind, AT(user), "", 0, NO_STATUS },
     { SLICE("greeting"), &text_kind, AT(greeting), "", 0, NO_STATUS },
     { SLICE("debug"), &flags_kind, AT(debug), "-", 0, NO_STATUS },
-    { SLICE("logfile"), &path_kind, AT(logfile), "syslog", 0, NO_STATUS },
+    { SLICE("logfile"), &word_kind, AT(logfile), "syslog", 0, NO_STATUS },
     { SLICE("loghex"), &switch_kind, AT(loghex), "on", 0, NO_STATUS },
-    { SLICE("deadletter_file"), &path_kind, AT(deadletter_file), "", 0, NO_STATUS },
-    { SLICE("spool_directory"), &path_kind, AT(spool_directory), "/var/tmp", 0, NO_STATUS },
+    { SLICE("deadletter_file"), &word_kind, AT(deadletter_file), "", 0, NO_STATUS },
+    { SLICE("spool_directory"), &word_kind, AT(spool_directory), "/var/tmp", 0, NO_STATUS },
     { SLICE("fsync"), &switch_kind, AT(fsync), "on", 0, NO_STATUS },
     { SLICE("pipe.from_line"), &switch_kind, AT(pipe_from_line), "off", 0, NO_STATUS },
     { SLICE("recipient_delimiter"), &word_kind, AT(rules.delimiters), "", 0, NO_STATUS },
@@ -948,6 +963,19 @@ struct slice conf_line(const struct conf *conf, unsigned number)
         if (!next_line(&text, &line))
             return (struct slice){ "", 0 };
     return line;
+}
+
+unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, size_t offset)
+{
+    struct slice line = conf_line(conf, number);
+    size_t at = column - 1;
+    bool quoted = at < line.len && end_of_quoted(line, at) > 0;
+
+    for (at += quoted; offset > 0 && at < line.len; offset--)
+        at += line.text[at] == '\\' && at + 1 < line.len &&
+                      (line.text[at + 1] == '#' || (quoted && strchr("\"\\", line.text[at + 1]) != NULL))
+                  ? 2 : 1;
+    return (unsigned)at + 1;
 }
 
 /* The second pass: what could not be known while the lines were read. */

@@ -35,6 +35,7 @@ struct conf {
     struct conf_problem *problems, *last_problem; /* in the order of their lines; the one added last */
     unsigned errors;
 
+    unsigned default_reply_line;    /* a limit without CODE TEXT stands here, 0: none does */
     struct rules rules;             /* domain, allow, deny, groups, deliver, error */
     struct slice debug, logfile, deadletter_file, spool_directory, user, greeting;
     bool loghex, pipe_from_line, fsync;
@@ -60,6 +61,9 @@ void conf_complain(struct conf *conf, bool warning, unsigned line, unsigned colu
 
 /* The line with this number, counted from 1, without its end; empty if there is none. */
 struct slice conf_line(const struct conf *conf, unsigned number);
+
+/* The column of the byte `offset` of the word at `column`, as its quotes and backslashes have it. */
+unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, size_t offset);
 
 /* Logs every directive as it was read, if the debug flag c is on. */
 void conf_log_lines(const struct conf *conf);

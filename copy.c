@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "clock.h"
 
@@ -89,6 +91,46 @@ struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer)
     if (offset < copy->head_len)
         return (struct slice){ copy->head + offset, copy->head_len - (size_t)offset };
     return spool_piece(copy->transaction->spool, offset - copy->head_len, buffer, COPY_PIECE);
+}
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, bytes, len);
+
+        if (n < 0 && errno != EINTR)
+            return -1;
+        bytes += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+int copy_as_file(const struct copy *copy)
+{
+    static char buffer[COPY_PIECE];
+    uint64_t size = copy_size(copy);
+    int fd = copy->transaction->spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC)
+                                              : spool_file(copy->transaction->conf->spool_directory);
+
+    if (fd < 0)
+        return -1;
+    for (uint64_t offset = 0; offset < size;) {
+        struct slice piece = copy_piece(copy, offset, buffer);
+
+        if (piece.text == NULL || write_all(fd, piece.text, piece.len) != 0) {
+            int error = errno;
+
+            (void)close(fd); /* nobody has seen it */
+            errno = error;
+            return -1;
+        }
+        offset += piece.len;
+    }
+    if (lseek(fd, 0, SEEK_SET) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
 }
 
 void outcome_set(struct outcome *outcome, enum result result, const char *format, ...)

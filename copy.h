@@ -62,6 +62,12 @@ uint64_t copy_size(const struct copy *copy);
  */
 struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer);
 
+/*
+ * Writes the whole copy to a file without a name, in memory while it is small, and sets it to its
+ * beginning. Returns a descriptor that exec closes, or -1 with errno set.
+ */
+int copy_as_file(const struct copy *copy);
+
 /* Sets an outcome; the reason is a format. */
 void outcome_set(struct outcome *outcome, enum result result, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

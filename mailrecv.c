@@ -162,9 +162,7 @@ static int check_configuration(struct conf *conf)
 
 static void open_log(const struct options *o, const struct conf *conf)
 {
-    struct slice flags = o->flags != NULL ? slice_of(o->flags) : conf->debug;
     char path[4096] = "syslog";
-    size_t bad;
 
     if (o->log != NULL)
         (void)snprintf(path, sizeof path, "%s", o->log);
@@ -172,23 +170,33 @@ static void open_log(const struct options *o, const struct conf *conf)
         (void)snprintf(path, sizeof path, "%.*s", (int)conf->logfile.len, conf->logfile.text);
     if (!log_open(path))
         log_line(LOG_ERR, "cannot open the log %s: %m", path);
-    bad = log_set_flags(flags);
-    if (bad < flags.len)
-        die_usage("'%c' is no debug flag, expected any of " LOG_FLAGS, flags.text[bad]);
+    if (o->flags == NULL)
+        (void)log_set_flags(conf->debug); /* conf.c has checked them */
     conf_log_lines(conf);
     for (const struct conf_problem *p = conf->problems; p != NULL; p = p->next)
         if (!p->warning || log_wants('w'))
             log_line(p->warning ? LOG_WARNING : LOG_ERR, "%s:%u:%u: %s", conf->path, p->line, p->column, p->message);
 }
 
+/* What can be wrong with the values of options, found before anything else is done. */
+static void check_options(const struct options *o, struct peer *peer)
+{
+    struct slice flags = slice_of(o->flags != NULL ? o->flags : "");
+    size_t bad = log_set_flags(flags);
+
+    if (bad < flags.len)
+        die_usage("'%c' is no debug flag, expected any of " LOG_FLAGS, flags.text[bad]);
+    if (o->pretend == NULL)
+        return;
+    if (peer_is_tcp(STDIN_FILENO))
+        die_usage("-P is not for real connections");
+    if (peer_pretend(peer, o->pretend) != PEER_OK)
+        die_usage("'%s' is no client, expected ADDRESS or ADDRESS=NAME", o->pretend);
+}
+
 static bool find_peer(const struct options *o, struct peer *peer)
 {
-    if (o->pretend != NULL) {
-        if (peer_is_tcp(STDIN_FILENO))
-            die_usage("-P is not for real connections");
-        if (peer_pretend(peer, o->pretend) != PEER_OK)
-            die_usage("'%s' is no client, expected ADDRESS or ADDRESS=NAME", o->pretend);
-    } else if (peer_find(peer, STDIN_FILENO) != PEER_OK) {
+    if (o->pretend == NULL && peer_find(peer, STDIN_FILENO) != PEER_OK) {
         log_line(LOG_NOTICE, "the client has gone before it was greeted: %m");
         return false;
     }
@@ -244,6 +252,7 @@ int main(int argc, char **argv)
 
     fill_descriptors();
     parse_options(argc, argv, &options);
+    check_options(&options, &peer);
     set_signals();
     conf_load(&conf, options.conf);
     if (options.test) {

@@ -7,8 +7,37 @@
 #include "message.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+int spool_file(struct slice directory)
+{
+    static const char template[] = "/mailrecv.XXXXXX";
+    char path[PATH_MAX];
+    int fd;
+
+    if (directory.len + sizeof template > sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(path, directory.text, directory.len);
+    path[directory.len] = '\0';
+    fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, S_IRUSR | S_IWUSR);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
+        return fd;
+    /* not every file system can make a file that never had a name */
+    memcpy(path + directory.len, template, sizeof template);
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0 && unlink(path) != 0) {
+        (void)close(fd); /* empty */
+        return -1;
+    }
+    return fd;
+}
 
 void spool_clear(struct spool *spool)
 {

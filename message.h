@@ -64,6 +64,12 @@ enum message_status message_feed(struct message *message, struct slice bytes, si
 /* After the end: writes what the file still lacks. Sets message->error on failure. */
 void message_finish(struct message *message);
 
+/*
+ * Makes a file without a name in a directory, mode 0600, open for reading and writing and closed
+ * by exec. Returns its descriptor, or -1 with errno set.
+ */
+int spool_file(struct slice directory);
+
 /* Empties a spool; closes its file. */
 void spool_clear(struct spool *spool);
 

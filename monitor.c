@@ -5,13 +5,8 @@
  */
 #include "monitor.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -119,21 +114,8 @@ void monitor_reset(struct monitor *monitor)
 int monitor_spool(struct monitor *monitor)
 {
     struct slice directory = monitor->conf->spool_directory;
-    char path[PATH_MAX];
-    int fd;
+    int fd = spool_file(directory);
 
-    if (directory.len + sizeof "/mailrecv.XXXXXX" > sizeof path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    (void)snprintf(path, sizeof path, "%.*s", (int)directory.len, directory.text);
-    fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, S_IRUSR | S_IWUSR);
-    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) { /* not every file system has O_TMPFILE */
-        (void)snprintf(path + directory.len, sizeof path - directory.len, "/mailrecv.XXXXXX");
-        fd = mkostemp(path, O_CLOEXEC);
-        if (fd >= 0 && unlink(path) != 0)
-            log_line(LOG_WARNING, "%s stays behind: %m", path);
-    }
     if (fd < 0)
         log_line(LOG_ERR, "cannot make a file in spool_directory %.*s: %m", (int)directory.len, directory.text);
     else
