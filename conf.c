@@ -365,9 +365,14 @@ static void parse_limit_reply(struct parser *p, const struct keyword *k, struct 
 
 /* ---- kinds of directives ----------------------------------------------------------------- */
 
-static void *value_of(const struct conf *conf, const struct keyword *k)
+static void *value_of(struct conf *conf, const struct keyword *k)
 {
-    return (char *)(uintptr_t)conf + k->offset;
+    return (char *)conf + k->offset;
+}
+
+static const void *setting_of(const struct conf *conf, const struct keyword *k)
+{
+    return (const char *)conf + k->offset;
 }
 
 /* Writes a word so that it reads back as the same. */
@@ -414,7 +419,7 @@ static void parse_word(struct parser *p, const struct keyword *k)
 static void print_slice(const struct conf *conf, const struct keyword *k, FILE *out)
 {
     fputc(' ', out);
-    print_word(*(const struct slice *)value_of(conf, k), out);
+    print_word(*(const struct slice *)setting_of(conf, k), out);
 }
 
 static void parse_domain(struct parser *p, const struct keyword *k)
@@ -458,7 +463,7 @@ static void parse_text(struct parser *p, const struct keyword *k)
 static void print_text_value(const struct conf *conf, const struct keyword *k, FILE *out)
 {
     fputc(' ', out);
-    print_text(*(const struct slice *)value_of(conf, k), out);
+    print_text(*(const struct slice *)setting_of(conf, k), out);
 }
 
 /* One of two words. */
@@ -484,7 +489,7 @@ static void parse_switch(struct parser *p, const struct keyword *k)
 
 static void print_switch(const struct conf *conf, const struct keyword *k, FILE *out)
 {
-    fputs(*(const bool *)value_of(conf, k) ? " on" : " off", out);
+    fputs(*(const bool *)setting_of(conf, k) ? " on" : " off", out);
 }
 
 static void parse_limit(struct parser *p, const struct keyword *k)
@@ -500,7 +505,7 @@ static void parse_limit(struct parser *p, const struct keyword *k)
 
 static void print_limit(const struct conf *conf, const struct keyword *k, FILE *out)
 {
-    const struct limit *limit = value_of(conf, k);
+    const struct limit *limit = setting_of(conf, k);
 
     fprintf(out, " %ju", (uintmax_t)limit->value);
     print_reply(&limit->reply, out);
@@ -519,7 +524,7 @@ static void parse_check(struct parser *p, const struct keyword *k)
 
 static void print_check(const struct conf *conf, const struct keyword *k, FILE *out)
 {
-    const struct limit *limit = value_of(conf, k);
+    const struct limit *limit = setting_of(conf, k);
 
     fputs(limit->value != 0 ? " on" : " off", out);
     print_reply(&limit->reply, out);
@@ -538,7 +543,7 @@ static void parse_newline(struct parser *p, const struct keyword *k)
 
 static void print_newline(const struct conf *conf, const struct keyword *k, FILE *out)
 {
-    const struct limit *limit = value_of(conf, k);
+    const struct limit *limit = setting_of(conf, k);
 
     fputs(limit->value != 0 ? " reject" : " normalize", out);
     print_reply(&limit->reply, out);
@@ -1060,8 +1065,8 @@ static bool is_safe(const struct stat *status)
     return (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-/* Reads all of an open file; the text lives as long as conf. */
-static bool read_file(struct conf *conf, int fd, size_t expected, struct slice *text)
+/* Reads all of an open file into memory of the configuration. False: errno says why. */
+static bool read_all(struct conf *conf, int fd, size_t expected, struct slice *text)
 {
     size_t size = expected + 1, used = 0;
     char *bytes = take_memory(conf, size);
@@ -1081,21 +1086,27 @@ static bool read_file(struct conf *conf, int fd, size_t expected, struct slice *
     return n == 0;
 }
 
+/* Reads a file that is safe to use. Returns NULL, or why it cannot be used. */
+static const char *read_file(struct conf *conf, int fd, struct slice *text)
+{
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) != 0)
+        return strerror(errno);
+    if (!is_safe(&status))
+        return "others than its owner and root may write it, expected chmod go-w";
+    return read_all(conf, fd, (size_t)status.st_size, text) ? NULL : strerror(errno);
+}
+
 void conf_load(struct conf *conf, const char *path)
 {
     struct slice text = { "", 0 };
-    const char *why = NULL;
     struct parser p;
-    struct stat status;
+    const char *why;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
     begin(&p, conf, path);
-    if (fd < 0 || fstat(fd, &status) != 0)
-        why = strerror(errno);
-    else if (!is_safe(&status))
-        why = "others than its owner and root may write it, expected chmod go-w";
-    else if (!read_file(conf, fd, (size_t)status.st_size, &text))
-        why = strerror(errno);
+    why = read_file(conf, fd, &text);
     if (fd >= 0)
         (void)close(fd); /* it was only read */
     if (why != NULL)
@@ -1125,14 +1136,14 @@ bool conf_keeps_dead_letters(const struct conf *conf)
 
 /* ---- the effective settings --------------------------------------------------------------- */
 
-void conf_print(const struct conf *conf, FILE *out)
+void conf_print(struct conf *conf, FILE *out)
 {
     struct slice text = conf->text, line;
 
     for (size_t i = 0; i < KEYWORDS; i++) {
         const struct keyword *k = &keywords[i];
 
-        if (k->kind->print == NULL || (k->initial[0] == '\0' && ((const struct slice *)value_of(conf, k))->len == 0))
+        if (k->kind->print == NULL || (k->initial[0] == '\0' && ((const struct slice *)setting_of(conf, k))->len == 0))
             continue;
         fputs(k->name.text, out);
         k->kind->print(conf, k, out);
@@ -1140,7 +1151,7 @@ void conf_print(const struct conf *conf, FILE *out)
     }
     /* what may be repeated stands as it was written, in its order */
     while (next_line(&text, &line)) {
-        struct parser p = { .conf = (struct conf *)(uintptr_t)conf, .line = line };
+        struct parser p = { .conf = conf, .line = line };
         struct word word;
         const struct keyword *k = next_word(&p, &word) ? find_keyword(word.text) : NULL;
 

@@ -69,7 +69,7 @@ unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, 
 void conf_log_lines(const struct conf *conf);
 
 /* Writes the effective settings in the language of the file, so that they can be loaded again. */
-void conf_print(const struct conf *conf, FILE *out);
+void conf_print(struct conf *conf, FILE *out);
 
 /* Is there a dead-letter file that holds what is put into it? (/dev/null does not.) */
 bool conf_keeps_dead_letters(const struct conf *conf);

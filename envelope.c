@@ -158,6 +158,15 @@ static bool skip_domain(struct cursor *c)
     return c->at - begin <= DOMAIN_MAX;
 }
 
+/* Standardized-tag: letters, digits and hyphens, not ending in a hyphen */
+static bool is_tag(struct slice tag)
+{
+    for (size_t i = 0; i < tag.len; i++)
+        if (!is_alnum((unsigned char)tag.text[i]) && tag.text[i] != '-')
+            return false;
+    return tag.len > 0 && tag.text[tag.len - 1] != '-';
+}
+
 /* The text between "[" and "]" is an IPv4 address, IPv6:address, or Tag:dcontent. */
 static bool is_literal_content(struct slice content)
 {
@@ -177,8 +186,8 @@ static bool is_literal_content(struct slice content)
         text[content.len - from] = '\0';
         return inet_pton(six ? AF_INET6 : AF_INET, text, address) == 1;
     }
-    return colon > content.text && colon + 1 < content.text + content.len &&
-           is_alnum((unsigned char)colon[-1]);
+    return is_tag((struct slice){ content.text, (size_t)(colon - content.text) }) &&
+           colon + 1 < content.text + content.len;
 }
 
 static bool skip_literal(struct cursor *c)
@@ -260,7 +269,7 @@ static enum envelope_status skip_path(struct cursor *c, struct slice keyword, bo
     return ENVELOPE_OK;
 }
 
-/* The next esmtp-param; an empty name means that there is none (RFC 5321 4.1.2). */
+/* The next esmtp-param (RFC 5321 4.1.2); the text of the value is NULL when there is no "=". */
 static void skip_parameter(struct cursor *c, struct slice *name, struct slice *value)
 {
     const unsigned char *begin = c->at;
@@ -268,7 +277,7 @@ static void skip_parameter(struct cursor *c, struct slice *name, struct slice *v
     while (c->at < c->end && *c->at > ' ' && *c->at != '=')
         c->at++;
     *name = (struct slice){ (const char *)begin, (size_t)(c->at - begin) };
-    *value = (struct slice){ (const char *)c->at, 0 };
+    *value = (struct slice){ NULL, 0 };
     if (skip(c, '=')) {
         begin = c->at;
         while (c->at < c->end && *c->at > ' ')
@@ -304,7 +313,7 @@ static bool parse_body(struct slice value, struct mail_argument *mail)
 
 static bool parse_smtputf8(struct slice value, struct mail_argument *mail)
 {
-    mail->smtputf8 = value.len == 0;
+    mail->smtputf8 = value.text == NULL;
     return mail->smtputf8;
 }
 

@@ -247,7 +247,7 @@ static bool json_member(struct environment *e, const struct row *row, const stru
     char key[32];
     size_t i = 0;
 
-    for (; row->name[i] != '\0' && i < sizeof key - 1; i++)
+    for (; i < sizeof key - 1 && row->name[i] != '\0'; i++)
         key[i] = (char)tolower((unsigned char)row->name[i]);
     if (!json_string(e, (struct slice){ key, i }) || !append(e, ":", 1))
         return false;

@@ -211,7 +211,7 @@ enum line_status line_read(struct line_io *io, struct slice *line)
             return io->failed;
         if ((status = fill(io, until)) != LINE_OK)
             return status;
-        if (io->ending == LINE_UNDECIDED && io->in_buf[io->start] == TLS_HANDSHAKE)
+        if (io->ending == LINE_UNDECIDED && searched == 0 && io->in_buf[io->start] == TLS_HANDSHAKE)
             return LINE_NOT_SMTP;
     }
     if (io->ending == LINE_UNDECIDED && (status = decide_ending(io, lf)) != LINE_OK)

@@ -20,7 +20,7 @@
 #include "clock.h"
 #include "log.h"
 
-enum { WRITE_BUFFER = 65536, LOCK_TICK_MS = 100 };
+enum { WRITE_BUFFER = 65536, LOCK_TICK_US = 100000 };
 
 struct writer {
     int fd;
@@ -169,7 +169,7 @@ static void on_tick(int signal)
 static bool lock_file(int fd, uint64_t until)
 {
     const struct sigaction tick = { .sa_handler = on_tick };
-    struct itimerval timer = { .it_value.tv_usec = LOCK_TICK_MS * 1000, .it_interval.tv_usec = LOCK_TICK_MS * 1000 };
+    struct itimerval timer = { .it_value.tv_usec = LOCK_TICK_US, .it_interval.tv_usec = LOCK_TICK_US };
     const struct itimerval off = { .it_value.tv_sec = 0 };
     struct flock record = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     bool flocked, locked = false;

@@ -173,13 +173,13 @@ bool monitor_wants(const struct monitor *monitor, char flag)
 }
 
 /* The fixed shape that fail2ban looks for: `ERROR: CODE text stage=... ... line="client text"`. */
-static void log_refusal(const struct monitor *monitor, const char *stage, const struct reply *reply, struct slice line)
+void monitor_log_refusal(struct monitor *monitor, const char *stage, const struct reply *reply, struct slice line)
 {
     char shown[LOG_TEXT], detail[LOG_TEXT], text[LOG_TEXT], from[LOG_TEXT];
     size_t len = reply->text.len < sizeof text ? reply->text.len : sizeof text - 1;
 
     for (size_t i = 0; i < len; i++)
-        text[i] = reply->text.text[i] >= ' ' && reply->text.text[i] <= '~' ? reply->text.text[i] : '?';
+        text[i] = (char)(reply->text.text[i] >= ' ' && reply->text.text[i] <= '~' ? reply->text.text[i] : '?');
     text[len] = '\0';
     log_line(LOG_NOTICE, "ERROR: %u %s stage=%s%s%.*s%s%s%s from=\"%s\" line=\"%s\"", reply->code, text, stage,
              reply->note.len > 0 ? " " : "", (int)reply->note.len, reply->note.text,
@@ -205,24 +205,20 @@ static void log_message_lines(struct slice text)
     }
 }
 
-void monitor_log(struct monitor *monitor, enum monitor_event event, const char *stage,
-                 const struct reply *reply, struct slice text)
+void monitor_log(struct monitor *monitor, enum monitor_event event, struct slice text)
 {
-    char shown[LOG_TEXT], detail[LOG_TEXT];
+    char shown[LOG_TEXT];
 
+    (void)monitor; /* the line needs nothing of it: the log knows the client */
     switch (event) {
-    case MONITOR_REFUSED:
-        log_refusal(monitor, stage, reply, text);
-        break;
     case MONITOR_END:
         log_line(LOG_INFO, "end %.*s", (int)text.len, text.text);
         break;
-    case MONITOR_FROM:
+    case MONITOR_LINE:
         log_debug('s', "client: \"%s\"", log_encode(shown, sizeof shown, text));
         break;
-    case MONITOR_TO:
-        log_debug('s', "server: %u \"%s%s%s\"", reply->code, log_encode(shown, sizeof shown, reply->text),
-                  reply->detail.len > 0 ? " " : "", log_encode(detail, sizeof detail, reply->detail));
+    case MONITOR_REPLY:
+        log_debug('s', "server: \"%s\"", log_encode(shown, sizeof shown, text));
         break;
     case MONITOR_MESSAGE:
         log_message_lines(text);

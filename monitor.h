@@ -46,21 +46,21 @@ struct reply monitor_deliver(struct monitor *monitor, const struct spool *spool)
 /* Ends a transaction, if there is one. */
 void monitor_reset(struct monitor *monitor);
 
-/* The events of the dialogue that have a log line. */
+/*
+ * Logs a refusal that was sent: the reply and the client's line that it answers, empty if it was
+ * none. `stage` is one of the words connect, helo, mail, rcpt, data, command, limit, input.
+ */
+void monitor_log_refusal(struct monitor *monitor, const char *stage, const struct reply *reply, struct slice line);
+
+/* What else the dialogue has to log. */
 enum monitor_event {
-    MONITOR_REFUSED,    /* `reply` was sent at this stage; `text` is the client's line */
-    MONITOR_END,        /* the session ends; `text` are its counts and the reason, as key=value */
-    MONITOR_FROM,       /* debug s: a line of the client */
-    MONITOR_TO,         /* debug s: a reply */
-    MONITOR_MESSAGE     /* debug l: bytes of a message */
+    MONITOR_END,     /* the session ends: its counts and the reason, as key=value */
+    MONITOR_LINE,    /* debug s: a line of the client */
+    MONITOR_REPLY,   /* debug s: the text of a reply */
+    MONITOR_MESSAGE  /* debug l: bytes of a message */
 };
 
-/*
- * Logs an event. `stage` is one of the words connect, command, helo, mail, rcpt, data, limit,
- * input; it is NULL for all but MONITOR_REFUSED, `reply` is NULL where it has no meaning.
- */
-void monitor_log(struct monitor *monitor, enum monitor_event event, const char *stage,
-                 const struct reply *reply, struct slice text);
+void monitor_log(struct monitor *monitor, enum monitor_event event, struct slice text);
 
 /* Is this debug flag on? */
 bool monitor_wants(const struct monitor *monitor, char flag);

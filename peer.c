@@ -115,7 +115,7 @@ static bool from_environment(struct peer *peer)
 
 enum peer_status peer_find(struct peer *peer, int fd)
 {
-    struct sockaddr_storage end;
+    struct sockaddr_storage end = { .ss_family = AF_UNSPEC };
     socklen_t len = sizeof end;
     char text[INET6_ADDRSTRLEN] = "";
 

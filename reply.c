@@ -25,7 +25,7 @@ static void put_printable(struct line_io *io, struct slice text)
     char line[REPLY_LINE];
 
     for (size_t i = 0; i < text.len; i++)
-        line[i] = text.text[i] >= ' ' && text.text[i] <= '~' ? text.text[i] : '?';
+        line[i] = (char)(text.text[i] >= ' ' && text.text[i] <= '~' ? text.text[i] : '?');
     line_put(io, line, text.len);
 }
 

@@ -13,6 +13,7 @@
 
 #include "log.h"
 
+static const struct reply no_objection = { .code = 0 };
 static const struct reply host_refused = REPLY(554, "7.1", "Connections from your host are not accepted");
 static const struct reply host_unsure = REPLY(451, "4.3", "Your host cannot be checked now, try again later");
 static const struct reply rcpt_unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
@@ -75,16 +76,18 @@ bool pattern_is_for_addresses(struct slice text)
     bool six = text.len > 0 && memchr(text.text, ':', text.len) != NULL &&
                memchr(text.text, '|', text.len) == NULL;
     const char *digits = six ? "0123456789abcdefABCDEF" : "0123456789";
+    bool in_class = false; /* between [ and ], where a hyphen is an operator */
 
     for (size_t i = 0; i < text.len; i++) {
         char c = text.text[i];
 
         if (c == '[' && i + 1 < text.len && text.text[i + 1] == '^')
             return false;
+        in_class = c == '[' || (in_class && c != ']');
         if (c == '\\' && i + 1 < text.len) {
-            if (strchr(".:d[]-|", text.text[++i]) == NULL)
+            if (strchr(".:d[]|", text.text[++i]) == NULL)
                 return false;
-        } else if (c == '\0' || (strchr(digits, c) == NULL && strchr(".:^$|()[]{}?*+-,", c) == NULL)) {
+        } else if (c == '\0' || (strchr(digits, c) == NULL && strchr(in_class ? "[-.:" : ".:^$|()[]{}?*+,", c) == NULL)) {
             return false;
         }
     }
@@ -213,7 +216,7 @@ static struct reply check_fcrdns(const struct rules *rules, struct peer *peer)
 
     switch (peer_name(peer)) {
     case PEER_NAME_CONFIRMED:
-        return (struct reply){ .code = 0 };
+        return no_objection;
     case PEER_NAME_UNSURE:
         if (reply.code >= 500)
             reply.code = 451;
@@ -236,7 +239,7 @@ struct reply rules_connect(struct rules *rules, struct peer *peer)
         return host_refused;
     if (denied == MATCH_UNSURE || allowed == MATCH_UNSURE)
         return host_unsure;
-    return rules->need_fcrdns ? check_fcrdns(rules, peer) : (struct reply){ .code = 0 };
+    return rules->need_fcrdns ? check_fcrdns(rules, peer) : no_objection;
 }
 
 /* The index of the delimiter that begins the extension of the local part, 0 when there is none. */
@@ -321,7 +324,7 @@ static struct reply decide_unnamed(struct rules *rules, struct recipient *recipi
     recipient->capture_count = 0;
     recipient->extension = 0;
     recipient->rule = rules->dead_letter;
-    return recipient->rule != NULL ? (struct reply){ .code = 0 } : rcpt_unknown;
+    return recipient->rule != NULL ? no_objection : rcpt_unknown;
 }
 
 /* Names the groups that would have been accepted, for the log. */
@@ -354,7 +357,7 @@ struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct add
             return rcpt_unsure;
         if (result == MATCH_YES) {
             recipient->rule = rule;
-            return (struct reply){ .code = 0 };
+            return no_objection;
         }
         note_group(note, sizeof note, rule->group_name);
     }

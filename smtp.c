@@ -482,7 +482,7 @@ static struct reply read_message(struct session *s, struct message *message)
             return refuse_input(s, input);
         status = message_feed(message, bytes, &used);
         if (monitor_wants(s->monitor, 'l'))
-            monitor_log(s->monitor, MONITOR_MESSAGE, NULL, NULL, (struct slice){ bytes.text, used });
+            monitor_log(s->monitor, MONITOR_MESSAGE, (struct slice){ bytes.text, used });
         line_consume(s->io, used);
     }
     message_finish(message);
@@ -527,7 +527,20 @@ static struct reply receive_message(struct session *s)
 
 /* ---- the loop ---------------------------------------------------------------------------- */
 
-/* The one place where a reply is logged and sent. */
+static void say(struct session *s, const struct reply *reply)
+{
+    char shown[512];
+    int len;
+
+    if (monitor_wants(s->monitor, 's')) {
+        len = snprintf(shown, sizeof shown, "%u %.*s%s%.*s", reply->code, (int)reply->text.len, reply->text.text,
+                       reply->detail.len > 0 ? " " : "", (int)reply->detail.len, reply->detail.text);
+        monitor_log(s->monitor, MONITOR_REPLY, (struct slice){ shown, strnlen(shown, len < 0 ? 0 : sizeof shown) });
+    }
+    reply_send(s->io, reply);
+}
+
+/* The one place where the reply to a command is logged and sent. */
 static void answer(struct session *s, const struct reply *reply, const char *stage, struct slice line)
 {
     if (reply->closes) {
@@ -537,11 +550,9 @@ static void answer(struct session *s, const struct reply *reply, const char *sta
     }
     if (reply->code == 0)
         return;
-    if (monitor_wants(s->monitor, 's'))
-        monitor_log(s->monitor, MONITOR_TO, NULL, reply, slice_of(""));
     if (reply_refuses(reply))
-        monitor_log(s->monitor, MONITOR_REFUSED, stage, reply, line);
-    reply_send(s->io, reply);
+        monitor_log_refusal(s->monitor, stage, reply, line);
+    say(s, reply);
 }
 
 static void one_line(struct session *s, struct slice line)
@@ -552,7 +563,7 @@ static void one_line(struct session *s, struct slice line)
     bool exceeded;
 
     if (monitor_wants(s->monitor, 's'))
-        monitor_log(s->monitor, MONITOR_FROM, NULL, NULL, line);
+        monitor_log(s->monitor, MONITOR_LINE, line);
     split_line(line, &verb, &argument);
     c = find_command(verb);
     reply = check_line(s, c, line, argument);
@@ -612,7 +623,7 @@ static void log_end(struct session *s)
     }
     if (s->unknown > 0)
         used += (size_t)snprintf(s->text + used, sizeof s->text - used, " unknown=%ju", (uintmax_t)s->unknown);
-    monitor_log(s->monitor, MONITOR_END, NULL, NULL, (struct slice){ s->text, used });
+    monitor_log(s->monitor, MONITOR_END, (struct slice){ s->text, used });
 }
 
 static void open_session(struct session *s)
@@ -628,9 +639,9 @@ static void open_session(struct session *s)
     }
     /* RFC 2034 4: the greeting has no enhanced code */
     if (reply_refuses(&reply))
-        monitor_log(s->monitor, MONITOR_REFUSED, "connect", &reply, slice_of(""));
+        monitor_log_refusal(s->monitor, "connect", &reply, slice_of(""));
     reply.status.len = 0;
-    reply_send(s->io, &reply);
+    say(s, &reply);
 }
 
 void smtp_session(struct line_io *io, struct monitor *monitor, const struct conf *conf)
