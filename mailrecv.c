@@ -31,6 +31,8 @@
 #define SYSCONFDIR "/etc"
 #endif
 
+enum { REFUSAL_MS = 10000 }; /* how long saying that nothing works may take */
+
 struct options {
     const char *conf, *flags, *log, *pretend;
     bool test;
@@ -194,14 +196,13 @@ static void check_options(const struct options *o, struct peer *peer)
         die_usage("'%s' is no client, expected ADDRESS or ADDRESS=NAME", o->pretend);
 }
 
-static bool find_peer(const struct options *o, struct peer *peer)
+/* Finds out who is connected, before there is anything to log. */
+static enum peer_status find_peer(const struct options *o, struct peer *peer)
 {
-    if (o->pretend == NULL && peer_find(peer, STDIN_FILENO) != PEER_OK) {
-        log_line(LOG_NOTICE, "the client has gone before it was greeted: %m");
-        return false;
-    }
+    enum peer_status status = o->pretend != NULL ? PEER_OK : peer_find(peer, STDIN_FILENO);
+
     log_set_client(peer->address);
-    return true;
+    return status;
 }
 
 /* Becomes the user of the configuration, groups too. */
@@ -225,19 +226,25 @@ static bool become_user(struct slice user)
     return false;
 }
 
+/* Nothing works, but the client shall keep its mail. The greeting has no enhanced code (RFC 2034 4). */
+static int refuse_service(struct line_io *io)
+{
+    static const struct reply unusable = REPLY(421, "", "The service is not configured, try again later");
+
+    log_line(LOG_NOTICE, "ERROR: %u %s stage=connect from=\"\" line=\"\"", unusable.code, unusable.text.text);
+    smtp_say(io, &unusable);
+    return EX_CONFIG;
+}
+
 static int serve(struct conf *conf, struct peer *peer)
 {
-    static const struct reply unusable = REPLY(421, "3.5", "The service is not configured, try again later");
     static struct line_io io;
     struct monitor *monitor;
 
     line_init(&io, STDIN_FILENO, STDOUT_FILENO, &terminated);
-    io.deadline = clock_ms() + 10000;
-    monitor = conf->errors == 0 && become_user(conf->user) ? monitor_begin(conf, peer, &terminated) : NULL;
-    if (monitor == NULL) {
-        smtp_say(&io, &unusable);
-        return EX_CONFIG;
-    }
+    io.deadline = clock_ms() + REFUSAL_MS;
+    if (conf->errors > 0 || !become_user(conf->user) || (monitor = monitor_begin(conf, peer, &terminated)) == NULL)
+        return refuse_service(&io);
     smtp_session(&io, monitor, conf);
     monitor_end(monitor);
     return EX_OK;
@@ -258,8 +265,12 @@ int main(int argc, char **argv)
     if (options.test) {
         status = check_configuration(&conf);
     } else {
+        enum peer_status found = find_peer(&options, &peer);
+
         open_log(&options, &conf);
-        status = find_peer(&options, &peer) ? serve(&conf, &peer) : EX_NOINPUT;
+        if (found != PEER_OK)
+            log_line(LOG_NOTICE, "the client has gone before it was greeted");
+        status = found == PEER_OK ? serve(&conf, &peer) : EX_NOINPUT;
         if (conf.errors > 0 && isatty(STDERR_FILENO))
             check_print(&conf, stderr);
     }
