@@ -66,7 +66,8 @@ struct reply monitor_connect(struct monitor *monitor)
     if (log_wants('h'))
         (void)peer_name(peer); /* asked for so that the log has it */
     log_line(LOG_INFO, "SMTP connection from remote host %s [%s]", peer->name, peer->address);
-    reply.closes = true;
+    if (geteuid() == 0)
+        log_line(LOG_WARNING, "serving as root: user NAME in the configuration changes that");
     return reply;
 }
 
