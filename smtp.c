@@ -33,6 +33,13 @@ enum {
 
 enum takes { ARG_NONE, ARG_NEEDED, ARG_OPTIONAL };
 
+/* May the address in a command hold UTF-8? */
+enum utf8 {
+    NO_UTF8,
+    WITH_SMTPUTF8, /* if it says SMTPUTF8 itself */
+    IN_SMTPUTF8    /* in a transaction that began so */
+};
+
 enum { COMMAND_COUNT = 32 };
 
 struct session {
@@ -59,7 +66,7 @@ struct command {
     unsigned states;            /* in which it is legal */
     enum takes argument;
     bool leads_nowhere;         /* counts for limit.smtp_commands */
-    bool takes_address;         /* may hold UTF-8 */
+    enum utf8 utf8;
     const char *stage;          /* for the log */
     struct reply (*handler)(struct session *s, struct slice argument);
     struct slice out_of_order;  /* text of the 503; empty: legal in ANY */
@@ -80,21 +87,23 @@ static struct reply cmd_http(struct session *s, struct slice argument);
 
 #define IN_ORDER { NULL, 0 }
 #define NOT_IMPLEMENTED(verb) \
-    { SLICE(verb), ANY, ARG_OPTIONAL, false, false, "command", cmd_not_implemented, IN_ORDER }
-#define HTTP(verb) { SLICE(verb), ANY, ARG_OPTIONAL, false, false, "input", cmd_http, IN_ORDER }
+    { SLICE(verb), ANY, ARG_OPTIONAL, false, NO_UTF8, "command", cmd_not_implemented, IN_ORDER }
+#define HTTP(verb) { SLICE(verb), ANY, ARG_OPTIONAL, false, NO_UTF8, "input", cmd_http, IN_ORDER }
 
 static const struct command commands[] = {
-    { SLICE("HELO"), ANY, ARG_NEEDED, false, false, "helo", cmd_helo, IN_ORDER },
-    { SLICE("EHLO"), ANY, ARG_NEEDED, false, false, "helo", cmd_ehlo, IN_ORDER },
-    { SLICE("MAIL"), START | READY, ARG_NEEDED, false, true, "mail", cmd_mail, SLICE("The sender is given already") },
-    { SLICE("RCPT"), SENDER | RECIPIENT, ARG_NEEDED, false, true, "rcpt", cmd_rcpt, SLICE("Give the sender first: MAIL") },
-    { SLICE("DATA"), SENDER | RECIPIENT, ARG_NONE, false, false, "data", cmd_data,
+    { SLICE("HELO"), ANY, ARG_NEEDED, false, NO_UTF8, "helo", cmd_helo, IN_ORDER },
+    { SLICE("EHLO"), ANY, ARG_NEEDED, false, NO_UTF8, "helo", cmd_ehlo, IN_ORDER },
+    { SLICE("MAIL"), START | READY, ARG_NEEDED, false, WITH_SMTPUTF8, "mail", cmd_mail,
+      SLICE("The sender is given already") },
+    { SLICE("RCPT"), SENDER | RECIPIENT, ARG_NEEDED, false, IN_SMTPUTF8, "rcpt", cmd_rcpt,
+      SLICE("Give the sender first: MAIL") },
+    { SLICE("DATA"), SENDER | RECIPIENT, ARG_NONE, false, NO_UTF8, "data", cmd_data,
       SLICE("Give sender and recipients first: MAIL, RCPT") },
-    { SLICE("RSET"), ANY, ARG_NONE, true, false, "command", cmd_rset, IN_ORDER },
-    { SLICE("NOOP"), ANY, ARG_OPTIONAL, true, false, "command", cmd_noop, IN_ORDER },
-    { SLICE("VRFY"), ANY, ARG_NEEDED, true, false, "command", cmd_vrfy, IN_ORDER },
-    { SLICE("HELP"), ANY, ARG_OPTIONAL, true, false, "command", cmd_help, IN_ORDER },
-    { SLICE("QUIT"), ANY | REFUSED, ARG_NONE, false, false, "command", cmd_quit, IN_ORDER },
+    { SLICE("RSET"), ANY, ARG_NONE, true, NO_UTF8, "command", cmd_rset, IN_ORDER },
+    { SLICE("NOOP"), ANY, ARG_OPTIONAL, true, NO_UTF8, "command", cmd_noop, IN_ORDER },
+    { SLICE("VRFY"), ANY, ARG_NEEDED, true, NO_UTF8, "command", cmd_vrfy, IN_ORDER },
+    { SLICE("HELP"), ANY, ARG_OPTIONAL, true, NO_UTF8, "command", cmd_help, IN_ORDER },
+    { SLICE("QUIT"), ANY | REFUSED, ARG_NONE, false, NO_UTF8, "command", cmd_quit, IN_ORDER },
     NOT_IMPLEMENTED("EXPN"),
     NOT_IMPLEMENTED("SEND"),
     NOT_IMPLEMENTED("SOML"),
@@ -151,6 +160,23 @@ static const struct reply shutting_down = { .code = 421, .status = SLICE("3.2"),
 static const struct reply no_space = REPLY(452, "3.1", "Not enough space, try again later");
 static const struct reply spool_failed = REPLY(451, "3.0", "The message cannot be stored, try again later");
 
+/* Printable ASCII with blanks and tabs, and with `utf8` well-formed characters outside ASCII. */
+static bool is_printable(struct slice line, bool utf8)
+{
+    while (line.len > 0) {
+        char c = line.text[0];
+        size_t len = (c >= ' ' && c <= '~') || c == '\t' ? 1
+                     : utf8 && (unsigned char)c >= 0x80  ? envelope_utf8(line)
+                                                         : 0;
+
+        if (len == 0)
+            return false;
+        line.text += len;
+        line.len -= len;
+    }
+    return true;
+}
+
 /* ---- handlers ---------------------------------------------------------------------------- */
 
 static void end_transaction(struct session *s)
@@ -195,8 +221,11 @@ static struct reply cmd_ehlo(struct session *s, struct slice argument)
 }
 
 /* The reply for an argument of MAIL or RCPT that is not as RFC 5321 wants it. */
-static struct reply refuse_syntax(const struct session *s, enum envelope_status status, bool is_sender)
+static struct reply refuse_syntax(const struct session *s, enum envelope_status status, struct slice argument,
+                                  bool is_sender)
 {
+    if (s->conf->smtp_ascii.value != 0 && !is_printable(argument, false))
+        return s->conf->smtp_ascii.reply; /* UTF-8 may be in the address of a good command only */
     switch (status) {
     case ENVELOPE_NO_PATH:
         return is_sender ? no_from : no_to;
@@ -205,7 +234,7 @@ static struct reply refuse_syntax(const struct session *s, enum envelope_status 
     case ENVELOPE_UNKNOWN:
         return unknown_parameter;
     case ENVELOPE_NOT_UTF8:
-        return s->conf->smtp_ascii.value != 0 ? s->conf->smtp_ascii.reply : need_smtputf8;
+        return need_smtputf8;
     case ENVELOPE_BAD_ADDRESS:
     case ENVELOPE_OK:
         break;
@@ -223,7 +252,7 @@ static struct reply cmd_mail(struct session *s, struct slice argument)
         return s->conf->helo_required.reply;
     status = envelope_mail(argument, &mail);
     if (status != ENVELOPE_OK)
-        return refuse_syntax(s, status, true);
+        return refuse_syntax(s, status, argument, true);
     if (mail.size > s->conf->smtp_data_size.value)
         return s->conf->smtp_data_size.reply;
     reply = monitor_mail(s->monitor, argument);
@@ -240,7 +269,7 @@ static struct reply cmd_rcpt(struct session *s, struct slice argument)
     struct address recipient;
     enum envelope_status status = envelope_rcpt(argument, s->smtputf8, &recipient);
     struct reply reply = status == ENVELOPE_OK ? monitor_rcpt(s->monitor, argument)
-                                               : refuse_syntax(s, status, false);
+                                               : refuse_syntax(s, status, argument, false);
 
     if (reply.code != 0) {
         s->rcpt_refused = true;
@@ -348,30 +377,14 @@ static void split_line(struct slice line, struct slice *verb, struct slice *argu
     *argument = (struct slice){ line.text + begin, end - begin };
 }
 
-/* Printable ASCII with blanks and tabs, and with `utf8` well-formed characters outside ASCII. */
-static bool is_printable(struct slice line, bool utf8)
-{
-    while (line.len > 0) {
-        char c = line.text[0];
-        size_t len = (c >= ' ' && c <= '~') || c == '\t' ? 1
-                     : utf8 && (unsigned char)c >= 0x80  ? envelope_utf8(line)
-                                                         : 0;
-
-        if (len == 0)
-            return false;
-        line.text += len;
-        line.len -= len;
-    }
-    return true;
-}
-
 /* Refuses a line before its handler sees it: alphabet, order, argument. */
 static struct reply check_line(const struct session *s, const struct command *c, struct slice line,
                                struct slice argument)
 {
     struct reply reply = { .code = 0 };
+    bool utf8 = c != NULL && (c->utf8 == WITH_SMTPUTF8 || (c->utf8 == IN_SMTPUTF8 && s->smtputf8));
 
-    if (s->conf->smtp_ascii.value != 0 && !is_printable(line, c != NULL && c->takes_address))
+    if (s->conf->smtp_ascii.value != 0 && !is_printable(line, utf8))
         return s->conf->smtp_ascii.reply;
     if (s->state == REFUSED && (c == NULL || (c->states & REFUSED) == 0))
         return refused_wait;
