@@ -40,7 +40,7 @@ struct reply monitor_rcpt(struct monitor *monitor, struct slice argument);
 /* A file without a name for a message that outgrows its memory; -1 with errno set. */
 int monitor_spool(struct monitor *monitor);
 
-/* Delivers the spool to the accepted recipients and ends the transaction: the reply to the client. */
+/* Delivers the spool to the accepted recipients and forgets them: the reply to the client. */
 struct reply monitor_deliver(struct monitor *monitor, const struct spool *spool);
 
 /* Ends a transaction, if there is one. */

@@ -533,7 +533,6 @@ static struct reply receive_message(struct session *s)
         reply = monitor_deliver(s->monitor, &s->spool);
     s->messages += reply.code == 250;
     spool_clear(&s->spool);
-    monitor_reset(s->monitor);
     end_transaction(s);
     return reply;
 }
@@ -603,6 +602,7 @@ static void one_step(struct session *s)
     if (s->state == MESSAGE) {
         reply = receive_message(s);
         answer(s, &reply, "data", slice_of(""));
+        monitor_reset(s->monitor); /* not before: the log names the sender */
         return;
     }
     status = line_read(s->io, &line);
