@@ -42,17 +42,12 @@ static void set_slice(struct fact *fact, struct slice text)
     set(fact, "%.*s", (int)text.len, text.text);
 }
 
-/* The recipient without the extension that its rule did not name. */
 static void recipient_address(const struct delivery *d, struct fact *fact)
 {
-    const struct recipient *r = d->recipient;
-
-    if (r->extension == 0)
-        set_slice(fact, address_slice(&r->address));
-    else
-        set(fact, "%.*s%s", (int)r->extension, r->address.text, r->address.text + r->address.local_len);
+    set_slice(fact, address_slice(&d->recipient->address));
 }
 
+/* With the extension taken off, if that is how the rule was reached: LOCAL@DOMAIN is its address. */
 static void local(const struct delivery *d, struct fact *fact)
 {
     const struct recipient *r = d->recipient;
