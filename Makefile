@@ -21,7 +21,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 LDLIBS      = -lpcre2-8
 
 # mailrecv.c holds main; all else can be linked into a test.
-MODULES = smtp monitor deliver command mailbox environment copy check conf message rules peer envelope reply line log
+MODULES = smtp monitor sandbox accept deliver command mailbox environment copy check conf message rules peer envelope reply line log
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 all: mailrecv
@@ -42,7 +42,11 @@ $(BUILD):
 
 -include $(wildcard $(BUILD)/*.d)
 
+# For tests that link most of the program.
+print-objects: $(BUILD)/mailrecv.o $(OBJECTS)
+	@echo $^
+
 clean:
 	rm -rf $(BUILD) mailrecv
 
-.PHONY: all clean
+.PHONY: all clean print-objects

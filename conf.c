@@ -95,6 +95,11 @@ void conf_free(struct conf *conf)
 
 /* ---- problems ---------------------------------------------------------------------------- */
 
+static bool is_behind(const struct conf_problem *problem, unsigned line, unsigned column)
+{
+    return problem->line > line || (problem->line == line && problem->column > column);
+}
+
 void conf_complain(struct conf *conf, bool warning, unsigned line, unsigned column, const char *format, ...)
 {
     struct conf_problem *problem = take_memory(conf, sizeof *problem), **place = &conf->problems;
@@ -107,9 +112,9 @@ void conf_complain(struct conf *conf, bool warning, unsigned line, unsigned colu
     message = take_memory(conf, strlen(text) + 1);
     memcpy(message, text, strlen(text) + 1);
     *problem = (struct conf_problem){ .line = line, .column = column, .warning = warning, .message = message };
-    if (conf->last_problem != NULL && conf->last_problem->line <= line)
+    if (conf->last_problem != NULL && !is_behind(conf->last_problem, line, column))
         place = &conf->last_problem->next; /* nearly always: problems are found in order */
-    while (*place != NULL && (*place)->line <= line)
+    while (*place != NULL && !is_behind(*place, line, column))
         place = &(*place)->next;
     problem->next = *place;
     *place = problem;
@@ -241,6 +246,20 @@ static void need_end(struct parser *p)
         fail(p, word.column, "unexpected '%.*s', expected the end of the line", (int)word.text.len, word.text.text);
 }
 
+/* The rest of the line, which must not be empty. */
+static struct slice need_text(struct parser *p, const char *what)
+{
+    struct slice text;
+    unsigned column;
+
+    skip_blanks(p);
+    column = column_of(p);
+    text = rest_of_line(p);
+    if (text.len == 0)
+        fail(p, column, "the line ends too early, expected %s", what);
+    return text;
+}
+
 static bool word_is(struct word word, const char *text)
 {
     return slice_equal(word.text, slice_of(text));
@@ -336,6 +355,8 @@ static void parse_reply(struct parser *p, struct word code, struct slice status,
     split_status(p, column, reply);
     if (!p->failed && reply->text.len == 0)
         fail(p, column, "the text of the reply is missing, expected CODE TEXT");
+    if (reply->text.len > CONF_TEXT)
+        fail(p, column, "the text of the reply is too long, expected at most %d bytes", CONF_TEXT);
 }
 
 /* The reply of a limit as its row in the table has it. */
@@ -453,11 +474,7 @@ static void parse_flags(struct parser *p, const struct keyword *k)
 
 static void parse_text(struct parser *p, const struct keyword *k)
 {
-    struct slice text = rest_of_line(p);
-
-    if (text.len == 0)
-        fail(p, column_of(p), "the line ends too early, expected a text");
-    *(struct slice *)value_of(p->conf, k) = text;
+    *(struct slice *)value_of(p->conf, k) = need_text(p, "a text");
 }
 
 static void print_text_value(const struct conf *conf, const struct keyword *k, FILE *out)
@@ -490,6 +507,27 @@ static void parse_switch(struct parser *p, const struct keyword *k)
 static void print_switch(const struct conf *conf, const struct keyword *k, FILE *out)
 {
     fputs(*(const bool *)setting_of(conf, k) ? " on" : " off", out);
+}
+
+static const char *const sandbox_words[] = { [SANDBOX_OFF] = "off", [SANDBOX_TRY] = "try", [SANDBOX_ON] = "on" };
+
+static void parse_sandbox(struct parser *p, const struct keyword *k)
+{
+    enum sandbox *value = value_of(p->conf, k);
+    struct word word;
+
+    if (!need_word(p, &word, "'on', 'try' or 'off'"))
+        return;
+    for (*value = SANDBOX_OFF; *value < SANDBOX_ON && !word_is(word, sandbox_words[*value]);)
+        ++*value;
+    if (!word_is(word, sandbox_words[*value]))
+        fail(p, word.column, "unexpected '%.*s', expected 'on', 'try' or 'off'", (int)word.text.len, word.text.text);
+    need_end(p);
+}
+
+static void print_sandbox(const struct conf *conf, const struct keyword *k, FILE *out)
+{
+    fprintf(out, " %s", sandbox_words[*(const enum sandbox *)setting_of(conf, k)]);
 }
 
 static void parse_limit(struct parser *p, const struct keyword *k)
@@ -699,9 +737,7 @@ static void parse_target_path(struct parser *p, struct target *target)
 
 static void parse_command(struct parser *p, struct target *target)
 {
-    target->text = rest_of_line(p);
-    if (target->text.len == 0)
-        fail(p, column_of(p), "the line ends too early, expected a command");
+    target->text = need_text(p, "a command");
 }
 
 static const struct {
@@ -770,6 +806,7 @@ static const struct kind flags_kind = { parse_flags, print_slice };
 static const struct kind word_kind = { parse_word, print_slice };
 static const struct kind text_kind = { parse_text, print_text_value };
 static const struct kind switch_kind = { parse_switch, print_switch };
+static const struct kind sandbox_kind = { parse_sandbox, print_sandbox };
 static const struct kind limit_kind = { parse_limit, print_limit };
 static const struct kind check_kind = { parse_check, print_check };
 static const struct kind newline_kind = { parse_newline, print_newline };
@@ -783,10 +820,16 @@ static const struct kind error_kind = { parse_error, NULL };
 
 enum { MANY = 1000000000 };
 
+/* A build with sanitizers or for valgrind needs system calls that a session must not have. */
+#ifndef SANDBOX_DEFAULT
+#define SANDBOX_DEFAULT "try"
+#endif
+
 /* An empty default means that there is none; the domain's is the name of this host. */
 static const struct keyword keywords[] = {
     { SLICE("domain"), &domain_kind, AT(rules.domain), "", 0, NO_STATUS },
     { SLICE("user"), &word_kind, AT(user), "", 0, NO_STATUS },
+    { SLICE("sandbox"), &sandbox_kind, AT(sandbox), SANDBOX_DEFAULT, 0, NO_STATUS },
     { SLICE("greeting"), &text_kind, AT(greeting), "", 0, NO_STATUS },
     { SLICE("debug"), &flags_kind, AT(debug), "-", 0, NO_STATUS },
     { SLICE("logfile"), &word_kind, AT(logfile), "syslog", 0, NO_STATUS },

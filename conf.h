@@ -11,10 +11,19 @@
 #include "rules.h"
 #include "slice.h"
 
+enum { CONF_TEXT = 1900 }; /* bytes that the text of a reply may have */
+
 /* A limit and the reply that a client gets beyond it. For on/off limits the value is 1 or 0. */
 struct limit {
     uint64_t value;
     struct reply reply;
+};
+
+/* Whether the session is a process of its own that can do nothing but talk. */
+enum sandbox {
+    SANDBOX_OFF, /* no: one process */
+    SANDBOX_TRY, /* with whatever of Landlock and seccomp the kernel has */
+    SANDBOX_ON   /* with both, or nothing is served */
 };
 
 /* Something to say about the file. */
@@ -39,6 +48,7 @@ struct conf {
     struct rules rules;             /* domain, allow, deny, groups, deliver, error */
     struct slice debug, logfile, deadletter_file, spool_directory, user, greeting;
     bool loghex, pipe_from_line, fsync;
+    enum sandbox sandbox;
     struct limit smtp_commands, smtp_unknowncmd, smtp_failcmds, connection_secs, command_secs;
     struct limit smtp_data_size, smtp_rcpt_to, smtp_ascii, fcrdns_check, helo_required;
     struct limit pipe_secs, lock_secs, bare_newline;

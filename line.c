@@ -18,6 +18,7 @@
 enum { TLS_HANDSHAKE = 0x16 };
 
 static const volatile sig_atomic_t *terminated_flag;
+static sigset_t while_waiting; /* SIGTERM is let in */
 
 void line_init(struct line_io *io, int in, int out, const volatile sig_atomic_t *terminated)
 {
@@ -35,34 +36,43 @@ void line_init(struct line_io *io, int in, int out, const volatile sig_atomic_t 
     io->idle_ms = UINT64_MAX / 2;
     io->start = io->end = io->out_len = 0;
     terminated_flag = terminated;
+    (void)sigprocmask(SIG_SETMASK, NULL, &while_waiting); /* a query, which cannot fail */
+    (void)sigdelset(&while_waiting, SIGTERM);
 }
 
-/* Waits until fd is ready; `until` is when the patience with this one wait ends. */
+/* Why not to wait for the client any longer; LINE_OK: there is no reason. */
+static enum line_status why_stop(const struct line_io *io, uint64_t until)
+{
+    if (terminated_flag != NULL && *terminated_flag)
+        return LINE_TERMINATED;
+    if (clock_left(io->deadline) == 0)
+        return LINE_DEADLINE;
+    return clock_left(until) == 0 ? LINE_IDLE : LINE_OK;
+}
+
+/*
+ * Waits until fd is ready; `until` is when the patience with this one wait ends. A client that
+ * always has more to say runs out of time like any other, but what we have to say still leaves.
+ */
 static enum line_status wait_for(const struct line_io *io, int fd, short events, uint64_t until)
 {
     struct pollfd ready = { .fd = fd, .events = events };
-    sigset_t waiting;
 
-    (void)sigprocmask(SIG_SETMASK, NULL, &waiting); /* a query, which cannot fail */
-    (void)sigdelset(&waiting, SIGTERM);
     for (;;) {
-        int left = clock_left(clock_earlier(until, io->deadline));
+        enum line_status status = why_stop(io, until);
+        int left = status == LINE_OK ? clock_left(clock_earlier(until, io->deadline)) : 0;
         struct timespec timeout = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000L };
-        int result = ppoll(&ready, 1, &timeout, &waiting);
+        int result;
 
-        if (result > 0 && events == POLLOUT)
-            return LINE_OK; /* what we have to say still leaves, whatever has happened */
-        if (terminated_flag != NULL && *terminated_flag)
-            return LINE_TERMINATED;
-        if (result < 0 && errno != EINTR)
-            return LINE_BROKEN;
-        /* a client that always has more to say runs out of time like any other */
-        if (clock_left(io->deadline) == 0)
-            return LINE_DEADLINE;
-        if (clock_left(until) == 0)
-            return LINE_IDLE;
+        if (status != LINE_OK && events == POLLIN)
+            return status;
+        result = ppoll(&ready, 1, &timeout, &while_waiting);
         if (result > 0)
             return LINE_OK;
+        if (result < 0 && errno != EINTR)
+            return LINE_BROKEN;
+        if (status != LINE_OK)
+            return status;
     }
 }
 
@@ -237,10 +247,8 @@ void line_close(struct line_io *io, uint64_t wait_ms)
         return;
     if (shutdown(io->out, SHUT_WR) != 0)
         return; /* the client is gone already */
-    for (;;) {
-        struct pollfd ready = { .fd = io->in, .events = POLLIN };
-
-        if (poll(&ready, 1, clock_left(until)) <= 0 || read(io->in, io->in_buf, sizeof io->in_buf) <= 0)
-            return;
-    }
+    io->deadline = until;
+    terminated_flag = NULL; /* it is ending anyway */
+    while (wait_for(io, io->in, POLLIN, until) == LINE_OK && read(io->in, io->in_buf, sizeof io->in_buf) > 0)
+        continue;
 }

@@ -23,6 +23,7 @@
 #include "log.h"
 #include "monitor.h"
 #include "peer.h"
+#include "sandbox.h"
 #include "smtp.h"
 
 #define VERSION "2.0"
@@ -162,16 +163,20 @@ static int check_configuration(struct conf *conf)
     return fflush(stdout) == 0 && ferror(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
+static void open_log_at(const char *where)
+{
+    if (!log_open(where))
+        log_line(LOG_ERR, "cannot open the log %s: %m", where);
+}
+
+/* The log of the configuration, unless an option has named another, and what it says first. */
 static void open_log(const struct options *o, const struct conf *conf)
 {
-    char path[4096] = "syslog";
+    char path[4096];
 
-    if (o->log != NULL)
-        (void)snprintf(path, sizeof path, "%s", o->log);
-    else if (conf->errors == 0)
-        (void)snprintf(path, sizeof path, "%.*s", (int)conf->logfile.len, conf->logfile.text);
-    if (!log_open(path))
-        log_line(LOG_ERR, "cannot open the log %s: %m", path);
+    (void)snprintf(path, sizeof path, "%.*s", (int)conf->logfile.len, conf->logfile.text);
+    if (o->log == NULL && conf->errors == 0)
+        open_log_at(path);
     if (o->flags == NULL)
         (void)log_set_flags(conf->debug); /* conf.c has checked them */
     conf_log_lines(conf);
@@ -236,16 +241,41 @@ static int refuse_service(struct line_io *io)
     return EX_CONFIG;
 }
 
+/* What the kernel lacks is said once; `sandbox on` does not go on without it. */
+static bool sandbox_usable(const struct conf *conf)
+{
+    const char *missing = conf->sandbox != SANDBOX_OFF ? sandbox_missing() : "";
+
+    if (missing[0] != '\0')
+        log_line(conf->sandbox == SANDBOX_ON ? LOG_ERR : LOG_WARNING, "sandbox: this kernel has no %s", missing);
+    return missing[0] == '\0' || conf->sandbox != SANDBOX_ON;
+}
+
+/* The session process: from here on it can do nothing but talk to the client and to the monitor. */
+static void __attribute__((noreturn)) confined_session(struct session *session, const struct conf *conf)
+{
+    if (!sandbox_enter(conf->smtp_data_size.value + SPOOL_MEMORY))
+        _exit(EX_OSERR); /* the monitor sees the end of the channel */
+    smtp_session(session);
+    _exit(EX_OK);
+}
+
 static int serve(struct conf *conf, struct peer *peer)
 {
     static struct line_io io;
     struct monitor *monitor;
+    struct session *session;
 
     line_init(&io, STDIN_FILENO, STDOUT_FILENO, &terminated);
     io.deadline = clock_ms() + REFUSAL_MS;
-    if (conf->errors > 0 || !become_user(conf->user) || (monitor = monitor_begin(conf, peer, &terminated)) == NULL)
+    if (conf->errors > 0 || !sandbox_usable(conf) || !become_user(conf->user) ||
+        (monitor = monitor_begin(conf, peer, &terminated)) == NULL)
         return refuse_service(&io);
-    smtp_session(&io, monitor, conf);
+    session = smtp_greet(&io, monitor, conf);
+    if (conf->sandbox == SANDBOX_OFF)
+        smtp_session(session);
+    else if (monitor_split(monitor))
+        confined_session(session, conf);
     monitor_end(monitor);
     return EX_OK;
 }
@@ -259,6 +289,8 @@ int main(int argc, char **argv)
 
     fill_descriptors();
     parse_options(argc, argv, &options);
+    if (options.log != NULL && !options.test)
+        open_log_at(options.log);
     check_options(&options, &peer);
     set_signals();
     conf_load(&conf, options.conf);

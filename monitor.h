@@ -11,19 +11,30 @@
 
 /*
  * The dialogue knows the client's words; the monitor knows names, rules, files, commands and the
- * log, and takes every decision. It parses what it is told with the same functions of envelope.h
- * once more and keeps the envelope that it has accepted itself, so that the dialogue can ask for
- * a delivery, but never name a recipient that was not accepted, a rule, a command or a file.
+ * log, and takes every decision. They are two processes: the session, which reads what strangers
+ * send and can do nothing else, and the monitor, which believes nothing it is told (accept.h).
+ * Between them go packets of at most one page, checked one by one; what no honest session sends is a
+ * violation, and the session ends. With `sandbox off` both are one process and the same
+ * functions are called directly.
  *
- * Every question is a few numbers and one text of at most MONITOR_TEXT bytes, and every answer is
- * a reply: they fit a packet of fixed size. The texts of an answer live until the next question.
+ * The texts of an answer live until the next question.
  */
-enum { MONITOR_TEXT = 2048 };
-
 struct monitor;
 
-/* The monitor of this process; there is one. All arguments must outlive the session. */
+/* Prepares the monitor of this process; there is one. All arguments must outlive the session.
+ * NULL without memory. */
 struct monitor *monitor_begin(struct conf *conf, struct peer *peer, const volatile sig_atomic_t *terminated);
+
+/*
+ * Splits the process in two: true in the session, which dies with the monitor and whose only
+ * descriptors are the client's and the channel. In the monitor it returns false when the session
+ * has ended, whatever ended it. Must be called before anything is read from the client.
+ * The questions may be put before the split as well.
+ */
+bool monitor_split(struct monitor *monitor);
+
+/* SPOOL_MEMORY bytes that both sides see, for small messages. */
+char *monitor_memory(struct monitor *monitor);
 
 /* Code 0, or the reply that takes the greeting's place. */
 struct reply monitor_connect(struct monitor *monitor);

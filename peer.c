@@ -231,9 +231,7 @@ enum peer_name_state peer_name(struct peer *peer)
                      : EAI_NONAME;
     }
     peer->state = result == 0 ? PEER_NAME_CONFIRMED : passing(result) ? PEER_NAME_UNSURE : PEER_NAME_NONE;
-    log_debug('h', "name of %s: %s", peer->address, result == 0 ? peer->name : "none is confirmed");
-    if (peer->state == PEER_NAME_UNSURE)
-        log_line(LOG_WARNING, "the name of the client cannot be found out: %s", gai_strerror(result));
+    log_debug('h', "name of %s: %s", peer->address, result == 0 ? peer->name : gai_strerror(result));
     if (result != 0)
         (void)snprintf(peer->name, sizeof peer->name, "unknown");
     return peer->state;

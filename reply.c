@@ -60,7 +60,8 @@ static void put_text(struct line_io *io, const struct reply *reply, struct slice
 
 void reply_send(struct line_io *io, const struct reply *reply)
 {
-    char joined[1024];
+    char joined[3072];
+    size_t used;
     int len;
 
     if (reply->detail.len == 0) {
@@ -69,6 +70,9 @@ void reply_send(struct line_io *io, const struct reply *reply)
     }
     len = snprintf(joined, sizeof joined, "%.*s %.*s", (int)reply->text.len, reply->text.text,
                    (int)reply->detail.len, reply->detail.text);
-    if (len > 0)
-        put_text(io, reply, (struct slice){ joined, (size_t)len < sizeof joined ? (size_t)len : sizeof joined - 1 });
+    used = len < 0 ? 0 : (size_t)len < sizeof joined ? (size_t)len : sizeof joined - 1;
+    for (size_t i = reply->text.len; i < used; i++)
+        if (joined[i] == '\n')
+            joined[i] = '?'; /* only our own text may begin another line */
+    put_text(io, reply, (struct slice){ joined, used });
 }

@@ -94,12 +94,25 @@ bool pattern_is_for_addresses(struct slice text)
     return true;
 }
 
-static enum match report_trouble(const struct rules *rules, const struct pattern *pattern, const char *why)
+static char trouble[LOG_TEXT + 512];
+
+const char *rules_trouble(void)
+{
+    return trouble;
+}
+
+static enum match blame_pattern(const struct rules *rules, const struct pattern *pattern, const char *why)
 {
     char shown[LOG_TEXT];
 
-    log_line(LOG_ERR, "%s:%u:%u: the pattern \"%s\" decides nothing: %s", rules->file, pattern->line,
-             pattern->column, log_encode(shown, sizeof shown, pattern->text), why);
+    (void)snprintf(trouble, sizeof trouble, "%s:%u:%u: the pattern \"%s\" decides nothing: %s", rules->file,
+                   pattern->line, pattern->column, log_encode(shown, sizeof shown, pattern->text), why);
+    return MATCH_UNSURE;
+}
+
+static enum match blame_dns(void)
+{
+    (void)snprintf(trouble, sizeof trouble, "the name of the client cannot be found out: DNS failed in passing");
     return MATCH_UNSURE;
 }
 
@@ -133,15 +146,15 @@ static enum match match_text(const struct rules *rules, struct pattern *pattern,
     if (data == NULL)
         data = pcre2_match_data_create(RULES_CAPTURES + 1, NULL);
     if (context == NULL || data == NULL)
-        return report_trouble(rules, pattern, "out of memory");
+        return blame_pattern(rules, pattern, "out of memory");
     if (!pattern_compile(pattern, why, sizeof why, &offset))
-        return report_trouble(rules, pattern, why);
+        return blame_pattern(rules, pattern, why);
 
     found = pcre2_match(pattern->code, (PCRE2_SPTR)subject.text, subject.len, 0,
                         pattern->utf ? PCRE2_NO_UTF_CHECK : 0, data, context);
     if (found < 0 && found != PCRE2_ERROR_NOMATCH) {
         (void)pcre2_get_error_message(found, (PCRE2_UCHAR *)why, sizeof why);
-        return report_trouble(rules, pattern, why);
+        return blame_pattern(rules, pattern, why);
     }
     show_match(pattern, subject, found >= 0);
     if (found >= 0 && captures != NULL) {
@@ -192,7 +205,7 @@ static enum match match_host(const struct rules *rules, const struct patterns *l
     case PEER_NAME_CONFIRMED:
         return match_any(rules, list, peer->name, true);
     case PEER_NAME_UNSURE:
-        return MATCH_UNSURE;
+        return blame_dns();
     case PEER_NAME_NONE:
     case PEER_NAME_UNASKED:
         break;
@@ -218,6 +231,7 @@ static struct reply check_fcrdns(const struct rules *rules, struct peer *peer)
     case PEER_NAME_CONFIRMED:
         return no_objection;
     case PEER_NAME_UNSURE:
+        (void)blame_dns();
         if (reply.code >= 500)
             reply.code = 451;
         return reply;
@@ -230,8 +244,10 @@ static struct reply check_fcrdns(const struct rules *rules, struct peer *peer)
 
 struct reply rules_connect(struct rules *rules, struct peer *peer)
 {
-    enum match denied = match_host(rules, &rules->deny, peer), allowed;
+    enum match denied, allowed;
 
+    trouble[0] = '\0';
+    denied = match_host(rules, &rules->deny, peer);
     if (denied == MATCH_YES)
         return host_refused;
     allowed = rules->allow.first == NULL ? MATCH_YES : match_host(rules, &rules->allow, peer);
@@ -343,7 +359,7 @@ struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct add
     static char note[256];
     struct reply reply;
 
-    note[0] = '\0';
+    note[0] = trouble[0] = '\0';
     complete_address(rules, given, recipient);
     for (struct rule *rule = rules->first_rule; rule != NULL; rule = rule->next) {
         enum match result = match_rcpt(rules, rule, recipient);

@@ -146,6 +146,9 @@ void rules_free(struct rules *rules);
 /* May this client speak to us at all? Code 0, or the reply that takes the greeting's place. */
 struct reply rules_connect(struct rules *rules, struct peer *peer);
 
+/* Why the last decision could not be taken, for the log: the pattern with its line, or DNS. "" if it could. */
+const char *rules_trouble(void);
+
 /*
  * THE decision: is mail for this recipient accepted from this client, and where does it go?
  * Code 0 and `recipient` filled in, or the refusal, whose note lives until the next call.

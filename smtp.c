@@ -142,8 +142,8 @@ static const struct reply no_valid_recipients = REPLY(554, "5.1", "No valid reci
 static const struct reply need_argument = REPLY(501, "5.4", "The argument is missing");
 static const struct reply no_argument = REPLY(501, "5.4", "No argument is allowed");
 static const struct reply bad_helo = REPLY(501, "5.4", "Give your host name, in printable ASCII and without blanks");
-static const struct reply bad_sender = REPLY(501, "1.7", "Syntax error in the sender's address");
-static const struct reply bad_recipient = REPLY(501, "1.3", "Syntax error in the recipient's address");
+static const struct reply bad_sender = REPLY(501, "1.7", "Syntax error in the address of the sender");
+static const struct reply bad_recipient = REPLY(501, "1.3", "Syntax error in the address of the recipient");
 static const struct reply no_from = REPLY(501, "5.4", "Expected MAIL FROM:<address>");
 static const struct reply no_to = REPLY(501, "5.4", "Expected RCPT TO:<address>");
 static const struct reply bad_value = REPLY(501, "5.4", "Bad or repeated parameter");
@@ -509,7 +509,8 @@ static struct reply read_message(struct session *s, struct message *message)
 static struct reply refuse_spool(struct session *s, int error)
 {
     struct reply reply = error == ENOSPC || error == EDQUOT || error == EFBIG ? no_space : spool_failed;
-    int len = snprintf(s->text, sizeof s->text, "error=\"%s\"", strerror(error));
+    const char *name = strerrorname_np(error);
+    int len = snprintf(s->text, sizeof s->text, "error=%s", name != NULL ? name : "?");
 
     reply.note = (struct slice){ s->text, (size_t)len };
     return reply;
@@ -532,6 +533,8 @@ static struct reply receive_message(struct session *s)
     else
         reply = monitor_deliver(s->monitor, &s->spool);
     s->messages += reply.code == 250;
+    if (reply.closes)
+        s->end_reason = "time"; /* the session's limit has ended the delivery */
     spool_clear(&s->spool);
     end_transaction(s);
     return reply;
@@ -657,23 +660,30 @@ static void open_session(struct session *s)
     say(s, &reply);
 }
 
-void smtp_session(struct line_io *io, struct monitor *monitor, const struct conf *conf)
+struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const struct conf *conf)
 {
-    static char memory[SPOOL_MEMORY];
-    struct session s = { .io = io, .monitor = monitor, .conf = conf, .begin = clock_ms(),
-                         .spool = { .memory = memory, .fd = -1 } };
+    static struct session session;
 
-    io->deadline = s.begin + conf->connection_secs.value * 1000;
+    session = (struct session){ .io = io, .monitor = monitor, .conf = conf, .begin = clock_ms(),
+                                .spool = { .memory = monitor_memory(monitor), .fd = -1 } };
+    io->deadline = session.begin + conf->connection_secs.value * 1000;
     io->idle_ms = conf->command_secs.value * 1000;
     io->lf_sessions = conf->bare_newline.value == 0;
-    open_session(&s);
-    while (s.state != END)
-        one_step(&s);
-    spool_clear(&s.spool);
-    monitor_reset(monitor);
-    (void)line_flush(io); /* the client does not wait for the log */
-    log_end(&s);
-    line_close(io, strcmp(s.end_reason, "quit") == 0 ? 0 : DRAIN_MS);
+    open_session(&session);
+    (void)line_flush(io); /* a failure is remembered in io */
+    return &session;
+}
+
+void smtp_session(struct session *session)
+{
+    struct session *s = session;
+
+    while (s->state != END)
+        one_step(s);
+    spool_clear(&s->spool);
+    (void)line_flush(s->io); /* the client does not wait for the log */
+    log_end(s);
+    line_close(s->io, strcmp(s->end_reason, "quit") == 0 ? 0 : DRAIN_MS);
 }
 
 void smtp_say(struct line_io *io, const struct reply *reply)

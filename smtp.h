@@ -6,12 +6,20 @@
 #include "line.h"
 #include "monitor.h"
 
+struct session;
+
 /*
- * Speaks SMTP on a prepared connection until it ends, asking the monitor for every decision.
- * Of the configuration it uses the limits and texts only. Everything a client may say leads to
- * a reply; there is no result.
+ * Greets the client, as the monitor says; nothing is read yet. All arguments must outlive the
+ * session, of which a process has one. The greeting is on its way when this returns.
  */
-void smtp_session(struct line_io *io, struct monitor *monitor, const struct conf *conf);
+struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const struct conf *conf);
+
+/*
+ * Speaks SMTP until the connection ends, asking the monitor for every decision. Of the
+ * configuration it uses the limits and texts only. Everything a client may say leads to a
+ * reply; there is no result.
+ */
+void smtp_session(struct session *session);
 
 /* Says one reply instead of a session, and ends the connection. */
 void smtp_say(struct line_io *io, const struct reply *reply);

@@ -1,0 +1,53 @@
+/* accept.h - what a session was allowed so far: greeting, HELO, envelope, delivery */
+#ifndef ACCEPT_H
+#define ACCEPT_H
+
+#include <signal.h>
+
+#include "conf.h"
+#include "message.h"
+#include "peer.h"
+#include "reply.h"
+
+/*
+ * The monitor's own view of a session. Whoever asks may be anybody: arguments are parsed here
+ * once more with the functions of envelope.h, and what was accepted is kept here, so that a
+ * delivery can be asked for, but never a recipient, a rule, a command or a file. A question that
+ * an honest session cannot ask sets `contradiction`, and nothing is done.
+ *
+ * The texts of a reply live until the next question.
+ */
+struct acceptance {
+    struct conf *conf;
+    struct peer *peer;
+    const volatile sig_atomic_t *terminated;
+    uint64_t deadline;            /* of the session, see clock.h */
+    bool contradiction;
+
+    bool extended;                /* the client said EHLO */
+    char helo[HELO_MAX + 1];
+
+    bool in_transaction;
+    struct mail_argument mail;
+    size_t count;                 /* accepted recipients */
+    struct recipient *recipients; /* room for limit.smtp_rcpt_to; pages are touched when used */
+    unsigned messages;            /* makes ids unique */
+};
+
+/* Prepares for a session; all arguments must outlive it. False without memory. */
+bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
+                  const volatile sig_atomic_t *terminated);
+
+/* Frees what accept_begin took. */
+void accept_end(struct acceptance *a);
+
+/* The questions of monitor.h, which see. */
+struct reply accept_connect(struct acceptance *a);
+struct reply accept_helo(struct acceptance *a, bool extended, struct slice name);
+struct reply accept_mail(struct acceptance *a, struct slice argument);
+struct reply accept_rcpt(struct acceptance *a, struct slice argument);
+struct reply accept_deliver(struct acceptance *a, const struct spool *spool);
+void accept_reset(struct acceptance *a);
+int accept_spool(struct acceptance *a);
+
+#endif

@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# The wall: what a session process is, what it cannot do, and what happens when one of the two processes dies.
+
+bats_require_minimum_version 1.5.0
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    printf '%s\n' 'domain mail.example.com' 'logfile log' 'sandbox on' \
+        'deliver rcpt_to user@example.com append box' >conf
+    chmod 600 conf
+}
+
+# A session that waits for its client: descriptors 8 (to it) and 9 (from it); $monitor and $session are its processes.
+begin_session() {
+    coproc CLIENT { exec "$MAILRECV" -c conf -P 192.0.2.7 2>stderr; }
+    monitor=$CLIENT_PID
+    exec 8>&"${CLIENT[1]}" 9<&"${CLIENT[0]}"
+    read -r -t 10 greeting <&9
+    [[ $greeting == "220 mail.example.com "* ]]
+    printf 'NOOP\r\n' >&8 # answered by the session process: it is confined by now
+    read -r -t 10 line <&9
+    [[ $line == 250* ]]
+    session=$(tr -d ' ' <"/proc/$monitor/task/$monitor/children")
+}
+
+# Both ends of the connection as the client sees them are closed.
+connection_ends() {
+    ! read -r -t 10 line <&9
+}
+
+misbehave() {
+    local objects
+    if [ ! -x "$BATS_FILE_TMPDIR/misbehave" ]; then
+        objects=$(make -s -C "$TESTS/.." print-objects | tr ' ' '\n' | grep -v '/smtp\.o$')
+        (cd "$TESTS/.." && cc -std=gnu11 -D_GNU_SOURCE -I. -fPIE -pie -o "$BATS_FILE_TMPDIR/misbehave" tests/misbehave.c $objects -lpcre2-8)
+    fi
+    MISBEHAVE=$1 "$BATS_FILE_TMPDIR/misbehave" -c conf -P 192.0.2.7 </dev/null >out 2>stderr
+}
+
+# Whatever it was: nothing was delivered, the monitor lived to tell, and the session did not survive it.
+is_killed() {
+    misbehave "$1"
+    grep -q 'end reason=killed signal=31$' log
+    [ ! -s out ]
+    [ ! -e box ]
+}
+
+is_violation() {
+    misbehave "$1"
+    grep -q "violation: the session sent a $2 and is ended\$" log
+    [ ! -s out ]
+    [ ! -e box ]
+}
+
+@test "the session process has the client, the channel and nothing else" {
+    begin_session
+    run -0 ls "/proc/$session/fd"
+    [ "$output" = $'0\n1\n2' ]
+    [[ $(readlink "/proc/$session/fd/2") == socket:* ]]
+}
+
+@test "the session process is not dumpable, has no new privileges, and a seccomp filter" {
+    begin_session
+    grep -q '^NoNewPrivs:[[:space:]]1$' "/proc/$session/status"
+    grep -q '^Seccomp:[[:space:]]2$' "/proc/$session/status"
+    grep -q '^NoNewPrivs:[[:space:]]0$' "/proc/$monitor/status"
+    grep -q '^Max processes  *0  *0 ' "/proc/$session/limits"
+    grep -q '^Max core file size  *0  *0 ' "/proc/$session/limits"
+    grep -q '^Max open files  *6  *6 ' "/proc/$session/limits"
+}
+
+@test "the monitor does not hold the connection" {
+    begin_session
+    [ "$(readlink "/proc/$monitor/fd/0")" = /dev/null ]
+    [ "$(readlink "/proc/$monitor/fd/1")" = /dev/null ]
+}
+
+@test "with sandbox off there is one process" {
+    sed -i 's/^sandbox.*/sandbox off/' conf
+    begin_session
+    [ -z "$session" ]
+    grep -q '^Seccomp:[[:space:]]0$' "/proc/$monitor/status"
+}
+
+@test "a killed session ends connection and monitor" {
+    begin_session
+    kill -KILL "$session"
+    connection_ends
+    wait "$monitor"
+    grep -q 'end reason=killed signal=9$' log
+}
+
+@test "a killed monitor ends session and connection" {
+    begin_session
+    kill -KILL "$monitor"
+    connection_ends
+}
+
+@test "SIGTERM for the monitor: the client hears 421" {
+    begin_session
+    kill -TERM "$monitor"
+    read -r -t 10 line <&9
+    [[ $line == "421 4.3.2 "* ]]
+    connection_ends
+    wait "$monitor"
+    grep -q ' end reason=terminated ' log
+}
+
+@test "without Landlock: try says so once and serves, on refuses" {
+    sed -i 's/^sandbox.*/sandbox try/' conf
+    printf 'QUIT\r\n' >in
+    run -0 strace -f -o trace -e inject=landlock_create_ruleset:error=ENOSYS "$MAILRECV" -c conf -P 192.0.2.7 <in
+    [[ ${lines[1]} == 221* ]]
+    [ "$(grep -c 'sandbox: this kernel has no Landlock$' log)" = 1 ]
+    sed -i 's/^sandbox.*/sandbox on/' conf
+    run -78 strace -f -o trace -e inject=landlock_create_ruleset:error=ENOSYS "$MAILRECV" -c conf -P 192.0.2.7 <in
+    [[ $output == 421* ]]
+}
+
+@test "a session that opens a file is killed" { is_killed open; }
+@test "a session that executes a program is killed" { is_killed exec; }
+@test "a session that starts a process is killed" { is_killed fork; }
+@test "a session that makes a socket is killed" { is_killed socket; }
+@test "a session that kills its parent is killed" { is_killed kill; }
+@test "a session that traces a process is killed" { is_killed ptrace; }
+@test "a session that maps code is killed" { is_killed mmap; }
+
+@test "a session that sends garbage is ended" { is_violation garbage 'malformed packet'; }
+@test "a session that sends too little is ended" { is_violation little 'malformed packet'; }
+@test "a session that names a recipient without a sender is ended" { is_violation rcpt-without-mail contradiction; }
+@test "a session that begins two transactions is ended" { is_violation mail-twice contradiction; }
+@test "a session that passes on bad syntax is ended" { is_violation mail-syntax contradiction; }
+@test "a session that passes on a bad HELO is ended" { is_violation helo-syntax contradiction; }
+@test "a session that delivers to nobody is ended" { is_violation deliver-to-nobody contradiction; }
+@test "a session that delivers more than the memory holds is ended" { is_violation deliver-too-much 'impossible question'; }
+@test "a session that delivers a file that it was not given is ended" { is_violation deliver-no-file 'impossible question'; }
+@test "a session that lies about the size of its file is ended" { is_violation deliver-other-size 'impossible question'; }
+@test "a session that logs a refusal that is none is ended" { is_violation log-no-refusal 'impossible question'; }
+
+@test "a session cannot log for another address" {
+    misbehave forge-log
+    [ "$(cat out)" = SURVIVED ]
+    grep -q 'ERROR: 550' log
+    ! grep -v '^[A-Z][a-z][a-z] .* MAILRECV\[[0-9]*\]: \[192\.0\.2\.7\] ' log
+    ! grep -F '[198.51.100.9]' log
+}
