@@ -174,8 +174,8 @@ static size_t end_of_quoted(struct slice line, size_t at)
     for (size_t i = at + 1; i < line.len; i++) {
         if (line.text[i] == '\\' && i + 1 < line.len && (line.text[i + 1] == '"' || line.text[i + 1] == '\\'))
             i++;
-        else if (line.text[i] == '"' && (i + 1 == line.len || is_blank(line.text[i + 1])))
-            return i + 1;
+        else if (line.text[i] == '"')
+            return i + 1 == line.len || is_blank(line.text[i + 1]) ? i + 1 : 0;
     }
     return 0;
 }
@@ -363,10 +363,10 @@ static void parse_reply(struct parser *p, struct word code, struct slice status,
 static void set_default_reply(struct conf *conf, const struct keyword *k, struct limit *limit)
 {
     struct parser p = { .conf = conf, .line = slice_of(k->initial) };
-    struct word word;
+    struct word value, code;
 
-    if (next_word(&p, &word) && next_word(&p, &word)) /* the value, the code */
-        parse_reply(&p, word, k->status, &limit->reply);
+    if (next_word(&p, &value) && next_word(&p, &code))
+        parse_reply(&p, code, k->status, &limit->reply);
 }
 
 /* [CODE TEXT] behind the value of a limit. */

@@ -180,9 +180,14 @@ static void open_log(const struct options *o, const struct conf *conf)
     if (o->flags == NULL)
         (void)log_set_flags(conf->debug); /* conf.c has checked them */
     conf_log_lines(conf);
-    for (const struct conf_problem *p = conf->problems; p != NULL; p = p->next)
+    for (const struct conf_problem *p = conf->problems; p != NULL; p = p->next) {
+        char place[32] = "";
+
+        if (p->line > 0)
+            (void)snprintf(place, sizeof place, ":%u:%u", p->line, p->column);
         if (!p->warning || log_wants('w'))
-            log_line(p->warning ? LOG_WARNING : LOG_ERR, "%s:%u:%u: %s", conf->path, p->line, p->column, p->message);
+            log_line(p->warning ? LOG_WARNING : LOG_ERR, "%s%s: %s", conf->path, place, p->message);
+    }
 }
 
 /* What can be wrong with the values of options, found before anything else is done. */

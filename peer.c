@@ -79,7 +79,7 @@ static void end_text(const struct sockaddr_storage *end, char *out, size_t size,
 
 bool peer_is_tcp(int fd)
 {
-    struct sockaddr_storage own;
+    struct sockaddr_storage own = { .ss_family = AF_UNSPEC };
     socklen_t len = sizeof own;
     int type = 0;
     socklen_t type_len = sizeof type;
