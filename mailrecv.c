@@ -236,14 +236,14 @@ static bool become_user(struct slice user)
     return false;
 }
 
-/* Nothing works, but the client shall keep its mail. The greeting has no enhanced code (RFC 2034 4). */
-static int refuse_service(struct line_io *io)
+/* The client shall keep its mail. A greeting has no enhanced code (RFC 2034 4). */
+static int refuse_service(struct line_io *io, bool greeted, const char *text)
 {
-    static const struct reply unusable = REPLY(421, "", "The service is not configured, try again later");
+    const struct reply reply = { .code = 421, .status = slice_of(greeted ? "3.0" : ""), .text = slice_of(text) };
 
-    log_line(LOG_NOTICE, "ERROR: %u %s stage=connect from=\"\" line=\"\"", unusable.code, unusable.text.text);
-    smtp_say(io, &unusable);
-    return EX_CONFIG;
+    log_line(LOG_NOTICE, "ERROR: %u %s stage=connect from=\"\" line=\"\"", reply.code, text);
+    smtp_say(io, &reply);
+    return greeted ? EX_OSERR : EX_CONFIG;
 }
 
 /* What the kernel lacks is said once; `sandbox on` does not go on without it. */
@@ -260,9 +260,23 @@ static bool sandbox_usable(const struct conf *conf)
 static void __attribute__((noreturn)) confined_session(struct session *session, const struct conf *conf)
 {
     if (!sandbox_enter(conf->smtp_data_size.value + SPOOL_MEMORY))
-        _exit(EX_OSERR); /* the monitor sees the end of the channel */
+        _exit(EX_NOPERM); /* the monitor logs it; the client has sent nothing yet */
     smtp_session(session);
     _exit(EX_OK);
+}
+
+static int split_session(struct line_io *io, struct monitor *monitor, struct session *session,
+                         const struct conf *conf)
+{
+    switch (monitor_split(monitor)) {
+    case SPLIT_SESSION:
+        confined_session(session, conf);
+    case SPLIT_FAILED:
+        return refuse_service(io, true, "The service is out of resources, try again later");
+    case SPLIT_ENDED:
+        break;
+    }
+    return EX_OK;
 }
 
 static int serve(struct conf *conf, struct peer *peer)
@@ -270,19 +284,20 @@ static int serve(struct conf *conf, struct peer *peer)
     static struct line_io io;
     struct monitor *monitor;
     struct session *session;
+    int status = EX_OK;
 
     line_init(&io, STDIN_FILENO, STDOUT_FILENO, &terminated);
     io.deadline = clock_ms() + REFUSAL_MS;
     if (conf->errors > 0 || !sandbox_usable(conf) || !become_user(conf->user) ||
         (monitor = monitor_begin(conf, peer, &terminated)) == NULL)
-        return refuse_service(&io);
+        return refuse_service(&io, false, "The service is not configured, try again later");
     session = smtp_greet(&io, monitor, conf);
     if (conf->sandbox == SANDBOX_OFF)
         smtp_session(session);
-    else if (monitor_split(monitor))
-        confined_session(session, conf);
+    else
+        status = split_session(&io, monitor, session, conf);
     monitor_end(monitor);
-    return EX_OK;
+    return status;
 }
 
 int main(int argc, char **argv)

@@ -10,12 +10,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "accept.h"
@@ -327,6 +327,8 @@ static void serve(struct monitor *m)
         continue;
     if (WIFSIGNALED(status))
         log_line(LOG_ERR, "end reason=killed signal=%d", WTERMSIG(status));
+    else if (WEXITSTATUS(status) != EX_OK)
+        log_line(LOG_ERR, "end reason=failed status=%d", WEXITSTATUS(status));
 }
 
 /* ---- the split --------------------------------------------------------------------------- */
@@ -375,7 +377,7 @@ static bool keep_only(struct monitor *m, int channel, pid_t parent)
            close_range(STDERR_FILENO + 1, ~0U, 0) == 0;
 }
 
-bool monitor_split(struct monitor *monitor)
+enum monitor_split monitor_split(struct monitor *monitor)
 {
     int ends[2] = { -1, -1 };
     pid_t parent = getpid();
@@ -386,12 +388,12 @@ bool monitor_split(struct monitor *monitor)
             (void)close(ends[0]);
             (void)close(ends[1]);
         }
-        return false;
+        return SPLIT_FAILED;
     }
     if (monitor->session == 0) {
         if (!keep_only(monitor, ends[1], parent))
-            _exit(EXIT_FAILURE); /* the monitor sees the end of the channel */
-        return true;
+            _exit(EX_OSERR); /* the monitor sees the end of the channel */
+        return SPLIT_SESSION;
     }
     (void)close(ends[1]);
     monitor->channel = ends[0];
@@ -400,7 +402,7 @@ bool monitor_split(struct monitor *monitor)
         (void)kill(monitor->session, SIGKILL);
     }
     serve(monitor);
-    return false;
+    return SPLIT_ENDED;
 }
 
 char *monitor_memory(struct monitor *monitor)
@@ -422,7 +424,7 @@ static void send_packet(const struct monitor *m)
     size_t size = packet_size(&m->packet);
 
     if (send(m->channel, &m->packet, size, MSG_NOSIGNAL) != (ssize_t)size)
-        _exit(EXIT_FAILURE);
+        _exit(EX_OSERR);
 }
 
 /* Puts the question and waits for the answer, which may bring a descriptor. */
@@ -444,7 +446,7 @@ static struct reply ask(struct monitor *m, int *fd)
         n = recvmsg(m->channel, &message, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
     if (!is_whole(&answer, n))
-        _exit(EXIT_FAILURE);
+        _exit(EX_OSERR);
     c = CMSG_FIRSTHDR(&message);
     if (c != NULL && c->cmsg_type == SCM_RIGHTS && fd != NULL)
         memcpy(fd, CMSG_DATA(c), sizeof *fd);

@@ -25,13 +25,17 @@ struct monitor;
  * NULL without memory. */
 struct monitor *monitor_begin(struct conf *conf, struct peer *peer, const volatile sig_atomic_t *terminated);
 
+enum monitor_split {
+    SPLIT_SESSION, /* this is the session: it dies with the monitor, and has only the client and the channel */
+    SPLIT_ENDED,   /* this is the monitor, and the session has ended, whatever ended it */
+    SPLIT_FAILED   /* there is one process still; the log says why */
+};
+
 /*
- * Splits the process in two: true in the session, which dies with the monitor and whose only
- * descriptors are the client's and the channel. In the monitor it returns false when the session
- * has ended, whatever ended it. Must be called before anything is read from the client.
- * The questions may be put before the split as well.
+ * Splits the process in two. Must be called before anything is read from the client; the
+ * questions may be put before the split as well.
  */
-bool monitor_split(struct monitor *monitor);
+enum monitor_split monitor_split(struct monitor *monitor);
 
 /* SPOOL_MEMORY bytes that both sides see, for small messages. */
 char *monitor_memory(struct monitor *monitor);

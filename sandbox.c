@@ -76,13 +76,24 @@ static bool enter_landlock(void)
     return done;
 }
 
-static bool set_limits(uint64_t file_size)
+/* Lowers a limit; who has started us may have set a lower one. */
+static bool lower_limit(__rlimit_resource_t resource, rlim_t most)
 {
-    const struct rlimit none = { 0, 0 }, descriptors = { SESSION_DESCRIPTORS, SESSION_DESCRIPTORS };
-    const struct rlimit file = { file_size, file_size };
+    struct rlimit limit;
 
-    return setrlimit(RLIMIT_NPROC, &none) == 0 && setrlimit(RLIMIT_CORE, &none) == 0 &&
-           setrlimit(RLIMIT_NOFILE, &descriptors) == 0 && setrlimit(RLIMIT_FSIZE, &file) == 0;
+    if (getrlimit(resource, &limit) != 0)
+        return false;
+    if (limit.rlim_max > most) /* RLIM_INFINITY is the largest number */
+        limit.rlim_max = most;
+    if (limit.rlim_cur > limit.rlim_max)
+        limit.rlim_cur = limit.rlim_max;
+    return setrlimit(resource, &limit) == 0;
+}
+
+static bool lower_limits(uint64_t file_size)
+{
+    return lower_limit(RLIMIT_NPROC, 0) && lower_limit(RLIMIT_CORE, 0) &&
+           lower_limit(RLIMIT_NOFILE, SESSION_DESCRIPTORS) && lower_limit(RLIMIT_FSIZE, file_size);
 }
 
 #define ALLOW(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), \
@@ -115,6 +126,6 @@ static bool enter_seccomp(void)
 
 bool sandbox_enter(uint64_t file_size)
 {
-    return prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && set_limits(file_size) &&
+    return prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && lower_limits(file_size) &&
            enter_landlock() && enter_seccomp();
 }

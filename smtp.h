@@ -21,7 +21,7 @@ struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const st
  */
 void smtp_session(struct session *session);
 
-/* Says one reply instead of a session, and ends the connection. */
+/* Says one reply instead of a session, or of the rest of one, and ends the connection. */
 void smtp_say(struct line_io *io, const struct reply *reply);
 
 #endif
