@@ -50,3 +50,50 @@ clean:
 	rm -rf $(BUILD) mailrecv
 
 .PHONY: all clean print-objects
+
+# install, uninstall, demo, serve
+-include packaging.mk
+
+# ---- tests -----------------------------------------------------------------------------------
+
+TEST_CFLAGS  = $(filter-out -MMD -MP,$(ALL_CFLAGS)) -I.
+UNIT         = $(wildcard tests/unit/*.c)
+FUZZ_TARGETS = line envelope message conf session
+FUZZ         = $(FUZZ_TARGETS:%=tests/fuzz/%.c)
+FUZZ_SECONDS ?= 100
+
+# Instruments make system calls that a confined session must not make.
+UNCONFINED = -DSANDBOX_DEFAULT=\"off\"
+# Variables of a build with sanitizers: make BUILD=build-asan $(SANITIZED) build-asan/mailrecv
+SANITIZE  = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZED = CC=clang HARDEN= CPPFLAGS='$(UNCONFINED)' CFLAGS="-O1 -g $(SANITIZE)"
+FUZZED    = CC=clang HARDEN= CPPFLAGS='$(UNCONFINED)' CFLAGS="-O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link"
+
+## test: install what is missing, build, run all tests; ends with `N passed, N failed`
+test:
+	+@tests/run
+
+## check: test, and then other compilers, analysers, sanitizers, valgrind, a little fuzzing
+check:
+	+@status=0; tests/run || status=1; tests/check || status=1; exit $$status
+
+## fuzz: look for new crashes for FUZZ_SECONDS (100) in all, shared by the targets
+fuzz:
+	@tests/deps build check
+	+@$(MAKE) -s BUILD=build-fuzz $(FUZZED) $(FUZZ_TARGETS:%=build-fuzz/fuzz-%)
+	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+## help: list these targets
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | sort
+
+$(BUILD)/unit: $(UNIT) tests/unit/unit.h $(OBJECTS) $(wildcard *.h)
+	$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) -o $@ $(UNIT) $(OBJECTS) $(LDLIBS)
+
+$(BUILD)/replay: tests/fuzz/replay.c $(FUZZ) tests/fuzz/fuzz.h $(OBJECTS) $(wildcard *.h)
+	$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) -o $@ tests/fuzz/replay.c $(FUZZ) $(OBJECTS) $(LDLIBS)
+
+$(BUILD)/fuzz-%: tests/fuzz/libfuzzer.c tests/fuzz/%.c tests/fuzz/fuzz.h $(OBJECTS) $(wildcard *.h)
+	$(CC) $(TEST_CFLAGS) -DTARGET=fuzz_$* -fsanitize=fuzzer -o $@ $(filter %.c,$^) $(OBJECTS) $(LDLIBS)
+
+.PHONY: test check fuzz help

@@ -1,0 +1,53 @@
+# packaging.mk - make install, uninstall, demo and serve; included by the Makefile
+
+FAIL2BANDIR = $(SYSCONFDIR)/fail2ban
+XINETDDIR   = $(SYSCONFDIR)/xinetd.d
+INSTALL     = install
+
+# What is installed names what is installed, wherever that is.
+PLACED = sed -e 's,/usr/local/sbin/mailrecv,$(SBINDIR)/mailrecv,' \
+             -e 's,/etc/mailrecv\.conf,$(SYSCONFDIR)/mailrecv.conf,'
+
+# The program has the path of its configuration in it: another SYSCONFDIR means compiling anew.
+$(BUILD)/mailrecv.o: $(BUILD)/sysconfdir
+$(BUILD)/sysconfdir: is-it-the-same | $(BUILD)
+	@echo '$(SYSCONFDIR)' | cmp -s - $@ || echo '$(SYSCONFDIR)' >$@
+is-it-the-same:
+
+## install: copy program, manuals, units and examples to PREFIX (/usr/local) and SYSCONFDIR (/etc)
+# An administrator's files, mailrecv.conf and the xinetd service, are never overwritten.
+install: $(BUILD)/mailrecv
+	umask 022 && $(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR) \
+	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSCONFDIR) $(DESTDIR)$(XINETDDIR) \
+	    $(DESTDIR)$(FAIL2BANDIR)/filter.d $(DESTDIR)$(FAIL2BANDIR)/jail.d
+	$(INSTALL) -m 755 $(BUILD)/mailrecv $(DESTDIR)$(SBINDIR)/mailrecv
+	$(INSTALL) -m 644 man/mailrecv.8 $(DESTDIR)$(MANDIR)/man8/mailrecv.8
+	$(INSTALL) -m 644 man/mailrecv.conf.5 $(DESTDIR)$(MANDIR)/man5/mailrecv.conf.5
+	$(INSTALL) -m 644 README.md LICENSE mailrecv.conf $(DESTDIR)$(DOCDIR)
+	for unit in mailrecv.socket mailrecv@.service; do \
+	    $(PLACED) systemd/$$unit >$(BUILD)/$$unit && \
+	    $(INSTALL) -m 644 $(BUILD)/$$unit $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
+	$(INSTALL) -m 644 fail2ban/filter.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv.conf
+	$(INSTALL) -m 644 fail2ban/jail.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/jail.d/mailrecv.conf
+	$(PLACED) xinetd/mailrecv >$(BUILD)/xinetd
+	test -e $(DESTDIR)$(XINETDDIR)/mailrecv || \
+	    $(INSTALL) -m 644 $(BUILD)/xinetd $(DESTDIR)$(XINETDDIR)/mailrecv
+	test -e $(DESTDIR)$(SYSCONFDIR)/mailrecv.conf || \
+	    $(INSTALL) -m 644 mailrecv.conf $(DESTDIR)$(SYSCONFDIR)/mailrecv.conf
+
+## uninstall: remove all of that but mailrecv.conf
+# Leaves mailrecv.conf, and directories that others may share. Stop the super-server first.
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/mailrecv $(DESTDIR)$(MANDIR)/man8/mailrecv.8 \
+	    $(DESTDIR)$(MANDIR)/man5/mailrecv.conf.5 $(DESTDIR)$(UNITDIR)/mailrecv.socket \
+	    $(DESTDIR)$(UNITDIR)/mailrecv@.service $(DESTDIR)$(XINETDDIR)/mailrecv \
+	    $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/jail.d/mailrecv.conf
+	rm -f $(DESTDIR)$(DOCDIR)/README.md $(DESTDIR)$(DOCDIR)/LICENSE $(DESTDIR)$(DOCDIR)/mailrecv.conf
+	test ! -d $(DESTDIR)$(DOCDIR) || rmdir $(DESTDIR)$(DOCDIR)
+
+## demo: serve on a free loopback port, send two messages, show what happens, clean up
+## serve: the same set-up, until Ctrl-C, for you to try
+demo serve:
+	@tests/demo $@
+
+.PHONY: install uninstall demo serve is-it-the-same

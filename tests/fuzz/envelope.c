@@ -1,0 +1,68 @@
+/* envelope.c - fuzz target: addresses and arguments; what is accepted is clean and stays the same */
+/* Byte 0: bit 0 is SMTPUTF8 for RCPT. The others are the argument. */
+#include "envelope.h"
+
+#include "fuzz.h"
+
+/* An accepted address holds nothing that could break a header, a log line or a path of its own. */
+static void check_address(const struct address *a)
+{
+    struct slice rest = address_slice(a);
+
+    HOLDS(a->len <= ADDRESS_MAX && a->local_len <= a->len && a->text[a->len] == '\0');
+    while (rest.len > 0) {
+        size_t len = envelope_utf8(rest);
+
+        HOLDS(len > 0 && (len > 1 || (rest.text[0] >= ' ' && rest.text[0] <= '~')));
+        HOLDS(len == 1 || a->utf8);
+        rest.text += len;
+        rest.len -= len;
+    }
+}
+
+/* It reads back as itself, between angle brackets and alone. */
+static void check_again(const struct address *a)
+{
+    char argument[ADDRESS_MAX + 16];
+    struct address again;
+    int len = snprintf(argument, sizeof argument, "TO:<%s>", a->text);
+
+    HOLDS(len > 0 && (size_t)len < sizeof argument);
+    HOLDS(envelope_rcpt((struct slice){ argument, (size_t)len }, true, &again) == ENVELOPE_OK);
+    HOLDS(slice_equal(address_slice(a), address_slice(&again)) && a->local_len == again.local_len);
+    HOLDS(envelope_mailbox(address_slice(a), &again) == (a->local_len < a->len));
+}
+
+void fuzz_envelope(const uint8_t *data, size_t size)
+{
+    struct slice text;
+    struct mail_argument mail;
+    struct address address;
+    bool smtputf8;
+
+    if (size < 1)
+        return;
+    smtputf8 = (data[0] & 1) != 0;
+    text = (struct slice){ (const char *)data + 1, size - 1 };
+
+    if (envelope_mail(text, &mail) == ENVELOPE_OK) {
+        check_address(&mail.sender);
+        HOLDS(mail.smtputf8 || !mail.sender.utf8);
+        if (mail.sender.len > 0)
+            check_again(&mail.sender);
+    }
+    if (envelope_rcpt(text, smtputf8, &address) == ENVELOPE_OK) {
+        HOLDS(address.len > 0 && (smtputf8 || !address.utf8));
+        check_address(&address);
+        check_again(&address);
+    }
+    if (envelope_mailbox(text, &address)) {
+        HOLDS(slice_equal(address_slice(&address), text));
+        check_address(&address);
+        check_again(&address);
+    }
+    HOLDS(!envelope_domain(text) || (text.len > 0 && text.len <= DOMAIN_MAX));
+    HOLDS(!envelope_literal(text) || (text.text[0] == '[' && text.text[text.len - 1] == ']'));
+    HOLDS(!envelope_helo(text) || (text.len > 0 && text.len <= HELO_MAX));
+    HOLDS(envelope_utf8(text) <= 4 && envelope_utf8(text) <= text.len);
+}

@@ -1,0 +1,19 @@
+/* fuzz.h - the fuzz targets: functions of (data, size) that abort when a promise is broken */
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What must be true whatever the bytes are. */
+#define HOLDS(condition) \
+    ((condition) ? (void)0 : (fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition), abort()))
+
+typedef void fuzz_target(const uint8_t *data, size_t size);
+
+/* Each file says what its bytes mean. */
+fuzz_target fuzz_line, fuzz_envelope, fuzz_message, fuzz_conf, fuzz_session;
+
+#endif

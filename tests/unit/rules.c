@@ -1,0 +1,297 @@
+/* rules.c - unit tests of rules.h: who may connect, and what becomes of a recipient */
+#include "rules.h"
+
+#include <stdio.h>
+
+#include "conf.h"
+#include "unit.h"
+
+#define UNSURE "?" /* behind a client: DNS fails in passing when it is asked for the name */
+
+/* May a client connect? `code` 0 is yes. The table has one line per pattern. */
+static const struct {
+    const char *conf, *client;
+    unsigned code;
+} connections[] = {
+    { "", "192.0.2.7", 0 },
+    { "", "192.0.2.7" UNSURE, 0 },
+    { "allow remotehost ^192\\.0\\.2\\.", "192.0.2.7", 0 },
+    { "allow remotehost ^192\\.0\\.2\\.", "198.51.100.7", 554 },
+    { "allow remotehost ^192\\.0\\.2\\.7$", "::ffff:192.0.2.7", 0 },
+    { "allow remotehost ffff", "::ffff:192.0.2.7", 554 },
+    { "allow remotehost 2\\.7", "192.0.2.7", 0 }, /* unanchored as written */
+    { "allow remotehost ^2001:db8::1$", "2001:db8::1", 0 },
+    { "allow remotehost ^2001:0db8:0000:", "2001:db8::1", 0 },
+    { "allow remotehost ^2001:DB8::1$", "2001:db8::1", 0 },
+    { "allow remotehost ^2001:db8::1$", "2001:db8::2", 554 },
+    { "allow remotehost ^local$", "local", 0 },
+    { "allow remotehost ^127\\.", "local", 554 },
+    { "allow remotehost a\nallow remotehost ^192", "192.0.2.7", 0 },
+
+    { "allow remotehost \\.example$", "192.0.2.7=client.example", 0 },
+    { "allow remotehost \\.EXAMPLE$", "192.0.2.7=client.example", 0 },
+    { "allow remotehost \\.example$", "192.0.2.7=Client.Example", 0 },
+    { "allow remotehost \\.example$", "192.0.2.7", 554 },
+    { "allow remotehost ^unknown$", "192.0.2.7", 554 },
+    { "allow remotehost \\.example$", "192.0.2.7" UNSURE, 451 },
+    { "allow remotehost ^192\nallow remotehost \\.example$", "192.0.2.7" UNSURE, 0 },
+
+    /* a pattern for addresses is not tried on a name that looks like one */
+    { "allow remotehost ^192\\.0\\.2\\.", "198.51.100.7=192.0.2.7.client.example", 554 },
+    { "allow remotehost ^192\\.0\\.2\\.", "198.51.100.7" UNSURE, 554 },
+
+    { "deny remotehost ^192\\.0\\.2\\.", "192.0.2.7", 554 },
+    { "deny remotehost ^192\\.0\\.2\\.", "198.51.100.7", 0 },
+    { "allow remotehost .\ndeny remotehost ^192", "192.0.2.7", 554 },
+    { "allow remotehost .\ndeny remotehost ^192", "198.51.100.7", 0 },
+    { "deny remotehost dyn", "192.0.2.7=dyn.example", 554 },
+    { "deny remotehost dyn", "192.0.2.7=static.example", 0 },
+    { "deny remotehost dyn", "192.0.2.7", 0 },
+    { "deny remotehost dyn", "192.0.2.7" UNSURE, 451 },
+    { "deny remotehost ^192\ndeny remotehost dyn", "192.0.2.7" UNSURE, 554 },
+    { "deny remotehost dyn\nallow remotehost ^198", "192.0.2.7" UNSURE, 554 },
+    { "deny remotehost \\d+-\\d+-\\d+", "192.0.2.7=192-0-2.dyn.example", 554 },
+
+    { "allow remotehost (", "192.0.2.7", 451 },
+    { "deny remotehost (", "192.0.2.7", 451 },
+    { "allow remotehost ^192\nallow remotehost (", "192.0.2.7", 0 },
+
+    { "limit.fcrdns_check on", "192.0.2.7", 450 },
+    { "limit.fcrdns_check on", "192.0.2.7=client.example", 0 },
+    { "limit.fcrdns_check on", "192.0.2.7" UNSURE, 450 },
+    { "limit.fcrdns_check on 550 No", "192.0.2.7", 550 },
+    { "limit.fcrdns_check on 550 No", "192.0.2.7" UNSURE, 451 },
+    { "limit.fcrdns_check on\ndeny remotehost ^192", "192.0.2.7" UNSURE, 554 },
+    { "limit.fcrdns_check off", "192.0.2.7", 0 },
+};
+
+#define TO(address) "deliver rcpt_to " address " append /dev/null\n"
+#define OF(group, address) "deliver allowgroup " group " rcpt_to " address " append /dev/null\n"
+#define BOMB "^(a|aa)+$" /* takes more steps than RULES_MATCH_LIMIT allows */
+#define AAA X10("aaaaa")
+
+/*
+ * What becomes of a recipient: "line N" for the rule on that line, with what it captured and the
+ * extension; "dead letter"; or code and text of the refusal, and its note.
+ */
+static const struct {
+    const char *name, *conf, *client, *recipient, *outcome;
+} recipients[] = {
+    { "no rule", "", "192.0.2.7", "a@example.com", "550 No one here by that name" },
+    { "an address", TO("a@example.com"), "192.0.2.7", "a@example.com", "line 1" },
+    { "case of both parts", TO("Anna@Example.COM"), "192.0.2.7", "aNNA@eXAMPLE.com", "line 1" },
+    { "another address", TO("a@example.com"), "192.0.2.7", "b@example.com", "550 No one here by that name" },
+    { "another domain", TO("a@example.com"), "192.0.2.7", "a@example.org", "550 No one here by that name" },
+    { "a longer domain", TO("a@example.com"), "192.0.2.7", "a@example.com.example", "550 No one here by that name" },
+    { "a quoted local part is another", TO("a@example.com"), "192.0.2.7", "\"a\"@example.com", "550 No one here by that name" },
+    { "a literal", TO("a@[192.0.2.1]"), "192.0.2.7", "a@[192.0.2.1]", "line 1" },
+    { "the first of two", TO("a@example.com") TO("a@example.com"), "192.0.2.7", "a@example.com", "line 1" },
+
+    { "a domain", TO("@example.com"), "192.0.2.7", "any.one@EXAMPLE.com", "line 1" },
+    { "a domain is no suffix", TO("@example.com"), "192.0.2.7", "a@sub.example.com", "550 No one here by that name" },
+    { "a domain before an address", TO("@example.com") TO("a@example.com"), "192.0.2.7", "a@example.com", "line 1" },
+    { "an address before a domain", TO("a@example.com") TO("@example.com"), "192.0.2.7", "a@example.com", "line 1" },
+    { "... and another in that domain", TO("a@example.com") TO("@example.com"), "192.0.2.7", "b@example.com", "line 2" },
+
+    { "bare postmaster", "domain d.example\n" TO("postmaster@d.example"), "192.0.2.7", "postmaster", "line 2" },
+    { "bare Postmaster", "domain d.example\n" TO("postmaster@d.example"), "192.0.2.7", "PostMaster", "line 2" },
+    { "bare postmaster elsewhere", "domain d.example\n" TO("postmaster@e.example"), "192.0.2.7", "postmaster", "550 No one here by that name" },
+    { "patterns see the bare postmaster", "domain d.example\n" TO("/^postmaster$/"), "192.0.2.7", "postmaster", "line 2" },
+    { "bare postmaster by domain", "domain d.example\n" TO("@d.example"), "192.0.2.7", "postmaster", "line 2" },
+
+    { "a pattern", TO("/^list-/"), "192.0.2.7", "LIST-a@example.com", "line 1" },
+    { "a pattern is unanchored", TO("/example/"), "192.0.2.7", "a@example.com", "line 1" },
+    { "a pattern that does not match", TO("/^list-/"), "192.0.2.7", "a-list-@example.com", "550 No one here by that name" },
+    { "captures", TO("/^(.+)-(\\d*)@(.*)$/"), "192.0.2.7", "list-42@example.com", "line 1 (list)(42)(example.com)" },
+    { "an empty capture", TO("/^(.+)-(\\d*)@/"), "192.0.2.7", "list-@example.com", "line 1 (list)()" },
+    { "an unset capture", TO("/^(x)?(a)@/"), "192.0.2.7", "a@example.com", "line 1 ()(a)" },
+    { "nine captures", TO("/^(.)(.)(.)(.)(.)(.)(.)(.)(.)(.)(.)/"), "192.0.2.7", "abcdefghijkl@example.com",
+      "line 1 (a)(b)(c)(d)(e)(f)(g)(h)(i)" },
+    { "the captures are those of the rule that decides", TO("/^(x)/") TO("/(b)@/"), "192.0.2.7", "ab@example.com", "line 2 (b)" },
+    { "an address after a pattern has none", OF("g", "/^(a)/") TO("a@example.com") "allowgroup g ^198", "192.0.2.7", "a@example.com", "line 2" },
+    { "UTF-8: a dot is one character", TO("/^.@/"), "192.0.2.7", "\xc3\xa4@example.com", "line 1" },
+    { "UTF-8: case", TO("/^\xc3\x84@/"), "192.0.2.7", "\xc3\xa4@example.com", "line 1" },
+
+    { "a delimiter", "recipient_delimiter +\n" TO("a@example.com"), "192.0.2.7", "a+tag@example.com", "line 2 +tag" },
+    { "a delimiter twice", "recipient_delimiter +\n" TO("a@example.com"), "192.0.2.7", "a+b+c@example.com", "line 2 +b+c" },
+    { "an empty extension", "recipient_delimiter +\n" TO("a@example.com"), "192.0.2.7", "a+@example.com", "line 2 +" },
+    { "case with a delimiter", "recipient_delimiter +\n" TO("a@example.com"), "192.0.2.7", "A+Tag@EXAMPLE.com", "line 2 +Tag" },
+    { "the second delimiter", "recipient_delimiter +-\n" TO("a@example.com"), "192.0.2.7", "a-tag+x@example.com", "line 2 -tag+x" },
+    { "no delimiter is set", TO("a@example.com"), "192.0.2.7", "a+tag@example.com", "550 No one here by that name" },
+    { "a delimiter at the start is none", "recipient_delimiter +\n" TO("a@example.com"), "192.0.2.7", "+a@example.com", "550 No one here by that name" },
+    { "a delimiter in the domain is none", "recipient_delimiter -\n" TO("a@b.example"), "192.0.2.7", "a@b-c.example", "550 No one here by that name" },
+    { "the whole address has a rule", "recipient_delimiter +\n" TO("a+tag@example.com") TO("a@example.com"), "192.0.2.7", "a+tag@example.com", "line 2" },
+    { "the order of the file counts", "recipient_delimiter +\n" TO("a@example.com") TO("a+tag@example.com"), "192.0.2.7", "a+tag@example.com", "line 2 +tag" },
+    { "quoted local parts have no extension", "recipient_delimiter +\n" TO("\"a\"@example.com") TO("a@example.com"), "192.0.2.7", "\"a+b\"@example.com", "550 No one here by that name" },
+
+    { "a member", OF("g", "a@example.com") "allowgroup g ^192", "192.0.2.7", "a@example.com", "line 1" },
+    { "a member of the second pattern", OF("g", "a@example.com") "allowgroup g ^198\nallowgroup g ^192", "192.0.2.7", "a@example.com", "line 1" },
+    { "a member by name", OF("g", "a@example.com") "allowgroup g \\.example$", "192.0.2.7=c.example", "a@example.com", "line 1" },
+    { "no member", OF("g", "a@example.com") "allowgroup g ^198", "192.0.2.7", "a@example.com", "550 Not accepted from your host groups=g" },
+    { "no member by an unconfirmed name", OF("g", "a@example.com") "allowgroup g \\.example$", "192.0.2.7", "a@example.com", "550 Not accepted from your host groups=g" },
+    { "IPv4-mapped", OF("g", "a@example.com") "allowgroup g ^192", "::ffff:192.0.2.7", "a@example.com", "line 1" },
+    { "a group for another address", OF("g", "a@example.com") "allowgroup g ^198", "192.0.2.7", "b@example.com", "550 No one here by that name" },
+    { "member of the second group", OF("g", "a@example.com") OF("h", "a@example.com") "allowgroup g ^198\nallowgroup h ^192", "192.0.2.7", "a@example.com", "line 2" },
+    { "member of none of two", OF("g", "a@example.com") OF("h", "a@example.com") "allowgroup g ^198\nallowgroup h ^198", "192.0.2.7", "a@example.com", "550 Not accepted from your host groups=g,h" },
+    { "a group, then anybody", OF("g", "a@example.com") TO("a@example.com") "allowgroup g ^198", "192.0.2.7", "a@example.com", "line 2" },
+    { "a group, then anybody by domain", OF("g", "a@example.com") TO("@example.com") "allowgroup g ^198", "192.0.2.7", "a@example.com", "line 2" },
+    { "DNS fails", OF("g", "a@example.com") "allowgroup g \\.example$", "192.0.2.7" UNSURE, "a@example.com", "451 This address cannot be checked now, try again later" },
+    { "DNS fails, but the address decides", OF("g", "a@example.com") "allowgroup g \\.example$\nallowgroup g ^192", "192.0.2.7" UNSURE, "a@example.com", "line 1" },
+    { "names of groups have case", OF("g", "a@example.com") "allowgroup g ^198\nallowgroup G ^192", "192.0.2.7", "a@example.com", "550 Not accepted from your host groups=g" },
+    { "the name of a group is encoded", OF("\"g[\"", "a@example.com") "allowgroup g[ ^198", "192.0.2.7", "a@example.com", "550 Not accepted from your host groups=g<0x5b>" },
+
+    { "an error line", "error rcpt_to ^old- 551 Gone", "192.0.2.7", "old-a@example.com", "551 Gone" },
+    { "an error line without regard to case", "error rcpt_to ^old- 551 Gone", "192.0.2.7", "OLD-a@example.com", "551 Gone" },
+    { "the first error line", "error rcpt_to a 551 One\nerror rcpt_to a 552 Two", "192.0.2.7", "a@example.com", "551 One" },
+    { "the second error line", "error rcpt_to x 551 One\nerror rcpt_to a 552 Two", "192.0.2.7", "a@b", "552 Two" },
+    { "no error line", "error rcpt_to x 551 One", "192.0.2.7", "a@b", "550 No one here by that name" },
+    { "a passing error", "error rcpt_to a 450 Later", "192.0.2.7", "a@b", "450 Later" },
+    { "deliver lines come first", "error rcpt_to . 551 Gone\n" TO("a@example.com"), "192.0.2.7", "a@example.com", "line 2" },
+    { "no error line for who is not in a group", "error rcpt_to . 551 Gone\n" OF("g", "a@example.com") "allowgroup g ^198", "192.0.2.7", "a@example.com", "550 Not accepted from your host groups=g" },
+
+    { "a dead letter", "deadletter_file /dev/null", "192.0.2.7", "a@example.com", "dead letter" },
+    { "error lines come before dead letters", "deadletter_file /dev/null\nerror rcpt_to ^a 551 Gone", "192.0.2.7", "a@example.com", "551 Gone" },
+    { "no dead letter for who is not in a group", "deadletter_file /dev/null\n" OF("g", "a@example.com") "allowgroup g ^198", "192.0.2.7", "a@example.com", "550 Not accepted from your host groups=g" },
+
+    { "match limit of a rule", TO("/" BOMB "/"), "192.0.2.7", AAA "@example.com", "451 This address cannot be checked now, try again later" },
+    { "match limit is never a yes", TO("/" BOMB "/") TO("@example.com"), "192.0.2.7", AAA "@example.com", "451 This address cannot be checked now, try again later" },
+    { "a decision before the limit", TO("@example.com") TO("/" BOMB "/"), "192.0.2.7", AAA "@example.com", "line 1" },
+    { "match limit of an error line", "deadletter_file /dev/null\nerror rcpt_to " BOMB " 551 Gone", "192.0.2.7", AAA "@example.com", "451 This address cannot be checked now, try again later" },
+    { "a bad pattern", TO("/(/") TO("@example.com"), "192.0.2.7", "a@example.com", "451 This address cannot be checked now, try again later" },
+    { "a bad pattern of an error line", "error rcpt_to ( 551 Gone", "192.0.2.7", "a@example.com", "451 This address cannot be checked now, try again later" },
+};
+
+static const struct {
+    const char *pattern;
+    bool for_addresses;
+} patterns[] = {
+    { "^192\\.0\\.2\\.", true },
+    { "^192.0.2.7$", true },
+    { "^192\\.0\\.(2|3)\\.[1-9]\\d*$", true },
+    { "^10\\.\\d{1,3}\\.", true },
+    { "^2001:db8:", true },
+    { "^2001:DB8::[0-9a-f]+$", true },
+    { "^::1$", true },
+    { "", true },
+    { ".", true },
+    { "^local$", false },
+    { "\\.example$", false },
+    { "dyn", false },
+    { "^cafe\\.", false },        /* hexadecimal digits without a colon can be a name */
+    { "^2001:db8:|cafe", false },
+    { "^[^.]+$", false },
+    { "\\w", false },
+    { "\\d+-\\d+", false },       /* no address has a hyphen */
+    { "^192\\.0\\.2\\.|example", false },
+};
+
+static bool become(struct peer *peer, const char *client)
+{
+    char address[64];
+    size_t len = strcspn(client, UNSURE);
+    bool good;
+
+    (void)snprintf(address, sizeof address, "%.*s", (int)len, client);
+    good = peer_pretend(peer, address) == PEER_OK;
+    if (client[len] != '\0')
+        peer->state = PEER_NAME_UNSURE;
+    return good;
+}
+
+static void test_connections(void)
+{
+    for (size_t i = 0; i < COUNT(connections); i++) {
+        struct conf conf;
+        struct peer peer;
+        struct reply reply;
+        bool ready;
+
+        conf_parse(&conf, "test.conf", slice_of(connections[i].conf));
+        ready = become(&peer, connections[i].client) && conf.errors == 0;
+        reply = rules_connect(&conf.rules, &peer);
+        ok(ready, "connection %zu: the test makes sense", i);
+        ok_number(reply.code, connections[i].code, "%s and client %s", show(slice_of(connections[i].conf)),
+                  connections[i].client);
+        conf_free(&conf);
+    }
+}
+
+/* The outcome as the table has it. */
+static const char *outcome_of(const struct conf *conf, const struct reply *reply, const struct recipient *r)
+{
+    static char text[512];
+    size_t used;
+
+    if (reply->code != 0) {
+        (void)snprintf(text, sizeof text, "%u %.*s%s%.*s", reply->code, (int)reply->text.len, reply->text.text,
+                       reply->note.len > 0 ? " " : "", (int)reply->note.len, reply->note.text);
+        return text;
+    }
+    if (r->rule == &conf->dead_letter)
+        return "dead letter";
+    used = (size_t)snprintf(text, sizeof text, "line %u", r->rule->line);
+    if (r->extension > 0)
+        used += (size_t)snprintf(text + used, sizeof text - used, " %.*s", r->address.local_len - r->extension,
+                                 r->address.text + r->extension);
+    for (size_t i = 0; i < r->capture_count; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s(%.*s)", i == 0 ? " " : "", r->captures[i].len,
+                                 r->address.text + r->captures[i].start);
+    return text;
+}
+
+static void test_recipients(void)
+{
+    for (size_t i = 0; i < COUNT(recipients); i++) {
+        char argument[512];
+        struct conf conf;
+        struct peer peer;
+        struct address address;
+        static struct recipient recipient;
+        struct reply reply;
+
+        conf_parse(&conf, "test.conf", slice_of(recipients[i].conf));
+        (void)snprintf(argument, sizeof argument, "TO:<%s>", recipients[i].recipient);
+        if (ok(become(&peer, recipients[i].client) && conf.errors == 0 &&
+               envelope_rcpt(slice_of(argument), true, &address) == ENVELOPE_OK, "%s: the test makes sense",
+               recipients[i].name)) {
+            memset(&recipient, 0x55, sizeof recipient); /* nothing may be left of what was there */
+            reply = rules_rcpt(&conf.rules, &peer, &address, &recipient);
+            ok_text(slice_of(outcome_of(&conf, &reply, &recipient)), slice_of(recipients[i].outcome), "%s",
+                    recipients[i].name);
+        }
+        conf_free(&conf);
+    }
+}
+
+static void test_groups(void)
+{
+    static struct rules rules;
+    static struct allowgroup groups[2000];
+    static char names[COUNT(groups)][8];
+    bool found = true, absent = true;
+
+    for (size_t i = 0; i < COUNT(groups); i++) {
+        struct allowgroup **place;
+
+        (void)snprintf(names[i], sizeof names[i], "g%zu", i);
+        place = rules_group(&rules, slice_of(names[i]));
+        absent = absent && *place == NULL;
+        groups[i].name = slice_of(names[i]);
+        *place = &groups[i];
+    }
+    for (size_t i = 0; i < COUNT(groups); i++)
+        found = found && *rules_group(&rules, groups[i].name) == &groups[i];
+    ok(absent, "rules_group: %zu groups are new", COUNT(groups));
+    ok(found, "... and each is found again");
+    ok(*rules_group(&rules, BYTES("G1")) == NULL, "names of groups have case");
+}
+
+void test_rules(void)
+{
+    for (size_t i = 0; i < COUNT(patterns); i++)
+        ok(pattern_is_for_addresses(slice_of(patterns[i].pattern)) == patterns[i].for_addresses,
+           "%s is %s for addresses only", patterns[i].pattern, patterns[i].for_addresses ? "a pattern" : "not");
+    test_connections();
+    test_recipients();
+    test_groups();
+}

@@ -1,0 +1,40 @@
+/* unit.h - what a unit test needs: three kinds of assertion, each one line of TAP */
+#ifndef UNIT_H
+#define UNIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "slice.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* A string literal that may hold NUL bytes. */
+#define BYTES(literal) ((struct slice){ (literal), sizeof(literal) - 1 })
+
+/* Ten times a string literal. */
+#define X10(literal) literal literal literal literal literal literal literal literal literal literal
+
+/* Each prints `ok N - WHAT` or `not ok N - WHAT` and, if it failed, what it got and wanted. */
+bool ok(bool passed, const char *what, ...) __attribute__((format(printf, 2, 3)));
+bool ok_number(uintmax_t got, uintmax_t want, const char *what, ...) __attribute__((format(printf, 3, 4)));
+bool ok_text(struct slice got, struct slice want, const char *what, ...) __attribute__((format(printf, 3, 4)));
+
+/* A text as it can stand in a line of TAP: \xNN for what is not printable. Lives for eight calls. */
+const char *show(struct slice text);
+
+/* All of a file from its beginning, as a slice that lives until the next call. */
+struct slice file_text(int fd);
+
+/* The suites, one per module. */
+void test_slice(void);
+void test_log(void);
+void test_envelope(void);
+void test_line(void);
+void test_reply(void);
+void test_message(void);
+void test_peer(void);
+void test_conf(void);
+void test_rules(void);
+
+#endif
