@@ -1,0 +1,423 @@
+#!/usr/bin/env bats
+# docs.bats - the manual pages and the example configuration say what the program does, no more and no less
+
+load common
+bats_require_minimum_version 1.5.0
+
+setup() {
+    SOURCE=$TESTS/..
+    MAN5=$SOURCE/man/mailrecv.conf.5
+    MAN8=$SOURCE/man/mailrecv.8
+    EXAMPLE=$SOURCE/mailrecv.conf
+    cd "$BATS_TEST_TMPDIR" || return
+    umask 022
+    : >empty.conf
+}
+
+# Fails and shows the difference unless two lists on files are the same sets. They must not be empty.
+same() {
+    sort -u -o "$1" "$1"
+    sort -u -o "$2" "$2"
+    [ -s "$1" ] && diff "$1" "$2"
+}
+
+# The names in the table of conf.c; with `repeatable` those without a default, with `single` the others.
+keywords() {
+    awk -v want="${1:-all}" '
+        /^static const struct keyword keywords\[\] = \{/ { inside = 1; next }
+        inside && /^};/ { exit }
+        inside { table = table $0 }
+        END {
+            while (match(table, /\{ SLICE\("[^"]*"\), &[a-z]*_kind[^}]*/)) {
+                row = substr(table, RSTART, RLENGTH)
+                table = substr(table, RSTART + RLENGTH)
+                split(row, part, "\"")
+                repeatable = row ~ /NULL/
+                if (want == "all" || (want == "repeatable") == repeatable)
+                    print part[2]
+            }
+        }' "$SOURCE/conf.c"
+}
+
+# What is in effect when nothing is configured, as `keyword value` lines. Builds for debuggers and
+# sanitizers have another default for sandbox.
+defaults() {
+    local sandbox
+    sandbox=$(sed -n 's/^#define SANDBOX_DEFAULT "\(.*\)"/\1/p' "$SOURCE/conf.c")
+    "$MAILRECV" -t -c empty.conf 2>/dev/null | sed "s/^sandbox .*/sandbox $sandbox/"
+}
+
+# The item of a directive in mailrecv.conf(5), up to the next one.
+item5() {
+    awk -v want="$1" '
+        /^\.It Ic / || /^\.S[hs] / { inside = $2 == "Ic" && $3 == want }
+        inside' "$MAN5"
+}
+
+# Is there "Default: none" or its like in the example, between a directive and the one above?
+default_above() {
+    awk -v directive="#$1" '
+        $1 == directive { found = found || text ~ /Default: (none|nobody|everyone|no [a-z]+)/; next }
+        /^#[a-z]/ { text = "" }
+        /^# / { text = text substr($0, 2) }
+        END { exit !found }' "$EXAMPLE"
+}
+
+# Text of a page as its reader sees it, one blank between words, on one line.
+rendered() {
+    mandoc -Tascii "$1" | col -bx | tr -s ' \n' '  '
+}
+
+@test "the manual pages are clean for mandoc" {
+    run -0 --separate-stderr mandoc -Tlint -Wwarning "$MAN5" "$MAN8"
+    [ "$output" = "" ]
+}
+
+@test "the manual pages refer to each other and to nothing that is missing of ours" {
+    grep -q '^\.Xr mailrecv\.conf 5' "$MAN8"
+    grep -q '^\.Xr mailrecv 8' "$MAN5"
+    grep -ho '^\.Sx [A-Z ]*[A-Z]' "$MAN5" "$MAN8" | cut -c5- | sort -u >references
+    grep -ho '^\.S[hs] .*' "$MAN5" "$MAN8" | cut -c5- | sort -u >sections
+    [ -s references ]
+    [ "$(comm -23 references sections)" = "" ]
+}
+
+@test "the table of keywords is found: repeatable and single ones, each once" {
+    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup deliver deny error' ]
+    keywords single >ones
+    [ "$(wc -l <ones)" -gt 20 ]
+    [ "$(keywords | sort | uniq -d)" = '' ]
+    # what is printed for an empty file are single ones
+    defaults | cut -d' ' -f1 >printed
+    [ "$(grep -vxFf ones printed)" = '' ]
+}
+
+@test "mailrecv.conf(5) documents each keyword of the program, and no other" {
+    keywords >known
+    sed -n 's/^\.It Ic \([^ ]*\).*/\1/p' "$MAN5" >documented
+    [ "$(sort documented | uniq -d)" = "" ]
+    same known documented
+}
+
+@test "mailrecv.conf(5) gives each default as it is" {
+    domain=$(defaults | sed -n 's/^domain //p')
+    while read -r keyword value; do
+        case $keyword in
+        domain) value="the name of this host" ;;
+        greeting) value="DOMAIN${value#"$domain"}" ;;
+        esac
+        item5 "$keyword" | grep -xF ".Dl Default: $value" || { echo "$keyword: not $value"; return 1; }
+        # mdoc could have taken a word for a macro
+        [[ "$(rendered "$MAN5")" == *"Default: $value "* ]]
+    done < <(defaults)
+    for keyword in $(keywords single); do
+        defaults | grep -q "^$keyword " || item5 "$keyword" | grep -xF '.Dl Default: none'
+    done
+    for keyword in $(keywords); do
+        [ "$(item5 "$keyword" | grep -c '^\.Dl Default: ')" = 1 ]
+    done
+}
+
+@test "the default domain is the name of this host" {
+    domain=$(defaults | sed -n 's/^domain //p')
+    [ "$domain" = "$(uname -n)" ] || [ "$domain" = localhost ]
+}
+
+@test "mailrecv.conf(5) says of exactly the repeatable keywords that they are" {
+    for keyword in $(keywords); do
+        if item5 "$keyword" | grep -qx 'Repeatable\.'; then echo "$keyword"; fi
+    done >documented
+    keywords repeatable >known
+    same known documented
+}
+
+@test "mailrecv.conf(5) gives the largest numbers" {
+    text=$(rendered "$MAN5")
+    [[ $text == *"The largest N is 999999 for limit.smtp_rcpt_to, 1000000000000000 for limit.smtp_data_size, and 1000000000 for the others."* ]]
+    for keyword in $(defaults | awk '$2 ~ /^[0-9]+$/ { print $1 }'); do
+        case $keyword in
+        limit.smtp_rcpt_to) max=999999 ;;
+        limit.smtp_data_size) max=1000000000000000 ;;
+        *) max=1000000000 ;;
+        esac
+        echo "$keyword $max" >max.conf
+        run -0 "$MAILRECV" -t -c max.conf
+        echo "$keyword $((max + 1))" >max.conf
+        run -78 "$MAILRECV" -t -c max.conf
+    done
+}
+
+@test "mailrecv.conf shows each keyword, and no other" {
+    keywords >known
+    sed -n 's/^#\([a-z][^ ]*\).*/\1/p' "$EXAMPLE" >documented
+    same known documented
+}
+
+@test "mailrecv.conf gives each default as it is" {
+    domain=$(defaults | sed -n 's/^domain //p')
+    while read -r keyword value; do
+        case $keyword in
+        domain) grep -x '# Default: the name of this host\.' "$EXAMPLE" ;;
+        greeting) grep -E "Default: DOMAIN${value#"$domain"}\$" "$EXAMPLE" ;;
+        *) grep -cxF "#$keyword $value" "$EXAMPLE" | grep -x 1 || { echo "$keyword: not $value"; return 1; } ;;
+        esac
+    done < <(defaults)
+    for keyword in $(keywords repeatable) $(keywords single); do
+        defaults | grep -q "^$keyword " || default_above "$keyword" || { echo "$keyword: no default"; return 1; }
+    done
+}
+
+@test "mailrecv.conf loads as it is, and changes nothing" {
+    install -m 644 "$EXAMPLE" example.conf
+    run -0 --separate-stderr "$MAILRECV" -t -c example.conf
+    [ "$output" = "$("$MAILRECV" -t -c empty.conf 2>/dev/null)" ]
+}
+
+@test "mailrecv.conf loads with each line uncommented, without a mistake" {
+    sed 's/^#\([a-z]\)/\1/' "$EXAMPLE" >all.conf
+    run -0 --separate-stderr "$MAILRECV" -t -c all.conf
+    # the only thing that stands twice is the domain: in the small example at the top, and in its place
+    # shellcheck disable=SC2154 # bats sets it
+    [ "$(grep -c 'stands twice' <<<"$stderr")" = 1 ]
+    [[ $stderr == *"'domain' stands twice"* ]]
+}
+
+@test "mailrecv.conf: the small example at the top works" {
+    awk '/^#domain/ { block = 1 } block && /^$/ { exit } block' "$EXAMPLE" | sed 's/^#//' >top
+    [ "$(wc -l <top)" = 3 ]
+    sed "s,/var/lib/mailrecv/,$PWD/," top >top.conf
+    printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<ann@client.example>' 'RCPT TO:<hello@example.com>' \
+        'RCPT TO:<Postmaster>' 'RCPT TO:<other@example.com>' DATA 'Subject: x' '' 'it works' . QUIT |
+        "$MAILRECV" -c top.conf -l stderr -P 192.0.2.7 >replies
+    grep -q '^220 mail.example.com ESMTP mailrecv' replies
+    [ "$(grep -c '^250 2.1.5' replies)" = 2 ]
+    grep -q '^550 5.1.1 No one here by that name' replies
+    [ "$(grep -cx 'it works' hello.txt)" = 1 ]
+    [ "$(grep -cx 'it works' postmaster)" = 1 ]
+}
+
+@test "mailrecv(8) documents each option of -h, and no other" {
+    "$MAILRECV" -h | grep -o -- '-[A-Za-z]\b' | sort -u >known
+    awk '/^\.Sh SYNOPSIS/ { on = 1 } /^\.Sh DESCRIPTION/ { exit } on' "$MAN8" |
+        grep -o 'F. [A-Za-z]\( | [A-Za-z]\b\)*' | sed 's/^Fl //; s/ | /\n/g' | sed 's/^/-/' >synopsis
+    sed -n 's/^\.It Fl \([A-Za-z]\).*/-\1/p' "$MAN8" >described
+    same known synopsis
+    same known described
+    # in the help's list, too, each with its value
+    "$MAILRECV" -h | sed -n 's/^  \(-[A-Za-z]\) .*/\1/p' >listed
+    same known listed
+}
+
+@test "the help names the values of options as mailrecv(8) does" {
+    for option in '-c FILE' '-d FLAGS' '-P ADDRESS[=NAME]'; do
+        "$MAILRECV" -h | grep -qF -- "  $option  "
+        [[ "$(rendered "$MAN8")" == *" $option "* ]]
+    done
+}
+
+@test "mailrecv.conf(5) documents each debug flag, and no other" {
+    # shellcheck disable=SC2001
+    "$MAILRECV" -h | sed -n 's/.*debug flags, any of \([^,]*\),.*/\1-/p' | grep -o . >known
+    item5 debug | sed -n 's/^\.It Cm \(.\)$/\1/p' >documented
+    same known documented
+    flags=$(tr -d '\n' <known)
+    [ "${#flags}" = 11 ]
+    "$MAILRECV" -t -c empty.conf -d "$flags"
+}
+
+# An address pattern with groups, so that MATCH_1 and MATCH_2 are there.
+environment_session() {
+    printf 'pipe.from_line off\ndeliver rcpt_to /^(.)(.*)@/ %s\n' "$1" >environment.conf
+    printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<ann@client.example>' 'RCPT TO:<joe@example.com>' DATA '' . QUIT |
+        "$MAILRECV" -c environment.conf -l log -P 192.0.2.7=client.example | grep -q '^250 2.0.0 Ok, delivered'
+}
+
+@test "mailrecv.conf(5) documents each environment variable of a command, and no other" {
+    # exec, for a shell adds variables of its own
+    environment_session 'exec /usr/bin/env'
+    sed -n 's/.*output id=[^ ]* text="\([A-Z0-9_]*\)=.*/\1/p' log | sed 's/^MATCH_[12]$/MATCH_1/' >real
+    awk '/^\.Sh ENVIRONMENT/ { on = 1; next } /^\.Sh/ { on = 0 } on && /^\.It Ev/ { print $3 }' "$MAN5" >documented
+    same real documented
+    # and so the table in the source, should a variable not always be there
+    sed -n 's/^ *{ "\([A-Z_]*\)", \(true\|false\), .*/\1/p' "$SOURCE/environment.c" >table
+    printf '%s\n' PATH MATCH_1 MAILRECV_JSON >>table
+    same table documented
+}
+
+@test "mailrecv.conf(5) documents PATH and the number of captures as they are" {
+    environment_session 'exec /usr/bin/env'
+    path=$(sed -n 's/.* text="PATH=\([^"]*\)"$/\1/p' log)
+    awk '/^\.It Ev PATH$/ { getline; print }' "$MAN5" | grep -xF "$path"
+    printf 'deliver rcpt_to /(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)@/ exec /usr/bin/env\n' >captures.conf
+    printf '%s\r\n' 'MAIL FROM:<>' 'RCPT TO:<abcdefghij@example.com>' DATA '' . QUIT |
+        "$MAILRECV" -c captures.conf -l captures.log -P 192.0.2.7 >/dev/null
+    [ "$(grep -o 'text="MATCH_[0-9]*' captures.log | tail -n1)" = 'text="MATCH_9' ]
+    grep -q '^\.It Ev MATCH_1 No to Ev MATCH_9$' "$MAN5"
+}
+
+@test "MAILRECV_JSON has the members and types that mailrecv.conf(5) says" {
+    # shellcheck disable=SC2016 # for the shell of the command
+    environment_session 'pipe printf %s "$MAILRECV_JSON" >json'
+    awk '/^\.Sh ENVIRONMENT/ { on = 1; next } /^\.Sh/ { on = 0 } on && /^\.It Ev/ { print $3 }' "$MAN5" |
+        grep -v -e '^PATH$' -e '^MAILRECV_JSON$' | tr '[:upper:]' '[:lower:]' | sed 's/^match_1$/match/' >documented
+    python3 -c 'import json; print("\n".join(json.load(open("json"))))' >members
+    same members documented
+    awk '/^\.It Ev MAILRECV_JSON/ { on = 1 } /^\.It Ev/ && !/JSON/ { on = 0 } /^are numbers/ { exit } on' "$MAN5" |
+        sed -n 's/^\.Ql \([a-z_]*\).*/\1/p' >numbers
+    python3 - >types <<'END'
+import json
+for name, value in json.load(open("json")).items():
+    if value is None or isinstance(value, int):
+        print(name)
+    else:
+        assert isinstance(value, list if name == "match" else str), name
+END
+    same types numbers
+}
+
+@test "mailrecv.conf(5) documents each %{argument}, and no other" {
+    grep -o '%{[a-z_]*}' "$SOURCE/rules.c" >known
+    awk '/^\.It Cm exec/ { on = 1 } /^\.El/ { on = 0 } on' "$MAN5" | grep -o '%{[a-z_]*}' >documented
+    same known documented
+}
+
+@test "mailrecv.conf(5) documents each target, and no other" {
+    sed -n '/^} targets\[\] = {/,/^};/s/^ *{ "\([a-z]*\)".*/\1/p' "$SOURCE/conf.c" >known
+    awk '/^\.Sh TARGETS/ { on = 1 } /^\.El/ { on = 0 } on && /^\.It Cm/ { print $3 }' "$MAN5" >documented
+    same known documented
+}
+
+@test "mailrecv.conf(5) documents the exit statuses that refuse for good" {
+    # shellcheck disable=SC2016 # for the shell of the command
+    echo 'deliver rcpt_to /^s([0-9]+)@/ pipe exit "$MATCH_1"' >exits.conf
+    seq 1 255 | sed 's/.*/MAIL FROM:<>\r\nRCPT TO:<s&@example.com>\r\nDATA\r\nx\r\n.\r/' | "$MAILRECV" -c exits.conf -l stderr -P 192.0.2.7 >replies 2>/dev/null
+    [ "$(grep -c '^451 4\.3\.0 ' replies)" = 251 ]
+    statuses=$(sed -n 's/^554 5\.[0-9.]* .*<s\([0-9]*\)@.*/\1/p' replies | paste -sd, | sed 's/,/, /g')
+    [ "$statuses" = "65, 67, 77, 100" ]
+    grep -q "^\.It $statuses Ta " "$MAN5"
+}
+
+@test "mailrecv(8) documents each environment variable that the program reads, and no other" {
+    grep -ho '\(getenv\|port_of\)("[A-Z_]*")' "$SOURCE"/*.c | cut -d'"' -f2 >known
+    awk '/^\.Sh ENVIRONMENT/ { on = 1; next } /^\.Sh/ { on = 0 } on && /^\.It Ev/ { print $3 }' "$MAN8" >documented
+    same known documented
+}
+
+# The keys of log lines, outside of quoted text.
+log_keys() {
+    sed 's/^.*MAILRECV\[[0-9]*\]: \[[^]]*\] //; s/"[^"]*"/""/g' "$1" | grep -v '^DEBUG' |
+        grep -o '\b[a-z-]*=' | tr -d =
+}
+
+# Logs how a session ends that is killed. A build without a second process cannot show it.
+killed_session() {
+    local session=''
+    mkfifo silence
+    "$MAILRECV" -c keys.conf -l log -P 192.0.2.8 <>silence >/dev/null &
+    monitor=$!
+    wait_for log '192\.0\.2\.8\] SMTP connection'
+    if "$MAILRECV" -t -c keys.conf 2>/dev/null | grep -q '^sandbox off'; then
+        kill "$monitor"
+        echo 'MAILRECV[1]: [192.0.2.8] end reason=killed signal=9' >>log
+    else
+        until [ -n "$session" ]; do session=$(cat "/proc/$monitor/task/$monitor/children"); done
+        kill -KILL "${session% }"
+    fi
+    wait "$monitor"
+    grep -q '192\.0\.2\.8\] end reason=killed signal=9$' log
+}
+
+@test "mailrecv(8) documents each key of log lines, and no other" {
+    cat >keys.conf <<'END'
+allowgroup office ^192\.0\.2\.99$
+deliver allowgroup office rcpt_to office@example.com append /dev/null
+deliver rcpt_to yes@example.com pipe echo said
+deliver rcpt_to no@example.com pipe echo sorry; exit 100
+spool_directory /nonexistent
+END
+    {
+        printf 'EHLO client.example\r\nNOOP\r\nBLAH\r\nMAIL FROM:<>\r\nRCPT TO:<office@example.com>\r\n'
+        printf 'RCPT TO:<yes@example.com>\r\nDATA\r\nx\r\n.\r\n'
+        printf 'MAIL FROM:<>\r\nRCPT TO:<no@example.com>\r\nDATA\r\nx\r\n.\r\n'
+        printf 'MAIL FROM:<>\r\nRCPT TO:<yes@example.com>\r\nDATA\r\n'
+        # too large for memory, and the file for it cannot be made
+        seq 100000 | sed 's/$/\r/'
+        printf '.\r\nQUIT\r\n'
+    } | "$MAILRECV" -c keys.conf -l log -P 192.0.2.7 >replies
+    tail -n1 replies | grep -q '^221 '
+    killed_session
+    log_keys log | sort -u >all
+    # the counts per command are called like the commands
+    printf '%s\n' ehlo mail rcpt data noop quit >commands
+    [ "$(grep -cxFf commands all)" = 6 ]
+    grep -vxFf commands all >known
+    awk '/^The keys are:/ { on = 1; next } /^\.El/ { on = 0 } on && /^\.It Cm/ { print $3 }' "$MAN8" >documented
+    same known documented
+}
+
+@test "mailrecv(8) documents each reason of an end, stage and result" {
+    reasons=$(awk '/^\.It Cm reason/ { on = 1; next } /^\.It/ { on = 0 } on && /^\.Ql/ { print $2 }' "$MAN8")
+    { sed -n 's/.*end_reason = "\([a-z-]*\)".*/\1/p' "$SOURCE/smtp.c"
+      sed -n '/reasons\[\] = {/,/};/p' "$SOURCE/smtp.c" | grep -o '"[a-z-]*"' | tr -d '"'
+      sed -n 's/.*"end reason=\([a-z]*\) signal=.*/\1/p' "$SOURCE/monitor.c"
+      echo limit; } >known
+    echo "$reasons" >documented
+    same known documented
+    awk '/^\.It Cm stage/ { on = 1; next } /^\.It/ { on = 0 } on && /^\.Ql/ { print $2 }' "$MAN8" >documented
+    tr -d '\n*' <"$SOURCE/monitor.h" | grep -o 'is one of the words [a-z, ]*' | cut -d' ' -f6- | tr -d , |
+        tr -s ' ' '\n' >known
+    same known documented
+    awk '/^\.It Cm result/ { on = 1; next } /^\.It/ { on = 0 } on && /^\.Ql/ { print $2 }' "$MAN8" >documented
+    sed -n '/names\[\] = {/,/};/p' "$SOURCE/deliver.c" | grep -o '"[a-z]*"' | tr -d '"' >known
+    same known documented
+}
+
+@test "mailrecv(8) documents the extensions of EHLO" {
+    printf 'EHLO client.example\r\nQUIT\r\n' | "$MAILRECV" -c empty.conf -l stderr -P 192.0.2.7 2>/dev/null |
+        tr -d '\r' | sed -n 's/^250[- ]\([A-Z0-9]\{4,\}\).*/\1/p' >known
+    sed -n 's/^\.Dv \([0-9A-Z]\{4,\}\).*/\1/p' "$MAN8" | grep -v '^SIG' >documented
+    same known documented
+}
+
+@test "the configurations among the examples of mailrecv.conf(5) load" {
+    awk '/^\.Sh EXAMPLES/ { on = 1 } /^\.Sh SEE/ { on = 0 }
+         on && /^\.Bd -literal/ { file = "man" ++n ".conf"; next }
+         /^\.Ed/ { file = "" }
+         file != "" { gsub(/\\e/, "\\"); gsub(/\\\(dq/, "\""); gsub(/\\&/, ""); print > file }' "$MAN5"
+    [ -s man1.conf ] && [ -s man4.conf ]
+    for file in man*.conf; do
+        run -0 --separate-stderr "$MAILRECV" -t -c "$file"
+    done
+}
+
+@test "the lines of configuration in README load" {
+    [ -e "$SOURCE/README.md" ] || skip 'there is no README.md'
+    awk '/^```/ { if (file != "") file = ""; else if ($0 ~ /^```conf *$/) { file = "readme" ++n ".conf"; next }
+                  else file = "/dev/null"; next }
+         file != "" { print > file }' "$SOURCE/README.md"
+    ls readme*.conf
+    for file in readme*.conf; do
+        run -0 --separate-stderr "$MAILRECV" -t -c "$file"
+    done
+}
+
+@test "the example session of mailrecv(8) goes as printed" {
+    printf 'domain mail.example.com\ndeliver rcpt_to joe@example.com append /dev/null\n' >mailrecv.conf
+    awk '/^\$ mailrecv -c .* -P / { on = 1; next } /^\.Ed/ { on = 0 } on' "$MAN8" >dialog
+    grep -v '^[0-9]' dialog | "$MAILRECV" -c mailrecv.conf -l stderr -P 192.0.2.7=client.example 2>/dev/null |
+        tr -d '\r' >replies
+    grep '^[0-9]' dialog | diff - replies
+}
+
+@test "the mistake that mailrecv(8) shows looks so" {
+    printf '\n\ndelivr rcpt_to joe@example.com append /var/mail/joe\n' >mailrecv.conf
+    run -78 --separate-stderr "$MAILRECV" -t -c mailrecv.conf
+    awk '/^mailrecv\.conf:3:1:/ { on = 1 } /^\.Ed/ { on = 0 } on' "$MAN8" >shown
+    diff shown <(echo "$stderr")
+}
+
+@test "each test file, page and example begins with its purpose" {
+    [[ "$(head -n1 "$MAN5")" == '.\" mailrecv.conf.5 - '* ]]
+    [[ "$(head -n1 "$MAN8")" == '.\" mailrecv.8 - '* ]]
+    [[ "$(head -n1 "$EXAMPLE")" == '# mailrecv.conf - '* ]]
+}
