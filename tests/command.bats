@@ -1,0 +1,499 @@
+#!/usr/bin/env bats
+# pipe and exec: what a command is given, what it may do, and what its end means
+
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own
+
+load common
+load tools/delivery
+
+DEFERRED='451 4.3.0 The message cannot be delivered now, try again later'
+
+setup_file() {
+    # none of this may reach a command
+    export LEAK=1 SENDER=leak MATCH_1=leak MATCH_9=leak IFS_LEAK=1 LD_LIBRARY_PATH=/nonexistent BASH_ENV=/nonexistent
+}
+
+# Delivers one message to `witness`, and shows its environment without the values that differ each time.
+environment() { # SENDER RECIPIENT
+    printf 'Subject: x\n\ntext\n' | send "$@"
+    [[ $REPLY == 250* ]] || return 1
+    "$TESTS/tools/json-agrees" environ
+    expect "$(tr '\0' '\n' <environ | sed -n 's/^MESSAGE_SIZE=//p')" "$(stat -c %s input)"
+    expect "$(tr '\0' '\n' <environ | sed -n 's/^MESSAGE_ID=//p')" "${REPLY##* }"
+    tr '\0' '\n' <environ | grep -v -e '^MAILRECV_JSON=' -e '^MESSAGE_SIZE=' -e '^MESSAGE_ID=' | sort
+}
+
+witness_config() {
+    config <<END
+recipient_delimiter +-
+allowgroup friends ^192\\.0\\.2\\.
+deliver rcpt_to joe@mx.example exec $TESTS/tools/witness $HERE
+deliver allowgroup friends rcpt_to friend@mx.example exec $TESTS/tools/witness $HERE
+deliver rcpt_to @any.example exec $TESTS/tools/witness $HERE
+deliver rcpt_to /^(list)-([a-z]*)-?(x)?@(lists\\.example)\$/ exec $TESTS/tools/witness $HERE
+deliver rcpt_to postmaster@mx.example exec $TESTS/tools/witness $HERE
+deliver rcpt_to /.*/ exec $TESTS/tools/witness $HERE
+END
+}
+
+# The variables that are the same in most tests, changed by NAME=VALUE arguments.
+expected_environment() {
+    {
+        printf '%s\n' "$@" 'SENDER=s@client.example' 'RECIPIENT=joe@mx.example' 'ORIGINAL_RECIPIENT=joe@mx.example' \
+            LOCAL=joe DOMAIN=mx.example EXTENSION= CLIENT_ADDRESS=192.0.2.7 CLIENT_PORT= \
+            CLIENT_HOSTNAME=client.example CLIENT_HELO=helo.example CLIENT_PROTOCOL=ESMTP SERVER_ADDRESS= \
+            SERVER_PORT= SASL_USERNAME= TLS_PROTOCOL= TLS_CIPHER= RULE=conf:5 ALLOWGROUP= \
+            PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+    } | awk -F= '!seen[$1]++' | sort
+}
+
+# What a command said, from the log.
+said() {
+    log_lines | sed -nE 's/^\[192\.0\.2\.7\] output id=ID text="(.*)"$/\1/p'
+}
+
+# ---- what it is told ----------------------------------------------------------------------
+
+@test "the environment is what config.md names and nothing else" {
+    witness_config
+    environment s@client.example joe@mx.example >got
+    expected_environment | expect_file got
+}
+
+@test "recipients: extension, case, group, domain, postmaster, captures" {
+    witness_config
+    while IFS='|' read -r recipient expected; do
+        environment s@client.example "$recipient" >got
+        # shellcheck disable=SC2086 # words
+        expected_environment "ORIGINAL_RECIPIENT=$recipient" $expected | expect_file got || { echo "$recipient" >&2; return 1; }
+    done <<'END'
+joe+more@mx.example|RECIPIENT=joe+more@mx.example EXTENSION=more
+joe-a+b@mx.example|RECIPIENT=joe-a+b@mx.example EXTENSION=a+b
+joe+@mx.example|RECIPIENT=joe+@mx.example EXTENSION=
+JOE+More@MX.example|RECIPIENT=JOE+More@MX.example LOCAL=JOE DOMAIN=MX.example EXTENSION=More
+friend@mx.example|RECIPIENT=friend@mx.example LOCAL=friend RULE=conf:6 ALLOWGROUP=friends
+who+ever@any.example|RECIPIENT=who+ever@any.example LOCAL=who+ever DOMAIN=any.example RULE=conf:7
+list-abc-x@lists.example|RECIPIENT=list-abc-x@lists.example LOCAL=list-abc-x DOMAIN=lists.example RULE=conf:8 MATCH_1=list MATCH_2=abc MATCH_3=x MATCH_4=lists.example
+list-@lists.example|RECIPIENT=list-@lists.example LOCAL=list- DOMAIN=lists.example RULE=conf:8 MATCH_1=list MATCH_2= MATCH_3= MATCH_4=lists.example
+postmaster|RECIPIENT=postmaster@mx.example LOCAL=postmaster RULE=conf:9
+postmaster+x@mx.example|RECIPIENT=postmaster+x@mx.example LOCAL=postmaster EXTENSION=x RULE=conf:9
+"q+x"@mx.example|RECIPIENT="q+x"@mx.example LOCAL="q+x" RULE=conf:10
+x@[192.0.2.1]|RECIPIENT=x@[192.0.2.1] LOCAL=x DOMAIN=[192.0.2.1] RULE=conf:10
+END
+}
+
+@test "senders and clients: null sender, quoted sender, IPv6, HELO, UTF-8, none" {
+    witness_config
+    while IFS='|' read -r client hello sender expected; do
+        CLIENT=$client HELLO=$hello
+        environment "$sender" joe@mx.example >got
+        # shellcheck disable=SC2086 # words
+        expected_environment $expected | expect_file got || { echo "$client $hello $sender" >&2; return 1; }
+    done <<'END'
+192.0.2.7=client.example|EHLO helo.example||SENDER=
+192.0.2.7=client.example|EHLO helo.example|"a\"b\\c"@client.example|SENDER="a\"b\\c"@client.example
+192.0.2.7|HELO [192.0.2.7]|s@client.example|CLIENT_HOSTNAME=unknown CLIENT_HELO=[192.0.2.7] CLIENT_PROTOCOL=SMTP
+192.0.2.7|NOOP|s@client.example|CLIENT_HOSTNAME=unknown CLIENT_HELO= CLIENT_PROTOCOL=SMTP
+2001:0DB8::0:7=SIX.client.example|EHLO helo.example|s@client.example|CLIENT_ADDRESS=2001:db8::7 CLIENT_HOSTNAME=six.client.example
+::ffff:192.0.2.7|EHLO helo.example|s@client.example|CLIENT_HOSTNAME=unknown
+192.0.2.7|EHLO helo.example|jürgen@bücher.example> SMTPUTF8|SENDER=jürgen@bücher.example CLIENT_HOSTNAME=unknown CLIENT_PROTOCOL=UTF8SMTP
+local|EHLO $(id);`id`|s@client.example|CLIENT_ADDRESS=local CLIENT_HOSTNAME=unknown CLIENT_HELO=$(id);`id`
+END
+}
+
+@test "over TCP the ports and our address are known, with IPv4 and IPv6" {
+    witness_config
+    for address in 127.0.0.1 ::1; do
+        { printf 'EHLO helo.example\r\n'; envelope s@client.example joe@mx.example; printf '.\r\nQUIT\r\n'; } |
+            "$TESTS/tools/over-tcp" "$address" "$MAILRECV" -c conf -l "$HERE/log" >replies
+        grep -q '^250 2.0.0 Ok, delivered' replies
+        read -r client server <ports
+        tr '\0' '\n' <environ | grep -E '^(CLIENT_(ADDRESS|PORT)|SERVER_(ADDRESS|PORT))=' | sort >got
+        printf '%s\n' "CLIENT_ADDRESS=$address" "CLIENT_PORT=$client" "SERVER_ADDRESS=$address" "SERVER_PORT=$server" |
+            expect_file got
+        "$TESTS/tools/json-agrees" environ
+    done
+}
+
+@test "what tcpserver says is passed on" {
+    witness_config
+    export TCPREMOTEIP=198.51.100.7 TCPREMOTEPORT=4711 TCPLOCALIP=198.51.100.1 TCPLOCALPORT=25
+    { printf 'EHLO helo.example\r\n'; envelope s@client.example joe@mx.example; printf '.\r\nQUIT\r\n'; } |
+        "$MAILRECV" -c conf -l "$HERE/log" >replies
+    tr '\0' '\n' <environ | grep -E '^(CLIENT_(ADDRESS|PORT)|SERVER_(ADDRESS|PORT))=' | sort >got
+    printf '%s\n' CLIENT_ADDRESS=198.51.100.7 CLIENT_PORT=4711 SERVER_ADDRESS=198.51.100.1 SERVER_PORT=25 | expect_file got
+    "$TESTS/tools/json-agrees" environ
+}
+
+@test "MAILRECV_JSON is JSON whatever stands in the addresses" {
+    witness_config
+    while read -r recipient; do
+        environment "$recipient> SMTPUTF8" "$recipient" >/dev/null
+        expect "$(tr '\0' '\n' <environ | sed -n 's/^MAILRECV_JSON=//p' |
+            python3 -c 'import json, sys; print(json.load(sys.stdin)["recipient"])')" "$recipient"
+    done <<'END'
+"\"quoted\""@mx.example
+"back\\slash"@mx.example
+"/{}[],:'\u0041&<>"@mx.example
+"two  blanks "@mx.example
+jürgen@mx.example
+"日本 𝄞"@例え.example
+END
+}
+
+@test "arguments of exec stand for one word each, whatever is in them" {
+    config <<END
+recipient_delimiter +
+deliver rcpt_to joe@mx.example exec $TESTS/tools/witness $HERE %{sender} %{recipient} %{local} %{domain} %{extension} %{client_address} "two words" "" * \$HOME
+deliver rcpt_to /.*/ exec $TESTS/tools/witness $HERE %{sender} %{recipient} %{local} %{domain} %{extension} %{client_address}
+END
+    send '"a  b"@client.example' joe+x@mx.example </dev/null
+    tr '\0' '\n' <cmdline | tail -n +4 >got
+    expect_file got <<'END'
+"a  b"@client.example
+joe+x@mx.example
+joe
+mx.example
+x
+192.0.2.7
+two words
+
+*
+$HOME
+END
+    while read -r address; do
+        send "$address" "$address" </dev/null
+        expect "$(tr '\0' '\n' <cmdline | tail -n +4)" "$address
+$address
+${address%@*}
+${address##*@}
+
+192.0.2.7"
+    done <<'END'
+"$(touch run)"@mx.example
+"`touch run`"@mx.example
+"; touch run; "@mx.example
+"' && touch run '"@mx.example
+"| touch run"@mx.example
+"%s%n%{sender}"@mx.example
+-rf@mx.example
+`touch`$run@mx.example
+END
+    [ ! -e run ]
+    send '' joe@mx.example </dev/null
+    expect "$(tr '\0' '\n' <cmdline | tail -n +4 | head -n 1)" ''
+}
+
+@test "nothing that a client says is run by the shell of pipe" {
+    config <<END
+deliver rcpt_to /(.*)@/ pipe printf '%s\n' "\$SENDER" "\$RECIPIENT" "\$CLIENT_HELO" "\$MATCH_1" >>$HERE/told
+END
+    # shellcheck disable=SC2016 # to be taken literally
+    for evil in '$(touch run)' '`touch run`' ';touch run;' '|touch run' '&touch run&' '>run' '() { :; }; touch run' "';touch run;'"; do
+        HELLO="EHLO ${evil// /\$IFS}"
+        printf '%s\n\n%s\n' "Subject: $evil" "$evil" | send "\"$evil\"@client.example" "\"$evil\"@mx.example"
+        expect "$evil: ${REPLY:0:9}" "$evil: 250 2.0.0"
+        printf '%s\n' "\"$evil\"@client.example" "\"$evil\"@mx.example" "${HELLO#EHLO }" "\"$evil\"" >>expected
+    done
+    cmp told expected
+    [ ! -e run ]
+}
+
+# ---- what it runs in ----------------------------------------------------------------------
+
+@test "descriptors 0 to 2 and no others, though mailrecv has more" {
+    config <<'END'
+deliver rcpt_to a@mx.example exec /bin/ls -l /proc/self/fd
+END
+    { printf 'EHLO x.example\r\n'; envelope s@client.example a@mx.example; printf '.\r\nQUIT\r\n'; } |
+        "$MAILRECV" -c conf -l "$HERE/log" -P "$CLIENT" >replies 7</dev/null 9>/dev/null 55</dev/null
+    # the one that ls itself opened is the directory
+    expect "$(said | sed -nE 's/^.* ([0-9]+) -> (\/proc\/[0-9]+\/fd)?.*$/\1 \2/p' | sed -E 's/ .+/ ls/')" $'0 \n1 \n2 \n3 ls'
+}
+
+@test "its input is not the connection, and its output does not reach the client" {
+    config <<END
+deliver rcpt_to a@mx.example pipe echo to the client; echo to the client >&2; readlink /proc/\$\$/fd/0 >$HERE/zero; true
+END
+    send s@client.example a@mx.example </dev/null
+    [[ $REPLY == 250* ]]
+    refute grep -q 'to the client' replies
+    refute grep -q -e pipe -e socket zero
+}
+
+@test "a session and process group of its own" {
+    config <<END
+deliver rcpt_to a@mx.example pipe read -r pid comm state ppid pgrp session rest </proc/\$\$/stat; echo \$((pid == \$\$)) \$((pgrp == \$\$)) \$((session == \$\$)) >$HERE/told
+END
+    send s@client.example a@mx.example </dev/null
+    expect "$(cat told)" '1 1 1'
+}
+
+@test "signals are as after boot: none ignored, none blocked" {
+    config <<'END'
+deliver rcpt_to a@mx.example exec /bin/sed -n s/^Sig\(Blk\|Ign\):[[:blank:]]*/\1=/p /proc/self/status
+END
+    (
+        trap '' INT QUIT HUP USR1 USR2 PIPE ALRM
+        send s@client.example a@mx.example </dev/null
+    )
+    # 32 and 33 are the C library's own, which it sets itself
+    expect "$(said | while IFS='=' read -r which mask; do echo "$which=$((0x$mask & ~0x180000000))"; done)" $'Blk=0\nIgn=0'
+}
+
+@test "files that it makes are its own: umask 077" {
+    config <<END
+deliver rcpt_to a@mx.example pipe umask >$HERE/mask; cat >$HERE/file
+END
+    umask 0
+    send s@client.example a@mx.example </dev/null
+    expect "$(cat mask)" 0077
+    expect "$(stat -c %a file)" 600
+}
+
+@test "the message on its input: our headers, then what was sent, in one file from its beginning" {
+    config <<END
+deliver rcpt_to a@mx.example exec $TESTS/tools/witness $HERE
+END
+    printf 'Return-Path: <old@client.example>\nSubject: x\n\nFrom here\n.\n' >message
+    send s@client.example a@mx.example <message
+    masked input >got
+    {
+        printf 'Return-Path: <s@client.example>\nDelivered-To: a@mx.example\n'
+        printf 'Received: from helo.example (client.example [192.0.2.7])\n'
+        printf '\tby mx.example (mailrecv) with ESMTP id ID;\n\tDATE\n'
+        cat message
+    } | expect_file got
+    [ "$(tr '\0' '\n' <environ | grep "^MESSAGE_SIZE=")" = "MESSAGE_SIZE=$(stat -c %s input)" ]
+}
+
+@test "pipe.from_line on puts a From_ line first, unquoted text behind it, and counts it" {
+    config <<END
+pipe.from_line on
+deliver rcpt_to a@mx.example exec $TESTS/tools/witness $HERE
+END
+    echo 'From here' | send s@client.example a@mx.example
+    expect "$(masked input | sed -n '1,2p;$p')" $'From s@client.example DATE\nReturn-Path: <s@client.example>\nFrom here'
+    [ "$(tr '\0' '\n' <environ | grep "^MESSAGE_SIZE=")" = "MESSAGE_SIZE=$(stat -c %s input)" ]
+}
+
+# ---- what it says -------------------------------------------------------------------------
+
+@test "output goes to the log, line by line and encoded" {
+    config <<'END'
+deliver rcpt_to a@mx.example pipe printf 'one\ntwo\n\n[192.0.2.9] "q" \\ \033[2J\303\274\r\n'; echo three >&2; printf 'no end'
+END
+    send s@client.example a@mx.example </dev/null
+    [[ $REPLY == 250* ]]
+    said >got
+    expect_file got <<'END'
+one
+two
+<0x5b>192.0.2.9<0x5d> <0x22>q<0x22> <0x5c> <0x1b><0x5b>2J<0xc3><0xbc><0x0d>
+three
+no end
+END
+}
+
+@test "a flood of output is read, and the log is spared" {
+    config <<'END'
+limit.pipe_secs 15
+deliver rcpt_to a@mx.example pipe yes | head -n 200000; echo the last >&2; exit 65
+deliver rcpt_to b@mx.example pipe head -c 5000000 /dev/zero | tr '\0' x; exit 77
+END
+    send s@client.example a@mx.example </dev/null
+    expect "$REPLY" '554 5.7.0 Delivery refused: <a@mx.example> the last'
+    [ "$(said | wc -l)" -le 1000 ]
+    [ "$(stat -c %s log)" -lt 200000 ]
+    rm log
+    send s@client.example b@mx.example </dev/null
+    [[ $(cat replies) == *'554'[\ -]'5.7.0 Delivery refused: <b@mx.example> xxx'* ]]
+    [ "$(stat -c %s log)" -lt 10000 ]
+    [ "$(awk 'length > 512' replies | wc -l)" = 0 ]
+}
+
+@test "the last line of output, in printable ASCII, is the text of the 554" {
+    config <<'END'
+deliver rcpt_to a@mx.example pipe echo first; echo last; exit 65
+deliver rcpt_to b@mx.example pipe printf 'la\303\274st\033\tline\r\n\n\n'; exit 65
+deliver rcpt_to c@mx.example pipe exit 65
+deliver rcpt_to d@mx.example pipe printf '250 2.0.0 forged'; exit 65
+END
+    while read -r recipient expected; do
+        send s@client.example "$recipient@mx.example" </dev/null
+        expect "$REPLY" "554 5.7.0 Delivery refused: <$recipient@mx.example> $expected"
+        expect "$(grep -c '^250 2.0.0' replies)" 0
+    done <<'END'
+a last
+b la??st??line?
+c the command refused the message
+d 250 2.0.0 forged
+END
+}
+
+# ---- what its end means -------------------------------------------------------------------
+
+@test "exit status 0 is 250; 65, 67, 77, 100 are 554; all others are 451" {
+    {
+        echo 'limit.smtp_failcmds 1000'
+        echo 'limit.smtp_commands 1000'
+        for code in {0..255}; do
+            echo "deliver rcpt_to x$code@mx.example pipe exit $code"
+        done
+    } | config
+    {
+        printf 'EHLO helo.example\r\n'
+        for code in {0..255}; do
+            envelope s@client.example "x$code@mx.example"
+            printf '.\r\n'
+        done
+        printf 'QUIT\r\n'
+    } | session
+    for code in {0..255}; do
+        case $code in
+        0) echo '250 2.0.0' ;;
+        65 | 67 | 77 | 100) echo '554 5.7.0' ;;
+        *) echo '451 4.3.0' ;;
+        esac
+    done >expected
+    grep -A 1 '^354' replies | grep -v -e '^354' -e '^--' | cut -c 1-9 | diff expected - >&2
+}
+
+@test "a signal, a missing program, a program that is none: 451" {
+    echo 'no program' >file
+    config <<END
+deliver rcpt_to term@mx.example pipe kill -TERM \$\$
+deliver rcpt_to kill@mx.example pipe kill -KILL \$\$
+deliver rcpt_to segv@mx.example exec /bin/sh -c "kill -SEGV \$\$"
+deliver rcpt_to missing@mx.example exec $HERE/missing
+deliver rcpt_to directory@mx.example exec $HERE
+deliver rcpt_to file@mx.example exec $HERE/file
+deliver rcpt_to shell126@mx.example pipe $HERE/file
+deliver rcpt_to shell127@mx.example pipe $HERE/missing
+END
+    while IFS='|' read -r who reason; do
+        send s@client.example "$who@mx.example" </dev/null
+        expect "$who: $REPLY" "$who: $DEFERRED"
+        expect "$(log_lines | sed -nE 's/^.* delivery result=deferred .* to="'"$who"'@mx.example" reason="(.*)"$/\1/p')" "$reason"
+    done <<'END'
+term|the command was killed by signal 15
+kill|the command was killed by signal 9
+segv|the command was killed by signal 11
+missing|cannot be started: No such file or directory
+directory|cannot be started: Permission denied
+file|cannot be started: Permission denied
+shell126|the command exited with status 126
+shell127|the command exited with status 127
+END
+}
+
+@test "a command need not read its input, or not all of it" {
+    config <<END
+deliver rcpt_to nothing@mx.example pipe true
+deliver rcpt_to closed@mx.example pipe exec <&-; true
+deliver rcpt_to half@mx.example pipe head -c 1000 >$HERE/half
+deliver rcpt_to no@mx.example pipe head -n 1 >/dev/null; exit 67
+END
+    head -c 500000 /dev/zero | tr '\0' x | fold -w 70 >message
+    echo >>message
+    while read -r who expected; do
+        send s@client.example "$who@mx.example" <message
+        expect "$who: ${REPLY:0:9}" "$who: $expected"
+    done <<'END'
+nothing 250 2.0.0
+closed 250 2.0.0
+half 250 2.0.0
+no 554 5.7.0
+END
+    expect "$(stat -c %s half)" 1000
+}
+
+@test "a child in the background does not hold the session up, and lives on" {
+    config <<END
+deliver rcpt_to a@mx.example pipe exec 5<&0; (read -r go <$HERE/go; cat <&5 >$HERE/later) & echo started
+END
+    mkfifo go
+    UNDER=(timeout 20)
+    echo text | send s@client.example a@mx.example
+    expect "${REPLY:0:9}" '250 2.0.0'
+    expect "$(said)" started
+    timeout 20 sh -c 'echo go >go' # blocks until the child reads
+    until_true grep -q text later
+}
+
+# ---- limits -------------------------------------------------------------------------------
+
+# Is the process gone, or a zombie that only its new parent has to notice?
+is_gone() {
+    [ ! -e "/proc/$1/stat" ] || grep -q '^State:.Z' "/proc/$1/status"
+}
+
+@test "limit.pipe_secs ends the whole process group, and has its reply" {
+    config <<END
+limit.pipe_secs 1 452 Too slow a script
+deliver rcpt_to a@mx.example pipe sleep 60 & echo \$! >$HERE/child; echo \$\$ >$HERE/shell; wait
+deliver rcpt_to file@mx.example append $HERE/mbox
+END
+    UNDER=(timeout 20)
+    echo text | send s@client.example file@mx.example a@mx.example
+    expect "$REPLY" '452 4.3.0 Too slow a script'
+    is_gone "$(cat shell)"
+    until_true is_gone "$(cat child)"
+    [ ! -e mbox ]
+}
+
+@test "a command that ignores SIGTERM is killed" {
+    config <<END
+limit.pipe_secs 1
+deliver rcpt_to a@mx.example pipe trap '' TERM HUP INT; echo \$\$ >$HERE/shell; while :; do sleep 60; done
+END
+    UNDER=(timeout 20)
+    echo text | send s@client.example a@mx.example
+    [[ $REPLY == '451 4.'* ]]
+    is_gone "$(cat shell)"
+}
+
+@test "a command may tidy up at SIGTERM" {
+    config <<END
+limit.pipe_secs 1
+deliver rcpt_to a@mx.example pipe trap 'echo tidy; echo tidied >$HERE/told; exit 0' TERM; sleep 60 & wait
+END
+    UNDER=(timeout 20)
+    echo text | send s@client.example a@mx.example
+    [[ $REPLY == '451 4.'* ]]
+    expect "$(cat told)" tidied
+    expect "$(said)" tidy
+}
+
+@test "limit.connection_secs ends a running command, and nothing is appended" {
+    config <<END
+limit.connection_secs 1 421 That took too long
+deliver rcpt_to a@mx.example pipe echo \$\$ >$HERE/shell; exec sleep 60
+deliver rcpt_to file@mx.example append $HERE/mbox
+END
+    UNDER=(timeout 20)
+    { printf 'EHLO helo.example\r\n'; envelope s@client.example a@mx.example file@mx.example; printf 'text\r\n.\r\n'
+        printf 'NOOP\r\n'; } | session
+    [[ $(tail -n 1 replies) == '421 4.'*' That took too long' ]]
+    is_gone "$(cat shell)"
+    [ ! -e mbox ]
+}
+
+@test "SIGTERM to mailrecv ends a running command: 4xx, nothing is appended, the session closes" {
+    config <<END
+deliver rcpt_to a@mx.example pipe echo \$\$ >$HERE/pid; mv $HERE/pid $HERE/shell; exec sleep 60
+deliver rcpt_to file@mx.example append $HERE/mbox
+END
+    mkfifo client
+    timeout 30 "$MAILRECV" -c conf -l "$HERE/log" -P "$CLIENT" <client >raw_replies 3>&- &
+    exec {connection}>client
+    { printf 'EHLO helo.example\r\n'; envelope s@client.example file@mx.example a@mx.example; printf 'text\r\n.\r\n'; } >&"$connection"
+    until_true [ -e shell ]
+    kill -TERM $! # timeout passes it on
+    wait $! || true
+    exec {connection}>&-
+    tr -d '\r' <raw_replies >replies
+    expect "$(sed -n '/^354/,$p' replies | tail -n +2 | cut -c 1-3 | tr '\n' ' ')" '451 421 '
+    is_gone "$(cat shell)"
+    [ ! -e mbox ]
+}

@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# maildir: a message becomes a file of its own, in new only when it is whole and synced
+
+load common
+load tools/delivery
+
+dir_config() {
+    config <<END
+deliver rcpt_to box@mx.example maildir $HERE/box
+$1
+END
+}
+
+@test "a message becomes one file in new, as sent below our headers, and the directories are made" {
+    dir_config
+    umask 0
+    printf 'Subject: one\n\nFrom here\n>From there\n.\n' >message
+    send s@client.example box@mx.example <message
+    [[ $REPLY == '250 2.0.0 Ok, delivered as '* ]]
+    expect "$(find box -printf '%P %y %m\n' | sed -E 's/[0-9]+\.M[0-9]{6}P[0-9]+Q1\.[^ ]+/NAME/' | sort)" \
+        "$(printf ' d 700\ncur d 700\nnew d 700\nnew/NAME f 600\ntmp d 700')"
+    masked box/new/* >copy
+    {
+        printf 'Return-Path: <s@client.example>\nDelivered-To: box@mx.example\n'
+        printf 'Received: from helo.example (client.example [192.0.2.7])\n'
+        printf '\tby mx.example (mailrecv) with ESMTP id ID;\n\tDATE\n'
+        cat message
+    } | expect_file copy
+}
+
+@test "names have neither / nor :, and differ within one session" {
+    dir_config
+    {
+        printf 'EHLO helo.example\r\n'
+        for i in {1..20}; do
+            envelope "n$i@client.example" box@mx.example
+            printf '.\r\n'
+        done
+        printf 'QUIT\r\n'
+    } | session
+    expect "$(find box/new -type f | wc -l)" 20
+    expect "$(find box/new -type f -name '*:*' | wc -l)" 0
+    expect "$(cat box/new/* | grep -c '^Return-Path:')" 20
+}
+
+@test "an existing maildir keeps its modes and its mail" {
+    dir_config
+    mkdir -p box/tmp box/new box/cur
+    chmod 750 box box/new
+    echo old >box/new/1.M1P1Q1.host
+    echo text | send s@client.example box@mx.example
+    [[ $REPLY == 250* ]]
+    expect "$(stat -c %a box box/new | tr '\n' ' ')" '750 750 '
+    expect "$(find box/new -type f | wc -l)" 2
+    expect "$(cat box/new/1.M1P1Q1.host)" old
+}
+
+@test "fifty deliveries at once: fifty files, each whole, and tmp is empty" {
+    dir_config
+    mkdir sent
+    for i in {1..50}; do
+        yes "message $i: the same text" | head -n "$((i * 97))" >"sent/$i"
+        { printf 'EHLO x.example\r\n'; envelope "n$i@client.example" box@mx.example; on_wire <"sent/$i"
+            printf 'QUIT\r\n'; } | "$MAILRECV" -c conf -l "$HERE/log" -P "$CLIENT" >"told.$i" 3>&- &
+    done
+    wait
+    expect "$(cat told.* | grep -c '^250 2.0.0 Ok, delivered')" 50
+    expect "$(find box/new -type f | wc -l)" 50
+    expect "$(ls box/tmp)" ''
+    for copy in box/new/*; do
+        sender=$(sed -nE '1s/^Return-Path: <n([0-9]+)@client.example>$/\1/p' "$copy")
+        without_head "$copy" | cmp - "sent/$sender"
+        rm "sent/$sender"
+    done
+    expect "$(ls sent)" ''
+}
+
+# ---- the order of the calls ---------------------------------------------------------------
+
+order() {
+    UNDER=(strace -f -y -o trace -e 'trace=openat,write,fsync,rename,renameat,renameat2,link,linkat')
+    echo text | send s@client.example box@mx.example
+    [[ $REPLY == 250* ]]
+    sed -nE -e "s|^[0-9]+ +(write\|fsync)\([0-9]+<$HERE/box/tmp/[^>]+>.*$|\1 file|p" \
+        -e "s|^[0-9]+ +fsync\([0-9]+<$HERE(/box)?(/[a-z]+)?>\).*$|fsync .\1\2|p" \
+        -e 's/^[0-9]+ +rename.*= 0$/rename/p' trace | tr '\n' ','
+}
+
+@test "written and synced in tmp, renamed to new, and new synced" {
+    dir_config
+    mkdir -p box/tmp box/new box/cur
+    order >calls
+    expect "$(cat calls)" 'write file,fsync file,rename,fsync ./box/new,'
+}
+
+@test "directories that were made are synced, too, with the one that holds them" {
+    dir_config
+    order >calls
+    expect "$(cat calls)" 'write file,fsync file,fsync ./box,fsync .,rename,fsync ./box/new,'
+}
+
+@test "fsync off syncs nothing" {
+    dir_config 'fsync off'
+    order >calls
+    expect "$(cat calls)" 'write file,rename,'
+}
+
+# ---- failures -----------------------------------------------------------------------------
+
+@test "where no maildir can be, the mail is 451 and nothing is made or changed" {
+    config <<END
+deliver rcpt_to file@mx.example maildir $HERE/file
+deliver rcpt_to below@mx.example maildir $HERE/file/box
+deliver rcpt_to missing@mx.example maildir $HERE/missing/box
+deliver rcpt_to new@mx.example maildir $HERE/half
+END
+    echo keep >file
+    mkdir -p half/tmp
+    echo keep >half/new
+    for rcpt in file below missing new; do
+        echo text | send s@client.example "$rcpt@mx.example"
+        expect "$rcpt: $REPLY" "$rcpt: 451 4.3.0 The message cannot be delivered now, try again later"
+    done
+    expect "$(cat file half/new)" $'keep\nkeep'
+    [ ! -e missing ]
+    expect "$(ls half/tmp)" ''
+}
+
+fresh() {
+    rm -rf box
+    mkdir -p box/tmp box/new box/cur
+}
+
+one_message() {
+    printf 'EHLO helo.example\r\n'
+    envelope s@client.example box@mx.example
+    { head -c "${1:-10}" /dev/zero | tr '\0' x | fold -w 64; echo; } | on_wire
+    printf 'QUIT\r\n'
+}
+
+@test "a call that fails leaves nothing in new and nothing in tmp, and is 451" {
+    dir_config
+    while read -r call pattern fault; do
+        one_message | with_fault "$call" "$pattern" "$fault"
+        expect "$call $fault: $REPLY" "$call $fault: 451 4.3.0 The message cannot be delivered now, try again later"
+        expect "$call: $(find box -type f)" "$call: "
+    done <<'END'
+openat "[0-9]+[.]M.*O_CREAT error=ENOSPC
+write box/tmp/ error=ENOSPC
+write box/tmp/ error=EDQUOT
+write box/tmp/ error=EIO
+fsync box/tmp/ error=EIO
+close box/tmp/ error=EIO
+rename,renameat,renameat2 . error=EIO
+fsync box/new> error=EIO
+END
+    one_message | session
+    get_reply
+    expect "${REPLY:0:9}" '250 2.0.0'
+}
+
+@test "a disk that fills in the middle of a message leaves nothing behind" {
+    dir_config
+    fresh
+    UNDER=(prlimit --fsize=100000 --)
+    one_message 150000 | session
+    get_reply
+    [[ $REPLY == '45'[12]' 4.3.'* ]]
+    expect "$(find box -type f)" ''
+}
+
+@test "a killed mailrecv has not said 250, and leaves nothing in new before it has synced it" {
+    dir_config
+    while read -r call pattern left; do
+        status=0
+        one_message 100000 | with_fault "$call" "$pattern" signal=KILL || status=$?
+        expect "$call $pattern: $status" "$call $pattern: 137"
+        expect "$call $pattern: $(grep -c '^250 2.0.0 Ok, delivered' replies)" "$call $pattern: 0"
+        expect "$call $pattern: $(find box/new -type f | wc -l)" "$call $pattern: $left"
+        [ "$left" = 0 ] || expect "$(find box/new -type f -exec cat {} + | without_head | tr -d '\n' | wc -c)" 100000
+    done <<'END'
+write box/tmp/ 0
+fsync box/tmp/ 0
+rename,renameat,renameat2 . 0
+fsync box/new> 1
+END
+}
