@@ -1,0 +1,121 @@
+#!/usr/bin/env bats
+# structure: includes point one way, sources say what they are, the binary is hardened
+
+bats_require_minimum_version 1.5.0
+load common
+
+setup() {
+    cd "$TESTS/.."
+}
+
+# From the top to the bottom. A file may include what stands on a lower line, not its neighbours.
+layers() {
+    cat <<'END'
+mailrecv
+smtp check
+monitor
+accept
+deliver
+command mailbox
+environment
+copy
+conf message
+rules
+peer
+envelope reply
+line
+log sandbox
+slice clock
+END
+}
+
+layer_of() { # NAME
+    layers | awk -v name="$1" '{ for (i = 1; i <= NF; i++) if ($i == name) { print NR; found = 1 } } END { exit !found }'
+}
+
+# Lines "NAME INCLUDED" for every include of a file of ours.
+includes() {
+    sed -nE 's/^#include "([a-z]+)\.h".*/\1/p' "$1" | sed "s/^/$(basename "${1%.*}") /"
+}
+
+@test "every source has its place in the order, and the order names no other" {
+    run -0 diff <(layers | tr ' ' '\n' | sort) <(ls ./*.c ./*.h | sed -E 's|\./(.*)\.[ch]|\1|' | sort -u)
+}
+
+@test "includes point one way" {
+    local count=0 name included
+    while read -r name included; do
+        count=$((count + 1))
+        [ "$name" = "$included" ] || [ "$(layer_of "$name")" -lt "$(layer_of "$included")" ] || {
+            echo "$name includes $included, which does not stand below it"
+            false
+        }
+    done < <(for file in ./*.c ./*.h; do includes "$file"; done)
+    [ "$count" -gt 50 ]
+}
+
+@test "each .c includes its own header first" {
+    local file own
+    for file in ./*.c; do
+        own=$(basename "${file%.c}").h
+        [ "$own" = mailrecv.h ] || [ "$(grep -m 1 '^#include' "$file")" = "#include \"$own\"" ] || {
+            echo "$file begins with $(grep -m 1 '^#include' "$file")"
+            false
+        }
+    done
+}
+
+@test "the first line of each source says its purpose" {
+    local file count=0
+    for file in ./*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch]; do
+        count=$((count + 1))
+        [[ "$(head -n 1 "$file")" =~ ^/\*\ ${file##*/}\ -\ .{8,}\ \*/$ ]] || {
+            echo "$file begins with: $(head -n 1 "$file")"
+            false
+        }
+    done
+    [ "$count" -gt 40 ]
+}
+
+@test "the index in README.md is that of the sources" {
+    run -0 diff <(grep -E '^\* [a-z]+\.c - ' README.md) <(head -qn 1 ./*.c | sed -E 's|^/(\* .*) \*/$|\1|')
+}
+
+@test "the rows of the command table are unique" {
+    local verbs
+    verbs=$(sed -n '/^static const struct command commands\[\]/,/^};/p' smtp.c | grep -oE '(\{ SLICE|NOT_IMPLEMENTED|HTTP)\("[A-Z]+"\)' |
+        grep -oE '"[A-Z]+"')
+    [ "$(wc -l <<<"$verbs")" -gt 20 ]
+    [ "$(sort <<<"$verbs" | uniq -d)" = "" ]
+}
+
+@test "the rows of the keyword table are unique" {
+    local words
+    words=$(sed -n '/^static const struct keyword keywords\[\]/,/^};/p' conf.c | grep -oE '^ +\{ SLICE\("[a-z._0-9]+"\)')
+    [ "$(wc -l <<<"$words")" -gt 25 ]
+    [ "$(sort <<<"$words" | uniq -d)" = "" ]
+}
+
+@test "the binary is position independent, its relocations are read-only" {
+    readelf -hW "$MAILRECV" | grep -qE 'Type: +DYN'
+    readelf -lW "$MAILRECV" | grep -q GNU_RELRO
+    readelf -dW "$MAILRECV" | grep -qE 'FLAGS.*BIND_NOW|FLAGS_1.*NOW'
+    readelf -dW "$MAILRECV" | grep -qE 'FLAGS_1.*PIE'
+}
+
+@test "no part of the binary is writable and executable" {
+    readelf -lW "$MAILRECV" | grep -qE 'GNU_STACK .* RW +0x'
+    run ! grep -E 'RWE' <(readelf -lW "$MAILRECV")
+}
+
+@test "the stack is protected, string functions check their bounds" {
+    readelf -sW --dyn-syms "$MAILRECV" | grep -q __stack_chk_fail
+    readelf -sW --dyn-syms "$MAILRECV" | grep -qE '__(v?snprintf|memcpy|vfprintf|fprintf|realpath|read|poll|ppoll)_chk'
+}
+
+@test "the binary needs the C library and PCRE2 and nothing else" {
+    run -0 diff <(readelf -dW "$MAILRECV" | sed -nE 's/.*\(NEEDED\).*\[([a-z0-9-]+)\.so.*/\1/p' | sort) - <<'END'
+libc
+libpcre2-8
+END
+}
