@@ -2,8 +2,13 @@
 #include "check.h"
 
 #include <limits.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "sandbox.h"
+
+enum { USER_MAX = 256 };
 
 /* `skip` is where the pattern begins in its word: behind the slash of /REGEX/. */
 static void check_pattern(struct conf *conf, struct pattern *pattern, size_t skip)
@@ -93,6 +98,27 @@ static void check_repeated(struct conf *conf, const struct rule *rule)
         }
 }
 
+static void check_sandbox(struct conf *conf)
+{
+    const char *missing = conf->sandbox != SANDBOX_OFF ? sandbox_missing() : "";
+
+    if (missing[0] != '\0')
+        conf_complain(conf, conf->sandbox == SANDBOX_TRY, 0, 0, "sandbox: this kernel has no %s", missing);
+}
+
+static void check_user(struct conf *conf)
+{
+    char name[USER_MAX];
+
+    if (conf->user.len == 0 && geteuid() == 0)
+        conf_complain(conf, true, 0, 0, "no user: when it is started as root, mailrecv serves as root");
+    if (conf->user.len == 0)
+        return;
+    (void)snprintf(name, sizeof name, "%.*s", (int)conf->user.len, conf->user.text);
+    if (getpwnam(name) == NULL)
+        conf_complain(conf, true, 0, 0, "there is no user %s: started as root, mailrecv would serve nobody", name);
+}
+
 /* What somebody who comes from 1.x, or is in a hurry, should know. */
 static void check_sense(struct conf *conf)
 {
@@ -115,13 +141,13 @@ static void check_sense(struct conf *conf)
                       "default, 421 for most");
     if (!conf->fsync)
         conf_complain(conf, true, 0, 0, "fsync off: an accepted message can be lost with the power");
-    if (conf->user.len == 0 && geteuid() == 0)
-        conf_complain(conf, true, 0, 0, "no user: when it is started as root, mailrecv serves as root");
+    check_user(conf);
 }
 
 void check_conf(struct conf *conf)
 {
     check_patterns(conf);
+    check_sandbox(conf);
     if (conf->errors == 0)
         check_sense(conf);
 }
