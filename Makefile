@@ -27,7 +27,7 @@ OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 all: mailrecv
 
 mailrecv: $(BUILD)/mailrecv
-	cp $< $@
+	install -m 755 $< $@
 
 $(BUILD)/mailrecv: $(BUILD)/mailrecv.o $(OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
