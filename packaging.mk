@@ -17,7 +17,7 @@ is-it-the-same:
 ## install: copy program, manuals, units and examples to PREFIX (/usr/local) and SYSCONFDIR (/etc)
 # An administrator's files, mailrecv.conf and the xinetd service, are never overwritten.
 install: $(BUILD)/mailrecv
-	umask 022 && $(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR) \
+	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR) \
 	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSCONFDIR) $(DESTDIR)$(XINETDDIR) \
 	    $(DESTDIR)$(FAIL2BANDIR)/filter.d $(DESTDIR)$(FAIL2BANDIR)/jail.d
 	$(INSTALL) -m 755 $(BUILD)/mailrecv $(DESTDIR)$(SBINDIR)/mailrecv

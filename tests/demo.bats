@@ -7,12 +7,12 @@ load serving
 setup() {
     cd "$BATS_TEST_TMPDIR"
     mkdir tmp
-    export TMPDIR=$PWD/tmp
+    export TMPDIR=$PWD/tmp SERVE_SECS=60 # the server ends by itself then, whatever happens
     unset MAKEFLAGS MAKELEVEL
 }
 
 teardown() {
-    [ -z "${MAKE_PID:-}" ] || kill -KILL -- "-$MAKE_PID" 2>/dev/null || true
+    [ -z "${MAKE_PID:-}" ] || kill -TERM -- "-$MAKE_PID" 2>/dev/null || true
 }
 
 # The files may belong to another user than the one who tests: build nothing in place then.

@@ -149,13 +149,16 @@ END
 
 @test "killed while it appends: no 250, old mail stays, the next message begins on a new line" {
     box_config
-    while read -r call pattern; do
+    while read -r call pattern limit; do
+        UNDER=(prlimit --fsize="$limit" --)
         status=0
         one_message 100000 | with_fault "$call" "$pattern" signal=KILL || status=$?
         expect "$call $pattern: $status" "$call $pattern: 137"
         expect "$call $pattern: $(grep -c '^250 2.0.0 Ok' replies)" "$call $pattern: 0"
         cmp -n "$(stat -c %s before)" before mbox
         cp mbox tail
+        [ "$limit" = unlimited ] || expect "$(tail -c 1 tail)" x # within a line
+        UNDER=()
         one_message 1000 | session
         get_reply
         expect "${REPLY:0:9}" '250 2.0.0'
@@ -167,9 +170,10 @@ END
         expect "$(without_head out/1 | tr -d '\n' | wc -c)" 1000
         expect "$(tail -c "+$size" mbox | head -c 1 | tr '\n' N)" N
     done <<'END'
-write /mbox>,."From
-write /mbox>,."xxx
-fsync /mbox>
+write /mbox>,."From unlimited
+write /mbox>,."xxx unlimited
+ftruncate /mbox> 70000
+fsync /mbox> unlimited
 END
 }
 

@@ -5,15 +5,19 @@
 
 load common
 
+# Hundredths of a second since boot: a clock that never jumps.
+hundredths() { sed 's/\.\([0-9]*\) .*/\1/' /proc/uptime; }
+
 # Plays the dialogue on standard input; it must take a second, and not many more.
 play_a_second() {
-    local begin=${EPOCHREALTIME/./} took
+    local begin took
 
+    begin=$(hundredths)
     "$TESTS/dialog" -
-    took=$((${EPOCHREALTIME/./} - begin))
-    echo "it took $took microseconds"
-    [ "$took" -ge 1000000 ]
-    [ "$took" -lt 8000000 ]
+    took=$(($(hundredths) - begin))
+    echo "it took $took hundredths of a second"
+    [ "$took" -ge 99 ]
+    [ "$took" -lt 800 ]
 }
 
 # Runs a Python program on standard input that imports the client below.
@@ -133,9 +137,9 @@ END
 @test "limit.command_secs: a line that comes byte by byte is one wait" {
     hostile <<'END'
 from client import *
+begin = time.monotonic()
 client = Client("limit.command_secs 1")
 client.expect("220 .*")
-begin = time.monotonic()
 while not select.select([client.socket], [], [], 0.2)[0]:
     client.send("x")
     assert time.monotonic() - begin < 5, "the program waits on"
@@ -174,17 +178,16 @@ END
 @test "limit.connection_secs: a client that is never silent, with a reply of its own" {
     hostile <<'END'
 from client import *
+begin = time.monotonic()
 client = Client("limit.connection_secs 1 450 4.4.9 Time is up", "limit.smtp_commands 2000000")
 client.expect("220 .*")
-begin = time.monotonic()
-reply = ""
-while time.monotonic() - begin < 5:
+while time.monotonic() - begin < 8:
     client.send("NOOP\r\n")
     client.got += client.socket.recv(1000)
     if client.got != b"250 2.0.0 Ok\r\n":
         break
     client.got = b""
-assert 0.9 <= time.monotonic() - begin < 4
+assert 1 <= time.monotonic() - begin < 8
 client.got = client.got.removeprefix(b"250 2.0.0 Ok\r\n")
 client.expect("450 4.4.9 Time is up")
 client.expect_end()
@@ -197,8 +200,8 @@ END
     hostile <<'END'
 from client import *
 import threading
-client = Client("limit.connection_secs 1", "limit.smtp_commands 1000000000")
 begin = time.monotonic()
+client = Client("limit.connection_secs 1", "limit.smtp_commands 1000000000")
 
 def flood():
     try:
@@ -215,7 +218,7 @@ try:
         assert time.monotonic() - begin < 8, "the session goes on"
 except ConnectionResetError:
     assert False, "the last reply is lost"
-assert time.monotonic() - begin >= 0.9
+assert time.monotonic() - begin >= 1
 assert tail.endswith(b"\r\n421 4.4.2 The session took too long\r\n"), tail
 assert client.process.wait(10) == 0
 END

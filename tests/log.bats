@@ -29,7 +29,7 @@ EOF
 session() {
     local from=$1
     shift
-    printf '%s\r\n' "$@" | timeout 20 "$MAILRECV" -c conf -P "$from"
+    printf '%s\r\n' "$@" | timeout -s KILL 20 "$MAILRECV" -c conf -P "$from"
 }
 
 # The addresses that fail2ban finds in a file, each line of them as often as it is found.

@@ -284,7 +284,7 @@ END
     [ "$(grep -c '^250 2\.0\.0 ' <<<"$output")" = 1 ]
     # a FIFO that nobody reads
     mkfifo unread
-    run -0 "$MAILRECV" -c conf -l unread -P 192.0.2.7 <commands
+    run -0 timeout 20 "$MAILRECV" -c conf -l unread -P 192.0.2.7 <commands
     [ "$(grep -c '^250 2\.0\.0 ' <<<"$output")" = 1 ]
     [ "$(grep -cx x joe)" = 3 ]
     unshare -rm "$TESTS/with-syslog" lines sh -c '"$MAILRECV" -c conf -l /dev/full -P 192.0.2.7 <commands >replies'
