@@ -60,6 +60,7 @@ line_of() { # PATTERN
     [ "$(cat replies)" = $'421 The service is not configured, try again later\r' ]
     grep -q 'there is no user nobody-of-this-name: ' log
     run -0 --separate-stderr "$MAILRECV" -t -c conf
+    # shellcheck disable=SC2154 # bats sets it
     [[ $stderr == *'warning: there is no user nobody-of-this-name: '* ]]
 }
 
