@@ -65,7 +65,7 @@ default_above() {
 
 # Text of a page as its reader sees it, one blank between words, on one line.
 rendered() {
-    mandoc -Tascii "$1" | col -bx | tr -s ' \n' '  '
+    mandoc -Tascii "$1" | sed 's/.\x08//g' | tr -s ' \n' '  '
 }
 
 @test "the manual pages are clean for mandoc" {
@@ -320,7 +320,10 @@ killed_session() {
         kill "$monitor"
         echo 'MAILRECV[1]: [192.0.2.8] end reason=killed signal=9' >>log
     else
-        until [ -n "$session" ]; do session=$(cat "/proc/$monitor/task/$monitor/children"); done
+        until [ -n "$session" ]; do
+            kill -0 "$monitor"
+            session=$(cat "/proc/$monitor/task/$monitor/children")
+        done
         kill -KILL "${session% }"
     fi
     wait "$monitor"
