@@ -47,6 +47,7 @@ struct keyword;
 struct kind {
     void (*parse)(struct parser *p, const struct keyword *k);
     void (*print)(const struct conf *conf, const struct keyword *k, FILE *out);
+    const char *const *words; /* of which the value is one; ends with NULL */
 };
 
 struct keyword {
@@ -483,51 +484,56 @@ static void print_text_value(const struct conf *conf, const struct keyword *k, F
     print_text(*(const struct slice *)setting_of(conf, k), out);
 }
 
-/* One of two words. */
-static bool parse_choice(struct parser *p, const char *no, const char *yes, bool *chosen)
+/* One of the words of the directive's kind; `chosen` is its index. */
+static bool parse_choice(struct parser *p, const struct keyword *k, size_t *chosen)
 {
+    const char *const *words = k->kind->words;
+    char expected[64] = "";
+    size_t used = 0, count = 0;
     struct word word;
-    char expected[64];
 
-    (void)snprintf(expected, sizeof expected, "'%s' or '%s'", no, yes);
+    while (words[count] != NULL)
+        count++;
+    for (size_t i = 0; i < count && used < sizeof expected; i++)
+        used += (size_t)snprintf(expected + used, sizeof expected - used, "%s'%s'",
+                                 i == 0 ? "" : i + 1 < count ? ", " : " or ", words[i]);
     if (!need_word(p, &word, expected))
         return false;
-    *chosen = word_is(word, yes);
-    if (!*chosen && !word_is(word, no))
-        fail(p, word.column, "unexpected '%.*s', expected %s", (int)word.text.len, word.text.text, expected);
-    return !p->failed;
+    for (*chosen = 0; *chosen < count; ++*chosen)
+        if (word_is(word, words[*chosen]))
+            return true;
+    fail(p, word.column, "unexpected '%.*s', expected %s", (int)word.text.len, word.text.text, expected);
+    return false;
 }
 
 static void parse_switch(struct parser *p, const struct keyword *k)
 {
-    if (parse_choice(p, "off", "on", value_of(p->conf, k)))
-        need_end(p);
+    size_t chosen;
+
+    if (!parse_choice(p, k, &chosen))
+        return;
+    *(bool *)value_of(p->conf, k) = chosen != 0;
+    need_end(p);
 }
 
 static void print_switch(const struct conf *conf, const struct keyword *k, FILE *out)
 {
-    fputs(*(const bool *)setting_of(conf, k) ? " on" : " off", out);
+    fprintf(out, " %s", k->kind->words[*(const bool *)setting_of(conf, k)]);
 }
-
-static const char *const sandbox_words[] = { [SANDBOX_OFF] = "off", [SANDBOX_TRY] = "try", [SANDBOX_ON] = "on" };
 
 static void parse_sandbox(struct parser *p, const struct keyword *k)
 {
-    enum sandbox *value = value_of(p->conf, k);
-    struct word word;
+    size_t chosen;
 
-    if (!need_word(p, &word, "'on', 'try' or 'off'"))
+    if (!parse_choice(p, k, &chosen))
         return;
-    for (*value = SANDBOX_OFF; *value < SANDBOX_ON && !word_is(word, sandbox_words[*value]);)
-        ++*value;
-    if (!word_is(word, sandbox_words[*value]))
-        fail(p, word.column, "unexpected '%.*s', expected 'on', 'try' or 'off'", (int)word.text.len, word.text.text);
+    *(enum sandbox *)value_of(p->conf, k) = (enum sandbox)chosen;
     need_end(p);
 }
 
 static void print_sandbox(const struct conf *conf, const struct keyword *k, FILE *out)
 {
-    fprintf(out, " %s", sandbox_words[*(const enum sandbox *)setting_of(conf, k)]);
+    fprintf(out, " %s", k->kind->words[*(const enum sandbox *)setting_of(conf, k)]);
 }
 
 static void parse_limit(struct parser *p, const struct keyword *k)
@@ -549,14 +555,15 @@ static void print_limit(const struct conf *conf, const struct keyword *k, FILE *
     print_reply(&limit->reply, out);
 }
 
+/* A limit whose value is a word. */
 static void parse_check(struct parser *p, const struct keyword *k)
 {
     struct limit *limit = value_of(p->conf, k);
-    bool on;
+    size_t chosen;
 
-    if (!parse_choice(p, "off", "on", &on))
+    if (!parse_choice(p, k, &chosen))
         return;
-    limit->value = on;
+    limit->value = chosen;
     parse_limit_reply(p, k, limit);
 }
 
@@ -564,26 +571,7 @@ static void print_check(const struct conf *conf, const struct keyword *k, FILE *
 {
     const struct limit *limit = setting_of(conf, k);
 
-    fputs(limit->value != 0 ? " on" : " off", out);
-    print_reply(&limit->reply, out);
-}
-
-static void parse_newline(struct parser *p, const struct keyword *k)
-{
-    struct limit *limit = value_of(p->conf, k);
-    bool reject;
-
-    if (!parse_choice(p, "normalize", "reject", &reject))
-        return;
-    limit->value = reject;
-    parse_limit_reply(p, k, limit);
-}
-
-static void print_newline(const struct conf *conf, const struct keyword *k, FILE *out)
-{
-    const struct limit *limit = setting_of(conf, k);
-
-    fputs(limit->value != 0 ? " reject" : " normalize", out);
+    fprintf(out, " %s", k->kind->words[limit->value]);
     print_reply(&limit->reply, out);
 }
 
@@ -801,19 +789,23 @@ static void parse_error(struct parser *p, const struct keyword *k)
 
 /* ---- the table --------------------------------------------------------------------------- */
 
-static const struct kind domain_kind = { parse_domain, print_slice };
-static const struct kind flags_kind = { parse_flags, print_slice };
-static const struct kind word_kind = { parse_word, print_slice };
-static const struct kind text_kind = { parse_text, print_text_value };
-static const struct kind switch_kind = { parse_switch, print_switch };
-static const struct kind sandbox_kind = { parse_sandbox, print_sandbox };
-static const struct kind limit_kind = { parse_limit, print_limit };
-static const struct kind check_kind = { parse_check, print_check };
-static const struct kind newline_kind = { parse_newline, print_newline };
-static const struct kind host_kind = { parse_host_pattern, NULL };
-static const struct kind group_kind = { parse_allowgroup, NULL };
-static const struct kind deliver_kind = { parse_deliver, NULL };
-static const struct kind error_kind = { parse_error, NULL };
+static const char *const off_on[] = { "off", "on", NULL };
+static const char *const off_try_on[] = { [SANDBOX_OFF] = "off", [SANDBOX_TRY] = "try", [SANDBOX_ON] = "on", NULL };
+static const char *const normalize_reject[] = { "normalize", "reject", NULL };
+
+static const struct kind domain_kind = { parse_domain, print_slice, NULL };
+static const struct kind flags_kind = { parse_flags, print_slice, NULL };
+static const struct kind word_kind = { parse_word, print_slice, NULL };
+static const struct kind text_kind = { parse_text, print_text_value, NULL };
+static const struct kind switch_kind = { parse_switch, print_switch, off_on };
+static const struct kind sandbox_kind = { parse_sandbox, print_sandbox, off_try_on };
+static const struct kind limit_kind = { parse_limit, print_limit, NULL };
+static const struct kind check_kind = { parse_check, print_check, off_on };
+static const struct kind newline_kind = { parse_check, print_check, normalize_reject };
+static const struct kind host_kind = { parse_host_pattern, NULL, NULL };
+static const struct kind group_kind = { parse_allowgroup, NULL, NULL };
+static const struct kind deliver_kind = { parse_deliver, NULL, NULL };
+static const struct kind error_kind = { parse_error, NULL, NULL };
 
 #define AT(member) offsetof(struct conf, member)
 #define NO_STATUS { NULL, 0 }
