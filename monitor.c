@@ -361,7 +361,7 @@ static bool let_go_of_client(void)
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     bool done = nothing >= 0 && fstat(STDIN_FILENO, &client) == 0 && fstat(STDERR_FILENO, &other) == 0;
 
-    if (done && client.st_dev == other.st_dev && client.st_ino == other.st_ino)
+    if (done && S_ISSOCK(client.st_mode) && client.st_dev == other.st_dev && client.st_ino == other.st_ino)
         done = dup2(nothing, STDERR_FILENO) == STDERR_FILENO;
     done = done && dup2(nothing, STDIN_FILENO) == STDIN_FILENO && dup2(nothing, STDOUT_FILENO) == STDOUT_FILENO;
     if (nothing >= 0)

@@ -75,6 +75,13 @@ is_violation() {
     [ "$(readlink "/proc/$monitor/fd/1")" = /dev/null ]
 }
 
+@test "on a terminal the log on standard error is seen to the end" {
+    # the log and the dialogue on one terminal, as whoever tries out a configuration has them
+    printf 'NOOP\rQUIT\r' | timeout 20 script -qec "'$MAILRECV' -c conf -l stderr" /dev/null >seen
+    grep -q '221 2.0.0 Goodbye' seen
+    grep -q 'MAILRECV.*: \[127\.0\.0\.1\] end reason=quit ' seen
+}
+
 @test "with sandbox off there is one process" {
     sed -i 's/^sandbox.*/sandbox off/' conf
     begin_session
