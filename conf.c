@@ -853,6 +853,8 @@ static const struct keyword keywords[] = {
       "off 503 Say HELO or EHLO first", 0, SLICE("5.1") },
     { SLICE("limit.bare_newline"), &newline_kind, AT(bare_newline),
       "normalize 550 Lines must end in CRLF", 0, SLICE("5.2") },
+    { SLICE("limit.hops"), &limit_kind, AT(hops),
+      "100 554 Too many hops, the message is in a loop", MANY, SLICE("4.6") },
     { SLICE("limit.pipe_secs"), &limit_kind, AT(pipe_secs),
       "120 451 The delivery took too long", MANY, SLICE("3.0") },
     { SLICE("limit.lock_secs"), &limit_kind, AT(lock_secs),

@@ -51,7 +51,7 @@ struct conf {
     enum sandbox sandbox;
     struct limit smtp_commands, smtp_unknowncmd, smtp_failcmds, connection_secs, command_secs;
     struct limit smtp_data_size, smtp_rcpt_to, smtp_ascii, fcrdns_check, helo_required;
-    struct limit pipe_secs, lock_secs, bare_newline;
+    struct limit pipe_secs, lock_secs, bare_newline, hops;
     struct rule dead_letter;        /* the rule of mail without a rule, line 0 */
 };
 

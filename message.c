@@ -6,6 +6,7 @@
  */
 #include "message.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -91,10 +92,31 @@ static void store(struct message *message, const char *bytes, size_t len)
     }
 }
 
+/* Follows the header byte by byte to its end, and counts the hosts that the message has passed. */
+static void count_hops(struct message *message, const char *bytes, size_t len)
+{
+    static const char name[] = "received:";
+    enum { NAME = sizeof name - 1, OTHER = NAME + 1 }; /* what `field` is once the line is decided */
+
+    for (size_t i = 0; i < len && !message->in_body; i++) {
+        if (bytes[i] == '\n') {
+            message->in_body = message->field == 0;
+            message->field = 0;
+        } else if (message->field < NAME) {
+            bool same = tolower((unsigned char)bytes[i]) == name[message->field];
+
+            message->field = same ? message->field + 1 : OTHER;
+            message->hops += message->field == NAME;
+        }
+    }
+}
+
 /* Counts before storing, so that nothing beyond the limit is ever kept. */
 static void take(struct message *message, const char *bytes, size_t len, size_t as_received)
 {
     message->received += as_received;
+    if (!message->in_body)
+        count_hops(message, bytes, len);
     message->too_large = message->too_large || message->received > message->limit;
     store(message, bytes, len);
 }

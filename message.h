@@ -46,6 +46,9 @@ struct message {
     enum message_state state;
     bool too_large;     /* beyond the limit; nothing more is stored */
     bool bare_newline;  /* a lone LF or CR was seen */
+    bool in_body;       /* the empty line behind the header was seen */
+    size_t field;       /* bytes of the current header line that are those of "Received:" */
+    unsigned hops;      /* Received: lines in the header (RFC 5321 6.3) */
     int error;          /* errno of a failed spool, 0 while all is well */
 };
 

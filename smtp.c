@@ -526,6 +526,8 @@ static struct reply receive_message(struct session *s)
         return reply;
     if (message.too_large)
         reply = s->conf->smtp_data_size.reply;
+    else if (message.hops > s->conf->hops.value)
+        reply = s->conf->hops.reply;
     else if (message.bare_newline && s->conf->bare_newline.value != 0)
         reply = s->conf->bare_newline.reply;
     else if (message.error != 0)
