@@ -96,4 +96,8 @@ $(BUILD)/replay: tests/fuzz/replay.c $(FUZZ) tests/fuzz/fuzz.h $(OBJECTS) $(wild
 $(BUILD)/fuzz-%: tests/fuzz/libfuzzer.c tests/fuzz/%.c tests/fuzz/fuzz.h $(OBJECTS) $(wildcard *.h)
 	$(CC) $(TEST_CFLAGS) -DTARGET=fuzz_$* -fsanitize=fuzzer -o $@ $(filter %.c,$^) $(OBJECTS) $(LDLIBS)
 
-.PHONY: test check fuzz help
+clean: clean-tests
+clean-tests:
+	rm -rf build-asan build-check build-fuzz
+
+.PHONY: test check fuzz help clean-tests

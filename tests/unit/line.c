@@ -132,12 +132,20 @@ static void test_lines(void)
         ok_text(read_all(rows[i].lf_sessions), slice_of(rows[i].outcome), "%s, byte by byte", rows[i].name);
         (void)close(io.in);
     }
-    for (size_t i = 0; i < COUNT(long_rows); i++)
+    for (size_t i = 0; i < COUNT(long_rows); i++) {
+        struct slice input = long_rows[i].input;
+
         for (size_t size = 37; size < 4200; size += 97) {
-            connect_pieces(long_rows[i].input, size, size);
+            connect_pieces(input, size, size);
             ok_text(read_all(true), slice_of(long_rows[i].outcome), "%s, in pieces of %zu", long_rows[i].name, size);
             (void)close(io.in);
         }
+        for (size_t behind = 1; behind < 10; behind++) {
+            connect_pieces(input, input.len - behind, input.len);
+            ok_text(read_all(true), slice_of(long_rows[i].outcome), "%s, cut %zu before the end", long_rows[i].name, behind);
+            (void)close(io.in);
+        }
+    }
 }
 
 /* A pipe with these bytes in it; the write end stays open: it is returned. */

@@ -199,7 +199,10 @@ static void test_size(void)
     for (size_t i = 0; i < COUNT(counted); i++) {
         message_begin(&message, &spool, 1000, false, open_memfd, NULL);
         (void)feed(&message, counted[i].input, 1, 1, &status);
-        ok_number(message.received, counted[i].received, "size of \"%s\"", show(counted[i].input));
+        ok_number(message.received, counted[i].received, "size of \"%s\", byte by byte", show(counted[i].input));
+        message_begin(&message, &spool, 1000, false, open_memfd, NULL);
+        (void)feed(&message, counted[i].input, sizeof memory, 1, &status);
+        ok_number(message.received, counted[i].received, "size of \"%s\", at once", show(counted[i].input));
     }
     for (size_t i = 0; i < COUNT(limits); i++) {
         message_begin(&message, &spool, limits[i].limit, false, open_memfd, NULL);

@@ -38,6 +38,7 @@ static const struct {
 
     /* a pattern for addresses is not tried on a name that looks like one */
     { "allow remotehost ^192\\.0\\.2\\.", "198.51.100.7=192.0.2.7.client.example", 554 },
+    { "allow remotehost ^192\\.0\\.2\\.\nallow remotehost other", "198.51.100.7=192.0.2.7.client.example", 554 },
     { "allow remotehost ^192\\.0\\.2\\.", "198.51.100.7" UNSURE, 554 },
 
     { "deny remotehost ^192\\.0\\.2\\.", "192.0.2.7", 554 },
@@ -68,7 +69,7 @@ static const struct {
 #define TO(address) "deliver rcpt_to " address " append /dev/null\n"
 #define OF(group, address) "deliver allowgroup " group " rcpt_to " address " append /dev/null\n"
 #define BOMB "^(a|aa)+$" /* takes more steps than RULES_MATCH_LIMIT allows */
-#define AAA X10("aaaaa")
+#define AAA X10("aa") "aaaaaa" /* PCRE2 would go on until it finds that there is no match */
 
 /*
  * What becomes of a recipient: "line N" for the rule on that line, with what it captured and the
