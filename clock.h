@@ -1,7 +1,9 @@
-/* clock.h - the clock that limits are measured with: it never jumps */
+/* clock.h - the clock that limits are measured with, and waiting by it: it never jumps */
 #ifndef CLOCK_H
 #define CLOCK_H
 
+#include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -23,6 +25,25 @@ static inline int clock_left(uint64_t deadline)
     if (now >= deadline)
         return 0;
     return deadline - now > INT32_MAX ? INT32_MAX : (int)(deadline - now);
+}
+
+/* The signal mask of a wait: what is blocked now, but for SIGTERM, which is let in. */
+static inline sigset_t clock_mask(void)
+{
+    sigset_t mask;
+
+    (void)sigprocmask(SIG_SETMASK, NULL, &mask); /* a query, which cannot fail */
+    (void)sigdelset(&mask, SIGTERM);
+    return mask;
+}
+
+/* ppoll(2) until a deadline, under a mask. */
+static inline int clock_poll(struct pollfd *fds, nfds_t count, uint64_t deadline, const sigset_t *mask)
+{
+    int left = clock_left(deadline);
+    struct timespec timeout = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000L };
+
+    return ppoll(fds, count, &timeout, mask);
 }
 
 static inline uint64_t clock_earlier(uint64_t a, uint64_t b)

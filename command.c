@@ -226,14 +226,9 @@ static enum ending step(struct run *run, uint64_t until, bool *ended)
 {
     const struct transaction *t = run->copy->transaction;
     struct pollfd fds[2] = { { .fd = run->pidfd, .events = POLLIN }, { .fd = run->out, .events = POLLIN } };
-    int left = clock_left(until);
-    struct timespec timeout = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000L };
-    sigset_t waiting;
-    int n;
+    sigset_t waiting = clock_mask();
+    int n = clock_poll(fds, 2, until, &waiting);
 
-    (void)sigprocmask(SIG_SETMASK, NULL, &waiting); /* a query, which cannot fail */
-    (void)sigdelset(&waiting, SIGTERM);
-    n = ppoll(fds, 2, &timeout, &waiting);
     if (t->terminated != NULL && *t->terminated)
         return TERMINATED;
     if (n == 0 || (n < 0 && errno != EINTR))

@@ -93,43 +93,27 @@ struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer)
     return spool_piece(copy->transaction->spool, offset - copy->head_len, buffer, COPY_PIECE);
 }
 
-static int write_all(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
-
-        if (n < 0 && errno != EINTR)
-            return -1;
-        bytes += n > 0 ? n : 0;
-        len -= n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
 int copy_as_file(const struct copy *copy)
 {
     static char buffer[COPY_PIECE];
     uint64_t size = copy_size(copy);
     int fd = copy->transaction->spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC)
                                               : spool_file(copy->transaction->conf->spool_directory);
+    int error = 0;
 
     if (fd < 0)
         return -1;
-    for (uint64_t offset = 0; offset < size;) {
+    for (uint64_t offset = 0; offset < size && error == 0;) {
         struct slice piece = copy_piece(copy, offset, buffer);
 
-        if (piece.text == NULL || write_all(fd, piece.text, piece.len) != 0) {
-            int error = errno;
-
-            (void)close(fd); /* nobody has seen it */
-            errno = error;
-            return -1;
-        }
+        error = piece.text == NULL ? errno : write_all(fd, piece.text, piece.len);
         offset += piece.len;
     }
-    if (lseek(fd, 0, SEEK_SET) == 0)
+    if (error == 0 && lseek(fd, 0, SEEK_SET) == 0)
         return fd;
-    (void)close(fd);
+    error = error != 0 ? error : errno;
+    (void)close(fd); /* nobody has seen it */
+    errno = error;
     return -1;
 }
 

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,8 +35,7 @@ void line_init(struct line_io *io, int in, int out, const volatile sig_atomic_t 
     io->idle_ms = UINT64_MAX / 2;
     io->start = io->end = io->out_len = 0;
     terminated_flag = terminated;
-    (void)sigprocmask(SIG_SETMASK, NULL, &while_waiting); /* a query, which cannot fail */
-    (void)sigdelset(&while_waiting, SIGTERM);
+    while_waiting = clock_mask();
 }
 
 /* Why not to wait for the client any longer; LINE_OK: there is no reason. */
@@ -60,13 +58,11 @@ static enum line_status wait_for(const struct line_io *io, int fd, short events,
 
     for (;;) {
         enum line_status status = why_stop(io, until);
-        int left = status == LINE_OK ? clock_left(clock_earlier(until, io->deadline)) : 0;
-        struct timespec timeout = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000L };
         int result;
 
         if (status != LINE_OK && events == POLLIN)
             return status;
-        result = ppoll(&ready, 1, &timeout, &while_waiting);
+        result = clock_poll(&ready, 1, status == LINE_OK ? clock_earlier(until, io->deadline) : 0, &while_waiting);
         if (result > 0)
             return LINE_OK;
         if (result < 0 && errno != EINTR)

@@ -32,23 +32,15 @@ struct writer {
 static struct writer writer; /* one delivery at a time */
 static char piece_buffer[COPY_PIECE];
 
-static void write_all(struct writer *w, const char *bytes, size_t len)
+static void write_through(struct writer *w, const char *bytes, size_t len)
 {
-    while (len > 0 && w->error == 0) {
-        ssize_t n = write(w->fd, bytes, len);
-
-        if (n >= 0) {
-            bytes += n;
-            len -= (size_t)n;
-        } else if (errno != EINTR) {
-            w->error = errno;
-        }
-    }
+    if (w->error == 0)
+        w->error = write_all(w->fd, bytes, len);
 }
 
 static void flush(struct writer *w)
 {
-    write_all(w, w->buffer, w->used);
+    write_through(w, w->buffer, w->used);
     w->used = 0;
 }
 
@@ -57,7 +49,7 @@ static void put(struct writer *w, const char *bytes, size_t len)
     if (len > sizeof w->buffer - w->used)
         flush(w);
     if (len > sizeof w->buffer) {
-        write_all(w, bytes, len);
+        write_through(w, bytes, len);
         return;
     }
     memcpy(w->buffer + w->used, bytes, len);

@@ -89,11 +89,10 @@ static const char *option_value(int argc, char **argv, int *i)
     return argv[++*i];
 }
 
-static void __attribute__((noreturn)) finish_output(void)
+/* The exit status of what has printed something. */
+static int output_status(void)
 {
-    bool failed = fflush(stdout) != 0 || ferror(stdout) != 0;
-
-    exit(failed ? EX_IOERR : EX_OK);
+    return fflush(stdout) == 0 && ferror(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
 static void parse_options(int argc, char **argv, struct options *o)
@@ -119,10 +118,10 @@ static void parse_options(int argc, char **argv, struct options *o)
             o->test = true;
         } else if (strcmp(word, "-V") == 0) {
             puts("mailrecv " VERSION);
-            finish_output();
+            exit(output_status());
         } else if (strcmp(word, "-h") == 0) {
             print_help();
-            finish_output();
+            exit(output_status());
         } else {
             die_usage("unknown %s '%s'", word[0] == '-' ? "option" : "argument", word);
         }
@@ -160,7 +159,7 @@ static int check_configuration(struct conf *conf)
     if (conf->errors > 0)
         return EX_CONFIG;
     conf_print(conf, stdout);
-    return fflush(stdout) == 0 && ferror(stdout) == 0 ? EX_OK : EX_IOERR;
+    return output_status();
 }
 
 static void open_log_at(const char *where)
@@ -241,7 +240,7 @@ static int refuse_service(struct line_io *io, bool greeted, const char *text)
 {
     const struct reply reply = { .code = 421, .status = slice_of(greeted ? "3.0" : ""), .text = slice_of(text) };
 
-    log_line(LOG_NOTICE, "ERROR: %u %s stage=connect from=\"\" line=\"\"", reply.code, text);
+    reply_log(&reply, "connect", slice_of(""), slice_of(""));
     smtp_say(io, &reply);
     return greeted ? EX_OSERR : EX_CONFIG;
 }

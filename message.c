@@ -40,6 +40,21 @@ int spool_file(struct slice directory)
     return fd;
 }
 
+int write_all(int fd, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, bytes, len);
+
+        if (n >= 0) {
+            bytes += n;
+            len -= (size_t)n;
+        } else if (errno != EINTR) {
+            return errno;
+        }
+    }
+    return 0;
+}
+
 void spool_clear(struct spool *spool)
 {
     if (spool->fd >= 0)
@@ -64,14 +79,8 @@ static void write_out(struct message *message)
 
     if (spool->fd < 0 && (spool->fd = message->open(message->open_context)) < 0)
         message->error = errno;
-    for (size_t done = 0; done < spool->used && message->error == 0;) {
-        ssize_t n = write(spool->fd, spool->memory + done, spool->used - done);
-
-        if (n >= 0)
-            done += (size_t)n;
-        else if (errno != EINTR)
-            message->error = errno;
-    }
+    else
+        message->error = write_all(spool->fd, spool->memory, spool->used);
     spool->used = 0;
 }
 

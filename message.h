@@ -73,6 +73,9 @@ void message_finish(struct message *message);
  */
 int spool_file(struct slice directory);
 
+/* Writes all of the bytes, however many calls it takes. Returns 0, or errno. */
+int write_all(int fd, const char *bytes, size_t len);
+
 /* Empties a spool; closes its file. */
 void spool_clear(struct spool *spool);
 

@@ -133,7 +133,12 @@ static bool is_whole(const struct packet *p, ssize_t received)
 
 /* ---- the monitor's side ------------------------------------------------------------------ */
 
-static void log_refusal(const struct monitor *m, const char *stage, const struct reply *reply, struct slice line);
+static void log_refusal(const struct monitor *m, const char *stage, const struct reply *reply, struct slice line)
+{
+    const struct acceptance *a = &m->accept;
+
+    reply_log(reply, stage, a->in_transaction ? address_slice(&a->mail.sender) : slice_of(""), line);
+}
 
 static bool hear_connect(struct monitor *m, struct reply *reply)
 {
@@ -286,20 +291,16 @@ static const char *answer_packet(struct monitor *m, ssize_t received)
 static bool wait_packet(struct monitor *m, ssize_t *received)
 {
     struct pollfd ready = { .fd = m->channel, .events = POLLIN };
+    sigset_t waiting = clock_mask();
     bool told = false;
-    sigset_t waiting;
 
-    (void)sigprocmask(SIG_SETMASK, NULL, &waiting); /* a query, which cannot fail */
-    (void)sigdelset(&waiting, SIGTERM);
     for (;;) {
-        int left = clock_left(m->accept.deadline + OVERSTAY_MS);
-        struct timespec timeout = { .tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000L };
         int n;
 
         if (*m->accept.terminated && !told)
             (void)kill(m->session, SIGTERM); /* it says 421 and ends */
         told = *m->accept.terminated != 0;
-        n = ppoll(&ready, 1, &timeout, &waiting);
+        n = clock_poll(&ready, 1, m->accept.deadline + OVERSTAY_MS, &waiting);
         if (n == 0 || (n < 0 && errno != EINTR))
             return false;
         if (n < 0)
@@ -463,10 +464,11 @@ struct reply monitor_connect(struct monitor *monitor)
 
 struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice name)
 {
-    struct packet *p = begin_packet(monitor, ASK_HELO);
+    struct packet *p;
 
     if (monitor->channel == DIRECT)
         return accept_helo(&monitor->accept, extended, name);
+    p = begin_packet(monitor, ASK_HELO);
     p->head.number = extended;
     add_part(p, PART_TEXT, name);
     return ask(monitor, NULL);
@@ -514,10 +516,11 @@ int monitor_spool(struct monitor *monitor)
 
 struct reply monitor_deliver(struct monitor *monitor, const struct spool *spool)
 {
-    struct packet *p = begin_packet(monitor, ASK_DELIVER);
+    struct packet *p;
 
     if (monitor->channel == DIRECT)
         return accept_deliver(&monitor->accept, spool);
+    p = begin_packet(monitor, ASK_DELIVER);
     p->head.number = spool->fd >= 0;
     p->head.size = spool->size;
     return ask(monitor, NULL);
@@ -525,12 +528,13 @@ struct reply monitor_deliver(struct monitor *monitor, const struct spool *spool)
 
 void monitor_log_refusal(struct monitor *monitor, const char *stage, const struct reply *reply, struct slice line)
 {
-    struct packet *p = begin_packet(monitor, TELL_REFUSAL);
+    struct packet *p;
 
     if (monitor->channel == DIRECT) {
         log_refusal(monitor, stage, reply, line);
         return;
     }
+    p = begin_packet(monitor, TELL_REFUSAL);
     pack_reply(p, reply);
     add_part(p, PART_LINE, line);
     while (p->head.stage < STAGES - 1 && strcmp(stages[p->head.stage], stage) != 0)
@@ -564,23 +568,6 @@ bool monitor_wants(const struct monitor *monitor, char flag)
 }
 
 /* ---- log lines --------------------------------------------------------------------------- */
-
-/*
- * The fixed shape that fail2ban looks for: `ERROR: CODE text stage=... ... line="client text"`.
- * Double quotes and brackets stand for themselves nowhere but in this format.
- */
-static void log_refusal(const struct monitor *m, const char *stage, const struct reply *reply, struct slice line)
-{
-    char text[LOG_TEXT], note[LOG_TEXT], detail[LOG_TEXT], from[LOG_TEXT], shown[LOG_TEXT];
-    const struct acceptance *a = &m->accept;
-
-    log_line(LOG_NOTICE, "ERROR: %u %s stage=%s%s%s%s%s%s from=\"%s\" line=\"%s\"", reply->code,
-             log_encode(text, sizeof text, reply->text), stage, reply->note.len > 0 ? " " : "",
-             log_encode(note, sizeof note, reply->note), reply->detail.len > 0 ? " detail=\"" : "",
-             log_encode(detail, sizeof detail, reply->detail), reply->detail.len > 0 ? "\"" : "",
-             log_encode(from, sizeof from, a->in_transaction ? address_slice(&a->mail.sender) : slice_of("")),
-             log_encode(shown, sizeof shown, line));
-}
 
 static void log_message_lines(struct slice text)
 {

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "log.h"
+
 /* RFC 5321 4.5.3.1.5: a reply line has at most 512 octets, CRLF included */
 enum { REPLY_LINE = 510 };
 
@@ -75,4 +77,16 @@ void reply_send(struct line_io *io, const struct reply *reply)
         if (joined[i] == '\n')
             joined[i] = '?'; /* only our own text may begin another line */
     put_text(io, reply, (struct slice){ joined, used });
+}
+
+/* Double quotes and brackets stand for themselves nowhere but in this format. */
+void reply_log(const struct reply *reply, const char *stage, struct slice sender, struct slice line)
+{
+    char text[LOG_TEXT], note[LOG_TEXT], detail[LOG_TEXT], from[LOG_TEXT], shown[LOG_TEXT];
+
+    log_line(LOG_NOTICE, "ERROR: %u %s stage=%s%s%s%s%s%s from=\"%s\" line=\"%s\"", reply->code,
+             log_encode(text, sizeof text, reply->text), stage, reply->note.len > 0 ? " " : "",
+             log_encode(note, sizeof note, reply->note), reply->detail.len > 0 ? " detail=\"" : "",
+             log_encode(detail, sizeof detail, reply->detail), reply->detail.len > 0 ? "\"" : "",
+             log_encode(from, sizeof from, sender), log_encode(shown, sizeof shown, line));
 }

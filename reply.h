@@ -44,4 +44,11 @@ static inline bool reply_refuses(const struct reply *reply)
  */
 void reply_send(struct line_io *io, const struct reply *reply);
 
+/*
+ * Logs a refusal in the one shape that it has, which fail2ban looks for: the reply, the stage it
+ * was given at (a word), the sender of the transaction and the client's line, both empty if there
+ * is none: `ERROR: CODE text stage=... ... from="..." line="client text"`.
+ */
+void reply_log(const struct reply *reply, const char *stage, struct slice sender, struct slice line);
+
 #endif
