@@ -2,7 +2,8 @@
 /*
  * The lower half are the functions that the dialogue calls: each either calls accept.c or puts
  * its arguments into a packet. The upper half is the monitor's loop: it takes packets apart,
- * checks them, and calls the same functions of accept.c. `questions` says which there are.
+ * checks them, and calls the same functions of accept.c. `kinds` says which there are. What needs
+ * no answer travels with what does: waking the other process is the greatest cost of the wall.
  */
 #include "monitor.h"
 
@@ -21,34 +22,15 @@
 #include "accept.h"
 #include "clock.h"
 #include "log.h"
+#include "packet.h"
 
 enum {
-    PACKET = 4096,
     DIRECT = -1,      /* no channel: both sides are this process */
     OVERSTAY_MS = 30000 /* how long after its deadline a session that does not end is waited for */
 };
 
-enum question { ASK_CONNECT, ASK_HELO, ASK_MAIL, ASK_RCPT, ASK_RESET, ASK_SPOOL, ASK_DELIVER,
-                TELL_REFUSAL, TELL_EVENT, QUESTIONS };
-
-/* The parts of a packet's text, one behind the other. */
-enum part { PART_TEXT, PART_STATUS, PART_DETAIL, PART_NOTE, PART_LINE, PARTS };
-
-struct packet_head {
-    uint32_t kind;      /* enum question; in an answer 0 */
-    uint32_t number;    /* EHLO or HELO, event, spool in a file, error number */
-    uint32_t code;      /* of a reply */
-    uint32_t flags;     /* of a reply: closes, and counts * 2 */
-    uint64_t size;      /* of a message */
-    uint32_t stage;     /* index in `stages` */
-    uint32_t len[PARTS];
-};
-
-/* As large as a page and no more of it sent than is used: most touch a single page. */
-struct packet {
-    struct packet_head head;
-    char bytes[PACKET - sizeof(struct packet_head)];
-} __attribute__((aligned(PACKET)));
+/* What is told waits for the next question, or for something that has to be logged at once. */
+enum kind { TELL_HELO, TELL_MAIL, TELL_RESET, TELL_REFUSAL, TELL_EVENT, ASK_RCPT, ASK_SPOOL, ASK_DELIVER, KINDS };
 
 struct monitor {
     struct acceptance accept;
@@ -56,80 +38,14 @@ struct monitor {
     pid_t session;
     int spool;          /* the file that the session was given, -1: none */
     char *memory;       /* shared with the session */
-    struct packet packet; /* the question that is being put or answered */
 };
 
 static struct monitor the_monitor;
+static struct packet sent, received; /* of this process, whichever it is */
 static const struct reply no_objection = { .code = 0 };
 static const char *const stages[] = { "connect", "helo", "mail", "rcpt", "data", "command", "limit", "input" };
 
 enum { STAGES = sizeof stages / sizeof stages[0] };
-
-/* ---- packets ----------------------------------------------------------------------------- */
-
-static size_t text_used(const struct packet *p)
-{
-    size_t used = 0;
-
-    for (size_t i = 0; i < PARTS; i++)
-        used += p->head.len[i];
-    return used;
-}
-
-/* Adds the next part; cut when the packet is full, which no text of an honest session is. */
-static void add_part(struct packet *p, enum part part, struct slice text)
-{
-    size_t used = text_used(p), room = sizeof p->bytes - used;
-    size_t len = text.len < room ? text.len : room;
-
-    if (len > 0)
-        memcpy(p->bytes + used, text.text, len);
-    p->head.len[part] = (uint32_t)len;
-}
-
-static struct slice part_of(const struct packet *p, enum part part)
-{
-    size_t begin = 0;
-
-    for (size_t i = 0; i < (size_t)part; i++)
-        begin += p->head.len[i];
-    return (struct slice){ p->bytes + begin, p->head.len[part] };
-}
-
-static void pack_reply(struct packet *p, const struct reply *reply)
-{
-    p->head.code = reply->code;
-    p->head.flags = (uint32_t)reply->closes | (uint32_t)reply->counts << 1;
-    add_part(p, PART_TEXT, reply->text);
-    add_part(p, PART_STATUS, reply->status);
-    add_part(p, PART_DETAIL, reply->detail);
-    add_part(p, PART_NOTE, reply->note);
-}
-
-static struct reply unpack_reply(const struct packet *p)
-{
-    return (struct reply){ .code = p->head.code, .closes = (p->head.flags & 1) != 0,
-                           .counts = (enum reply_counts)(p->head.flags >> 1), .text = part_of(p, PART_TEXT),
-                           .status = part_of(p, PART_STATUS), .detail = part_of(p, PART_DETAIL),
-                           .note = part_of(p, PART_NOTE) };
-}
-
-/* A packet is its head and just the text that the head tells of. */
-static size_t packet_size(const struct packet *p)
-{
-    return sizeof p->head + text_used(p);
-}
-
-/* The lengths are somebody's claim: are they those of the bytes that came? */
-static bool is_whole(const struct packet *p, ssize_t received)
-{
-    if (received < (ssize_t)sizeof p->head)
-        return false;
-    for (size_t i = 0; i < PARTS; i++)
-        if (p->head.len[i] > sizeof p->bytes)
-            return false;
-    return packet_size(p) == (size_t)received;
-}
 
 /* ---- the monitor's side ------------------------------------------------------------------ */
 
@@ -140,34 +56,29 @@ static void log_refusal(const struct monitor *m, const char *stage, const struct
     reply_log(reply, stage, a->in_transaction ? address_slice(&a->mail.sender) : slice_of(""), line);
 }
 
-static bool hear_connect(struct monitor *m, struct reply *reply)
+static bool hear_helo(struct monitor *m, const struct question *q, struct reply *reply)
 {
-    *reply = accept_connect(&m->accept);
+    *reply = accept_helo(&m->accept, q->number != 0, q->text);
     return true;
 }
 
-static bool hear_helo(struct monitor *m, struct reply *reply)
+static bool hear_mail(struct monitor *m, const struct question *q, struct reply *reply)
 {
-    *reply = accept_helo(&m->accept, m->packet.head.number != 0, part_of(&m->packet, PART_TEXT));
+    *reply = accept_mail(&m->accept, q->text);
     return true;
 }
 
-static bool hear_mail(struct monitor *m, struct reply *reply)
+static bool hear_rcpt(struct monitor *m, const struct question *q, struct reply *reply)
 {
-    *reply = accept_mail(&m->accept, part_of(&m->packet, PART_TEXT));
+    *reply = accept_rcpt(&m->accept, q->text);
     return true;
 }
 
-static bool hear_rcpt(struct monitor *m, struct reply *reply)
+static bool hear_reset(struct monitor *m, const struct question *q, struct reply *reply)
 {
-    *reply = accept_rcpt(&m->accept, part_of(&m->packet, PART_TEXT));
-    return true;
-}
-
-static bool hear_reset(struct monitor *m, struct reply *reply)
-{
+    (void)q;
+    (void)reply;
     accept_reset(&m->accept);
-    *reply = no_objection;
     return true;
 }
 
@@ -179,8 +90,9 @@ static void forget_spool(struct monitor *m)
 }
 
 /* The file itself goes with the answer; its error number is the answer's code. */
-static bool hear_spool(struct monitor *m, struct reply *reply)
+static bool hear_spool(struct monitor *m, const struct question *q, struct reply *reply)
 {
+    (void)q;
     forget_spool(m);
     m->spool = accept_spool(&m->accept);
     *reply = (struct reply){ .code = m->spool < 0 ? (unsigned)errno : 0 };
@@ -188,13 +100,13 @@ static bool hear_spool(struct monitor *m, struct reply *reply)
 }
 
 /* Small messages are copied out of the shared memory first: nobody shall change them under us. */
-static bool hear_deliver(struct monitor *m, struct reply *reply)
+static bool hear_deliver(struct monitor *m, const struct question *q, struct reply *reply)
 {
     static char own[SPOOL_MEMORY];
-    struct spool spool = { .memory = own, .fd = -1, .size = m->packet.head.size };
+    struct spool spool = { .memory = own, .fd = -1, .size = q->size };
     struct stat status;
 
-    if (m->packet.head.number != 0) {
+    if (q->number != 0) {
         if (m->spool < 0 || fstat(m->spool, &status) != 0 || (uint64_t)status.st_size != spool.size)
             return false;
         spool.fd = m->spool;
@@ -209,53 +121,50 @@ static bool hear_deliver(struct monitor *m, struct reply *reply)
     return true;
 }
 
-static bool hear_refusal(struct monitor *m, struct reply *reply)
+static bool hear_refusal(struct monitor *m, const struct question *q, struct reply *reply)
 {
-    struct reply sent = unpack_reply(&m->packet);
-
-    *reply = no_objection;
-    if (m->packet.head.stage >= STAGES || sent.code < 400 || sent.code > 599)
+    (void)reply;
+    if (q->stage >= STAGES || q->reply.code < 400 || q->reply.code > 599)
         return false;
-    log_refusal(m, stages[m->packet.head.stage], &sent, part_of(&m->packet, PART_LINE));
+    log_refusal(m, stages[q->stage], &q->reply, q->text);
     return true;
 }
 
 static void log_event(enum monitor_event event, struct slice text);
 
-static bool hear_event(struct monitor *m, struct reply *reply)
+static bool hear_event(struct monitor *m, const struct question *q, struct reply *reply)
 {
-    *reply = no_objection;
-    if (m->packet.head.number > MONITOR_MESSAGE)
+    (void)m;
+    (void)reply;
+    if (q->number > MONITOR_MESSAGE)
         return false;
-    log_event((enum monitor_event)m->packet.head.number, part_of(&m->packet, PART_TEXT));
+    log_event((enum monitor_event)q->number, q->text);
     return true;
 }
 
 static const struct {
-    bool (*hear)(struct monitor *m, struct reply *reply); /* false: a violation */
+    bool (*hear)(struct monitor *m, const struct question *q, struct reply *reply); /* false: a violation */
     bool answered;
-} questions[QUESTIONS] = {
-    [ASK_CONNECT] = { hear_connect, true },   [ASK_HELO] = { hear_helo, true },
-    [ASK_MAIL] = { hear_mail, true },         [ASK_RCPT] = { hear_rcpt, true },
-    [ASK_RESET] = { hear_reset, false },      [ASK_SPOOL] = { hear_spool, true },
-    [ASK_DELIVER] = { hear_deliver, true },   [TELL_REFUSAL] = { hear_refusal, false },
-    [TELL_EVENT] = { hear_event, false },
+} kinds[KINDS] = {
+    [TELL_HELO] = { hear_helo, false },       [TELL_MAIL] = { hear_mail, false },
+    [TELL_RESET] = { hear_reset, false },     [TELL_REFUSAL] = { hear_refusal, false },
+    [TELL_EVENT] = { hear_event, false },     [ASK_RCPT] = { hear_rcpt, true },
+    [ASK_SPOOL] = { hear_spool, true },       [ASK_DELIVER] = { hear_deliver, true },
 };
 
 /* Sends an answer, with a descriptor if `fd` is one. */
-static bool send_answer(struct monitor *m, const struct reply *reply, int fd)
+static bool send_answer(const struct monitor *m, const struct reply *reply, int fd)
 {
-    static struct packet answer;
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
     } control = { .bytes = { 0 } };
-    struct iovec part = { .iov_base = &answer };
+    struct iovec part = { .iov_base = sent.bytes };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
-    answer.head = (struct packet_head){ .kind = 0 };
-    pack_reply(&answer, reply);
-    part.iov_len = packet_size(&answer);
+    sent.used = 0;
+    (void)packet_put(&sent, &(struct question){ .reply = *reply });
+    part.iov_len = sent.used;
     if (fd >= 0) {
         struct cmsghdr *c;
 
@@ -267,29 +176,33 @@ static bool send_answer(struct monitor *m, const struct reply *reply, int fd)
         c->cmsg_len = CMSG_LEN(sizeof fd);
         memcpy(CMSG_DATA(c), &fd, sizeof fd);
     }
-    return sendmsg(m->channel, &message, MSG_NOSIGNAL) == (ssize_t)part.iov_len;
+    return sendmsg(m->channel, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)part.iov_len;
 }
 
-/* Answers one packet. Returns NULL, or what is wrong with it. */
-static const char *answer_packet(struct monitor *m, ssize_t received)
+const char *monitor_hear(struct monitor *m, const struct packet *packet)
 {
-    const struct packet *p = &m->packet;
-    struct reply reply = no_objection;
+    size_t offset = 0;
 
-    if (!is_whole(p, received) || p->head.kind >= QUESTIONS)
-        return "malformed packet";
-    if (!questions[p->head.kind].hear(m, &reply))
-        return "impossible question";
-    if (m->accept.contradiction)
-        return "contradiction";
-    if (questions[p->head.kind].answered) /* if that fails, the session has ended, which we shall see */
-        (void)send_answer(m, &reply, p->head.kind == ASK_SPOOL ? m->spool : -1);
+    do {
+        struct reply reply = no_objection;
+        struct question q;
+
+        if (!packet_take(packet, &offset, &q) || q.kind >= KINDS)
+            return "malformed packet";
+        if (!kinds[q.kind].hear(m, &q, &reply))
+            return "impossible question";
+        if (m->accept.contradiction)
+            return "contradiction";
+        if (kinds[q.kind].answered) /* if that fails, the session has ended or does not listen */
+            (void)send_answer(m, &reply, q.kind == ASK_SPOOL ? m->spool : -1);
+    } while (offset < packet->used);
     return NULL;
 }
 
 /* Waits for the next packet. False: the session has ended, or has to be. */
-static bool wait_packet(struct monitor *m, ssize_t *received)
+static bool wait_packet(const struct monitor *m)
 {
+    ssize_t len;
     struct pollfd ready = { .fd = m->channel, .events = POLLIN };
     sigset_t waiting = clock_mask();
     bool told = false;
@@ -305,19 +218,19 @@ static bool wait_packet(struct monitor *m, ssize_t *received)
             return false;
         if (n < 0)
             continue;
-        *received = recv(m->channel, &m->packet, sizeof m->packet, 0);
-        return *received > 0;
+        len = recv(m->channel, received.bytes, sizeof received.bytes, 0);
+        received.used = len > 0 ? (size_t)len : 0;
+        return len > 0;
     }
 }
 
 static void serve(struct monitor *m)
 {
     const char *violation = NULL;
-    ssize_t received;
     int status = 0;
 
-    while (violation == NULL && wait_packet(m, &received))
-        violation = answer_packet(m, received);
+    while (violation == NULL && wait_packet(m))
+        violation = monitor_hear(m, &received);
     if (violation != NULL)
         log_line(LOG_ERR, "violation: the session sent a %s and is ended", violation);
     forget_spool(m);
@@ -413,91 +326,85 @@ char *monitor_memory(struct monitor *monitor)
 
 /* ---- the session's side ------------------------------------------------------------------ */
 
-static struct packet *begin_packet(struct monitor *m, enum question kind)
+/* Without its monitor a session can do nothing: it ends, and so does the connection. */
+static void send_waiting(const struct monitor *m)
 {
-    m->packet.head = (struct packet_head){ .kind = kind };
-    return &m->packet;
+    if (sent.used > 0 && send(m->channel, sent.bytes, sent.used, MSG_NOSIGNAL) != (ssize_t)sent.used)
+        _exit(EX_OSERR);
+    sent.used = 0;
 }
 
-/* Without its monitor a session can do nothing: it ends, and so does the connection. */
-static void send_packet(const struct monitor *m)
+/* Leaves with the next packet. Returns how much of the text had room. */
+static size_t tell(const struct monitor *m, const struct question *q)
 {
-    size_t size = packet_size(&m->packet);
-
-    if (send(m->channel, &m->packet, size, MSG_NOSIGNAL) != (ssize_t)size)
-        _exit(EX_OSERR);
+    if (!packet_has_room(&sent, q))
+        send_waiting(m);
+    return packet_put(&sent, q);
 }
 
 /* Puts the question and waits for the answer, which may bring a descriptor. */
-static struct reply ask(struct monitor *m, int *fd)
+static struct reply ask(const struct monitor *m, const struct question *q, int *fd)
 {
-    static struct packet answer;
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
     } control = { .bytes = { 0 } };
-    struct iovec part = { &answer, sizeof answer };
+    struct iovec part = { received.bytes, sizeof received.bytes };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
                               .msg_controllen = sizeof control.bytes };
     const struct cmsghdr *c;
+    struct question answer;
+    size_t offset = 0;
     ssize_t n;
 
-    send_packet(m);
+    (void)tell(m, q);
+    send_waiting(m);
     do
         n = recvmsg(m->channel, &message, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
-    if (!is_whole(&answer, n))
+    received.used = n > 0 ? (size_t)n : 0;
+    if (!packet_take(&received, &offset, &answer))
         _exit(EX_OSERR);
     c = CMSG_FIRSTHDR(&message);
     if (c != NULL && c->cmsg_type == SCM_RIGHTS && fd != NULL)
         memcpy(fd, CMSG_DATA(c), sizeof *fd);
-    return unpack_reply(&answer);
+    return answer.reply;
 }
 
 struct reply monitor_connect(struct monitor *monitor)
 {
-    if (monitor->channel == DIRECT)
-        return accept_connect(&monitor->accept);
-    (void)begin_packet(monitor, ASK_CONNECT);
-    return ask(monitor, NULL);
+    return accept_connect(&monitor->accept);
 }
 
 struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice name)
 {
-    struct packet *p;
-
     if (monitor->channel == DIRECT)
         return accept_helo(&monitor->accept, extended, name);
-    p = begin_packet(monitor, ASK_HELO);
-    p->head.number = extended;
-    add_part(p, PART_TEXT, name);
-    return ask(monitor, NULL);
+    (void)tell(monitor, &(struct question){ .kind = TELL_HELO, .number = extended, .text = name });
+    return no_objection;
 }
 
 struct reply monitor_mail(struct monitor *monitor, struct slice argument)
 {
     if (monitor->channel == DIRECT)
         return accept_mail(&monitor->accept, argument);
-    add_part(begin_packet(monitor, ASK_MAIL), PART_TEXT, argument);
-    return ask(monitor, NULL);
+    (void)tell(monitor, &(struct question){ .kind = TELL_MAIL, .text = argument });
+    return no_objection;
 }
 
 struct reply monitor_rcpt(struct monitor *monitor, struct slice argument)
 {
     if (monitor->channel == DIRECT)
         return accept_rcpt(&monitor->accept, argument);
-    add_part(begin_packet(monitor, ASK_RCPT), PART_TEXT, argument);
-    return ask(monitor, NULL);
+    return ask(monitor, &(struct question){ .kind = ASK_RCPT, .text = argument }, NULL);
 }
 
 void monitor_reset(struct monitor *monitor)
 {
-    if (monitor->channel == DIRECT) {
+    if (monitor->channel == DIRECT)
         accept_reset(&monitor->accept);
-        return;
-    }
-    (void)begin_packet(monitor, ASK_RESET);
-    send_packet(monitor);
+    else
+        (void)tell(monitor, &(struct question){ .kind = TELL_RESET });
 }
 
 int monitor_spool(struct monitor *monitor)
@@ -507,8 +414,7 @@ int monitor_spool(struct monitor *monitor)
 
     if (monitor->channel == DIRECT)
         return accept_spool(&monitor->accept);
-    (void)begin_packet(monitor, ASK_SPOOL);
-    answer = ask(monitor, &fd);
+    answer = ask(monitor, &(struct question){ .kind = ASK_SPOOL }, &fd);
     if (fd < 0)
         errno = answer.code != 0 ? (int)answer.code : EMFILE;
     return fd;
@@ -516,30 +422,23 @@ int monitor_spool(struct monitor *monitor)
 
 struct reply monitor_deliver(struct monitor *monitor, const struct spool *spool)
 {
-    struct packet *p;
-
     if (monitor->channel == DIRECT)
         return accept_deliver(&monitor->accept, spool);
-    p = begin_packet(monitor, ASK_DELIVER);
-    p->head.number = spool->fd >= 0;
-    p->head.size = spool->size;
-    return ask(monitor, NULL);
+    return ask(monitor, &(struct question){ .kind = ASK_DELIVER, .number = spool->fd >= 0, .size = spool->size }, NULL);
 }
 
 void monitor_log_refusal(struct monitor *monitor, const char *stage, const struct reply *reply, struct slice line)
 {
-    struct packet *p;
+    struct question q = { .kind = TELL_REFUSAL, .reply = *reply, .text = line };
 
     if (monitor->channel == DIRECT) {
         log_refusal(monitor, stage, reply, line);
         return;
     }
-    p = begin_packet(monitor, TELL_REFUSAL);
-    pack_reply(p, reply);
-    add_part(p, PART_LINE, line);
-    while (p->head.stage < STAGES - 1 && strcmp(stages[p->head.stage], stage) != 0)
-        p->head.stage++;
-    send_packet(monitor);
+    while (q.stage < STAGES - 1 && strcmp(stages[q.stage], stage) != 0)
+        q.stage++;
+    (void)tell(monitor, &q);
+    send_waiting(monitor);
 }
 
 void monitor_log(struct monitor *monitor, enum monitor_event event, struct slice text)
@@ -549,15 +448,11 @@ void monitor_log(struct monitor *monitor, enum monitor_event event, struct slice
         return;
     }
     do { /* a piece of a message may need several packets */
-        struct packet *p = begin_packet(monitor, TELL_EVENT);
-        size_t sent;
+        size_t told = tell(monitor, &(struct question){ .kind = TELL_EVENT, .number = event, .text = text });
 
-        p->head.number = event;
-        add_part(p, PART_TEXT, text);
-        sent = p->head.len[PART_TEXT];
-        send_packet(monitor);
-        text.text += sent;
-        text.len -= sent;
+        send_waiting(monitor);
+        text.text += told;
+        text.len -= told;
     } while (text.len > 0);
 }
 

@@ -43,7 +43,8 @@ char *monitor_memory(struct monitor *monitor);
 /* Code 0, or the reply that takes the greeting's place. */
 struct reply monitor_connect(struct monitor *monitor);
 
-/* HELO or EHLO (`extended`) with this name: code 0 or a refusal. Ends a transaction. */
+/* HELO or EHLO (`extended`) with this name: code 0 or a refusal. Ends a transaction. The name and
+ * the arguments below are those that the functions of envelope.h have found to be well-formed. */
 struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice name);
 
 /* MAIL with this argument: code 0 and a transaction has begun, or a refusal. */
@@ -79,6 +80,14 @@ void monitor_log(struct monitor *monitor, enum monitor_event event, struct slice
 
 /* Is this debug flag on? */
 bool monitor_wants(const struct monitor *monitor, char flag);
+
+struct packet;
+
+/*
+ * Does what a packet of the session wants, whoever wrote it (packet.h). Returns NULL, or what no honest
+ * session would have sent: nothing behind that is done, and the session must be ended.
+ */
+const char *monitor_hear(struct monitor *monitor, const struct packet *packet);
 
 /* Frees what the monitor holds. */
 void monitor_end(struct monitor *monitor);

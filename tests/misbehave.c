@@ -149,7 +149,6 @@ static void log_no_refusal(struct monitor *m)
     const struct reply reply = REPLY(250, "0.0", "Ok");
 
     monitor_log_refusal(m, "rcpt", &reply, slice_of(""));
-    (void)monitor_connect(m); /* waits until the monitor has heard it */
 }
 
 /* Tells the client which descriptors there are. */
@@ -221,7 +220,7 @@ void smtp_session(struct session *session)
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++)
         if (session->what != NULL && strcmp(acts[i].name, session->what) == 0)
             acts[i].act(session->monitor);
-    (void)monitor_connect(session->monitor); /* the monitor has dealt with all of it, or ended us */
+    (void)monitor_spool(session->monitor); /* the monitor has dealt with all of it, or ended us */
     (void)!write(STDOUT_FILENO, survived, sizeof survived - 1);
 }
 

@@ -21,7 +21,7 @@ environment
 copy
 conf message
 rules
-peer
+peer packet
 envelope reply
 line
 log sandbox

@@ -17,6 +17,7 @@ static const struct {
 } targets[] = {
     { "line", fuzz_line },       { "envelope", fuzz_envelope }, { "message", fuzz_message },
     { "conf", fuzz_conf },       { "session", fuzz_session },
+    { "monitor", fuzz_monitor },
 };
 
 static unsigned tests;
