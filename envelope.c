@@ -6,7 +6,6 @@
 #include "envelope.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <netinet/in.h>
 
 struct cursor {
@@ -84,7 +83,7 @@ static bool skip_utf8(struct cursor *c)
 
 static bool is_alnum(unsigned char byte)
 {
-    return byte < 0x80 && isalnum(byte) != 0; /* the locale is C: never changed */
+    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
 }
 
 static bool is_atext(unsigned char byte)

@@ -6,7 +6,6 @@
  */
 #include "message.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -112,7 +111,7 @@ static void count_hops(struct message *message, const char *bytes, size_t len)
             message->in_body = message->field == 0;
             message->field = 0;
         } else if (message->field < NAME) {
-            bool same = tolower((unsigned char)bytes[i]) == name[message->field];
+            bool same = lower_ascii(bytes[i]) == name[message->field];
 
             message->field = same ? message->field + 1 : OTHER;
             message->hops += message->field == NAME;

@@ -287,6 +287,7 @@ static bool let_go_of_client(void)
 static bool keep_only(struct monitor *m, int channel, pid_t parent)
 {
     m->channel = STDERR_FILENO;
+    sent.used = 0; /* written before it is read: one page fault, not two */
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && dup2(channel, m->channel) == m->channel &&
            close_range(STDERR_FILENO + 1, ~0U, 0) == 0;
 }
@@ -296,7 +297,7 @@ enum monitor_split monitor_split(struct monitor *monitor)
     int ends[2] = { -1, -1 };
     pid_t parent = getpid();
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 || (monitor->session = fork()) < 0) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 || (monitor->session = _Fork()) < 0) {
         log_line(LOG_ERR, "cannot split the process: %m");
         if (ends[0] >= 0) {
             (void)close(ends[0]);

@@ -1,9 +1,8 @@
 /* reply.c - one answer to one command: code, enhanced status code, text (RFC 5321 4.2, RFC 2034) */
 #include "reply.h"
 
-#include <stdio.h>
-
 #include "log.h"
+#include "text.h"
 
 /* RFC 5321 4.5.3.1.5: a reply line has at most 512 octets, CRLF included */
 enum { REPLY_LINE = 510 };
@@ -40,12 +39,14 @@ static void put_text(struct line_io *io, const struct reply *reply, struct slice
 
     do {
         char prefix[32];
+        struct text code = { prefix, sizeof prefix, 0 };
         size_t len = line_length(text, room), skip = len;
 
         if (skip < text.len && (text.text[skip] == '\n' || text.text[skip] == ' '))
             skip++;
         more = skip < text.len;
-        (void)snprintf(prefix, sizeof prefix, "%03u%c", reply->code, more ? '-' : ' ');
+        text_number(&code, reply->code, 3);
+        text_put(&code, slice_of(more ? "-" : " "));
         line_put(io, prefix, 4);
         if (reply->status.len > 0) {
             prefix[1] = '.';
@@ -62,21 +63,20 @@ static void put_text(struct line_io *io, const struct reply *reply, struct slice
 
 void reply_send(struct line_io *io, const struct reply *reply)
 {
-    char joined[3072];
-    size_t used;
-    int len;
+    char bytes[3072];
+    struct text joined = { bytes, sizeof bytes, 0 };
 
     if (reply->detail.len == 0) {
         put_text(io, reply, reply->text);
         return;
     }
-    len = snprintf(joined, sizeof joined, "%.*s %.*s", (int)reply->text.len, reply->text.text,
-                   (int)reply->detail.len, reply->detail.text);
-    used = len < 0 ? 0 : (size_t)len < sizeof joined ? (size_t)len : sizeof joined - 1;
-    for (size_t i = reply->text.len; i < used; i++)
-        if (joined[i] == '\n')
-            joined[i] = '?'; /* only our own text may begin another line */
-    put_text(io, reply, (struct slice){ joined, used });
+    text_put(&joined, reply->text);
+    text_put(&joined, (struct slice)SLICE(" "));
+    text_put(&joined, reply->detail);
+    for (size_t i = reply->text.len; i < joined.len; i++)
+        if (bytes[i] == '\n')
+            bytes[i] = '?'; /* only our own text may begin another line */
+    put_text(io, reply, text_slice(&joined));
 }
 
 /* Double quotes and brackets stand for themselves nowhere but in this format. */

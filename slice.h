@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 /*
  * The configuration is parsed into slices of the file's text and commands into slices of the
@@ -30,10 +29,21 @@ static inline bool slice_equal(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.text, b.text, a.len) == 0);
 }
 
+static inline char lower_ascii(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
 /* Without regard to the case of ASCII letters; other bytes must be the same. */
 static inline bool slice_equal_nocase(struct slice a, struct slice b)
 {
-    return a.len == b.len && (a.len == 0 || strncasecmp(a.text, b.text, a.len) == 0);
+    size_t i = 0;
+
+    if (a.len != b.len)
+        return false;
+    while (i < a.len && lower_ascii(a.text[i]) == lower_ascii(b.text[i]))
+        i++;
+    return i == a.len;
 }
 
 #endif

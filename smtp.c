@@ -7,12 +7,11 @@
 #include "smtp.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
 #include "envelope.h"
+#include "text.h"
 
 /* The states of a session, as bits of the masks in the table. */
 enum state {
@@ -208,15 +207,17 @@ static struct reply cmd_helo(struct session *s, struct slice argument)
 static struct reply cmd_ehlo(struct session *s, struct slice argument)
 {
     struct reply reply = greet(s, true, argument);
-    int len;
+    struct text text = { s->text, sizeof s->text, 0 };
 
     if (reply_refuses(&reply))
         return reply;
-    len = snprintf(s->text, sizeof s->text,
-                   "%.*s\nPIPELINING\nSIZE %ju\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nLIMITS RCPTMAX=%ju\nHELP",
-                   (int)s->conf->rules.domain.len, s->conf->rules.domain.text,
-                   (uintmax_t)s->conf->smtp_data_size.value, (uintmax_t)s->conf->smtp_rcpt_to.value);
-    reply.text = (struct slice){ s->text, (size_t)len };
+    text_put(&text, s->conf->rules.domain);
+    text_put(&text, (struct slice)SLICE("\nPIPELINING\nSIZE "));
+    text_number(&text, s->conf->smtp_data_size.value, 1);
+    text_put(&text, (struct slice)SLICE("\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nLIMITS RCPTMAX="));
+    text_number(&text, s->conf->smtp_rcpt_to.value, 1);
+    text_put(&text, (struct slice)SLICE("\nHELP"));
+    reply.text = text_slice(&text);
     return reply;
 }
 
@@ -314,14 +315,17 @@ static struct reply cmd_vrfy(struct session *s, struct slice argument)
 static struct reply cmd_help(struct session *s, struct slice argument)
 {
     struct reply reply = REPLY(214, "0.0", "");
-    size_t used = (size_t)snprintf(s->text, sizeof s->text, "mailrecv takes mail for scripts. Commands:\n");
+    struct text text = { s->text, sizeof s->text, 0 };
 
     (void)argument;
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (commands[i].handler != cmd_not_implemented && commands[i].handler != cmd_http)
-            used += (size_t)snprintf(s->text + used, sizeof s->text - used, "%s%s", i > 0 ? " " : "",
-                                     commands[i].verb.text);
-    reply.text = (struct slice){ s->text, used };
+    text_put(&text, (struct slice)SLICE("mailrecv takes mail for scripts. Commands:\n"));
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (commands[i].handler == cmd_not_implemented || commands[i].handler == cmd_http)
+            continue;
+        text_put(&text, slice_of(i > 0 ? " " : ""));
+        text_put(&text, commands[i].verb);
+    }
+    reply.text = text_slice(&text);
     return reply;
 }
 
@@ -510,9 +514,11 @@ static struct reply refuse_spool(struct session *s, int error)
 {
     struct reply reply = error == ENOSPC || error == EDQUOT || error == EFBIG ? no_space : spool_failed;
     const char *name = strerrorname_np(error);
-    int len = snprintf(s->text, sizeof s->text, "error=%s", name != NULL ? name : "?");
+    struct text text = { s->text, sizeof s->text, 0 };
 
-    reply.note = (struct slice){ s->text, (size_t)len };
+    text_put(&text, (struct slice)SLICE("error="));
+    text_put(&text, slice_of(name != NULL ? name : "?"));
+    reply.note = text_slice(&text);
     return reply;
 }
 
@@ -547,12 +553,15 @@ static struct reply receive_message(struct session *s)
 static void say(struct session *s, const struct reply *reply)
 {
     char shown[512];
-    int len;
+    struct text text = { shown, sizeof shown, 0 };
 
     if (monitor_wants(s->monitor, 's')) {
-        len = snprintf(shown, sizeof shown, "%u %.*s%s%.*s", reply->code, (int)reply->text.len, reply->text.text,
-                       reply->detail.len > 0 ? " " : "", (int)reply->detail.len, reply->detail.text);
-        monitor_log(s->monitor, MONITOR_REPLY, (struct slice){ shown, strnlen(shown, len < 0 ? 0 : sizeof shown) });
+        text_number(&text, reply->code, 3);
+        text_put(&text, (struct slice)SLICE(" "));
+        text_put(&text, reply->text);
+        text_put(&text, slice_of(reply->detail.len > 0 ? " " : ""));
+        text_put(&text, reply->detail);
+        monitor_log(s->monitor, MONITOR_REPLY, text_slice(&text));
     }
     reply_send(s->io, reply);
 }
@@ -621,27 +630,42 @@ static void one_step(struct session *s)
     }
 }
 
+static void put_count(struct text *text, const char *name, uint64_t count)
+{
+    text_put(text, (struct slice)SLICE(" "));
+    for (; *name != '\0'; name++) {
+        const char lower = lower_ascii(*name);
+
+        text_put(text, (struct slice){ &lower, 1 });
+    }
+    text_put(text, (struct slice)SLICE("="));
+    text_number(text, count, 1);
+}
+
 /* The last line of a session: why it ended, how long it took, and accepted/given per command. */
 static void log_end(struct session *s)
 {
+    struct text text = { s->text, sizeof s->text, 0 };
     uint64_t ms = clock_ms() - s->begin;
-    size_t used = (size_t)snprintf(s->text, sizeof s->text, "reason=%s secs=%ju.%03u messages=%u", s->end_reason,
-                                   (uintmax_t)(ms / 1000), (unsigned)(ms % 1000), s->messages);
 
+    text_put(&text, (struct slice)SLICE("reason="));
+    text_put(&text, slice_of(s->end_reason));
+    put_count(&text, "secs", ms / 1000);
+    text_put(&text, (struct slice)SLICE("."));
+    text_number(&text, ms % 1000, 3);
+    put_count(&text, "messages", s->messages);
     for (size_t i = 0; i < COMMANDS; i++) {
-        char verb[16];
-
         if (s->total[i] == 0)
             continue;
-        for (size_t j = 0; j <= commands[i].verb.len; j++)
-            verb[j] = (char)(commands[i].verb.text[j] | (j < commands[i].verb.len ? 0x20 : 0));
-        used += (size_t)snprintf(s->text + used, sizeof s->text - used,
-                                 s->accepted[i] == s->total[i] ? " %s=%u" : " %s=%u/%u", verb, s->accepted[i],
-                                 s->total[i]);
+        put_count(&text, commands[i].verb.text, s->accepted[i]);
+        if (s->accepted[i] < s->total[i]) {
+            text_put(&text, (struct slice)SLICE("/"));
+            text_number(&text, s->total[i], 1);
+        }
     }
     if (s->unknown > 0)
-        used += (size_t)snprintf(s->text + used, sizeof s->text - used, " unknown=%ju", (uintmax_t)s->unknown);
-    monitor_log(s->monitor, MONITOR_END, (struct slice){ s->text, used });
+        put_count(&text, "unknown", s->unknown);
+    monitor_log(s->monitor, MONITOR_END, text_slice(&text));
 }
 
 static void open_session(struct session *s)

@@ -25,6 +25,7 @@ peer packet
 envelope reply
 line
 log sandbox
+text
 slice clock
 END
 }
