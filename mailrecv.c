@@ -258,7 +258,7 @@ static bool sandbox_usable(const struct conf *conf)
 /* The session process: from here on it can do nothing but talk to the client and to the monitor. */
 static void __attribute__((noreturn)) confined_session(struct session *session, const struct conf *conf)
 {
-    if (!sandbox_enter(conf->smtp_data_size.value + SPOOL_MEMORY))
+    if (!sandbox_enter(SANDBOX_SESSION, conf->smtp_data_size.value + SPOOL_MEMORY))
         _exit(EX_NOPERM); /* the monitor logs it; the client has sent nothing yet */
     smtp_session(session);
     _exit(EX_OK);

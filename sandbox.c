@@ -1,15 +1,17 @@
 /* sandbox.c - what the session process can no longer do (Landlock, seccomp, limits) */
 /*
- * The list of system calls is the whole of what a session needs; it is the same on every
+ * A role's list of system calls is the whole of what its process needs; it is the same on every
  * architecture, only the numbers differ, and those come from the system's headers.
  */
 #include "sandbox.h"
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -23,7 +25,7 @@
 #error "name the AUDIT_ARCH of this architecture here"
 #endif
 
-enum { SESSION_DESCRIPTORS = 6, LANDLOCK_VERSION = 1 /* flag: ask for the version */ };
+enum { MAX_DESCRIPTORS = 6, LANDLOCK_VERSION = 1 /* flag: ask for the version */ };
 
 /* struct landlock_ruleset_attr of newer kernels than the headers may be for */
 struct ruleset {
@@ -93,39 +95,112 @@ static bool lower_limit(__rlimit_resource_t resource, rlim_t most)
 static bool lower_limits(uint64_t file_size)
 {
     return lower_limit(RLIMIT_NPROC, 0) && lower_limit(RLIMIT_CORE, 0) &&
-           lower_limit(RLIMIT_NOFILE, SESSION_DESCRIPTORS) && lower_limit(RLIMIT_FSIZE, file_size);
+           lower_limit(RLIMIT_NOFILE, MAX_DESCRIPTORS) && lower_limit(RLIMIT_FSIZE, file_size);
 }
 
-#define ALLOW(call) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##call, 0, 1), \
-                    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+/* A system call that is allowed, unless one of its arguments has one of these bits. */
+struct call {
+    uint32_t number, argument, forbidden;
+};
 
-static bool enter_seccomp(void)
+static const struct call session_calls[] = {
+    { .number = SYS_read },            /* the client */
+    { .number = SYS_write },           /* the spool; the client, if it is no socket */
+    { .number = SYS_sendto },          /* the client, the channel */
+    { .number = SYS_recvmsg },         /* the channel, and the spool's descriptor through it */
+    { .number = SYS_ppoll },
+    { .number = SYS_clock_gettime },   /* where there is no vDSO */
+    { .number = SYS_close },           /* the spool */
+    { .number = SYS_shutdown },        /* the client */
+    { .number = SYS_restart_syscall }, /* a wait that was interrupted goes on */
+    { .number = SYS_rt_sigreturn },    /* SIGTERM */
+    { .number = SYS_exit_group },
+};
+
+static const struct call tls_calls[] = {
+    { .number = SYS_read },
+    { .number = SYS_write },
+    { .number = SYS_ppoll },
+    { .number = SYS_shutdown },        /* the ends of client and session */
+    { .number = SYS_getrandom },
+    { .number = SYS_getpid },          /* the random numbers of a copy of this process would differ */
+    { .number = SYS_futex },           /* pthread_once() wakes who waits for it, though nobody does */
+    { .number = SYS_clock_gettime },   /* where there is no vDSO */
+    { .number = SYS_gettimeofday },    /* the same */
+    { .number = SYS_brk },             /* memory, here and below */
+    { .number = SYS_mmap, .argument = 2, .forbidden = PROT_EXEC },
+    { .number = SYS_mremap },
+    { .number = SYS_munmap },
+    { .number = SYS_restart_syscall }, /* a wait that was interrupted goes on */
+    { .number = SYS_exit_group },
+};
+
+static const struct {
+    const struct call *calls;
+    size_t count;
+} roles[] = {
+    [SANDBOX_SESSION] = { session_calls, sizeof session_calls / sizeof session_calls[0] },
+    [SANDBOX_TLS] = { tls_calls, sizeof tls_calls / sizeof tls_calls[0] },
+};
+
+enum { FILTER_HEAD = 4, FILTER_CALL = 5, FILTER_MAX = 128 };
+
+_Static_assert(FILTER_HEAD + FILTER_CALL * sizeof session_calls / sizeof session_calls[0] < FILTER_MAX &&
+               FILTER_HEAD + FILTER_CALL * sizeof tls_calls / sizeof tls_calls[0] < FILTER_MAX, "filters fit");
+
+#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(field))
+#define ALLOW       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define KILL        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+
+/* Where the lower half of an argument is, on a little-endian machine. */
+static size_t argument_at(uint32_t index)
 {
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        ALLOW(read),            /* the client */
-        ALLOW(write),           /* the spool; the client, if it is no socket */
-        ALLOW(sendto),          /* the client, the channel */
-        ALLOW(recvmsg),         /* the channel, and the spool's descriptor through it */
-        ALLOW(ppoll),
-        ALLOW(clock_gettime),   /* where there is no vDSO */
-        ALLOW(close),           /* the spool */
-        ALLOW(shutdown),        /* the client */
-        ALLOW(restart_syscall), /* a wait that was interrupted goes on */
-        ALLOW(rt_sigreturn),    /* SIGTERM */
-        ALLOW(exit_group),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-    };
-    const struct sock_fprog program = { sizeof filter / sizeof filter[0], filter };
+    return offsetof(struct seccomp_data, args) + index * sizeof(uint64_t);
+}
 
+/* Appends what lets this call through; returns the new length. */
+static unsigned short add_call(struct sock_filter *filter, unsigned short len, const struct call *call)
+{
+    const struct sock_filter code[FILTER_CALL] = {
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call->number, 0, FILTER_CALL - 1),
+        LOAD(argument_at(call->argument)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, call->forbidden, 0, 1),
+        KILL,
+        ALLOW,
+    };
+
+    for (size_t i = 0; i < FILTER_CALL; i++)
+        filter[len++] = code[i];
+    return len;
+}
+
+static bool enter_seccomp(enum sandbox_role role)
+{
+    struct sock_filter filter[FILTER_MAX] = {
+        LOAD(offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
+        KILL,
+        LOAD(offsetof(struct seccomp_data, nr)),
+    };
+    struct sock_fprog program = { FILTER_HEAD, filter };
+
+    for (size_t i = 0; i < roles[role].count; i++)
+        program.len = add_call(filter, program.len, &roles[role].calls[i]);
+    filter[program.len++] = (struct sock_filter)KILL;
     return !has_seccomp() || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
 
-bool sandbox_enter(uint64_t file_size)
+/* Capabilities that whoever started us as root has left us. */
+static bool drop_capabilities(void)
 {
-    return prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && lower_limits(file_size) &&
-           enter_landlock() && enter_seccomp();
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+    return syscall(SYS_capset, &header, none) == 0;
+}
+
+bool sandbox_enter(enum sandbox_role role, uint64_t file_size)
+{
+    return prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && drop_capabilities() &&
+           lower_limits(file_size) && enter_landlock() && enter_seccomp(role);
 }

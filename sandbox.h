@@ -11,13 +11,18 @@
  */
 const char *sandbox_missing(void);
 
+enum sandbox_role {
+    SANDBOX_SESSION, /* talks to the client and to the monitor, writes a file that may be handed over */
+    SANDBOX_TLS      /* passes bytes on, with OpenSSL loaded: needs memory and random numbers besides */
+};
+
 /*
- * Gives up, for good, everything but reading and writing the descriptors that are open (and one
- * file that may be handed over), waiting, and the clock: no new privileges, no core, not
+ * Gives up, for good, everything but what the role needs of reading and writing the descriptors
+ * that are open, waiting, memory and the clock: no capabilities and no new privileges, no core, not
  * dumpable, Landlock without any right, files of at most file_size bytes, and a seccomp filter
  * that kills the process at any other system call. What the kernel lacks is left out. Returns
  * false with errno set when something that it has does not work.
  */
-bool sandbox_enter(uint64_t file_size);
+bool sandbox_enter(enum sandbox_role role, uint64_t file_size);
 
 #endif
