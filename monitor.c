@@ -152,8 +152,8 @@ static const struct {
     [ASK_SPOOL] = { hear_spool, true },       [ASK_DELIVER] = { hear_deliver, true },
 };
 
-/* Sends an answer, with a descriptor if `fd` is one. */
-static bool send_answer(const struct monitor *m, const struct reply *reply, int fd)
+/* Sends an answer, with a descriptor if `fd` is one. A session that cannot have it shall not wait for it. */
+static void send_answer(const struct monitor *m, const struct reply *reply, int fd)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -176,7 +176,11 @@ static bool send_answer(const struct monitor *m, const struct reply *reply, int 
         c->cmsg_len = CMSG_LEN(sizeof fd);
         memcpy(CMSG_DATA(c), &fd, sizeof fd);
     }
-    return sendmsg(m->channel, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)part.iov_len;
+    if (sendmsg(m->channel, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)part.iov_len)
+        return;
+    if (errno != EPIPE) /* it has not just ended */
+        log_line(LOG_ERR, "cannot answer the session: %m");
+    (void)shutdown(m->channel, SHUT_RDWR); /* fails if it is shut already */
 }
 
 const char *monitor_hear(struct monitor *m, const struct packet *packet)
@@ -193,8 +197,8 @@ const char *monitor_hear(struct monitor *m, const struct packet *packet)
             return "impossible question";
         if (m->accept.contradiction)
             return "contradiction";
-        if (kinds[q.kind].answered) /* if that fails, the session has ended or does not listen */
-            (void)send_answer(m, &reply, q.kind == ASK_SPOOL ? m->spool : -1);
+        if (kinds[q.kind].answered)
+            send_answer(m, &reply, q.kind == ASK_SPOOL ? m->spool : -1);
     } while (offset < packet->used);
     return NULL;
 }
