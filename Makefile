@@ -21,7 +21,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 LDLIBS      = -lpcre2-8
 
 # mailrecv.c holds main; all else can be linked into a test.
-MODULES = smtp monitor packet sandbox accept deliver command mailbox environment copy check conf message rules peer envelope reply line log
+MODULES = smtp monitor packet sandbox accept deliver command mailbox environment copy check conf message rules peer envelope sasl reply line log
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 all: mailrecv
@@ -58,7 +58,7 @@ clean:
 
 TEST_CFLAGS  = $(filter-out -MMD -MP,$(ALL_CFLAGS)) -I.
 UNIT         = $(wildcard tests/unit/*.c)
-FUZZ_TARGETS = line envelope message conf session monitor
+FUZZ_TARGETS = line envelope sasl message conf session monitor
 FUZZ         = $(FUZZ_TARGETS:%=tests/fuzz/%.c)
 FUZZ_SECONDS ?= 100
 

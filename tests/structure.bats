@@ -21,7 +21,7 @@ environment
 copy
 conf message
 rules
-peer packet
+peer packet sasl
 envelope reply
 line
 log sandbox
