@@ -6,7 +6,8 @@ INSTALL     = install
 
 # What is installed names what is installed, wherever that is.
 PLACED = sed -e 's,/usr/local/sbin/mailrecv,$(SBINDIR)/mailrecv,' \
-             -e 's,/etc/mailrecv\.conf,$(SYSCONFDIR)/mailrecv.conf,'
+             -e 's,/etc/mailrecv\.conf,$(SYSCONFDIR)/mailrecv.conf,' \
+             -e 's,/usr/local/share/doc/mailrecv,$(DOCDIR),'
 
 # The program has the path of its configuration in it: another SYSCONFDIR means compiling anew.
 $(BUILD)/mailrecv.o: $(BUILD)/sysconfdir
@@ -23,7 +24,7 @@ install: $(BUILD)/mailrecv
 	$(INSTALL) -m 755 $(BUILD)/mailrecv $(DESTDIR)$(SBINDIR)/mailrecv
 	$(INSTALL) -m 644 man/mailrecv.8 $(DESTDIR)$(MANDIR)/man8/mailrecv.8
 	$(INSTALL) -m 644 man/mailrecv.conf.5 $(DESTDIR)$(MANDIR)/man5/mailrecv.conf.5
-	$(INSTALL) -m 644 README.md LICENSE mailrecv.conf $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 644 README.md LICENSE mailrecv.conf systemd/demanding-commands.conf $(DESTDIR)$(DOCDIR)
 	for unit in mailrecv.socket mailrecv@.service; do \
 	    $(PLACED) systemd/$$unit >$(BUILD)/$$unit && \
 	    $(INSTALL) -m 644 $(BUILD)/$$unit $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
@@ -42,7 +43,7 @@ uninstall:
 	    $(DESTDIR)$(MANDIR)/man5/mailrecv.conf.5 $(DESTDIR)$(UNITDIR)/mailrecv.socket \
 	    $(DESTDIR)$(UNITDIR)/mailrecv@.service $(DESTDIR)$(XINETDDIR)/mailrecv \
 	    $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/jail.d/mailrecv.conf
-	rm -f $(DESTDIR)$(DOCDIR)/README.md $(DESTDIR)$(DOCDIR)/LICENSE $(DESTDIR)$(DOCDIR)/mailrecv.conf
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE mailrecv.conf demanding-commands.conf)
 	test ! -d $(DESTDIR)$(DOCDIR) || rmdir $(DESTDIR)$(DOCDIR)
 
 ## demo: serve on a free loopback port, send two messages, show what happens, clean up

@@ -32,6 +32,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 755 usr/local/sbin/mailrecv
 644 usr/local/share/doc/mailrecv/LICENSE
 644 usr/local/share/doc/mailrecv/README.md
+644 usr/local/share/doc/mailrecv/demanding-commands.conf
 644 usr/local/share/doc/mailrecv/mailrecv.conf
 644 usr/local/share/man/man5/mailrecv.conf.5
 644 usr/local/share/man/man8/mailrecv.8" ]
@@ -59,7 +60,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
     grep -qx 'ExecStart=/opt/mail/sbin/mailrecv -c /opt/mail/etc/mailrecv.conf' root/opt/mail/lib/systemd/system/mailrecv@.service
     grep -qxE $'\tserver += /opt/mail/sbin/mailrecv' root/opt/mail/etc/xinetd.d/mailrecv
     grep -qxE $'\tserver_args +=.* -c /opt/mail/etc/mailrecv.conf' root/opt/mail/etc/xinetd.d/mailrecv
-    [ "$(grep -rlE '/usr/local/sbin|[= ]/etc/mailrecv' root/opt/mail/etc/xinetd.d root/opt/mail/lib)" = "" ]
+    [ "$(grep -rlE '/usr/local|[= ]/etc/mailrecv' root/opt/mail/etc/xinetd.d root/opt/mail/lib)" = "" ]
     # what is compiled in
     run root/opt/mail/sbin/mailrecv -h
     [[ $output == *" /opt/mail/etc/mailrecv.conf"* ]]
@@ -95,4 +96,12 @@ usr/local/share/man/man8/other.8" ]
     rm -r root
     make_it uninstall
     [ ! -e root ]
+}
+
+@test "the line of README that installs the drop-in puts it where systemd looks" {
+    make_it install
+    line=$(sed -nE 's,^    (install -D -m 644 )(/usr/local/[^ ]*) (/etc/systemd/.*)$,\1root\2 root\3,p' "$TESTS/../README.md")
+    [ -n "$line" ]
+    eval "$line"
+    cmp "$TESTS/../systemd/demanding-commands.conf" root/etc/systemd/system/mailrecv@.service.d/demanding-commands.conf
 }
