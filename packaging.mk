@@ -1,8 +1,11 @@
 # packaging.mk - make install, uninstall, demo and serve; included by the Makefile
 
-FAIL2BANDIR = $(SYSCONFDIR)/fail2ban
-XINETDDIR   = $(SYSCONFDIR)/xinetd.d
-INSTALL     = install
+FAIL2BANDIR  = $(SYSCONFDIR)/fail2ban
+XINETDDIR    = $(SYSCONFDIR)/xinetd.d
+LOGROTATEDIR = $(SYSCONFDIR)/logrotate.d
+SYSUSERSDIR  = $(PREFIX)/lib/sysusers.d
+TMPFILESDIR  = $(PREFIX)/lib/tmpfiles.d
+INSTALL      = install
 
 # What is installed names what is installed, wherever that is.
 PLACED = sed -e 's,/usr/local/sbin/mailrecv,$(SBINDIR)/mailrecv,' \
@@ -16,10 +19,11 @@ $(BUILD)/sysconfdir: is-it-the-same | $(BUILD)
 is-it-the-same:
 
 ## install: copy program, manuals, units and examples to PREFIX (/usr/local) and SYSCONFDIR (/etc)
-# An administrator's files, mailrecv.conf and the xinetd service, are never overwritten.
+# An administrator's files, mailrecv.conf and what xinetd and logrotate read, are never overwritten.
 install: $(BUILD)/mailrecv
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR) \
-	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSCONFDIR) $(DESTDIR)$(XINETDDIR) \
+	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) \
+	    $(DESTDIR)$(SYSCONFDIR) $(DESTDIR)$(XINETDDIR) $(DESTDIR)$(LOGROTATEDIR) \
 	    $(DESTDIR)$(FAIL2BANDIR)/filter.d $(DESTDIR)$(FAIL2BANDIR)/jail.d
 	$(INSTALL) -m 755 $(BUILD)/mailrecv $(DESTDIR)$(SBINDIR)/mailrecv
 	$(INSTALL) -m 644 man/mailrecv.8 $(DESTDIR)$(MANDIR)/man8/mailrecv.8
@@ -28,11 +32,15 @@ install: $(BUILD)/mailrecv
 	for unit in mailrecv.socket mailrecv@.service; do \
 	    $(PLACED) systemd/$$unit >$(BUILD)/$$unit && \
 	    $(INSTALL) -m 644 $(BUILD)/$$unit $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
+	$(INSTALL) -m 644 systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/mailrecv.conf
+	$(INSTALL) -m 644 systemd/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/mailrecv.conf
 	$(INSTALL) -m 644 fail2ban/filter.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv.conf
 	$(INSTALL) -m 644 fail2ban/jail.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/jail.d/mailrecv.conf
 	$(PLACED) xinetd/mailrecv >$(BUILD)/xinetd
 	test -e $(DESTDIR)$(XINETDDIR)/mailrecv || \
 	    $(INSTALL) -m 644 $(BUILD)/xinetd $(DESTDIR)$(XINETDDIR)/mailrecv
+	test -e $(DESTDIR)$(LOGROTATEDIR)/mailrecv || \
+	    $(INSTALL) -m 644 logrotate/mailrecv $(DESTDIR)$(LOGROTATEDIR)/mailrecv
 	test -e $(DESTDIR)$(SYSCONFDIR)/mailrecv.conf || \
 	    $(INSTALL) -m 644 mailrecv.conf $(DESTDIR)$(SYSCONFDIR)/mailrecv.conf
 
@@ -42,7 +50,9 @@ uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv $(DESTDIR)$(MANDIR)/man8/mailrecv.8 \
 	    $(DESTDIR)$(MANDIR)/man5/mailrecv.conf.5 $(DESTDIR)$(UNITDIR)/mailrecv.socket \
 	    $(DESTDIR)$(UNITDIR)/mailrecv@.service $(DESTDIR)$(XINETDDIR)/mailrecv \
-	    $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/jail.d/mailrecv.conf
+	    $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/jail.d/mailrecv.conf \
+	    $(DESTDIR)$(SYSUSERSDIR)/mailrecv.conf $(DESTDIR)$(TMPFILESDIR)/mailrecv.conf \
+	    $(DESTDIR)$(LOGROTATEDIR)/mailrecv
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE mailrecv.conf demanding-commands.conf)
 	test ! -d $(DESTDIR)$(DOCDIR) || rmdir $(DESTDIR)$(DOCDIR)
 

@@ -151,6 +151,83 @@ block() {
     grep -qxE '\s*disable\s*= no' service
 }
 
+# The line of README that begins with $1, for our program and user. Only root can become another one.
+readme_line() {
+    local user
+    user=$(id -un)
+    sed -nE "s,^    ($1 .*),\1,p" "$TESTS/../README.md" |
+        sed -E -e "s,/usr/local/sbin/mailrecv,$MAILRECV,; s,/etc/mailrecv\.conf,$PWD/conf," \
+            -e "s/ nowait mailrecv / nowait $user /; s/^s6-envuidgid mailrecv/s6-envuidgid $user/" \
+            -e "s/-u .*id -u mailrecv\) -g .*id -g mailrecv\)/$([ "$user" != root ] || echo -u 0 -g 0)/" \
+            -e "$([ "$user" = root ] || echo 's/s6-tcpserver -U /s6-tcpserver /')"
+}
+
+# Has start_server start what README says.
+servers_of_readme() {
+    launch() {
+        local line
+        case $1 in
+        inetd)
+            readme_line smtp | sed "s/^smtp /127.0.0.1:$2 /" >inetd.conf
+            line="$("$TESTS/unpacked" inetutils-inetd usr/sbin/inetutils-inetd) -d --pidfile=$PWD/inetd.pid $PWD/inetd.conf" ;;
+        tcpserver)
+            line="$(readme_line tcpserver | sed "s/ 0\.0\.0\.0 25 / 127.0.0.1 $2 /") -c $PWD/conf" ;;
+        esac
+        # shellcheck disable=SC2086 # a line of words
+        timeout 60 $line >server.out 2>&1 </dev/null &
+        SERVER_PID=$!
+    }
+    await_server() {
+        local deadline=$((SECONDS + 10))
+        until listening "$2" 4; do [ $SECONDS -lt $deadline ] && kill -0 "$SERVER_PID" && sleep 0.02 || return 1; done
+    }
+}
+
+@test "mailrecv(8) has the same lines for inetd, tcpserver and s6 as README" {
+    grep -E '^(smtp stream|tcpserver -|s6-envuidgid )' "$TESTS/../man/mailrecv.8" >manual
+    [ "$(wc -l <manual)" -eq 3 ]
+    sed -nE 's/^    ((smtp stream|tcpserver -|s6-envuidgid ).*)/\1/p' "$TESTS/../README.md" | diff manual -
+}
+
+@test "the line of README for inetd.conf serves" {
+    servers_of_readme
+    start_server inetd "$PWD"
+    send a@example.com 127.0.0.1
+    check_sent a@example.com 127.0.0.1
+}
+
+@test "the line of README for tcpserver serves" {
+    servers_of_readme
+    start_server tcpserver "$PWD"
+    send a@example.com 127.0.0.1
+    check_sent a@example.com 127.0.0.1
+}
+
+# Debian has s6-ipcserver, the sister of s6-tcpserver for sockets of this host: the same words but for
+# the place. Who connects there has no address, and is `local`.
+@test "the line of README for s6 serves, on a local socket" {
+    line=$(readme_line s6-envuidgid | sed "s,s6-tcpserver ,s6-ipcserver -1 ,; s, 0\.0\.0\.0 25 , $PWD/socket ,")
+    [[ $line == *"s6-ipcserver -1 "*"$PWD/socket $MAILRECV" ]]
+    mkfifo ready
+    # shellcheck disable=SC2086 # a line of words
+    timeout 60 $line -c "$PWD/conf" >ready 2>server.out </dev/null &
+    SERVER_PID=$!
+    read -r -t 20 _ <ready # it says so when it listens
+    python3 - <<'EOF'
+import smtplib, socket
+class Local(smtplib.SMTP):
+    def _get_socket(self, host, port, timeout):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(timeout)
+        s.connect("socket")
+        return s
+with Local("localhost", 25, "client.example", 20) as s:
+    s.sendmail("a@example.com", ["inbox@example.com"], "Subject: hello\r\n\r\ntext\r\n")
+EOF
+    wait_for log '\[local\] end reason=quit .*messages=1 '
+    grep -qx text inbox
+}
+
 # ---- the files that are installed ----
 
 # The shipped xinetd file for this test: our port, our user, our program, and instead of all
