@@ -34,7 +34,8 @@ install: $(BUILD)/mailrecv
 	    $(INSTALL) -m 644 $(BUILD)/$$unit $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
 	$(INSTALL) -m 644 systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/mailrecv.conf
 	$(INSTALL) -m 644 systemd/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/mailrecv.conf
-	$(INSTALL) -m 644 fail2ban/filter.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv.conf
+	$(INSTALL) -m 644 fail2ban/filter.d/mailrecv.conf fail2ban/filter.d/mailrecv-auth.conf \
+	    $(DESTDIR)$(FAIL2BANDIR)/filter.d
 	$(INSTALL) -m 644 fail2ban/jail.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/jail.d/mailrecv.conf
 	$(PLACED) xinetd/mailrecv >$(BUILD)/xinetd
 	test -e $(DESTDIR)$(XINETDDIR)/mailrecv || \
@@ -51,6 +52,7 @@ uninstall:
 	    $(DESTDIR)$(MANDIR)/man5/mailrecv.conf.5 $(DESTDIR)$(UNITDIR)/mailrecv.socket \
 	    $(DESTDIR)$(UNITDIR)/mailrecv@.service $(DESTDIR)$(XINETDDIR)/mailrecv \
 	    $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/jail.d/mailrecv.conf \
+	    $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv-auth.conf \
 	    $(DESTDIR)$(SYSUSERSDIR)/mailrecv.conf $(DESTDIR)$(TMPFILESDIR)/mailrecv.conf \
 	    $(DESTDIR)$(LOGROTATEDIR)/mailrecv
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE mailrecv.conf demanding-commands.conf)

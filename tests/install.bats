@@ -23,7 +23,8 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 
 @test "install puts each file where it belongs, with its mode" {
     make_it install
-    [ "$(list)" = "644 etc/fail2ban/filter.d/mailrecv.conf
+    [ "$(list)" = "644 etc/fail2ban/filter.d/mailrecv-auth.conf
+644 etc/fail2ban/filter.d/mailrecv.conf
 644 etc/fail2ban/jail.d/mailrecv.conf
 644 etc/logrotate.d/mailrecv
 644 etc/mailrecv.conf
