@@ -14,7 +14,7 @@ import socket
 import struct
 import time
 
-PATIENCE = 20  # seconds for a session to end, if nobody is to wait for anything
+PATIENCE = 10  # seconds for a session to end, if nobody is to wait for anything
 RECIPIENTS = {"box": "append box", "dir": "maildir dir",
               "pipe": "pipe cat >piped/tmp/$MESSAGE_ID && mv piped/tmp/$MESSAGE_ID piped/new/$MESSAGE_ID"}
 OLD = b"From old@client.example Thu Jan  1 00:00:00 1970\n\nkeep\n\n"
@@ -37,22 +37,27 @@ def configure(*lines, recipients=RECIPIENTS, **limits):
     os.chmod("conf", 0o644)
 
 
-def fresh(old=OLD):
-    """The targets as they are before a session."""
+def fresh(old=OLD, maildir=True):
+    """The targets as they are before a session; an empty mbox does not exist yet."""
     for name in "dir", "piped":
         shutil.rmtree(name, ignore_errors=True)
-    for name in "dir/tmp", "dir/new", "dir/cur", "piped/tmp", "piped/new":
+    for name in ("dir/tmp", "dir/new", "dir/cur")[:3 * maildir] + ("piped/tmp", "piped/new"):
         os.makedirs(name)
     with open("box", "wb") as box:
         box.write(old)
+    if not old:
+        os.unlink("box")
 
 
 # ---- messages ------------------------------------------------------------------------------
 
 
+LARGE, SMALL, MEDIUM = SIZES = range(3)  # needs a file as spool; is one write; is several writes
+
+
 def text_of(number):
-    """Every third message needs a file as spool; all take several writes or none, as it comes."""
-    lines = (3000, 20, 1500)[number % 3]
+    """The sizes take turns."""
+    lines = {LARGE: 3000, SMALL: 20, MEDIUM: 1500}[number % len(SIZES)]
     return b"".join(b"message %08d line %08d of a text that is long enough\n" % (number, i) for i in range(lines))
 
 
@@ -92,7 +97,7 @@ def is_beginning(data, number):
 def in_directory(path):
     """The numbers of the messages in a directory, each of which must be whole."""
     numbers = []
-    for name in os.listdir(path):
+    for name in os.listdir(path) if os.path.exists(path) else []:
         with open(os.path.join(path, name), "rb") as file:
             number = whole(file.read())
         if number is None:
@@ -102,8 +107,12 @@ def in_directory(path):
 
 
 def read(path):
-    with open(path, "rb") as file:
-        return file.read()
+    """What is in a file; nothing, if it does not exist."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
 
 
 def in_box(before, number, may_be_cut=False):
@@ -181,6 +190,12 @@ def children():
         return [int(pid) for pid in file.read().split()]
 
 
+def end_all():
+    for pid in iter(lambda: next(iter(children()), None), None):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 def wait_for_all():
     """Waits until no process is left of a session. It is an error if that lasts."""
     left = []
@@ -240,8 +255,7 @@ class Session:
                 strike(self.pid)
                 strike = None
             elif not readable and not writable:
-                os.kill(self.pid, signal.SIGKILL)
-                wait_for_all()
+                end_all()
                 raise Broken(f"the session hangs after {self.said[-60:]!r}")
             if readable and not self.hear():
                 break
