@@ -22,6 +22,7 @@ error rcpt_to ^broken@ 451 4.3.0 Come back later
 limit.smtp_unknowncmd 100000
 limit.smtp_failcmds 100000
 limit.smtp_commands 100000
+recipient_delimiter +
 EOF
 }
 

@@ -28,6 +28,8 @@ traced_session() {
     get_reply
 }
 
+trace_of_monitor() { grep -lF "execve(\"$MAILRECV\", " trace.*; }
+
 # The steps of a process, one word each, joined by blanks: what is written (not to files without a name)
 # and synced below $HERE, `.` being $HERE itself; exit, when the status of a command is known; answer, when the monitor tells
 # the session of the success, and heard, when the session knows; 250, when the client is told.
@@ -57,7 +59,7 @@ check_order() { # STEPS RECIPIENT...
         { printf 'EHLO helo.example\r\n'; envelope s@client.example "$@"; yes text | head -n "${LINES_SENT:-1}" | on_wire
             printf 'QUIT\r\n'; } | traced_session
         expect "$sandbox: ${REPLY%% as *}" "$sandbox: 250 2.0.0 Ok, delivered"
-        trace=$(grep -l '^execve("[^"]*mailrecv"' trace.*)
+        trace=$(trace_of_monitor)
         if [ "$sandbox" = on ]; then
             expect "$(steps "$trace" | sed 's/exit $//')" "$expected answer " # that of the session itself
             trace=$(grep -l '^recvmsg(.*Ok, delivered as' trace.*)
@@ -128,6 +130,6 @@ fresh() { rm -rf mbox box dead; }
     { printf 'EHLO helo.example\r\n'
         for i in 1 2 3; do envelope s@client.example box@mx.example; echo "$i" | on_wire; done
         printf 'QUIT\r\n'; } | traced_session
-    expect "$(steps "$(grep -l '^execve("[^"]*mailrecv"' trace.*)")" \
+    expect "$(steps "$(trace_of_monitor)")" \
         'write:mbox sync:mbox sync:. answer write:mbox sync:mbox answer write:mbox sync:mbox answer exit '
 }
