@@ -83,6 +83,11 @@ fuzz:
 	+@$(MAKE) -s BUILD=build-fuzz $(FUZZED) $(FUZZ_TARGETS:%=build-fuzz/fuzz-%)
 	@tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
+## cover: run the tests, and say which lines of the program they execute
+cover:
+	@tests/deps build test check
+	+@tests/cover
+
 ## help: list these targets
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST) | sort
@@ -96,8 +101,12 @@ $(BUILD)/replay: tests/fuzz/replay.c $(FUZZ) tests/fuzz/fuzz.h $(OBJECTS) $(wild
 $(BUILD)/fuzz-%: tests/fuzz/libfuzzer.c tests/fuzz/%.c tests/fuzz/fuzz.h $(OBJECTS) $(wildcard *.h)
 	$(CC) $(TEST_CFLAGS) -DTARGET=fuzz_$* -fsanitize=fuzzer -o $@ $(filter %.c,$^) $(OBJECTS) $(LDLIBS)
 
+# For make cover: a session that is able to write its counters.
+$(BUILD)/counted: tests/tools/count.c $(BUILD)/mailrecv.o $(OBJECTS)
+	$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=_exit,--wrap=syscall -o $@ $^ $(LDLIBS)
+
 clean: clean-tests
 clean-tests:
-	rm -rf build-asan build-check build-fuzz
+	rm -rf build-asan build-check build-cover build-fuzz
 
-.PHONY: test check fuzz help clean-tests
+.PHONY: test check fuzz cover help clean-tests
