@@ -315,19 +315,17 @@ void mailbox_append(const struct transaction *transaction, const struct recipien
 /* ---- maildir ----------------------------------------------------------------------------- */
 
 /* Opens a directory below `parent`, making it if it is missing. */
-static int open_directory(int parent, const char *name, bool *made)
+static int open_directory(int parent, const char *name)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd >= 0 || errno != ENOENT || (mkdirat(parent, name, S_IRWXU) != 0 && errno != EEXIST))
         return fd;
-    *made = true;
     return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 struct maildir {
     int base, tmp, new;
-    bool made; /* a directory was new */
 };
 
 static void close_maildir(const struct maildir *m)
@@ -343,14 +341,14 @@ static bool open_maildir(struct maildir *m, const char *path)
 {
     int cur = -1;
 
-    *m = (struct maildir){ -1, -1, -1, false };
-    m->base = open_directory(AT_FDCWD, path, &m->made);
+    *m = (struct maildir){ -1, -1, -1 };
+    m->base = open_directory(AT_FDCWD, path);
     if (m->base >= 0)
-        m->tmp = open_directory(m->base, "tmp", &m->made);
+        m->tmp = open_directory(m->base, "tmp");
     if (m->tmp >= 0)
-        m->new = open_directory(m->base, "new", &m->made);
+        m->new = open_directory(m->base, "new");
     if (m->new >= 0)
-        cur = open_directory(m->base, "cur", &m->made);
+        cur = open_directory(m->base, "cur");
     if (cur >= 0)
         (void)close(cur); /* it only has to be there */
     return cur >= 0;
@@ -375,7 +373,8 @@ static int publish(const struct transaction *t, const struct maildir *m, const c
 {
     bool sync = t->conf->fsync;
 
-    if (sync && m->made && (fsync(m->base) != 0 || !sync_parent(path)))
+    /* whoever made the directories may have failed, or be still about to sync them */
+    if (sync && (fsync(m->base) != 0 || !sync_parent(path)))
         return errno;
     if (renameat(m->tmp, name, m->new, name) != 0)
         return errno;
