@@ -4,7 +4,7 @@
 load common
 load tools/delivery
 
-CALLS=execve,write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,link,linkat,wait4,waitid,sendmsg,recvmsg
+CALLS=execve,write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,link,linkat,wait4,waitid,sendmsg
 
 config_of() { # on|off, as the sandbox; what stands behind it are further lines
     config <<END
@@ -32,13 +32,12 @@ trace_of_monitor() { grep -lF "execve(\"$MAILRECV\", " trace.*; }
 
 # The steps of a process, one word each, joined by blanks: what is written (not to files without a name)
 # and synced below $HERE, `.` being $HERE itself; exit, when the status of a command is known; answer, when the monitor tells
-# the session of the success, and heard, when the session knows; 250, when the client is told.
+# the session of the success; 250, when the client is told.
 steps() { # TRACE
     sed -nE -e "/<${HERE//\//\\/}\/log>/d" \
         -e 's/^write\([^ ]*\/raw_replies>, ".*250 2\.0\.0 Ok, delivered as .*/250/p' \
         -e '/\/raw_replies>/d' \
         -e 's/^sendmsg\(.*Ok, delivered as.* = [0-9]+$/answer/p' \
-        -e 's/^recvmsg\(.*Ok, delivered as.* = [0-9]+$/heard/p' \
         -e '/^write\([0-9]+<[^>]*(memfd:|\/#[0-9]+)/d' \
         -e "s/^(write|pwrite64|writev)\([0-9]+<${HERE//\//\\/}\/([^>]*)>.* = [0-9]+$/write:\2/p" \
         -e "s/^(fsync|fdatasync)\([0-9]+<${HERE//\//\\/}\/([^>]*)>\) += 0$/sync:\2/p" \
@@ -62,8 +61,8 @@ check_order() { # STEPS RECIPIENT...
         trace=$(trace_of_monitor)
         if [ "$sandbox" = on ]; then
             expect "$(steps "$trace" | sed 's/exit $//')" "$expected answer " # that of the session itself
-            trace=$(grep -l '^recvmsg(.*Ok, delivered as' trace.*)
-            expect "$(steps "$trace")" 'heard 250 '
+            # what the client hears is that answer: the id in it is the monitor's
+            grep -q "^sendmsg(.*Ok, delivered as.*${REPLY##* }" "$trace"
         else
             expect "$(steps "$trace")" "$expected 250 "
         fi
