@@ -315,6 +315,46 @@ END
     expect "$(ls -A spool)" ''
 }
 
+@test "a quota that is used up is 452 for the spool, and 451 for the copy of a command" {
+    fresh() { rm -f read mbox; }
+    config <<END
+sandbox off
+deliver rcpt_to box@mx.example append $HERE/mbox
+deliver rcpt_to script@mx.example pipe cat >"$HERE/read"
+END
+    one_message 400000 | with_fault write '[(]deleted[)]' error=EDQUOT
+    expect "$REPLY" '452 4.3.1 Not enough space, try again later'
+    [ ! -e mbox ]
+    one_message 400000 script@mx.example | with_fault write '[(]deleted[)].*"Return-Path' error=EDQUOT
+    expect "$REPLY" "$DEFERRED"
+    [ ! -e read ]
+}
+
+# ---- the log ------------------------------------------------------------------------------
+
+# A message for an mbox and one for a command, which must arrive.
+delivered_without_log() {
+    { printf 'EHLO helo.example\r\n'; transaction 1000; transaction 400000 script@mx.example; printf 'QUIT\r\n'; } | session
+    expect "$(grep -c '^250 2.0.0 Ok' replies)" 2
+    expect "$(tail -n +5 mbox | sed 1,6d | tr -d '\n' | wc -c)" 1000
+    expect "$(without_head read | tr -d '\n' | wc -c)" 400000
+}
+
+@test "a log that takes nothing: the mail is delivered all the same" {
+    box_config
+    ln -s /dev/full log
+    delivered_without_log
+}
+
+@test "a log on a full disk: the mail is delivered all the same" {
+    box_config
+    small_disk 64
+    UNDER+=(sh -c 'head -c 65536 /dev/zero >disk/filler; exec "$@"' sh)
+    ln -s disk/log log
+    delivered_without_log
+    [ "$(stat -c %s disk/filler)" -gt 0 ]
+}
+
 # ---- the client ---------------------------------------------------------------------------
 
 @test "a client that goes away before the last byte of the end has sent nothing" {
