@@ -334,7 +334,12 @@ END
 
 # A message for an mbox and one for a command, which must arrive.
 delivered_without_log() {
-    { printf 'EHLO helo.example\r\n'; transaction 1000; transaction 400000 script@mx.example; printf 'QUIT\r\n'; } | session
+    {
+        printf 'EHLO helo.example\r\n'
+        transaction 1000
+        transaction 400000 script@mx.example
+        printf 'QUIT\r\n'
+    } | session
     expect "$(grep -c '^250 2.0.0 Ok' replies)" 2
     expect "$(tail -n +5 mbox | sed 1,6d | tr -d '\n' | wc -c)" 1000
     expect "$(without_head read | tr -d '\n' | wc -c)" 400000
