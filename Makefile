@@ -110,3 +110,5 @@ clean-tests:
 	rm -rf build-asan build-check build-cover build-fuzz
 
 .PHONY: test check fuzz cover help clean-tests
+
+-include bench/bench.mk

@@ -1,0 +1,24 @@
+# bench.mk - builds and runs the benchmark; included by Makefile
+
+BENCH  ?= session big rules idle concurrency counts
+ROUNDS ?=
+
+BENCH_TOOLS = driver floor floor-static
+
+## bench: measure BENCH (session big rules idle concurrency counts) in ROUNDS; writes bench/session.svg
+bench: mailrecv $(BENCH_TOOLS:%=$(BUILD)/bench/%)
+	@bench/run -b $(BUILD)/bench $(if $(ROUNDS),-n $(ROUNDS)) $(BENCH)
+
+$(BUILD)/bench:
+	mkdir -p $@
+
+$(BUILD)/bench/driver: bench/driver.c | $(BUILD)/bench
+	$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -lm
+
+$(BUILD)/bench/floor: bench/floor.c | $(BUILD)/bench
+	$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) -o $@ $<
+
+$(BUILD)/bench/floor-static: bench/floor.c | $(BUILD)/bench
+	$(CC) $(TEST_CFLAGS) -static-pie $(LDFLAGS) -o $@ $<
+
+.PHONY: bench
