@@ -16,14 +16,9 @@
 
 enum { BUFFER = 1 << 16 };
 
-static char in[BUFFER], out[BUFFER + 2];
+static char in[BUFFER], out[BUFFER], replies[1024];
 static size_t used, taken; /* of `in` */
-
-static void say(const char *text)
-{
-    if (write(STDOUT_FILENO, text, strlen(text)) < 0)
-        _exit(1);
-}
+static size_t said;        /* of `replies`, which go out before input is waited for */
 
 static void put(int fd, const char *data, size_t length)
 {
@@ -35,6 +30,22 @@ static void put(int fd, const char *data, size_t length)
         data += n;
         length -= (size_t)n;
     }
+}
+
+static void say(const char *text)
+{
+    size_t length = strlen(text);
+
+    if (said + length > sizeof replies)
+        _exit(1);
+    memcpy(replies + said, text, length);
+    said += length;
+}
+
+static void flush(void)
+{
+    put(STDOUT_FILENO, replies, said);
+    said = 0;
 }
 
 /* The next line, with its end, in place. A longer one than the buffer ends the session. */
@@ -53,6 +64,7 @@ static char *next_line(size_t *length)
         memmove(in, in + taken, used - taken);
         used -= taken;
         taken = 0;
+        flush();
         ssize_t n = read(STDIN_FILENO, in + used, sizeof in - used);
 
         if (n <= 0)
@@ -140,6 +152,7 @@ int main(int argc, char **argv)
             break;
         case 'Q':
             say("221 bye\r\n");
+            flush();
             return 0;
         default:
             say("250 ok\r\n");
