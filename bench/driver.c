@@ -33,7 +33,7 @@ enum { MAX_SUBJECTS = 64, MAX_WORDS = 32, MAX_LINE = 1024, MAX_IDLE = 256, MAX_T
 enum { WAIT_SECS = 60, CHUNK = 1 << 18, LARGE_FILE = 1 << 24 };
 
 /* What is measured. Times are milliseconds. */
-enum measure { BANNER, ACCEPTED, GONE, CPU, FAULTS, TRANSFER, RSS, DIRTY, PROCESSES, MEASURES };
+enum measure { BANNER, ACCEPTED, GONE, CPU, FAULTS, TRANSFER, RSS, DIRTY, PRIVATE, PROCESSES, MEASURES };
 
 static const struct {
     const char *name, *meaning;
@@ -46,7 +46,8 @@ static const struct {
     [FAULTS] = { "faults", "page faults, all processes", 0 },
     [TRANSFER] = { "MB/s", "10^6 bytes a second from 354 to 250", 1 },
     [RSS] = { "rss", "KB at the peak of the largest process", 0 },
-    [DIRTY] = { "dirty", "private dirty KB of all processes", 0 },
+    [DIRTY] = { "dirty", "dirty KB of all processes, what they share counted once", 0 },
+    [PRIVATE] = { "private", "dirty KB that a process shares with no other, of all processes", 0 },
     [PROCESSES] = { "procs", "processes", 0 },
 };
 
@@ -284,18 +285,27 @@ static void open_session(struct session *s, const struct subject *subject)
     expect(s, 220, "the connection");
 }
 
-static void send_message(const struct session *s)
+/* Sends the message without its end, in whole lines, and returns how many bytes that were. */
+static size_t send_message(const struct session *s)
 {
-    size_t left = options.size > message_length ? options.size - message_length : 0;
-    size_t body = message_length - body_start;
+    size_t sent = message_length;
 
-    if (left < body) {
-        send_all(s, message, message_length);
-        return;
-    }
     send_all(s, message, message_length);
-    for (; left >= body; left -= body)
-        send_all(s, message + body_start, body);
+    while (sent < options.size) {
+        const char *body = message + body_start;
+        size_t length = message_length - body_start;
+
+        if (length > options.size - sent) {
+            const char *end = memrchr(body, '\n', options.size - sent);
+
+            if (end == NULL)
+                break;
+            length = (size_t)(end + 1 - body);
+        }
+        send_all(s, body, length);
+        sent += length;
+    }
+    return sent;
 }
 
 static void add(const struct subject *subject, size_t round, enum measure m, double value)
@@ -304,10 +314,11 @@ static void add(const struct subject *subject, size_t round, enum measure m, dou
         subject->samples[m][round - options.warm_up] = value;
 }
 
-/* From the 220 to the 250 after the dot; a relay waits for each reply. */
-static void send_mail(struct session *s, size_t round)
+/* From the 220 to the 250 after the dot; a relay waits for each reply. Returns the size of the message. */
+static size_t send_mail(struct session *s, size_t round)
 {
     char text[512];
+    size_t sent;
     double begin;
 
     command(s, 250, "EHLO client.example.com\r\n");
@@ -326,20 +337,21 @@ static void send_mail(struct session *s, size_t round)
         command(s, 354, "DATA\r\n");
     }
     begin = now_ms();
-    send_message(s);
+    sent = send_message(s);
     send_all(s, ".\r\nQUIT\r\n", options.pipelined ? 9 : 3);
     expect(s, 250, "the message");
     add(s->subject, round, ACCEPTED, now_ms() - s->start);
-    add(s->subject, round, TRANSFER, (double)options.size / 1e3 / (now_ms() - begin));
+    add(s->subject, round, TRANSFER, (double)sent / 1e3 / (now_ms() - begin));
+    return sent;
 }
 
 /* ---- what a session costs --------------------------------------------------------------------- */
 
-/* The number after a keyword in a file of /proc, 0 without it. */
+/* The number after a keyword in a file of /proc; none where the file may not be read, which is not 0. */
 static double proc_number(pid_t pid, const char *file, const char *keyword)
 {
     char path[64], line[256];
-    double value = 0;
+    double value = NAN;
     FILE *in;
 
     (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
@@ -377,17 +389,21 @@ static void look_at_memory(const struct session *s, size_t round)
 {
     pid_t tree[MAX_TREE];
     size_t count;
-    double rss = 0, dirty = 0;
+    double rss = 0, dirty = 0, private = 0;
 
     if (s->pid < 0)
         return;
     count = process_tree(s->pid, tree);
     for (size_t i = 0; i < count; i++) {
-        rss = fmax(rss, proc_number(tree[i], "status", "VmHWM:"));
-        dirty += proc_number(tree[i], "smaps_rollup", "Private_Dirty:");
+        double peak = proc_number(tree[i], "status", "VmHWM:");
+
+        rss = isnan(rss) || isnan(peak) ? NAN : fmax(rss, peak);
+        dirty += proc_number(tree[i], "smaps_rollup", "Pss_Dirty:");
+        private += proc_number(tree[i], "smaps_rollup", "Private_Dirty:");
     }
     add(s->subject, round, RSS, rss);
     add(s->subject, round, DIRTY, dirty);
+    add(s->subject, round, PRIVATE, private);
     add(s->subject, round, PROCESSES, (double)count);
 }
 
@@ -458,12 +474,12 @@ static void forget_large(const char *path)
 }
 
 /* The least that a delivered message leaves: line ends may have lost their CR, and lines their dots. */
-static bool has_arrived(const struct subject *subject, off_t before)
+static bool has_arrived(const struct subject *subject, off_t before, size_t sent)
 {
     double deadline = now_ms() + WAIT_SECS * 1e3;
 
     do {
-        if (file_size(subject->file) - before >= (off_t)(options.size / 10 * 9))
+        if (file_size(subject->file) - before >= (off_t)(sent / 10 * 9))
             return true;
         (void)usleep(100);
     } while (subject->port > 0 && now_ms() < deadline); /* a server with a queue delivers later */
@@ -474,16 +490,17 @@ static void measure_session(const struct subject *subject, size_t round)
 {
     static struct session session;
     off_t before;
+    size_t sent;
 
     forget_large(subject->file);
     before = file_size(subject->file);
     open_session(&session, subject);
     add(subject, round, BANNER, now_ms() - session.start);
-    send_mail(&session, round);
+    sent = send_mail(&session, round);
     if (options.look)
         look_at_memory(&session, round);
     close_session(&session, round);
-    if (subject->file != NULL && !has_arrived(subject, before))
+    if (subject->file != NULL && !has_arrived(subject, before, sent))
         fail(&session, "said 250 and has not delivered to %s", subject->file);
     if (subject->port > 0)
         add(subject, round, GONE, now_ms() - session.start);
@@ -551,6 +568,15 @@ static double quantile(const double *sorted, double q)
     return sorted[(size_t)(q * (double)(options.rounds - 1) + 0.5)];
 }
 
+/* One sample that could not be taken spoils the row: it would be a figure of something else. */
+static bool complete(const struct subject *subject, enum measure m)
+{
+    for (size_t i = 0; i < options.rounds; i++)
+        if (isnan(subject->samples[m][i]))
+            return false;
+    return true;
+}
+
 static void print_row(const struct subject *subject, enum measure m, FILE *out)
 {
     const double *v = subject->samples[m];
@@ -558,7 +584,7 @@ static void print_row(const struct subject *subject, enum measure m, FILE *out)
     double ratio = median / quantile(subjects[0].samples[m], 0.5);
     int decimals = measures[m].decimals;
 
-    if (isnan(v[0])) {
+    if (!complete(subject, m)) {
         printf("  %-24s %10s\n", subject->name, "-");
         return;
     }
@@ -575,7 +601,7 @@ static bool wanted(enum measure m)
     const char *names = options.chosen;
     size_t length = strlen(measures[m].name);
 
-    if (isnan(subjects[0].samples[m][0]))
+    if (!complete(&subjects[0], m))
         return false;
     while (names != NULL && *names != '\0') {
         if (strncmp(names, measures[m].name, length) == 0 && (names[length] == ' ' || names[length] == '\0'))
@@ -594,7 +620,8 @@ static void print_table(void)
         die("cannot write %s: %s", options.output, strerror(errno));
     for (size_t i = 0; i < subject_count; i++)
         for (enum measure m = 0; m < MEASURES; m++)
-            qsort(subjects[i].samples[m], options.rounds, sizeof(double), compare);
+            if (complete(&subjects[i], m))
+                qsort(subjects[i].samples[m], options.rounds, sizeof(double), compare);
     for (enum measure m = 0; m < MEASURES; m++) {
         if (!wanted(m))
             continue;
