@@ -5,8 +5,9 @@ ROUNDS ?=
 
 BENCH_TOOLS = driver floor floor-static
 
-## bench: measure BENCH (session big rules idle concurrency counts) in ROUNDS; writes bench/session.svg
+## bench: measure BENCH (session big rules idle concurrency counts) in ROUNDS (200); plots to bench/session.svg
 bench: mailrecv $(BENCH_TOOLS:%=$(BUILD)/bench/%)
+	@tests/deps build bench
 	@bench/run -b $(BUILD)/bench $(if $(ROUNDS),-n $(ROUNDS)) $(BENCH)
 
 $(BUILD)/bench:

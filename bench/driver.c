@@ -166,7 +166,7 @@ static int reply(struct session *s)
 
         while ((end = memchr(line, '\n', s->used - (size_t)(line - s->buffer))) != NULL) {
             bool last = end - line < 4 || line[3] != '-';
-            int code = atoi(line);
+            int code = (int)strtol(line, NULL, 10);
 
             line = end + 1;
             if (!last)
@@ -625,8 +625,8 @@ static void print_table(void)
     for (enum measure m = 0; m < MEASURES; m++) {
         if (!wanted(m))
             continue;
-        printf("%s: %s\n  %-24s %10s %7s %10s %7s %10s\n", options.test, measures[m].meaning, "", "median", "ratio", "least",
-               "ratio", "8 of 10");
+        printf("%s: %s\n  %-24s %10s %7s %10s %7s %10s\n", options.test, measures[m].meaning, "", "median", "ratio",
+               "least", "ratio", "8 of 10");
         for (size_t i = 0; i < subject_count; i++)
             print_row(&subjects[i], m, out);
     }
@@ -635,6 +635,16 @@ static void print_table(void)
 }
 
 /* ---- start ------------------------------------------------------------------------------------ */
+
+static size_t number(const char *text)
+{
+    char *end;
+    unsigned long long n = strtoull(text, &end, 10);
+
+    if (*end != '\0' || text[0] == '-' || n > (unsigned long long)1 << 40)
+        die("%s is no number that fits", text);
+    return (size_t)n;
+}
 
 /* "NAME FILE PROGRAM ARGUMENT..." or "NAME FILE @PORT"; FILE may be "-". */
 static void add_subject(const char *line)
@@ -655,7 +665,7 @@ static void add_subject(const char *line)
     s->name = words[0];
     s->file = strcmp(words[1], "-") == 0 ? NULL : words[1];
     if (words[2][0] == '@')
-        s->port = (uint16_t)atoi(words[2] + 1);
+        s->port = (uint16_t)number(words[2] + 1);
     memcpy(s->argv, words + 2, (count - 1) * sizeof words[0]);
     for (enum measure m = 0; m < MEASURES; m++) {
         s->samples[m] = malloc(samples * sizeof(double));
@@ -679,21 +689,11 @@ static void add_subjects_of(const char *path)
     (void)fclose(in);
 }
 
-static size_t number(const char *text)
-{
-    char *end;
-    unsigned long long n = strtoull(text, &end, 10);
-
-    if (*end != '\0' || text[0] == '-' || n > (unsigned long long)1 << 40)
-        die("%s is no number that fits", text);
-    return (size_t)n;
-}
-
 static void __attribute__((noreturn)) usage(void)
 {
     fputs("usage: driver [OPTION]... [SUBJECT]...\n"
           "A SUBJECT is one argument (or a line of a file), \"NAME FILE PROGRAM ARGUMENT...\" or\n"
-          "\"NAME FILE @PORT\" for a server that runs already; FILE (or directory) is where its messages arrive, or -.\n"
+          "\"NAME FILE @PORT\" for a server that runs already; FILE (or directory) is where mail arrives, or -.\n"
           "  -f FILE    subjects from a file, one a line\n"
           "  -n ROUNDS  how often (100)            -w ROUNDS  before that, unmeasured (3)\n"
           "  -s BYTES   size of a message (2048)   -p         pipelined (RFC 2920)\n"
