@@ -4,6 +4,7 @@ PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR    ?=
 SBINDIR     = $(PREFIX)/sbin
+LIBEXECDIR  = $(PREFIX)/libexec
 MANDIR      = $(PREFIX)/share/man
 DOCDIR      = $(PREFIX)/share/doc/mailrecv
 UNITDIR     = $(PREFIX)/lib/systemd/system
@@ -21,21 +22,31 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 LDLIBS      = -lpcre2-8
 
 # mailrecv.c holds main; all else can be linked into a test.
-MODULES = smtp monitor packet sandbox accept deliver command mailbox environment copy check conf message rules peer envelope sasl reply line log
+MODULES = smtp monitor packet sandbox accept deliver command mailbox starttls auth process environment copy check conf message rules peer envelope sasl reply line log
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
-all: mailrecv
+all: mailrecv mailrecv-tls mailrecv-checkpassword
 
-mailrecv: $(BUILD)/mailrecv
+mailrecv mailrecv-tls mailrecv-checkpassword: %: $(BUILD)/%
 	install -m 755 $< $@
 
 $(BUILD)/mailrecv: $(BUILD)/mailrecv.o $(OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# The only one that is linked with OpenSSL: sessions in clear do not pay for it.
+$(BUILD)/mailrecv-tls: $(BUILD)/tls.o $(BUILD)/credentials.o $(BUILD)/sandbox.o
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
+
+# The only program that needs libcrypt.
+$(BUILD)/mailrecv-checkpassword: $(addprefix $(BUILD)/,checkpassword.o envelope.o log.o)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lcrypt
+
 $(BUILD)/%.o: %.c | $(BUILD)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/mailrecv.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
+$(BUILD)/mailrecv.o $(BUILD)/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
+
+$(BUILD)/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
 $(BUILD):
 	mkdir -p $@
@@ -46,10 +57,19 @@ $(BUILD):
 print-objects: $(BUILD)/mailrecv.o $(OBJECTS)
 	@echo $^
 
-clean:
-	rm -rf $(BUILD) mailrecv
+## cert: write a self-signed pair for trying TLS out, key.pem and cert.pem, for CERT_NAME (localhost)
+CERT_NAME ?= localhost
+cert:
+	@for file in key.pem cert.pem; do \
+	    test ! -e $$file || { echo "$$file exists, and is left as it is" >&2; exit 1; }; done
+	@openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj '/CN=$(CERT_NAME)' \
+	    -addext 'subjectAltName=DNS:$(CERT_NAME)' -keyout key.pem -out cert.pem
+	@echo 'Written: key.pem and cert.pem, for $(CERT_NAME), for a year'
 
-.PHONY: all clean print-objects
+clean:
+	rm -rf $(BUILD) mailrecv mailrecv-tls mailrecv-checkpassword
+
+.PHONY: all cert clean print-objects
 
 # install, uninstall, demo, serve
 -include packaging.mk

@@ -1,10 +1,13 @@
 /* accept.c - what a session was allowed so far: greeting, HELO, envelope, delivery */
 #include "accept.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "auth.h"
 #include "clock.h"
 #include "deliver.h"
 #include "log.h"
@@ -31,6 +34,7 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     *a = (struct acceptance){ .conf = conf, .peer = peer, .terminated = terminated, .recipients = room,
+                              .tls.channel = -1,
                               .deadline = clock_ms() + conf->connection_secs.value * 1000 };
     if (room == MAP_FAILED)
         log_line(LOG_ERR, "no memory for %ju recipients", (uintmax_t)conf->smtp_rcpt_to.value);
@@ -39,6 +43,7 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
 
 void accept_end(struct acceptance *a)
 {
+    starttls_end(&a->tls, a->peer, a->deadline);
     (void)munmap(a->recipients, recipients_size(a->conf)); /* ours: cannot fail */
 }
 
@@ -62,9 +67,22 @@ struct reply accept_connect(struct acceptance *a)
     return reply;
 }
 
+void accept_learn(struct acceptance *a)
+{
+    (void)starttls_learn(&a->tls, a->peer); /* what it says is in the log */
+}
+
+/* Behind STARTTLS, nothing that a client says can arrive before the helper has told of its handshake. */
+static bool is_possible(struct acceptance *a)
+{
+    enum starttls_status status = starttls_learn(&a->tls, a->peer);
+
+    return status == STARTTLS_NONE || status == STARTTLS_SECURE;
+}
+
 struct reply accept_helo(struct acceptance *a, bool extended, struct slice name)
 {
-    if (!envelope_helo(name))
+    if (!is_possible(a) || !envelope_helo(name))
         return contradict(a);
     accept_reset(a);
     a->extended = extended;
@@ -73,10 +91,32 @@ struct reply accept_helo(struct acceptance *a, bool extended, struct slice name)
     return no_objection;
 }
 
+/* What RFC 3207 4 and RFC 4954 6 call for before a transaction. */
+static struct reply check_requirements(const struct acceptance *a)
+{
+    static const struct reply need_tls = REPLY(530, "7.0", "Say STARTTLS first");
+    static const struct reply need_auth = REPLY(530, "7.0", "Authentication is required");
+    static const struct reply other_sender = REPLY(553, "7.1", "That is not an address of yours");
+    const struct peer *peer = a->peer;
+
+    if (a->conf->tls == TLS_REQUIRED && peer->tls.protocol[0] == '\0')
+        return need_tls;
+    if (a->conf->auth == AUTH_REQUIRED && peer->user[0] == '\0')
+        return need_auth;
+    if (a->conf->auth_sender_check && peer->user[0] != '\0' && !auth_may_send(a->conf, peer->user, &a->mail.sender))
+        return other_sender;
+    return no_objection;
+}
+
 struct reply accept_mail(struct acceptance *a, struct slice argument)
 {
-    if (a->in_transaction || envelope_mail(argument, &a->mail) != ENVELOPE_OK)
+    struct reply reply;
+
+    if (!is_possible(a) || a->in_transaction || envelope_mail(argument, &a->mail) != ENVELOPE_OK)
         return contradict(a);
+    reply = check_requirements(a);
+    if (reply.code != 0)
+        return reply;
     a->in_transaction = true;
     a->count = 0;
     return no_objection;
@@ -96,6 +136,72 @@ struct reply accept_rcpt(struct acceptance *a, struct slice argument)
     if (reply.code == 0)
         a->count++;
     return reply;
+}
+
+struct reply accept_tls(struct acceptance *a, int client, int plain)
+{
+    static const struct reply no_tls = REPLY(454, "7.0", "TLS is not available now");
+    uint64_t until = clock_ms() + a->conf->command_secs.value * 1000;
+
+    if (a->conf->tls == TLS_OFF || a->tls.helper != 0 || a->in_transaction)
+        return contradict(a);
+    if (!starttls_start(&a->tls, a->conf, client, plain, clock_earlier(until, a->deadline)))
+        return no_tls;
+    /* RFC 3207 4.2: what was said before is forgotten */
+    accept_reset(a);
+    a->helo[0] = '\0';
+    a->extended = false;
+    a->peer->user[0] = '\0';
+    return no_objection;
+}
+
+/* Guessing costs time: a second more each time. SIGTERM and the session's deadline end the wait. */
+static void delay_failure(const struct acceptance *a)
+{
+    uint64_t until = clock_ms() + (uint64_t)a->auth_failures * 1000;
+    sigset_t waiting = clock_mask();
+
+    (void)clock_poll(NULL, 0, clock_earlier(until, a->deadline), &waiting);
+}
+
+static struct reply refuse_password(struct acceptance *a, struct slice user)
+{
+    static char note[LOG_TEXT + 16];
+    struct reply reply = REPLY(535, "7.8", "Authentication failed");
+    char shown[LOG_TEXT];
+
+    a->auth_failures++;
+    delay_failure(a);
+    (void)snprintf(note, sizeof note, "user=%s", log_encode(shown, sizeof shown, user));
+    reply.note = slice_of(note);
+    reply.counts = COUNTS_AUTH;
+    return reply;
+}
+
+struct reply accept_auth(struct acceptance *a, struct slice identity, struct slice user, struct slice password)
+{
+    static const struct reply broken = REPLY(454, "7.0", "Passwords cannot be checked now, try again later");
+    static const struct reply stranger = { .code = 535, .status = SLICE("7.8"), .counts = COUNTS_AUTH,
+                                           .text = SLICE("You can act for nobody but yourself") };
+    char shown[LOG_TEXT];
+
+    if (!is_possible(a) || a->conf->auth == AUTH_OFF || a->in_transaction || a->peer->user[0] != '\0' ||
+        (a->peer->tls.protocol[0] == '\0' && !a->conf->auth_insecure) || user.len == 0 || user.len > PEER_TEXT)
+        return contradict(a);
+    switch (auth_check(a->conf, user, password, a->deadline)) {
+    case AUTH_YES:
+        break;
+    case AUTH_NO:
+        return refuse_password(a, user);
+    case AUTH_BROKEN:
+        return broken;
+    }
+    if (identity.len > 0 && !slice_equal(identity, user))
+        return stranger;
+    memcpy(a->peer->user, user.text, user.len);
+    a->peer->user[user.len] = '\0';
+    log_line(LOG_INFO, "authenticated user=\"%s\"", log_encode(shown, sizeof shown, user));
+    return no_objection;
 }
 
 void accept_reset(struct acceptance *a)
@@ -119,9 +225,14 @@ int accept_spool(struct acceptance *a)
 /* Of RFC 3848 and RFC 6531 4.3. */
 static const char *protocol(const struct acceptance *a)
 {
+    static const char *const names[2][2][2] = {
+        { { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
+        { { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } },
+    };
+
     if (!a->extended)
         return "SMTP";
-    return a->mail.smtputf8 ? "UTF8SMTP" : "ESMTP";
+    return names[a->mail.smtputf8][a->peer->tls.protocol[0] != '\0'][a->peer->user[0] != '\0'];
 }
 
 /* Time, process and number of the message in it: no other message on this host has the same. */

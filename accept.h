@@ -8,6 +8,7 @@
 #include "message.h"
 #include "peer.h"
 #include "reply.h"
+#include "starttls.h"
 
 /*
  * The monitor's own view of a session. Whoever asks may be anybody: arguments are parsed here
@@ -23,6 +24,9 @@ struct acceptance {
     const volatile sig_atomic_t *terminated;
     uint64_t deadline;            /* of the session, see clock.h */
     bool contradiction;
+
+    struct starttls tls;
+    unsigned auth_failures;
 
     bool extended;                /* the client said EHLO */
     char helo[HELO_MAX + 1];
@@ -46,8 +50,13 @@ struct reply accept_connect(struct acceptance *a);
 struct reply accept_helo(struct acceptance *a, bool extended, struct slice name);
 struct reply accept_mail(struct acceptance *a, struct slice argument);
 struct reply accept_rcpt(struct acceptance *a, struct slice argument);
+struct reply accept_tls(struct acceptance *a, int client, int plain);
+struct reply accept_auth(struct acceptance *a, struct slice identity, struct slice user, struct slice password);
 struct reply accept_deliver(struct acceptance *a, const struct spool *spool);
 void accept_reset(struct acceptance *a);
 int accept_spool(struct acceptance *a);
+
+/* The session has said its last word, or ended without: hears what is still to be logged of TLS. */
+void accept_learn(struct acceptance *a);
 
 #endif

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "clock.h"
 #include "environment.h"
 #include "log.h"
+#include "process.h"
 
 enum {
     GRACE_MS = 2000,       /* between SIGTERM and SIGKILL */
@@ -135,36 +135,6 @@ static char **build_arguments(const struct copy *copy, const struct target *targ
     return vector;
 }
 
-/* Descriptors 0 to 2 and no others; a session of its own; signals as after boot. */
-static int spawn(pid_t *pid, const char *program, char **arguments, char **variables, int in, int out)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    int error = posix_spawn_file_actions_init(&actions);
-
-    if (error != 0)
-        return error;
-    if ((error = posix_spawnattr_init(&attributes)) == 0) {
-        (void)sigemptyset(&none);
-        (void)sigfillset(&all);
-        (void)sigdelset(&all, SIGKILL);
-        (void)sigdelset(&all, SIGSTOP);
-        if ((error = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO)) == 0 &&
-            (error = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO)) == 0 &&
-            (error = posix_spawn_file_actions_adddup2(&actions, out, STDERR_FILENO)) == 0 &&
-            (error = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)) == 0 &&
-            (error = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
-            (error = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
-            (error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                               POSIX_SPAWN_SETSIGDEF)) == 0)
-            error = posix_spawn(pid, program, &actions, &attributes, arguments, variables);
-        (void)posix_spawnattr_destroy(&attributes);
-    }
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return error;
-}
-
 /* Our end of the pipe does not block; the command's end is as it expects it. */
 static bool make_pipe(int out[2])
 {
@@ -182,17 +152,19 @@ static int launch(struct run *run, const struct target *target, int in)
 {
     static struct environment environment;
     char **arguments;
-    int out[2], error;
+    int out[2], fds[3], error;
 
     if (!environment_build(&environment, run->copy->transaction, run->copy->recipient, copy_size(run->copy)))
         return E2BIG;
     if (!make_pipe(out))
         return errno;
     run->out = out[0];
+    fds[0] = in;
+    fds[1] = fds[2] = out[1];
     arguments = build_arguments(run->copy, target);
     error = arguments == NULL ? ENOMEM
-                              : spawn(&run->pid, target->kind == TARGET_PIPE ? "/bin/sh" : arguments[0], arguments,
-                                      environment.variables, in, out[1]);
+                              : process_start(&run->pid, target->kind == TARGET_PIPE ? "/bin/sh" : arguments[0],
+                                              arguments, environment.variables, fds, sizeof fds / sizeof fds[0]);
     free(arguments);
     (void)close(out[1]);
     return error;

@@ -521,19 +521,20 @@ static void print_switch(const struct conf *conf, const struct keyword *k, FILE 
     fprintf(out, " %s", k->kind->words[*(const bool *)setting_of(conf, k)]);
 }
 
-static void parse_sandbox(struct parser *p, const struct keyword *k)
+/* One of several words; kept as its index. */
+static void parse_option(struct parser *p, const struct keyword *k)
 {
     size_t chosen;
 
     if (!parse_choice(p, k, &chosen))
         return;
-    *(enum sandbox *)value_of(p->conf, k) = (enum sandbox)chosen;
+    *(unsigned *)value_of(p->conf, k) = (unsigned)chosen;
     need_end(p);
 }
 
-static void print_sandbox(const struct conf *conf, const struct keyword *k, FILE *out)
+static void print_option(const struct conf *conf, const struct keyword *k, FILE *out)
 {
-    fprintf(out, " %s", k->kind->words[*(const enum sandbox *)setting_of(conf, k)]);
+    fprintf(out, " %s", k->kind->words[*(const unsigned *)setting_of(conf, k)]);
 }
 
 static void parse_limit(struct parser *p, const struct keyword *k)
@@ -611,14 +612,55 @@ static struct allowgroup *group_named(struct conf *conf, struct slice name)
     return *place;
 }
 
-/* allowgroup NAME REGEX */
+/* SHA256: 64 hexadecimal digits in any case, with or without colons between the bytes. */
+static void parse_certificate(struct parser *p, struct allowgroup *group)
+{
+    struct certificate *certificate = take_memory(p->conf, sizeof *certificate);
+    struct word word;
+    size_t digits = 0;
+
+    if (!need_word(p, &word, "the SHA-256 fingerprint of a certificate"))
+        return;
+    for (size_t i = 0; i < word.text.len && digits <= PEER_FINGERPRINT; i++) {
+        char c = lower_ascii(word.text.text[i]);
+
+        if (c == ':' && digits > 0 && digits % 2 == 0)
+            continue;
+        if (digits < PEER_FINGERPRINT && c != '\0' && strchr("0123456789abcdef", c) != NULL)
+            certificate->fingerprint[digits] = c;
+        else
+            digits = PEER_FINGERPRINT;
+        digits++;
+    }
+    if (digits != PEER_FINGERPRINT) {
+        fail(p, word.column, "'%.*s' is not a SHA-256 fingerprint, expected 64 hexadecimal digits",
+             (int)word.text.len, word.text.text);
+        return;
+    }
+    certificate->next = group->certificates;
+    group->certificates = certificate;
+    need_end(p);
+}
+
+/* allowgroup NAME REGEX, allowgroup NAME cert SHA256 */
 static void parse_allowgroup(struct parser *p, const struct keyword *k)
 {
     struct pattern *pattern = take_memory(p->conf, sizeof *pattern);
-    struct word name;
+    struct word name, rest;
+    size_t at;
 
     (void)k;
-    if (!need_name(p, &name, "the name of a group") || !parse_pattern(p, false, pattern))
+    if (!need_name(p, &name, "the name of a group"))
+        return;
+    at = p->at;
+    if (next_word(p, &rest) && word_is(rest, "cert") && next_word(p, &rest)) {
+        p->at = at;
+        (void)need_exactly(p, "cert");
+        parse_certificate(p, group_named(p->conf, name.text));
+        return;
+    }
+    p->at = at;
+    if (!parse_pattern(p, false, pattern))
         return;
     patterns_add(&group_named(p->conf, name.text)->patterns, pattern);
     need_end(p);
@@ -653,25 +695,57 @@ static void parse_recipient(struct parser *p, struct rule *rule)
     }
 }
 
+static void parse_group_condition(struct parser *p, struct word word, struct rule *rule)
+{
+    if (rule->group_name.len > 0)
+        fail(p, word.column, "a second group, expected one group for each deliver line");
+    else if (need_name(p, &word, "the name of a group")) {
+        rule->group_name = word.text;
+        rule->group_column = word.column;
+    }
+}
+
+static void parse_tls_condition(struct parser *p, struct word word, struct rule *rule)
+{
+    (void)p;
+    (void)word;
+    rule->needs_tls = true;
+}
+
+static void parse_auth_condition(struct parser *p, struct word word, struct rule *rule)
+{
+    (void)p;
+    (void)word;
+    rule->needs_auth = true;
+}
+
+static const struct {
+    const char *word;
+    void (*parse)(struct parser *p, struct word word, struct rule *rule);
+} conditions[] = {
+    { "allowgroup", parse_group_condition },
+    { "auth", parse_auth_condition },
+    { "tls", parse_tls_condition },
+};
+
 /* The conditions before rcpt_to. */
 static void parse_conditions(struct parser *p, struct rule *rule)
 {
+    enum { CONDITIONS = sizeof conditions / sizeof conditions[0] };
     struct word word;
 
-    while (!p->failed && need_word(p, &word, "'allowgroup' or 'rcpt_to'")) {
+    while (!p->failed && need_word(p, &word, "'allowgroup', 'auth', 'tls' or 'rcpt_to'")) {
+        size_t i = 0;
+
         if (word_is(word, "rcpt_to"))
             return;
-        if (!word_is(word, "allowgroup")) {
-            fail(p, word.column, "unexpected '%.*s', expected 'allowgroup' or 'rcpt_to'", (int)word.text.len,
-                 word.text.text);
-            return;
-        }
-        if (rule->group_name.len > 0)
-            fail(p, word.column, "a second group, expected 'rcpt_to'");
-        else if (need_name(p, &word, "the name of a group")) {
-            rule->group_name = word.text;
-            rule->group_column = word.column;
-        }
+        while (i < CONDITIONS && !word_is(word, conditions[i].word))
+            i++;
+        if (i < CONDITIONS)
+            conditions[i].parse(p, word, rule);
+        else
+            fail(p, word.column, "unexpected '%.*s', expected 'allowgroup', 'auth', 'tls' or 'rcpt_to'",
+                 (int)word.text.len, word.text.text);
     }
 }
 
@@ -688,28 +762,64 @@ static struct argument parse_argument(struct parser *p, struct word word)
     return (struct argument){ which, word.text };
 }
 
-/* exec PROGRAM ARG... */
-static void parse_exec(struct parser *p, struct target *target)
+static void add_argument(struct conf *conf, struct target *target, struct argument argument)
 {
-    size_t room = 0;
+    size_t count = target->argument_count;
+
+    if ((count & (count - 1)) == 0) { /* room for 1, 2, 4, 8... */
+        struct argument *more = take_memory(conf, (count == 0 ? 1 : count * 2) * sizeof *more);
+
+        if (count > 0)
+            memcpy(more, target->arguments, count * sizeof *more);
+        target->arguments = more;
+    }
+    target->arguments[target->argument_count++] = argument;
+}
+
+static bool parse_program_path(struct parser *p, struct target *target)
+{
     struct word word;
 
     if (!need_word(p, &word, "the path of a program"))
-        return;
-    target->text = word.text;
+        return false;
     if (word.text.len == 0 || word.text.text[0] != '/')
         fail(p, word.column, "'%.*s' is not the path of a program, expected one that begins with /",
              (int)word.text.len, word.text.text);
-    while (next_word(p, &word)) {
-        if (target->argument_count == room) {
-            struct argument *more = take_memory(p->conf, (room * 2 + 8) * sizeof *more);
+    *target = (struct target){ .kind = TARGET_EXEC, .text = word.text };
+    return true;
+}
 
-            if (room > 0)
-                memcpy(more, target->arguments, room * sizeof *more);
-            target->arguments = more;
-            room = room * 2 + 8;
-        }
-        target->arguments[target->argument_count++] = parse_argument(p, word);
+/* exec PROGRAM ARG... */
+static void parse_exec(struct parser *p, struct target *target)
+{
+    struct word word;
+
+    if (!parse_program_path(p, target))
+        return;
+    while (next_word(p, &word))
+        add_argument(p->conf, target, parse_argument(p, word));
+}
+
+/* auth.command PROGRAM ARG...; words stand for nothing but themselves */
+static void parse_program(struct parser *p, const struct keyword *k)
+{
+    struct word word;
+
+    (void)k;
+    if (!parse_program_path(p, &p->conf->auth_command))
+        return;
+    while (next_word(p, &word))
+        add_argument(p->conf, &p->conf->auth_command, (struct argument){ ARGUMENT_WORD, word.text });
+}
+
+static void print_program(const struct conf *conf, const struct keyword *k, FILE *out)
+{
+    const struct target *program = &conf->auth_command;
+
+    print_slice(conf, k, out);
+    for (size_t i = 0; i < program->argument_count; i++) {
+        fputc(' ', out);
+        print_word(program->arguments[i].text, out);
     }
 }
 
@@ -755,7 +865,7 @@ static void parse_target(struct parser *p, struct target *target)
          word.text.text);
 }
 
-/* deliver [allowgroup NAME] rcpt_to ADDRESS TARGET */
+/* deliver [allowgroup NAME] [auth] [tls] rcpt_to ADDRESS TARGET */
 static void parse_deliver(struct parser *p, const struct keyword *k)
 {
     struct rule *rule = take_memory(p->conf, sizeof *rule);
@@ -791,6 +901,11 @@ static void parse_error(struct parser *p, const struct keyword *k)
 
 static const char *const off_on[] = { "off", "on", NULL };
 static const char *const off_try_on[] = { [SANDBOX_OFF] = "off", [SANDBOX_TRY] = "try", [SANDBOX_ON] = "on", NULL };
+static const char *const tls_words[] = { [TLS_OFF] = "off", [TLS_OPTIONAL] = "optional",
+                                         [TLS_REQUIRED] = "required", [TLS_IMPLICIT] = "implicit", NULL };
+static const char *const tls_versions[] = { "1.2", "1.3", NULL };
+static const char *const auth_words[] = { [AUTH_OFF] = "off", [AUTH_OPTIONAL] = "optional",
+                                          [AUTH_REQUIRED] = "required", NULL };
 static const char *const normalize_reject[] = { "normalize", "reject", NULL };
 
 static const struct kind domain_kind = { parse_domain, print_slice, NULL };
@@ -798,7 +913,11 @@ static const struct kind flags_kind = { parse_flags, print_slice, NULL };
 static const struct kind word_kind = { parse_word, print_slice, NULL };
 static const struct kind text_kind = { parse_text, print_text_value, NULL };
 static const struct kind switch_kind = { parse_switch, print_switch, off_on };
-static const struct kind sandbox_kind = { parse_sandbox, print_sandbox, off_try_on };
+static const struct kind sandbox_kind = { parse_option, print_option, off_try_on };
+static const struct kind tls_kind = { parse_option, print_option, tls_words };
+static const struct kind version_kind = { parse_option, print_option, tls_versions };
+static const struct kind auth_kind = { parse_option, print_option, auth_words };
+static const struct kind program_kind = { parse_program, print_program, NULL };
 static const struct kind limit_kind = { parse_limit, print_limit, NULL };
 static const struct kind check_kind = { parse_check, print_check, off_on };
 static const struct kind newline_kind = { parse_check, print_check, normalize_reject };
@@ -831,6 +950,19 @@ static const struct keyword keywords[] = {
     { SLICE("fsync"), &switch_kind, AT(fsync), "on", 0, NO_STATUS },
     { SLICE("pipe.from_line"), &switch_kind, AT(pipe_from_line), "off", 0, NO_STATUS },
     { SLICE("recipient_delimiter"), &word_kind, AT(rules.delimiters), "", 0, NO_STATUS },
+    { SLICE("tls"), &tls_kind, AT(tls), "off", 0, NO_STATUS },
+    { SLICE("tls.cert"), &word_kind, AT(tls_cert), "", 0, NO_STATUS },
+    { SLICE("tls.key"), &word_kind, AT(tls_key), "", 0, NO_STATUS },
+    { SLICE("tls.client_ca"), &word_kind, AT(tls_client_ca), "", 0, NO_STATUS },
+    { SLICE("tls.min_version"), &version_kind, AT(tls_min_version), "1.2", 0, NO_STATUS },
+    { SLICE("tls.ciphers"), &word_kind, AT(tls_ciphers), "", 0, NO_STATUS },
+    { SLICE("tls.helper"), &word_kind, AT(tls_helper), "", 0, NO_STATUS },
+    { SLICE("auth"), &auth_kind, AT(auth), "off", 0, NO_STATUS },
+    { SLICE("auth.insecure"), &switch_kind, AT(auth_insecure), "off", 0, NO_STATUS },
+    { SLICE("auth.users"), &word_kind, AT(auth_users), "", 0, NO_STATUS },
+    { SLICE("auth.command"), &program_kind, AT(auth_command.text), "", 0, NO_STATUS },
+    { SLICE("auth.sender_check"), &switch_kind, AT(auth_sender_check), "off", 0, NO_STATUS },
+    { SLICE("auth.senders"), &word_kind, AT(auth_senders), "", 0, NO_STATUS },
     { SLICE("limit.smtp_commands"), &limit_kind, AT(smtp_commands),
       "25 421 Too many commands that lead nowhere", MANY, SLICE("7.0") },
     { SLICE("limit.smtp_unknowncmd"), &limit_kind, AT(smtp_unknowncmd),
@@ -855,6 +987,8 @@ static const struct keyword keywords[] = {
       "normalize 550 Lines must end in CRLF", 0, SLICE("5.2") },
     { SLICE("limit.hops"), &limit_kind, AT(hops),
       "100 554 Too many hops, the message is in a loop", MANY, SLICE("4.6") },
+    { SLICE("limit.auth_failures"), &limit_kind, AT(auth_failures),
+      "3 421 Too many failed logins", MANY, SLICE("7.0") },
     { SLICE("limit.pipe_secs"), &limit_kind, AT(pipe_secs),
       "120 451 The delivery took too long", MANY, SLICE("3.0") },
     { SLICE("limit.lock_secs"), &limit_kind, AT(lock_secs),
@@ -1007,6 +1141,22 @@ struct slice conf_line(const struct conf *conf, unsigned number)
     return line;
 }
 
+unsigned conf_line_of(const struct conf *conf, const char *keyword)
+{
+    struct slice text = conf->text;
+    struct parser p = { .line = { "", 0 } };
+    unsigned number = 0, found = 0;
+    struct word word;
+
+    while (next_line(&text, &p.line)) {
+        number++;
+        p.at = 0;
+        if (next_word(&p, &word) && word_is(word, keyword))
+            found = number;
+    }
+    return found;
+}
+
 unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, size_t offset)
 {
     struct slice line = conf_line(conf, number);
@@ -1020,9 +1170,29 @@ unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, 
     return (unsigned)at + 1;
 }
 
+static void complain_missing(struct conf *conf, const char *keyword, const char *missing)
+{
+    conf_complain(conf, false, conf_line_of(conf, keyword), 1, "'%s' is on, expected %s as well", keyword, missing);
+}
+
+/* What one directive needs of others. */
+static void check_needs(struct conf *conf)
+{
+    if (conf->tls != TLS_OFF && conf->tls_cert.len == 0)
+        complain_missing(conf, "tls", "tls.cert");
+    if (conf->tls != TLS_OFF && conf->tls_key.len == 0)
+        complain_missing(conf, "tls", "tls.key");
+    if (conf->auth != AUTH_OFF && conf->auth_users.len == 0 && conf->auth_command.text.len == 0)
+        complain_missing(conf, "auth", "auth.users or auth.command");
+    if (conf->auth_users.len > 0 && conf->auth_command.text.len > 0)
+        conf_complain(conf, true, conf_line_of(conf, "auth.command"), 1,
+                      "both auth.users and auth.command: auth.command is asked");
+}
+
 /* The second pass: what could not be known while the lines were read. */
 static void resolve(struct conf *conf)
 {
+    check_needs(conf);
     for (struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
         if (rule->group_name.len == 0)
             continue;

@@ -34,6 +34,21 @@ struct conf_problem {
     const char *message;    /* what is wrong, what was expected */
 };
 
+/* Whether the connection is encrypted (RFC 3207, RFC 8314). */
+enum tls {
+    TLS_OFF,
+    TLS_OPTIONAL, /* STARTTLS is offered */
+    TLS_REQUIRED, /* and wanted before MAIL */
+    TLS_IMPLICIT  /* from the first byte */
+};
+
+/* Whether clients say who they are (RFC 4954). */
+enum auth {
+    AUTH_OFF,
+    AUTH_OPTIONAL,
+    AUTH_REQUIRED /* before MAIL */
+};
+
 struct conf_memory;
 
 /* The configuration. All slices point into memory that conf_free releases. */
@@ -47,11 +62,15 @@ struct conf {
     unsigned default_reply_line;    /* a limit without CODE TEXT stands here, 0: none does */
     struct rules rules;             /* domain, allow, deny, groups, deliver, error */
     struct slice debug, logfile, deadletter_file, spool_directory, user, greeting;
-    bool loghex, pipe_from_line, fsync;
-    enum sandbox sandbox;
+    struct slice tls_cert, tls_key, tls_client_ca, tls_ciphers, tls_helper;
+    struct slice auth_users, auth_senders;
+    struct target auth_command;
+    bool loghex, pipe_from_line, fsync, auth_insecure, auth_sender_check;
+    unsigned sandbox, tls, auth;    /* enum sandbox, enum tls, enum auth */
+    unsigned tls_min_version;       /* 0: 1.2, 1: 1.3 */
     struct limit smtp_commands, smtp_unknowncmd, smtp_failcmds, connection_secs, command_secs;
     struct limit smtp_data_size, smtp_rcpt_to, smtp_ascii, fcrdns_check, helo_required;
-    struct limit pipe_secs, lock_secs, bare_newline, hops;
+    struct limit pipe_secs, lock_secs, bare_newline, hops, auth_failures;
     struct rule dead_letter;        /* the rule of mail without a rule, line 0 */
 };
 
@@ -74,6 +93,9 @@ struct slice conf_line(const struct conf *conf, unsigned number);
 
 /* The column of the byte `offset` of the word at `column`, as its quotes and backslashes have it. */
 unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, size_t offset);
+
+/* The number of the last line with this keyword, 0 if there is none. */
+unsigned conf_line_of(const struct conf *conf, const char *keyword);
 
 /* Logs every directive as it was read, if the debug flag c is on. */
 void conf_log_lines(const struct conf *conf);

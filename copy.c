@@ -48,6 +48,21 @@ static const char *helo_in_header(const struct transaction *t)
     return envelope_domain(helo) || envelope_literal(helo) ? t->helo : "unknown";
 }
 
+/* A comment (RFC 5322 3.2.2): what would end it, or begin another, is left out. */
+static void add_security(struct copy *copy)
+{
+    const struct peer_tls *tls = &copy->transaction->peer->tls;
+    char subject[PEER_TEXT + 1];
+    size_t len = 0;
+
+    if (tls->protocol[0] == '\0')
+        return;
+    for (const char *c = tls->subject; *c != '\0'; c++)
+        subject[len++] = (char)(strchr("()\\", *c) != NULL ? '?' : *c);
+    subject[len] = '\0';
+    add(copy, "\n\t(%s %s%s%s)", tls->protocol, tls->cipher, len > 0 ? ", certificate of " : "", subject);
+}
+
 static void add_received(struct copy *copy)
 {
     const struct transaction *t = copy->transaction;
@@ -64,8 +79,10 @@ static void add_received(struct copy *copy)
     else
         add(copy, "Received: from %s (%s [%s%s])\n", helo_in_header(t), peer->name,
             peer->family == AF_INET6 ? "IPv6:" : "", peer->address);
-    add(copy, "\tby %.*s (mailrecv) with %s id %s;\n\t%s\n", (int)t->conf->rules.domain.len,
-        t->conf->rules.domain.text, t->protocol, t->id, date);
+    add(copy, "\tby %.*s (mailrecv) with %s id %s", (int)t->conf->rules.domain.len, t->conf->rules.domain.text,
+        t->protocol, t->id);
+    add_security(copy);
+    add(copy, ";\n\t%s\n", date);
 }
 
 void copy_begin(struct copy *copy, const struct transaction *transaction, const struct recipient *recipient,

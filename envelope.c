@@ -86,6 +86,11 @@ static bool is_alnum(unsigned char byte)
     return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
 }
 
+static bool is_upper_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+}
+
 static bool is_atext(unsigned char byte)
 {
     return is_alnum(byte) || (byte != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", byte) != NULL && byte < 0x80);
@@ -316,12 +321,30 @@ static bool parse_smtputf8(struct slice value, struct mail_argument *mail)
     return mail->smtputf8;
 }
 
+/* AUTH=<> or AUTH=xtext (RFC 4954 5): who first submitted the message; nobody here wants to know. */
+static bool parse_auth(struct slice value, struct mail_argument *mail)
+{
+    mail->auth = true;
+    if (value.text == NULL || value.len == 0)
+        return false;
+    for (size_t i = 0; i < value.len && !slice_equal(value, slice_of("<>")); i++) {
+        char c = value.text[i];
+
+        if (c < '!' || c > '~' || c == '=')
+            return false;
+        if (c == '+' && (i + 2 >= value.len || !is_upper_hex(value.text[i + 1]) || !is_upper_hex(value.text[i + 2])))
+            return false;
+    }
+    return true;
+}
+
 static const struct parameter {
     struct slice name;
     bool (*parse)(struct slice value, struct mail_argument *mail);
 } mail_parameters[] = {
     { SLICE("SIZE"), parse_size },
     { SLICE("BODY"), parse_body },
+    { SLICE("AUTH"), parse_auth },
     { SLICE("SMTPUTF8"), parse_smtputf8 },
 };
 
@@ -352,7 +375,7 @@ enum envelope_status envelope_mail(struct slice argument, struct mail_argument *
     enum envelope_status status;
 
     mail->size = 0;
-    mail->eight_bit = mail->smtputf8 = false;
+    mail->eight_bit = mail->smtputf8 = mail->auth = false;
     status = skip_path(&c, slice_of("FROM:"), true, &mail->sender);
     if (status == ENVELOPE_OK)
         status = parse_parameters(&c, mail);

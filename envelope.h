@@ -31,6 +31,7 @@ struct mail_argument {
     uint64_t size; /* SIZE=, 0 when not given (RFC 1870) */
     bool eight_bit; /* BODY=8BITMIME (RFC 6152) */
     bool smtputf8; /* SMTPUTF8 (RFC 6531) */
+    bool auth; /* AUTH= (RFC 4954 5), whose value is not kept */
 };
 
 enum envelope_status {

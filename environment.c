@@ -136,11 +136,34 @@ static void allowgroup(const struct delivery *d, struct fact *fact)
     set_slice(fact, d->recipient->rule->group_name);
 }
 
-/* Without TLS and AUTH these are empty; a script may rely on their being there. */
-static void empty(const struct delivery *d, struct fact *fact)
+static void sasl_username(const struct delivery *d, struct fact *fact)
 {
-    (void)d;
-    fact->len = 0;
+    set(fact, "%s", d->transaction->peer->user);
+}
+
+static void tls_protocol(const struct delivery *d, struct fact *fact)
+{
+    set(fact, "%s", d->transaction->peer->tls.protocol);
+}
+
+static void tls_cipher(const struct delivery *d, struct fact *fact)
+{
+    set(fact, "%s", d->transaction->peer->tls.cipher);
+}
+
+static void tls_sni(const struct delivery *d, struct fact *fact)
+{
+    set(fact, "%s", d->transaction->peer->tls.sni);
+}
+
+static void tls_subject(const struct delivery *d, struct fact *fact)
+{
+    set(fact, "%s", d->transaction->peer->tls.subject);
+}
+
+static void tls_fingerprint(const struct delivery *d, struct fact *fact)
+{
+    set(fact, "%s", d->transaction->peer->tls.fingerprint);
 }
 
 static const struct row {
@@ -161,9 +184,12 @@ static const struct row {
     { "CLIENT_PROTOCOL", false, client_protocol },
     { "SERVER_ADDRESS", false, server_address },
     { "SERVER_PORT", true, server_port },
-    { "SASL_USERNAME", false, empty },
-    { "TLS_PROTOCOL", false, empty },
-    { "TLS_CIPHER", false, empty },
+    { "SASL_USERNAME", false, sasl_username },
+    { "TLS_PROTOCOL", false, tls_protocol },
+    { "TLS_CIPHER", false, tls_cipher },
+    { "TLS_SNI", false, tls_sni },
+    { "TLS_CLIENT_SUBJECT", false, tls_subject },
+    { "TLS_CLIENT_FINGERPRINT", false, tls_fingerprint },
     { "MESSAGE_ID", false, message_id },
     { "MESSAGE_SIZE", true, message_size },
     { "RULE", false, rule },

@@ -6,6 +6,7 @@
 #include "line.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -231,6 +232,29 @@ enum line_status line_read(struct line_io *io, struct slice *line)
     if (too_long)
         *line = (struct slice){ "", 0 };
     return too_long ? LINE_TOO_LONG : bare ? LINE_BARE_LF : LINE_OK;
+}
+
+bool line_pending(const struct line_io *io)
+{
+    struct pollfd ready = { .fd = io->in, .events = POLLIN };
+
+    return io->start < io->end || clock_poll(&ready, 1, 0, &while_waiting) > 0;
+}
+
+bool line_switch(struct line_io *io, int fd)
+{
+    if (line_flush(io) != LINE_OK || dup3(fd, io->in, O_CLOEXEC) < 0 || dup3(fd, io->out, O_CLOEXEC) < 0 ||
+        close(fd) != 0)
+        return false;
+    io->socket = true;
+    io->start = io->end = 0;
+    return true;
+}
+
+void line_wipe(struct line_io *io, struct slice line)
+{
+    if (line.len > 0)
+        explicit_bzero(io->in_buf + (line.text - io->in_buf), line.len);
 }
 
 void line_close(struct line_io *io, uint64_t wait_ms)

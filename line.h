@@ -73,6 +73,19 @@ enum line_status line_read(struct line_io *io, struct slice *line);
 enum line_status line_bytes(struct line_io *io, struct slice *bytes);
 void line_consume(struct line_io *io, size_t len);
 
+/* Is there anything that the client has sent and that was not read, here or in the kernel? */
+bool line_pending(const struct line_io *io);
+
+/*
+ * From now on the client is on `fd`, a stream socket, which takes the place of the descriptors and
+ * is closed: output leaves the old way first, and nothing that was read is left. False with errno
+ * set if that fails; the connection is of no use then.
+ */
+bool line_switch(struct line_io *io, int fd);
+
+/* Overwrites a line that line_read has given, because it is a secret. */
+void line_wipe(struct line_io *io, struct slice line);
+
 /* Collects output; writes when the buffer is full, with the same limits as a read. */
 void line_put(struct line_io *io, const char *bytes, size_t len);
 

@@ -17,6 +17,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth.h"
 #include "check.h"
 #include "clock.h"
 #include "conf.h"
@@ -25,6 +26,7 @@
 #include "peer.h"
 #include "sandbox.h"
 #include "smtp.h"
+#include "starttls.h"
 
 #define VERSION "2.0"
 
@@ -214,14 +216,19 @@ static enum peer_status find_peer(const struct options *o, struct peer *peer)
     return status;
 }
 
-/* Becomes the user of the configuration, groups too. */
-static bool become_user(struct slice user)
+/* Becomes the user of the configuration, groups too; opens before what perhaps only root can read. */
+static bool become_user(const struct conf *conf)
 {
+    struct slice user = conf->user;
     char name[256];
     struct passwd *entry;
 
     if (geteuid() != 0 || user.len == 0)
         return true;
+    if (conf->tls != TLS_OFF)
+        starttls_open(conf);
+    if (conf->auth != AUTH_OFF)
+        auth_open(conf);
     (void)snprintf(name, sizeof name, "%.*s", (int)user.len, user.text);
     errno = 0;
     entry = getpwnam(name);
@@ -278,6 +285,17 @@ static int split_session(struct line_io *io, struct monitor *monitor, struct ses
     _exit(EX_OK); /* freeing page by page what the kernel frees at once would copy a dozen of them */
 }
 
+/* RFC 8314 3.3: the client says nothing in clear, and would not understand it either. */
+static bool begin_implicit_tls(struct line_io *io, struct monitor *monitor)
+{
+    int plain;
+
+    if (monitor_tls(monitor, &plain).code == 0 && line_switch(io, plain))
+        return true;
+    monitor_end(monitor);
+    return false;
+}
+
 static int serve(struct conf *conf, struct peer *peer)
 {
     static struct line_io io;
@@ -287,9 +305,11 @@ static int serve(struct conf *conf, struct peer *peer)
 
     line_init(&io, STDIN_FILENO, STDOUT_FILENO, &terminated);
     io.deadline = clock_ms() + REFUSAL_MS;
-    if (conf->errors > 0 || !sandbox_usable(conf) || !become_user(conf->user) ||
+    if (conf->errors > 0 || !sandbox_usable(conf) || !become_user(conf) ||
         (monitor = monitor_begin(conf, peer, &terminated)) == NULL)
         return refuse_service(&io, false, "The service is not configured, try again later");
+    if (conf->tls == TLS_IMPLICIT && !begin_implicit_tls(&io, monitor))
+        return EX_UNAVAILABLE;
     session = smtp_greet(&io, monitor, conf);
     if (conf->sandbox == SANDBOX_OFF)
         smtp_session(session);

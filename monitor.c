@@ -23,14 +23,19 @@
 #include "clock.h"
 #include "log.h"
 #include "packet.h"
+#include "text.h"
 
 enum {
     DIRECT = -1,      /* no channel: both sides are this process */
+    PLAIN = STDERR_FILENO + 1, /* the session's end of what mailrecv-tls has decrypted */
     OVERSTAY_MS = 30000 /* how long after its deadline a session that does not end is waited for */
 };
 
 /* What is told waits for the next question, or for something that has to be logged at once. */
-enum kind { TELL_HELO, TELL_MAIL, TELL_RESET, TELL_REFUSAL, TELL_EVENT, ASK_RCPT, ASK_SPOOL, ASK_DELIVER, KINDS };
+enum kind { TELL_HELO, TELL_MAIL, TELL_RESET, TELL_REFUSAL, TELL_EVENT, ASK_RCPT, ASK_SPOOL, ASK_DELIVER,
+            ASK_MAIL, ASK_TLS, ASK_AUTH, KINDS };
+
+enum { SESSION, HELPER }; /* whose end of the plain bytes */
 
 struct monitor {
     struct acceptance accept;
@@ -38,12 +43,15 @@ struct monitor {
     pid_t session;
     int spool;          /* the file that the session was given, -1: none */
     char *memory;       /* shared with the session */
+    int client;         /* kept for TLS until that begins, -1: not */
+    int plain[2];       /* of the session and of mailrecv-tls, if there is to be TLS; -1 */
 };
 
 static struct monitor the_monitor;
 static struct packet sent, received; /* of this process, whichever it is */
 static const struct reply no_objection = { .code = 0 };
-static const char *const stages[] = { "connect", "helo", "mail", "rcpt", "data", "command", "limit", "input" };
+static const char *const stages[] = { "connect", "helo", "mail", "rcpt", "data", "command", "limit", "input",
+                                     "starttls", "auth" };
 
 enum { STAGES = sizeof stages / sizeof stages[0] };
 
@@ -71,6 +79,54 @@ static bool hear_mail(struct monitor *m, const struct question *q, struct reply 
 static bool hear_rcpt(struct monitor *m, const struct question *q, struct reply *reply)
 {
     *reply = accept_rcpt(&m->accept, q->text);
+    return true;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd); /* sockets: nothing is buffered */
+    *fd = -1;
+}
+
+/* The client's socket goes to mailrecv-tls, whose plain bytes go to the session. */
+static struct reply begin_tls(struct monitor *m)
+{
+    struct reply reply = accept_tls(&m->accept, m->client, m->plain[HELPER]);
+
+    close_fd(&m->client);
+    close_fd(&m->plain[HELPER]);
+    return reply;
+}
+
+static bool hear_tls(struct monitor *m, const struct question *q, struct reply *reply)
+{
+    (void)q;
+    if (m->client < 0)
+        return false;
+    *reply = begin_tls(m);
+    return true;
+}
+
+/* [identity] NUL user NUL password, which are wiped here. */
+static bool hear_auth(struct monitor *m, const struct question *q, struct reply *reply)
+{
+    struct slice parts[3], rest = q->text;
+
+    for (size_t i = 0; i < 2; i++) {
+        const char *nul = memchr(rest.text, '\0', rest.len);
+
+        if (nul == NULL)
+            return false;
+        parts[i] = (struct slice){ rest.text, (size_t)(nul - rest.text) };
+        rest.text = nul + 1;
+        rest.len -= parts[i].len + 1;
+    }
+    parts[2] = rest;
+    if (memchr(rest.text, '\0', rest.len) != NULL)
+        return false;
+    *reply = accept_auth(&m->accept, parts[0], parts[1], parts[2]);
+    explicit_bzero(received.bytes, received.used);
     return true;
 }
 
@@ -134,10 +190,11 @@ static void log_event(enum monitor_event event, struct slice text);
 
 static bool hear_event(struct monitor *m, const struct question *q, struct reply *reply)
 {
-    (void)m;
     (void)reply;
     if (q->number > MONITOR_MESSAGE)
         return false;
+    if (q->number == MONITOR_END)
+        accept_learn(&m->accept);
     log_event((enum monitor_event)q->number, q->text);
     return true;
 }
@@ -150,6 +207,8 @@ static const struct {
     [TELL_RESET] = { hear_reset, false },     [TELL_REFUSAL] = { hear_refusal, false },
     [TELL_EVENT] = { hear_event, false },     [ASK_RCPT] = { hear_rcpt, true },
     [ASK_SPOOL] = { hear_spool, true },       [ASK_DELIVER] = { hear_deliver, true },
+    [ASK_MAIL] = { hear_mail, true },         [ASK_TLS] = { hear_tls, true },
+    [ASK_AUTH] = { hear_auth, true },
 };
 
 /* Sends an answer, with a descriptor if `fd` is one. A session that cannot have it shall not wait for it. */
@@ -239,6 +298,8 @@ static void serve(struct monitor *m)
         log_line(LOG_ERR, "violation: the session sent a %s and is ended", violation);
     forget_spool(m);
     (void)close(m->channel);
+    close_fd(&m->client);
+    close_fd(&m->plain[HELPER]);
     if (violation != NULL || clock_left(m->accept.deadline + OVERSTAY_MS) == 0)
         (void)kill(m->session, SIGKILL);
     while (waitpid(m->session, &status, 0) < 0 && errno == EINTR)
@@ -247,6 +308,7 @@ static void serve(struct monitor *m)
         log_line(LOG_ERR, "end reason=killed signal=%d", WTERMSIG(status));
     else if (WEXITSTATUS(status) != EX_OK)
         log_line(LOG_ERR, "end reason=failed status=%d", WEXITSTATUS(status));
+    accept_end(&m->accept);
 }
 
 /* ---- the split --------------------------------------------------------------------------- */
@@ -257,7 +319,7 @@ struct monitor *monitor_begin(struct conf *conf, struct peer *peer, const volati
     void *memory = mmap(NULL, SPOOL_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     m->channel = DIRECT;
-    m->spool = -1;
+    m->spool = m->client = m->plain[SESSION] = m->plain[HELPER] = -1;
     m->memory = memory;
     if (memory == MAP_FAILED) {
         log_line(LOG_ERR, "no memory for messages: %m");
@@ -270,6 +332,17 @@ void monitor_end(struct monitor *monitor)
 {
     accept_end(&monitor->accept);
     (void)munmap(monitor->memory, SPOOL_MEMORY); /* ours: cannot fail */
+}
+
+/* What STARTTLS needs later must be there before the split. */
+static bool prepare_tls(struct monitor *m)
+{
+    unsigned tls = m->accept.conf->tls;
+
+    if (tls == TLS_OFF || m->accept.tls.helper != 0)
+        return true;
+    m->client = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return m->client >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, m->plain) == 0;
 }
 
 /* The monitor must not keep the connection open when the session ends; xinetd gives it thrice. */
@@ -287,13 +360,15 @@ static bool let_go_of_client(void)
     return done;
 }
 
-/* In the session: the client is 0 and 1, the channel 2, and there is nothing else. */
+/* In the session: the client is 0 and 1, the channel 2, for TLS the plain bytes 3, and there is nothing else. */
 static bool keep_only(struct monitor *m, int channel, pid_t parent)
 {
+    bool tls = m->plain[SESSION] >= 0;
+
     m->channel = STDERR_FILENO;
     sent.used = 0; /* written before it is read: one page fault, not two */
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent && dup2(channel, m->channel) == m->channel &&
-           close_range(STDERR_FILENO + 1, ~0U, 0) == 0;
+           (!tls || dup2(m->plain[SESSION], PLAIN) == PLAIN) && close_range(tls ? PLAIN + 1 : PLAIN, ~0U, 0) == 0;
 }
 
 enum monitor_split monitor_split(struct monitor *monitor)
@@ -301,7 +376,7 @@ enum monitor_split monitor_split(struct monitor *monitor)
     int ends[2] = { -1, -1 };
     pid_t parent = getpid();
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 || (monitor->session = _Fork()) < 0) {
+    if (!prepare_tls(monitor) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 || (monitor->session = _Fork()) < 0) {
         log_line(LOG_ERR, "cannot split the process: %m");
         if (ends[0] >= 0) {
             (void)close(ends[0]);
@@ -315,6 +390,7 @@ enum monitor_split monitor_split(struct monitor *monitor)
         return SPLIT_SESSION;
     }
     (void)close(ends[1]);
+    close_fd(&monitor->plain[SESSION]);
     monitor->channel = ends[0];
     if (!let_go_of_client()) {
         log_line(LOG_ERR, "cannot let go of the client: %m");
@@ -389,12 +465,62 @@ struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice n
     return no_objection;
 }
 
+/* Can the answer to MAIL be no? */
+static bool is_asked(const struct conf *conf)
+{
+    return conf->tls == TLS_REQUIRED || conf->auth == AUTH_REQUIRED || conf->auth_sender_check;
+}
+
 struct reply monitor_mail(struct monitor *monitor, struct slice argument)
 {
     if (monitor->channel == DIRECT)
         return accept_mail(&monitor->accept, argument);
+    if (is_asked(monitor->accept.conf))
+        return ask(monitor, &(struct question){ .kind = ASK_MAIL, .text = argument }, NULL);
     (void)tell(monitor, &(struct question){ .kind = TELL_MAIL, .text = argument });
     return no_objection;
+}
+
+struct reply monitor_tls(struct monitor *monitor, int *plain)
+{
+    struct reply reply;
+
+    *plain = PLAIN;
+    if (monitor->channel != DIRECT)
+        return ask(monitor, &(struct question){ .kind = ASK_TLS }, NULL);
+    if (!prepare_tls(monitor)) {
+        log_line(LOG_ERR, "TLS failed reason=\"%s\"", strerror(errno));
+        return (struct reply)REPLY(454, "7.0", "TLS is not available now");
+    }
+    reply = begin_tls(monitor);
+    *plain = monitor->plain[SESSION];
+    if (reply.code != 0)
+        close_fd(&monitor->plain[SESSION]);
+    else
+        monitor->plain[SESSION] = -1; /* the caller's now */
+    return reply;
+}
+
+struct reply monitor_auth(struct monitor *monitor, const struct sasl *sasl)
+{
+    const struct slice identity = { sasl->identity.text, sasl->identity.len },
+                       user = { sasl->user.text, sasl->user.len },
+                       password = { sasl->password.text, sasl->password.len };
+    char bytes[sizeof *sasl];
+    struct text text = { bytes, sizeof bytes, 0 };
+    struct reply reply;
+
+    if (monitor->channel == DIRECT)
+        return accept_auth(&monitor->accept, identity, user, password);
+    text_put(&text, identity);
+    text_put(&text, (struct slice){ "", 1 });
+    text_put(&text, user);
+    text_put(&text, (struct slice){ "", 1 });
+    text_put(&text, password);
+    reply = ask(monitor, &(struct question){ .kind = ASK_AUTH, .text = text_slice(&text) }, NULL);
+    explicit_bzero(bytes, sizeof bytes);
+    explicit_bzero(sent.bytes, sizeof sent.bytes);
+    return reply;
 }
 
 struct reply monitor_rcpt(struct monitor *monitor, struct slice argument)
@@ -449,6 +575,8 @@ void monitor_log_refusal(struct monitor *monitor, const char *stage, const struc
 void monitor_log(struct monitor *monitor, enum monitor_event event, struct slice text)
 {
     if (monitor->channel == DIRECT) {
+        if (event == MONITOR_END)
+            accept_learn(&monitor->accept);
         log_event(event, text);
         return;
     }

@@ -8,6 +8,7 @@
 #include "message.h"
 #include "peer.h"
 #include "reply.h"
+#include "sasl.h"
 
 /*
  * The dialogue knows the client's words; the monitor knows names, rules, files, commands and the
@@ -53,6 +54,15 @@ struct reply monitor_mail(struct monitor *monitor, struct slice argument);
 /* RCPT with this argument: code 0 and the recipient is accepted, or a refusal. */
 struct reply monitor_rcpt(struct monitor *monitor, struct slice argument);
 
+/*
+ * STARTTLS: code 0, and as soon as the client has been told so it is to be spoken to through `plain`, a
+ * stream socket that is the caller's now; all that it has said is forgotten. Or a refusal.
+ */
+struct reply monitor_tls(struct monitor *monitor, int *plain);
+
+/* AUTH with these credentials: code 0 and the client has a name, or a refusal, which takes its time. */
+struct reply monitor_auth(struct monitor *monitor, const struct sasl *sasl);
+
 /* A file without a name for a message that outgrows its memory; -1 with errno set. */
 int monitor_spool(struct monitor *monitor);
 
@@ -64,7 +74,7 @@ void monitor_reset(struct monitor *monitor);
 
 /*
  * Logs a refusal that was sent: the reply and the client's line that it answers, empty if it was
- * none. `stage` is one of the words connect, helo, mail, rcpt, data, command, limit, input.
+ * none. `stage` is one of the words connect, helo, mail, rcpt, data, command, limit, input, starttls, auth.
  */
 void monitor_log_refusal(struct monitor *monitor, const char *stage, const struct reply *reply, struct slice line);
 

@@ -1,4 +1,4 @@
-/* peer.c - who is connected: address, confirmed name */
+/* peer.c - who is connected: address, confirmed name, certificate, user */
 #include "peer.h"
 
 #include <arpa/inet.h>

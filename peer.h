@@ -1,4 +1,4 @@
-/* peer.h - who is connected: address, confirmed name */
+/* peer.h - who is connected: address, confirmed name, certificate, user */
 #ifndef PEER_H
 #define PEER_H
 
@@ -15,6 +15,20 @@ enum peer_name_state {
     PEER_NAME_UNSURE  /* DNS failed in passing */
 };
 
+enum {
+    PEER_TEXT = 255,       /* bytes of a text about the client */
+    PEER_FINGERPRINT = 64  /* hexadecimal digits of a SHA-256 hash, in lower case */
+};
+
+/* What TLS says of the connection and, by a certificate that was verified, of the client. */
+struct peer_tls {
+    char protocol[PEER_TEXT + 1];  /* TLSv1.3; "": the connection is not encrypted */
+    char cipher[PEER_TEXT + 1];
+    char sni[PEER_TEXT + 1];       /* the name that the client wanted to reach, "" if it said none */
+    char subject[PEER_TEXT + 1];   /* of the client's certificate (RFC 4514), "" without one */
+    char fingerprint[PEER_FINGERPRINT + 1]; /* the same */
+};
+
 struct peer {
     char address[INET6_ADDRSTRLEN];      /* as text; IPv4-mapped as IPv4; or "local" */
     char address_full[INET6_ADDRSTRLEN]; /* IPv6 in full (eight groups of four digits), else "" */
@@ -24,6 +38,8 @@ struct peer {
     unsigned char bytes[16];             /* the address in network order */
     enum peer_name_state state;
     char name[DOMAIN_MAX + 1];           /* the confirmed name in lower case, else "unknown" */
+    struct peer_tls tls;
+    char user[PEER_TEXT + 1];            /* who has authenticated, "" if nobody has */
 };
 
 enum peer_status {

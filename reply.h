@@ -10,6 +10,7 @@
 enum reply_counts {
     COUNTS_FAILED,        /* a refusal counts for limit.smtp_failcmds */
     COUNTS_UNKNOWN,       /* for limit.smtp_unknowncmd */
+    COUNTS_AUTH,          /* for limit.auth_failures */
     COUNTS_NOT            /* for none */
 };
 

@@ -213,9 +213,17 @@ static enum match match_host(const struct rules *rules, const struct patterns *l
     return MATCH_NO;
 }
 
+static bool has_certificate(const struct allowgroup *group, const struct peer *peer)
+{
+    for (const struct certificate *c = group->certificates; c != NULL; c = c->next)
+        if (strcmp(c->fingerprint, peer->tls.fingerprint) == 0)
+            return true;
+    return false;
+}
+
 static enum match is_member(const struct rules *rules, struct allowgroup *group, struct peer *peer)
 {
-    if (group == NULL)
+    if (group == NULL || has_certificate(group, peer))
         return MATCH_YES;
     if (!group->asked)
         group->member = match_host(rules, &group->patterns, peer);
@@ -343,45 +351,69 @@ static struct reply decide_unnamed(struct rules *rules, struct recipient *recipi
     return recipient->rule != NULL ? no_objection : rcpt_unknown;
 }
 
-/* Names the groups that would have been accepted, for the log. */
-static void note_group(char *note, size_t size, struct slice name)
+/* What would have been accepted, for the log: groups=NAME,NAME needs=tls,auth */
+struct denial {
+    bool denied, needs_tls, needs_auth;
+    char note[256];
+};
+
+static void note_group(struct denial *d, struct slice name)
 {
     char shown[LOG_TEXT];
-    size_t len = strlen(note);
+    size_t len = strlen(d->note);
 
-    (void)snprintf(note + len, size - len, "%s%s", len == 0 ? "groups=" : ",",
+    (void)snprintf(d->note + len, sizeof d->note - len, "%s%s", len == 0 ? "groups=" : ",",
                    log_encode(shown, sizeof shown, name));
+}
+
+static struct reply deny(struct denial *d)
+{
+    static const char *const needs[2][2] = { { "", "needs=auth" }, { "needs=tls", "needs=tls,auth" } };
+    const char *words = needs[d->needs_tls][d->needs_auth];
+    struct reply reply = rcpt_other_host;
+    size_t len = strlen(d->note);
+
+    (void)snprintf(d->note + len, sizeof d->note - len, "%s%s", len > 0 && words[0] != '\0' ? " " : "", words);
+    reply.note = slice_of(d->note);
+    return reply;
+}
+
+/* Does the client meet the conditions of a rule that names the recipient? */
+static enum match meets(const struct rules *rules, const struct rule *rule, struct peer *peer, struct denial *denial)
+{
+    bool lacks_tls = rule->needs_tls && peer->tls.protocol[0] == '\0';
+    bool lacks_auth = rule->needs_auth && peer->user[0] == '\0';
+    enum match result = lacks_tls || lacks_auth ? MATCH_NO : is_member(rules, rule->group, peer);
+
+    denial->denied = denial->denied || result == MATCH_NO;
+    denial->needs_tls = denial->needs_tls || lacks_tls;
+    denial->needs_auth = denial->needs_auth || lacks_auth;
+    if (result == MATCH_NO && !lacks_tls && !lacks_auth)
+        note_group(denial, rule->group_name);
+    return result;
 }
 
 struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct address *given,
                         struct recipient *recipient)
 {
-    static char note[256];
-    struct reply reply;
+    static struct denial denial;
 
-    note[0] = trouble[0] = '\0';
+    denial = (struct denial){ .denied = false };
+    trouble[0] = '\0';
     complete_address(rules, given, recipient);
     for (struct rule *rule = rules->first_rule; rule != NULL; rule = rule->next) {
         enum match result = match_rcpt(rules, rule, recipient);
 
         if (result == MATCH_YES)
-            result = is_member(rules, rule->group, peer);
-        else if (result == MATCH_NO)
-            continue;
-
+            result = meets(rules, rule, peer, &denial);
         if (result == MATCH_UNSURE)
             return rcpt_unsure;
         if (result == MATCH_YES) {
             recipient->rule = rule;
             return no_objection;
         }
-        note_group(note, sizeof note, rule->group_name);
     }
-    if (note[0] == '\0')
-        return decide_unnamed(rules, recipient);
-    reply = rcpt_other_host;
-    reply.note = slice_of(note);
-    return reply;
+    return denial.denied ? deny(&denial) : decide_unnamed(rules, recipient);
 }
 
 static void free_patterns(const struct patterns *list)

@@ -39,12 +39,19 @@ struct patterns {
     struct pattern *first, **tail;
 };
 
-/* allowgroup NAME: patterns, any of which makes a client a member. */
+/* The SHA-256 fingerprint of a client's certificate, as in peer.h. */
+struct certificate {
+    struct certificate *next;
+    char fingerprint[PEER_FINGERPRINT + 1];
+};
+
+/* allowgroup NAME: patterns and certificates, any of which makes a client a member. */
 struct allowgroup {
     struct allowgroup *next_in_bucket;
     struct slice name;
     struct patterns patterns;
-    bool asked;         /* is `member` known? The client stays the same for a session. */
+    struct certificate *certificates;
+    bool asked;         /* is `member` known? Host and address stay the same for a session. */
     enum match member;
 };
 
@@ -85,6 +92,7 @@ struct rule {
     enum rcpt_kind kind;
     struct slice rcpt;        /* the address, or the domain behind the @ */
     struct pattern pattern;   /* RCPT_PATTERN */
+    bool needs_tls, needs_auth;
     struct slice group_name;  /* empty: any client */
     struct allowgroup *group;
     struct target target;

@@ -21,7 +21,8 @@ enum state {
     RECIPIENT = 8, /* one was */
     MESSAGE = 16, /* 354 was sent: what comes is the message */
     REFUSED = 32, /* the greeting was a refusal: RFC 5321 3.1 has us wait for QUIT */
-    END = 64
+    EXCHANGE = 64, /* 334 was sent: what comes is a response of AUTH */
+    END = 128
 };
 
 enum {
@@ -50,10 +51,16 @@ struct session {
     uint64_t begin;
 
     bool greeted;          /* HELO or EHLO was said */
+    bool extended;         /* it was EHLO */
+    bool secure;           /* TLS has begun */
+    bool authenticated;
+    bool secrets;          /* AUTH was the last command: what comes may be a password, understood or not */
+    int plain;             /* where the client is to be spoken to once it has heard 220, -1: nowhere else */
+    struct sasl sasl;
     bool smtputf8;         /* of this transaction */
     bool rcpt_refused;     /* in this transaction */
 
-    uint64_t idle, unknown, failed; /* what the limits count */
+    uint64_t idle, unknown, failed, auth_failures; /* what the limits count */
     unsigned messages;
     unsigned total[COMMAND_COUNT], accepted[COMMAND_COUNT]; /* per row of the table */
     struct spool spool;
@@ -76,6 +83,8 @@ static struct reply cmd_ehlo(struct session *s, struct slice argument);
 static struct reply cmd_mail(struct session *s, struct slice argument);
 static struct reply cmd_rcpt(struct session *s, struct slice argument);
 static struct reply cmd_data(struct session *s, struct slice argument);
+static struct reply cmd_starttls(struct session *s, struct slice argument);
+static struct reply cmd_auth(struct session *s, struct slice argument);
 static struct reply cmd_rset(struct session *s, struct slice argument);
 static struct reply cmd_noop(struct session *s, struct slice argument);
 static struct reply cmd_vrfy(struct session *s, struct slice argument);
@@ -98,6 +107,10 @@ static const struct command commands[] = {
       SLICE("Give the sender first: MAIL") },
     { SLICE("DATA"), SENDER | RECIPIENT, ARG_NONE, false, NO_UTF8, "data", cmd_data,
       SLICE("Give sender and recipients first: MAIL, RCPT") },
+    { SLICE("STARTTLS"), START | READY, ARG_NONE, false, NO_UTF8, "starttls", cmd_starttls,
+      SLICE("Not within a transaction") },
+    { SLICE("AUTH"), READY, ARG_NEEDED, false, NO_UTF8, "auth", cmd_auth,
+      SLICE("Say EHLO first, and not within a transaction") },
     { SLICE("RSET"), ANY, ARG_NONE, true, NO_UTF8, "command", cmd_rset, IN_ORDER },
     { SLICE("NOOP"), ANY, ARG_OPTIONAL, true, NO_UTF8, "command", cmd_noop, IN_ORDER },
     { SLICE("VRFY"), ANY, ARG_NEEDED, true, NO_UTF8, "command", cmd_vrfy, IN_ORDER },
@@ -154,6 +167,18 @@ static const struct reply not_http = { .code = 500, .status = SLICE("5.1"), .clo
                                        .text = SLICE("This is an SMTP server, not HTTP") };
 static const struct reply not_tls = { .code = 500, .status = SLICE("5.1"), .closes = true,
                                       .text = SLICE("This is an SMTP server without TLS on this port") };
+static const struct reply tls_go = REPLY(220, "0.0", "Go ahead with TLS");
+static const struct reply tls_twice = REPLY(503, "5.1", "TLS has begun already");
+static const struct reply tls_injected = { .code = 554, .status = SLICE("5.1"), .closes = true,
+                                           .text = SLICE("Nothing may follow STARTTLS") };
+static const struct reply auth_ok = REPLY(235, "7.0", "Authenticated");
+static const struct reply auth_twice = REPLY(503, "5.1", "You have authenticated already");
+static const struct reply auth_in_clear = REPLY(538, "7.11", "Passwords are taken over TLS only, say STARTTLS first");
+static const struct reply auth_unknown = REPLY(504, "5.4", "Mechanism is not known, PLAIN and LOGIN are");
+static const struct reply auth_cancelled = REPLY(501, "7.0", "Authentication is cancelled");
+static const struct reply auth_base64 = REPLY(501, "5.2", "That is not base64");
+static const struct reply auth_syntax = REPLY(501, "5.2", "That is not what the mechanism wants");
+static const struct reply auth_too_long = REPLY(500, "5.6", "The response is too long");
 static const struct reply shutting_down = { .code = 421, .status = SLICE("3.2"), .closes = true,
                                             .text = SLICE("The service is being stopped, try again later") };
 static const struct reply no_space = REPLY(452, "3.1", "Not enough space, try again later");
@@ -195,6 +220,7 @@ static struct reply greet(struct session *s, bool extended, struct slice name)
     if (reply.code != 0)
         return reply;
     s->greeted = true;
+    s->extended = extended;
     end_transaction(s);
     return (struct reply){ .code = 250, .text = s->conf->rules.domain };
 }
@@ -202,6 +228,17 @@ static struct reply greet(struct session *s, bool extended, struct slice name)
 static struct reply cmd_helo(struct session *s, struct slice argument)
 {
     return greet(s, false, argument);
+}
+
+/* Only a socket can be handed to mailrecv-tls. */
+static bool offers_tls(const struct session *s)
+{
+    return s->conf->tls != TLS_OFF && !s->secure && s->io->socket;
+}
+
+static bool offers_auth(const struct session *s)
+{
+    return s->conf->auth != AUTH_OFF && !s->authenticated && (s->secure || s->conf->auth_insecure);
 }
 
 static struct reply cmd_ehlo(struct session *s, struct slice argument)
@@ -216,6 +253,10 @@ static struct reply cmd_ehlo(struct session *s, struct slice argument)
     text_number(&text, s->conf->smtp_data_size.value, 1);
     text_put(&text, (struct slice)SLICE("\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nLIMITS RCPTMAX="));
     text_number(&text, s->conf->smtp_rcpt_to.value, 1);
+    if (offers_tls(s))
+        text_put(&text, (struct slice)SLICE("\nSTARTTLS"));
+    if (offers_auth(s))
+        text_put(&text, (struct slice)SLICE("\nAUTH PLAIN LOGIN"));
     text_put(&text, (struct slice)SLICE("\nHELP"));
     reply.text = text_slice(&text);
     return reply;
@@ -254,6 +295,8 @@ static struct reply cmd_mail(struct session *s, struct slice argument)
     status = envelope_mail(argument, &mail);
     if (status != ENVELOPE_OK)
         return refuse_syntax(s, status, argument, true);
+    if (mail.auth && s->conf->auth == AUTH_OFF)
+        return unknown_parameter;
     if (mail.size > s->conf->smtp_data_size.value)
         return s->conf->smtp_data_size.reply;
     reply = monitor_mail(s->monitor, argument);
@@ -288,6 +331,79 @@ static struct reply cmd_data(struct session *s, struct slice argument)
         return s->rcpt_refused && s->io->pipelined ? no_valid_recipients : no_recipients;
     s->state = MESSAGE;
     return data_go;
+}
+
+/* RFC 3207; what follows its 220 is in one_line, because that is sent the old way still. */
+static struct reply cmd_starttls(struct session *s, struct slice argument)
+{
+    struct reply reply;
+
+    (void)argument;
+    if (s->secure)
+        return tls_twice;
+    if (!offers_tls(s))
+        return unknown_command;
+    if (line_pending(s->io))
+        return tls_injected;
+    reply = monitor_tls(s->monitor, &s->plain);
+    if (reply.code == 0)
+        return tls_go;
+    s->plain = -1;
+    return reply;
+}
+
+/* From here on the client is at the other end of mailrecv-tls, and has said nothing yet (RFC 3207 4.2). */
+static void begin_tls(struct session *s)
+{
+    if (!line_switch(s->io, s->plain)) {
+        s->state = END;
+        s->end_reason = "broken";
+    }
+    s->plain = -1;
+    s->secure = true;
+    s->greeted = s->extended = s->authenticated = false;
+    if (s->state != END)
+        end_transaction(s);
+}
+
+/* What an exchange of AUTH has come to (RFC 4954 4 and 6). */
+static struct reply go_on_with_auth(struct session *s, enum sasl_status status)
+{
+    struct reply reply = auth_ok;
+
+    s->state = READY;
+    switch (status) {
+    case SASL_CONTINUE:
+        s->state = EXCHANGE;
+        return (struct reply){ .code = 334, .text = s->sasl.challenge };
+    case SASL_DONE:
+        break;
+    case SASL_CANCELLED:
+        return auth_cancelled;
+    case SASL_BAD_BASE64:
+        return auth_base64;
+    case SASL_BAD_SYNTAX:
+        return auth_syntax;
+    case SASL_UNKNOWN_MECHANISM:
+        return auth_unknown;
+    case SASL_TOO_LONG:
+        return auth_too_long;
+    }
+    reply = monitor_auth(s->monitor, &s->sasl);
+    sasl_wipe(&s->sasl);
+    s->authenticated = reply.code == 0;
+    return s->authenticated ? auth_ok : reply;
+}
+
+static struct reply cmd_auth(struct session *s, struct slice argument)
+{
+    if (s->conf->auth == AUTH_OFF)
+        return unknown_command;
+    if (s->authenticated)
+        return auth_twice;
+    if (!offers_auth(s))
+        return auth_in_clear;
+    return go_on_with_auth(s, sasl_begin(&s->sasl, argument));
 }
 
 static struct reply cmd_rset(struct session *s, struct slice argument)
@@ -429,11 +545,14 @@ static bool count_line(struct session *s, const struct command *c, struct reply 
     }
     s->unknown += refuses && reply->counts == COUNTS_UNKNOWN;
     s->failed += refuses && reply->counts == COUNTS_FAILED;
+    s->auth_failures += refuses && reply->counts == COUNTS_AUTH;
     s->idle += refuses || (c != NULL && c->leads_nowhere);
     if (s->unknown > s->conf->smtp_unknowncmd.value)
         limit = &s->conf->smtp_unknowncmd;
     else if (s->failed > s->conf->smtp_failcmds.value)
         limit = &s->conf->smtp_failcmds;
+    else if (s->auth_failures > s->conf->auth_failures.value)
+        limit = &s->conf->auth_failures;
     else if (s->idle > s->conf->smtp_commands.value)
         limit = &s->conf->smtp_commands;
     if (limit == NULL || s->state == END || reply->closes)
@@ -581,22 +700,53 @@ static void answer(struct session *s, const struct reply *reply, const char *sta
     say(s, reply);
 }
 
+/* What of a line the log may show: passwords come behind AUTH, and without it from clients that are confused. */
+static struct slice loggable(const struct session *s, const struct command *c, struct slice line, struct slice argument)
+{
+    size_t len = 0;
+
+    if (c == NULL)
+        return s->secrets ? (struct slice){ "(hidden)", 8 } : line;
+    if (c->handler != cmd_auth)
+        return line;
+    while (len < argument.len && !is_blank(argument.text[len]))
+        len++;
+    return (struct slice){ line.text, (size_t)(argument.text - line.text) + len }; /* AUTH and the mechanism */
+}
+
 static void one_line(struct session *s, struct slice line)
 {
     const struct command *c;
-    struct slice verb, argument;
+    struct slice verb, argument, shown;
     struct reply reply;
     bool exceeded;
 
-    if (monitor_wants(s->monitor, 's'))
-        monitor_log(s->monitor, MONITOR_LINE, line);
     split_line(line, &verb, &argument);
     c = find_command(verb);
+    shown = loggable(s, c, line, argument);
+    if (monitor_wants(s->monitor, 's'))
+        monitor_log(s->monitor, MONITOR_LINE, shown);
     reply = check_line(s, c, line, argument);
     if (reply.code == 0)
         reply = c->handler(s, argument);
     exceeded = count_line(s, c, &reply);
-    answer(s, &reply, exceeded ? "limit" : c != NULL ? c->stage : "command", line);
+    answer(s, &reply, exceeded ? "limit" : c != NULL ? c->stage : "command", shown);
+    s->secrets = c != NULL ? c->handler == cmd_auth : s->secrets;
+    if (s->secrets)
+        line_wipe(s->io, line);
+    if (s->plain >= 0)
+        begin_tls(s);
+}
+
+/* A response of AUTH. */
+static void one_response(struct session *s, struct slice line)
+{
+    struct reply reply = go_on_with_auth(s, sasl_feed(&s->sasl, line));
+    bool exceeded;
+
+    line_wipe(s->io, line);
+    exceeded = count_line(s, NULL, &reply);
+    answer(s, &reply, exceeded ? "limit" : "auth", slice_of("(hidden)"));
 }
 
 /* A line that cannot be a command, but does not end the session. */
@@ -604,6 +754,9 @@ static void bad_line(struct session *s, struct reply reply)
 {
     bool exceeded = count_line(s, NULL, &reply);
 
+    if (s->state == EXCHANGE)
+        s->state = READY;
+    sasl_wipe(&s->sasl);
     answer(s, &reply, exceeded ? "limit" : "command", slice_of(""));
 }
 
@@ -620,7 +773,9 @@ static void one_step(struct session *s)
         return;
     }
     status = line_read(s->io, &line);
-    if (status == LINE_OK) {
+    if (status == LINE_OK && s->state == EXCHANGE) {
+        one_response(s, line);
+    } else if (status == LINE_OK) {
         one_line(s, line);
     } else if (status == LINE_TOO_LONG || status == LINE_BARE_LF) {
         bad_line(s, status == LINE_TOO_LONG ? line_too_long : bare_newline);
@@ -691,7 +846,8 @@ struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const st
     static struct session session;
 
     session = (struct session){ .io = io, .monitor = monitor, .conf = conf, .begin = clock_ms(),
-                                .spool = { .memory = monitor_memory(monitor), .fd = -1 } };
+                                .spool = { .memory = monitor_memory(monitor), .fd = -1 }, .plain = -1,
+                                .secure = conf->tls == TLS_IMPLICIT };
     io->deadline = session.begin + conf->connection_secs.value * 1000;
     io->idle_ms = conf->command_secs.value * 1000;
     io->lf_sessions = conf->bare_newline.value == 0;

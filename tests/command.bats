@@ -42,7 +42,8 @@ expected_environment() {
         printf '%s\n' "$@" 'SENDER=s@client.example' 'RECIPIENT=joe@mx.example' 'ORIGINAL_RECIPIENT=joe@mx.example' \
             LOCAL=joe DOMAIN=mx.example EXTENSION= CLIENT_ADDRESS=192.0.2.7 CLIENT_PORT= \
             CLIENT_HOSTNAME=client.example CLIENT_HELO=helo.example CLIENT_PROTOCOL=ESMTP SERVER_ADDRESS= \
-            SERVER_PORT= SASL_USERNAME= TLS_PROTOCOL= TLS_CIPHER= RULE=conf:5 ALLOWGROUP= \
+            SERVER_PORT= SASL_USERNAME= TLS_PROTOCOL= TLS_CIPHER= TLS_SNI= \
+            TLS_CLIENT_SUBJECT= TLS_CLIENT_FINGERPRINT= RULE=conf:5 ALLOWGROUP= \
             PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     } | awk -F= '!seen[$1]++' | sort
 }

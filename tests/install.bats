@@ -33,12 +33,16 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 usr/local/lib/systemd/system/mailrecv@.service
 644 usr/local/lib/sysusers.d/mailrecv.conf
 644 usr/local/lib/tmpfiles.d/mailrecv.conf
+755 usr/local/libexec/mailrecv-tls
 755 usr/local/sbin/mailrecv
+755 usr/local/sbin/mailrecv-checkpassword
 644 usr/local/share/doc/mailrecv/LICENSE
 644 usr/local/share/doc/mailrecv/README.md
 644 usr/local/share/doc/mailrecv/demanding-commands.conf
 644 usr/local/share/doc/mailrecv/mailrecv.conf
 644 usr/local/share/man/man5/mailrecv.conf.5
+644 usr/local/share/man/man8/mailrecv-checkpassword.8
+644 usr/local/share/man/man8/mailrecv-tls.8
 644 usr/local/share/man/man8/mailrecv.8" ]
     cmp "$TESTS/../mailrecv.conf" root/etc/mailrecv.conf
     cmp "$TESTS/../fail2ban/filter.d/mailrecv.conf" root/etc/fail2ban/filter.d/mailrecv.conf
@@ -48,6 +52,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
     cmp "$TESTS/../systemd/mailrecv@.service" root/usr/local/lib/systemd/system/mailrecv@.service
     run root/usr/local/sbin/mailrecv -V
     [[ $output =~ ^mailrecv\ [0-9]+\.[0-9]+$ ]]
+    [ "$(root/usr/local/libexec/mailrecv-tls -V)" = "mailrecv-tls ${output#mailrecv }" ]
     run root/usr/local/sbin/mailrecv -t -c root/etc/mailrecv.conf
     [ "$status" -eq 0 ]
 }
@@ -68,6 +73,8 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
     # what is compiled in
     run root/opt/mail/sbin/mailrecv -h
     [[ $output == *" /opt/mail/etc/mailrecv.conf"* ]]
+    run root/opt/mail/sbin/mailrecv-checkpassword -h
+    [[ $output == *" /opt/mail/etc/mailrecv.users"* ]]
     # and back again
     make_it install
     run root/usr/local/sbin/mailrecv -h

@@ -11,13 +11,13 @@ setup() {
 # From the top to the bottom. A file may include what stands on a lower line, not its neighbours.
 layers() {
     cat <<'END'
-mailrecv
-smtp check
+mailrecv checkpassword tls
+smtp check credentials
 monitor
 accept
 deliver
-command mailbox
-environment
+command mailbox auth starttls
+environment process
 copy
 conf message
 rules
@@ -59,7 +59,7 @@ includes() {
     local file own
     for file in ./*.c; do
         own=$(basename "${file%.c}").h
-        [ "$own" = mailrecv.h ] || [ "$(grep -m 1 '^#include' "$file")" = "#include \"$own\"" ] || {
+        grep -q '^int main(' "$file" || [ "$(grep -m 1 '^#include' "$file")" = "#include \"$own\"" ] || {
             echo "$file begins with $(grep -m 1 '^#include' "$file")"
             false
         }

@@ -30,6 +30,7 @@ static const struct {
 
     { SLICE("Z"), { NULL, 0 } },
     { SLICE("Zg"), { NULL, 0 } },
+    { { "Zm9vYmFy", 7 }, { NULL, 0 } },
     { SLICE("Zg="), { NULL, 0 } },
     { SLICE("Zm8"), { NULL, 0 } },
     { SLICE("Zm9vY"), { NULL, 0 } },

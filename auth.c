@@ -1,0 +1,221 @@
+/* auth.c - whether a password is right: asks a checkpassword program; and whose addresses a user has */
+#include "auth.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "process.h"
+#include "text.h"
+
+enum {
+    QUESTION_MAX = 512, /* bytes that the checkpassword interface allows */
+    ARGUMENTS_MAX = 64,
+    USERS_FD = 4
+};
+
+static int users = -1; /* the open users file */
+
+static int open_path(struct slice path)
+{
+    char text[PATH_MAX];
+
+    if ((size_t)snprintf(text, sizeof text, "%.*s", (int)path.len, path.text) < sizeof text)
+        return open(text, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    errno = ENAMETOOLONG;
+    return -1;
+}
+
+void auth_open(const struct conf *conf)
+{
+    if (conf->auth_command.text.len == 0)
+        users = open_path(conf->auth_users);
+}
+
+/* The arguments of the program; the strings are copied, because slices have no end. NULL: no room. */
+static char **build_arguments(const struct conf *conf, char *bytes, size_t size)
+{
+    static char *arguments[ARGUMENTS_MAX + 1], option[] = "-d", number[] = "4";
+    const struct target *program = &conf->auth_command;
+    struct text text = { bytes, size, 0 };
+    size_t count = 0;
+
+    if (program->text.len == 0) {
+        (void)process_find("mailrecv-checkpassword", bytes, size); /* starting it will fail */
+        arguments[count++] = bytes;
+        arguments[count++] = option;
+        arguments[count++] = number;
+        arguments[count] = NULL;
+        return arguments;
+    }
+    for (; count <= program->argument_count && count < ARGUMENTS_MAX; count++) {
+        arguments[count] = bytes + text.len;
+        text_put(&text, count == 0 ? program->text : program->arguments[count - 1].text);
+        text_put(&text, (struct slice){ "", 1 });
+    }
+    arguments[count] = NULL;
+    return text.len < size && count > program->argument_count ? arguments : NULL;
+}
+
+/* Name, password and time, each with its NUL, into a pipe, which holds more than that. */
+static int write_question(int fd, struct slice user, struct slice password)
+{
+    char bytes[QUESTION_MAX];
+    struct text text = { bytes, sizeof bytes, 0 };
+    ssize_t written;
+
+    text_put(&text, user);
+    text_put(&text, (struct slice){ "", 1 });
+    text_put(&text, password);
+    text_put(&text, (struct slice){ "", 1 });
+    text_number(&text, (uint64_t)time(NULL), 1);
+    text_put(&text, (struct slice){ "", 1 });
+    written = write(fd, bytes, text.len);
+    explicit_bzero(bytes, sizeof bytes);
+    return written == (ssize_t)text.len ? 0 : EIO;
+}
+
+/* What the program has said, for the log; it is not to say anything secret. */
+static void log_output(int fd)
+{
+    char bytes[2048], shown[LOG_TEXT], *rest = bytes;
+    ssize_t len = read(fd, bytes, sizeof bytes - 1);
+
+    bytes[len > 0 ? len : 0] = '\0';
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;)
+        if (line[0] != '\0')
+            log_line(LOG_WARNING, "auth output text=\"%s\"", log_encode(shown, sizeof shown, slice_of(line)));
+}
+
+/* Starts the program with the question waiting for it. Returns 0 or an error number. */
+static int ask(const struct conf *conf, struct slice user, struct slice password, int out, pid_t *pid)
+{
+    static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    static char strings[PATH_MAX];
+    char *variables[] = { path, NULL }, **arguments = build_arguments(conf, strings, sizeof strings);
+    int question[2], nothing, error;
+
+    if (arguments == NULL)
+        return E2BIG;
+    if (pipe2(question, O_CLOEXEC) != 0)
+        return errno;
+    nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    error = nothing < 0 ? errno : write_question(question[1], user, password);
+    if (error == 0) {
+        const int fds[] = { nothing, out, out, question[0], users };
+
+        error = process_start(pid, arguments[0], arguments, variables, fds, users >= 0 ? USERS_FD + 1 : USERS_FD);
+    }
+    if (nothing >= 0)
+        (void)close(nothing);
+    (void)close(question[0]);
+    (void)close(question[1]);
+    return error;
+}
+
+static enum auth_result judge(int status, bool timely)
+{
+    if (timely && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return AUTH_YES;
+    if (timely && WIFEXITED(status) && WEXITSTATUS(status) == 1)
+        return AUTH_NO;
+    if (!timely)
+        log_line(LOG_ERR, "auth failed: the password program has not answered in time");
+    else if (WIFEXITED(status))
+        log_line(LOG_ERR, "auth failed: the password program exited with status %d", WEXITSTATUS(status));
+    else
+        log_line(LOG_ERR, "auth failed: the password program was killed by signal %d", WTERMSIG(status));
+    return AUTH_BROKEN;
+}
+
+static bool open_users(const struct conf *conf)
+{
+    if (conf->auth_command.text.len > 0)
+        return true;
+    if (users < 0)
+        users = open_path(conf->auth_users);
+    if (users >= 0)
+        return true;
+    log_line(LOG_ERR, "auth failed: cannot open %.*s: %m", (int)conf->auth_users.len, conf->auth_users.text);
+    return false;
+}
+
+enum auth_result auth_check(const struct conf *conf, struct slice user, struct slice password, uint64_t deadline)
+{
+    int output[2], error, status;
+    bool timely;
+    pid_t pid = 0;
+
+    if (user.len + password.len > QUESTION_MAX - 24) /* two NULs, and a time with its own */
+        return AUTH_NO;
+    if (!open_users(conf))
+        return AUTH_BROKEN;
+    if (pipe2(output, O_CLOEXEC | O_NONBLOCK) != 0) {
+        log_line(LOG_ERR, "auth failed: %m");
+        return AUTH_BROKEN;
+    }
+    error = ask(conf, user, password, output[1], &pid);
+    (void)close(output[1]);
+    if (error != 0) {
+        log_line(LOG_ERR, "auth failed: cannot start the password program: %s", strerror(error));
+        (void)close(output[0]);
+        return AUTH_BROKEN;
+    }
+    status = process_wait(pid, clock_earlier(clock_ms() + conf->pipe_secs.value * 1000, deadline), &timely);
+    log_output(output[0]);
+    (void)close(output[0]);
+    return judge(status, timely);
+}
+
+/* Is one of the words the sender, or "@" and the sender's domain? */
+static bool lists_sender(char *words, const struct address *sender)
+{
+    for (char *word; (word = strsep(&words, " \t\r\n")) != NULL;)
+        if (slice_equal_nocase(slice_of(word), address_slice(sender)) ||
+            (word[0] == '@' && slice_equal_nocase(slice_of(word + 1), address_domain(sender))))
+            return true;
+    return false;
+}
+
+static bool search_senders(FILE *file, const char *user, const struct address *sender)
+{
+    char *line = NULL;
+    size_t size = 0, name = strlen(user);
+    bool found = false;
+
+    while (!found && getline(&line, &size, file) >= 0)
+        found = strncmp(line, user, name) == 0 && line[name] == ':' && lists_sender(line + name + 1, sender);
+    free(line);
+    return found;
+}
+
+bool auth_may_send(const struct conf *conf, const char *user, const struct address *sender)
+{
+    int fd;
+    FILE *file;
+    bool found;
+
+    if (sender->len == 0 || slice_equal_nocase(slice_of(user), address_slice(sender)))
+        return true;
+    if (conf->auth_senders.len == 0)
+        return false;
+    fd = open_path(conf->auth_senders);
+    file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (file == NULL) {
+        log_line(LOG_ERR, "cannot open auth.senders %.*s: %m", (int)conf->auth_senders.len, conf->auth_senders.text);
+        if (fd >= 0)
+            (void)close(fd);
+        return false;
+    }
+    found = search_senders(file, user, sender);
+    (void)fclose(file); /* only read */
+    return found;
+}

@@ -1,0 +1,335 @@
+/* credentials.c - certificates and key of mailrecv-tls: loading them, and what is wrong with them */
+#include "credentials.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+enum {
+    SECURITY_LEVEL = 2, /* 112 bits: RSA from 2048, no SHA-1 (SSL_CTX_set_security_level(3)) */
+    MAX_PEM = 1 << 20,
+    FEW_DAYS = 14
+};
+
+void copy_printable(char to[TEXT_SIZE], const char *text, size_t len)
+{
+    size_t used = 0;
+
+    for (; used < len && used < TEXT_SIZE - 1; used++)
+        to[used] = (char)(text[used] >= ' ' && text[used] <= '~' ? text[used] : '?');
+    to[used] = '\0';
+}
+
+const char *credentials_reason(void)
+{
+    /* the first error is the cause of those behind it */
+    unsigned long error = ERR_peek_error();
+    const char *text = ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
+
+    return text != NULL ? text : "no reason given";
+}
+
+/* ---- certificates and key ---------------------------------------------------------------- */
+
+/* A key that is encrypted is of no use here; *asked says that this was it. */
+static int refuse_passphrase(char *passphrase, int size, int writing, void *asked)
+{
+    (void)writing;
+    if (size > 0)
+        passphrase[0] = '\0';
+    *(bool *)asked = true;
+    return -1;
+}
+
+static char pem_text[MAX_PEM];
+static size_t pem_len;
+
+/*
+ * All that a descriptor holds, wherever others have read it to; NULL with *why set when that
+ * cannot be read. One at a time; close_pem() wipes it.
+ */
+static BIO *open_pem(int fd, const char **why)
+{
+    ssize_t got = 1;
+    BIO *pem;
+
+    for (pem_len = 0; got > 0 && pem_len < sizeof pem_text; pem_len += got > 0 ? (size_t)got : 0)
+        got = pread(fd, pem_text + pem_len, sizeof pem_text - pem_len, (off_t)pem_len);
+    if (got != 0) {
+        *why = got < 0 ? strerror(errno) : "is too large";
+        return NULL;
+    }
+    pem = BIO_new_mem_buf(pem_text, (int)pem_len);
+    if (pem == NULL)
+        *why = credentials_reason();
+    return pem;
+}
+
+static void close_pem(BIO *pem)
+{
+    BIO_free(pem);
+    OPENSSL_cleanse(pem_text, pem_len);
+}
+
+/* The next certificate; NULL at the end, with *why set if it is not the end of good ones. */
+static X509 *next_certificate(BIO *pem, bool first, const char **why)
+{
+    bool asked = false;
+    X509 *certificate;
+    unsigned long error;
+
+    ERR_clear_error();
+    certificate = PEM_read_bio_X509(pem, NULL, refuse_passphrase, &asked);
+    if (certificate != NULL)
+        return certificate;
+    error = ERR_peek_error();
+    if (ERR_GET_LIB(error) != ERR_LIB_PEM || ERR_GET_REASON(error) != PEM_R_NO_START_LINE)
+        *why = credentials_reason();
+    else if (first)
+        *why = "holds no certificate in PEM";
+    return NULL;
+}
+
+/* Loads the chain: our certificate first. NULL, or what is wrong. */
+static const char *load_certificates(SSL_CTX *context)
+{
+    const char *why = NULL;
+    BIO *pem = open_pem(CERTIFICATES, &why);
+    X509 *certificate = pem != NULL ? next_certificate(pem, true, &why) : NULL;
+
+    if (certificate != NULL && SSL_CTX_use_certificate(context, certificate) != 1)
+        why = credentials_reason();
+    X509_free(certificate);
+    while (why == NULL && (certificate = next_certificate(pem, false, &why)) != NULL) {
+        if (SSL_CTX_add0_chain_cert(context, certificate) != 1) {
+            why = credentials_reason();
+            X509_free(certificate);
+        }
+    }
+    close_pem(pem);
+    return why;
+}
+
+static const char *load_key(SSL_CTX *context)
+{
+    const char *why = NULL;
+    BIO *pem = open_pem(KEY, &why);
+    X509 *certificate = SSL_CTX_get0_certificate(context);
+    bool asked = false;
+    EVP_PKEY *key = pem != NULL ? PEM_read_bio_PrivateKey(pem, NULL, refuse_passphrase, &asked) : NULL;
+
+    if (asked)
+        why = "is encrypted, and nobody is there to be asked for the passphrase";
+    else if (pem != NULL && key == NULL)
+        why = "is no private key in PEM";
+    else if (key != NULL && certificate != NULL && X509_check_private_key(certificate, key) != 1)
+        why = "does not belong to the certificate";
+    else if (key != NULL && SSL_CTX_use_PrivateKey(context, key) != 1)
+        why = credentials_reason();
+    EVP_PKEY_free(key);
+    close_pem(pem);
+    return why;
+}
+
+/* Who may have signed the certificates of clients. */
+static const char *load_client_cas(SSL_CTX *context)
+{
+    const char *why = NULL;
+    BIO *pem = open_pem(CLIENT_CAS, &why);
+    X509 *certificate;
+
+    for (bool first = true; pem != NULL && why == NULL; first = false) {
+        certificate = next_certificate(pem, first, &why);
+        if (certificate == NULL)
+            break;
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) != 1 ||
+            SSL_CTX_add_client_CA(context, certificate) != 1)
+            why = credentials_reason();
+        X509_free(certificate);
+    }
+    close_pem(pem);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    return why;
+}
+
+/* A list may set another level; ours is set behind it. */
+static const char *set_ciphers(SSL_CTX *context, const char *list)
+{
+    const char *why = NULL;
+
+    if (list != NULL && SSL_CTX_set_cipher_list(context, list) != 1)
+        why = credentials_reason();
+    SSL_CTX_set_security_level(context, SECURITY_LEVEL);
+    return why;
+}
+
+/* Protocol and options, all but what can be wrong; NULL without memory. */
+static SSL_CTX *make_context(const struct credentials_options *o)
+{
+    const int min_version = strcmp(o->min_version, "1.3") == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    SSL_CTX *context;
+
+    /* the file openssl.cnf is for others: what holds here stands here, and an exit needs no cleaning up */
+    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
+        return NULL;
+    context = SSL_CTX_new(TLS_server_method());
+    if (context == NULL || SSL_CTX_set_min_proto_version(context, min_version) != 1 ||
+        SSL_CTX_set_num_tickets(context, 0) != 1)
+        return NULL;
+    (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
+                                           SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+                                           SSL_OP_IGNORE_UNEXPECTED_EOF); /* SMTP has an end of its own */
+    (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    (void)SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE);
+    SSL_CTX_set_read_ahead(context, 1);
+    return context;
+}
+
+SSL_CTX *credentials_load(const struct credentials_options *o, void (*complain)(const char *about, const char *why))
+{
+    SSL_CTX *context = make_context(o);
+    const char *why;
+
+    if (context == NULL) {
+        complain("OpenSSL", credentials_reason());
+        return NULL;
+    }
+    if ((why = set_ciphers(context, o->ciphers)) != NULL)
+        complain("ciphers", why);
+    if ((why = load_certificates(context)) != NULL)
+        complain("certificate", why);
+    if ((why = load_key(context)) != NULL)
+        complain("key", why);
+    if (o->ask_client && (why = load_client_cas(context)) != NULL)
+        complain("client CA", why);
+    ERR_clear_error();
+    return context;
+}
+
+/* ---- checking ---------------------------------------------------------------------------- */
+
+static bool found_errors;
+
+static void complain(const char *about, const char *why)
+{
+    char text[TEXT_SIZE];
+
+    copy_printable(text, why, strlen(why));
+    printf("error: %s: %s\n", about, text);
+    found_errors = true;
+}
+
+/* Words of the list that OpenSSL passes over in silence. Those that exclude something do no harm. */
+static void check_ciphers(const char *list)
+{
+    SSL_CTX *scratch = SSL_CTX_new(TLS_server_method());
+    char text[TEXT_SIZE], word[TEXT_SIZE];
+
+    while (scratch != NULL && *list != '\0') {
+        size_t len = strcspn(list, ":, ;");
+
+        if (len > 0 && len < sizeof word && strchr("!-+@", list[0]) == NULL) {
+            (void)snprintf(word, sizeof word, "%.*s", (int)len, list);
+            copy_printable(text, word, len);
+            if (SSL_CTX_set_cipher_list(scratch, word) != 1)
+                printf("warning: ciphers: none is called %s\n", text);
+        }
+        list += len + (list[len] != '\0' ? 1 : 0);
+    }
+    SSL_CTX_free(scratch);
+}
+
+/* Whole days from now until a date, which may lie in the past. */
+static int days_until(const ASN1_TIME *date)
+{
+    int days = 0, seconds = 0;
+
+    (void)ASN1_TIME_diff(&days, &seconds, NULL, date); /* a date that makes no sense is complained of elsewhere */
+    return days;
+}
+
+/* `name` is what to call it; ours is the one whose days are always told. */
+static void check_dates(const X509 *certificate, const char *name, bool ours)
+{
+    const ASN1_TIME *begin = X509_get0_notBefore(certificate), *end = X509_get0_notAfter(certificate);
+    int days = days_until(end);
+
+    if (X509_cmp_current_time(begin) == 0 || X509_cmp_current_time(end) == 0) {
+        printf("error: %s has a date that makes no sense\n", name);
+        found_errors = true;
+    } else if (X509_cmp_current_time(end) < 0) {
+        printf("warning: %s has expired %d days ago: most servers send mail all the same, "
+               "programs of people refuse it\n", name, -days);
+    } else if (X509_cmp_current_time(begin) > 0) {
+        printf("warning: %s is not valid yet: %d days to go\n", name, days_until(begin));
+    } else if (days < FEW_DAYS) {
+        printf("warning: %s expires in %d days\n", name, days);
+    } else if (ours) {
+        printf("note: %s expires in %d days\n", name, days);
+    }
+}
+
+/* The DNS names that clients compare with the name that they have connected to. */
+static void check_names(const X509 *certificate)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    char text[TEXT_SIZE];
+    bool any = false;
+
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+        if (name->type != GEN_DNS)
+            continue;
+        copy_printable(text, (const char *)ASN1_STRING_get0_data(name->d.dNSName),
+                       (size_t)ASN1_STRING_length(name->d.dNSName));
+        printf("%s %s", any ? "" : "note: the certificate is for", text);
+        any = true;
+    }
+    puts(any ? "" : "warning: the certificate has no DNS name (subjectAltName): programs of people refuse it");
+    GENERAL_NAMES_free(names);
+}
+
+/* Each certificate must be followed by its issuer, up to one whose issuer clients know. */
+static void check_chain(SSL_CTX *context, X509 *certificate)
+{
+    STACK_OF(X509) *chain = NULL;
+    X509 *last = certificate;
+    char name[TEXT_SIZE];
+
+    (void)SSL_CTX_get0_chain_certs(context, &chain); /* cannot fail */
+    check_dates(certificate, "the certificate", true);
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        X509 *next = sk_X509_value(chain, i);
+
+        (void)snprintf(name, sizeof name, "certificate %d of the file", i + 2);
+        check_dates(next, name, false);
+        if (X509_check_issued(next, last) != X509_V_OK)
+            printf("warning: %s did not issue the one before it: the chain is out of order\n", name);
+        last = next;
+    }
+    if (last == certificate && X509_self_signed(certificate, 0) == 1)
+        puts("note: the certificate is self-signed: only clients that know it can trust it");
+    else if (last == certificate)
+        puts("warning: the chain is incomplete, unless clients know the issuer of the certificate");
+}
+
+bool credentials_check(const struct credentials_options *o)
+{
+    SSL_CTX *context = credentials_load(o, complain);
+    X509 *certificate = context != NULL ? SSL_CTX_get0_certificate(context) : NULL;
+
+    if (context != NULL && o->ciphers != NULL)
+        check_ciphers(o->ciphers);
+    if (certificate != NULL) {
+        check_chain(context, certificate);
+        check_names(certificate);
+    }
+    SSL_CTX_free(context);
+    return !found_errors;
+}

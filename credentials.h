@@ -1,0 +1,39 @@
+/* credentials.h - certificates and key of mailrecv-tls: loading them, and what is wrong with them */
+#ifndef CREDENTIALS_H
+#define CREDENTIALS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <openssl/ssl.h>
+
+/* Where they are read from, in PEM: the chain with our certificate first, the key, and who signs certificates
+ * of clients. The files are read from their beginnings; the offsets stay. */
+enum { CERTIFICATES = 4, KEY = 5, CLIENT_CAS = 6 };
+
+enum { TEXT_SIZE = 256 }; /* of a text that is told, with its NUL */
+
+struct credentials_options {
+    const char *min_version; /* "1.2" or "1.3" */
+    const char *ciphers;     /* for TLS 1.2, NULL: OpenSSL's */
+    bool ask_client;         /* ask clients for a certificate; one that is sent must verify */
+};
+
+/*
+ * A context to serve TLS with, loaded with all that was good. Calls `complain` for each thing that is
+ * bad: `about` is a word, `why` may hold any bytes. NULL when there is no context at all, which is
+ * complained of, too. Secrets are wiped from where they were read to.
+ */
+SSL_CTX *credentials_load(const struct credentials_options *o, void (*complain)(const char *about, const char *why));
+
+/* Loads them and prints to standard output all that is wrong or worth knowing, a line each that begins with
+ * `error: `, `warning: ` or `note: `. False if there was an error. */
+bool credentials_check(const struct credentials_options *o);
+
+/* Why OpenSSL has just failed, by the errors that it has queued since the last ERR_clear_error(). */
+const char *credentials_reason(void);
+
+/* Copies a text as printable ASCII: other bytes become `?`, and it is cut to fit. */
+void copy_printable(char to[TEXT_SIZE], const char *text, size_t len);
+
+#endif

@@ -1,0 +1,111 @@
+/* process.c - another program, started with just the descriptors that it is to have */
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#ifndef LIBEXECDIR
+#define LIBEXECDIR "/usr/local/libexec"
+#endif
+
+static int add_descriptors(posix_spawn_file_actions_t *actions, const int fds[], size_t count)
+{
+    int error = 0;
+
+    for (size_t i = 0; i < count && error == 0; i++)
+        error = posix_spawn_file_actions_adddup2(actions, fds[i], (int)i);
+    return error != 0 ? error : posix_spawn_file_actions_addclosefrom_np(actions, (int)count);
+}
+
+static int set_signals(posix_spawnattr_t *attributes)
+{
+    sigset_t none, all;
+    int error;
+
+    (void)sigemptyset(&none);
+    (void)sigfillset(&all);
+    (void)sigdelset(&all, SIGKILL);
+    (void)sigdelset(&all, SIGSTOP);
+    if ((error = posix_spawnattr_setsigmask(attributes, &none)) != 0 ||
+        (error = posix_spawnattr_setsigdefault(attributes, &all)) != 0)
+        return error;
+    return posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
+
+static int spawn(pid_t *pid, const char *program, char *const arguments[], char *const variables[], const int fds[],
+                 size_t count)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int error = posix_spawn_file_actions_init(&actions);
+
+    if (error != 0)
+        return error;
+    if ((error = posix_spawnattr_init(&attributes)) == 0) {
+        if ((error = add_descriptors(&actions, fds, count)) == 0 && (error = set_signals(&attributes)) == 0)
+            error = posix_spawn(pid, program, &actions, &attributes, arguments, variables);
+        (void)posix_spawnattr_destroy(&attributes);
+    }
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return error;
+}
+
+int process_start(pid_t *pid, const char *program, char *const arguments[], char *const variables[], const int fds[],
+                  size_t count)
+{
+    /* what is to become another descriptor must not be overwritten before its turn */
+    int high[PROCESS_DESCRIPTORS] = { 0 }, error = 0;
+    size_t moved = 0;
+
+    for (; moved < count && error == 0; moved++) {
+        high[moved] = fds[moved] >= (int)count ? fds[moved] : fcntl(fds[moved], F_DUPFD_CLOEXEC, (int)count);
+        error = high[moved] < 0 ? errno : 0;
+    }
+    if (error == 0)
+        error = spawn(pid, program, arguments, variables, high, count);
+    for (size_t i = 0; i < moved; i++)
+        if (high[i] >= 0 && high[i] != fds[i])
+            (void)close(high[i]); /* a copy */
+    return error;
+}
+
+bool process_find(const char *name, char *path, size_t size)
+{
+    char self[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (len > 0) {
+        self[len] = '\0';
+        *strrchr(self, '/') = '\0'; /* the kernel's path is absolute */
+        if ((size_t)snprintf(path, size, "%s/%s", self, name) < size && access(path, X_OK) == 0)
+            return true;
+    }
+    return (size_t)snprintf(path, size, LIBEXECDIR "/%s", name) < size && access(path, X_OK) == 0;
+}
+
+int process_wait(pid_t pid, uint64_t deadline, bool *timely)
+{
+    sigset_t waiting = clock_mask();
+    struct pollfd ended = { .fd = pidfd_open(pid, 0), .events = POLLIN };
+    int status = 0;
+
+    *timely = ended.fd >= 0 && clock_poll(&ended, 1, deadline, &waiting) == 1;
+    if (!*timely)
+        (void)kill(-pid, SIGKILL); /* it leads a group */
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (ended.fd >= 0)
+        (void)close(ended.fd);
+    return status;
+}

@@ -1,0 +1,230 @@
+/* starttls.c - the monitor's side of TLS: starts mailrecv-tls and hears what became of it */
+#include "starttls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "process.h"
+
+enum { MESSAGE_MAX = 1024, ARGUMENTS_MAX = 8, END_MS = 4000 };
+
+/* The files that the helper reads, in the order of its descriptors from 4 on. */
+enum { FILE_CERT, FILE_KEY, FILE_CLIENT_CA, FILES };
+
+static int opened[FILES] = { -1, -1, -1 };
+
+static struct slice path_of(const struct conf *conf, int file)
+{
+    const struct slice paths[FILES] = { conf->tls_cert, conf->tls_key, conf->tls_client_ca };
+
+    return paths[file];
+}
+
+static int open_file(const struct conf *conf, int file)
+{
+    struct slice path = path_of(conf, file);
+    char text[PATH_MAX];
+
+    if ((size_t)snprintf(text, sizeof text, "%.*s", (int)path.len, path.text) >= sizeof text) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return open(text, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+void starttls_open(const struct conf *conf)
+{
+    for (int i = 0; i < FILES; i++)
+        if (path_of(conf, i).len > 0)
+            opened[i] = open_file(conf, i);
+}
+
+/* Opens what is not open yet. False: the log says what cannot be opened. */
+static bool open_files(const struct conf *conf)
+{
+    for (int i = 0; i < FILES; i++) {
+        struct slice path = path_of(conf, i);
+
+        if (path.len == 0 || opened[i] >= 0)
+            continue;
+        opened[i] = open_file(conf, i);
+        if (opened[i] < 0) {
+            log_line(LOG_ERR, "TLS failed reason=\"cannot open %.*s: %s\"", (int)path.len, path.text, strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+static void close_files(void)
+{
+    for (int i = 0; i < FILES; i++) {
+        if (opened[i] >= 0)
+            (void)close(opened[i]); /* only read */
+        opened[i] = -1;
+    }
+}
+
+/* Starts the helper with these descriptors. Returns 0 or an error number. */
+static int launch(struct starttls *tls, const struct conf *conf, const int fds[])
+{
+    static char minimum[] = "-m", version[] = "1.3", list[] = "-C", ask[] = "-a";
+    char path[PATH_MAX], ciphers[1024];
+    char *arguments[ARGUMENTS_MAX] = { path }, *none[] = { NULL };
+    size_t count = 1, descriptors = 4 + (conf->tls_client_ca.len > 0 ? FILES : FILES - 1);
+    int error;
+
+    if (conf->tls_helper.len > 0)
+        (void)snprintf(path, sizeof path, "%.*s", (int)conf->tls_helper.len, conf->tls_helper.text);
+    else
+        (void)process_find("mailrecv-tls", path, sizeof path); /* starting it will fail */
+    if (conf->tls_min_version != 0) {
+        arguments[count++] = minimum;
+        arguments[count++] = version;
+    }
+    if (conf->tls_ciphers.len > 0) {
+        (void)snprintf(ciphers, sizeof ciphers, "%.*s", (int)conf->tls_ciphers.len, conf->tls_ciphers.text);
+        arguments[count++] = list;
+        arguments[count++] = ciphers;
+    }
+    if (conf->tls_client_ca.len > 0)
+        arguments[count++] = ask;
+    error = process_start(&tls->helper, path, arguments, none, fds, descriptors);
+    if (error != 0)
+        tls->helper = 0;
+    return error;
+}
+
+/* A message of the helper, as a string; false: none is there, or it has ended. */
+static bool hear(const struct starttls *tls, char *message, int flags)
+{
+    ssize_t len;
+
+    errno = 0;
+    len = recv(tls->channel, message, MESSAGE_MAX, flags);
+    message[len > 0 ? len : 0] = '\0';
+    return len > 0;
+}
+
+static void log_failure(const char *message)
+{
+    char shown[LOG_TEXT];
+    const char *reason = strncmp(message, "failed ", 7) == 0 ? message + 7 : "mailrecv-tls has died";
+
+    log_line(LOG_NOTICE, "TLS failed reason=\"%s\"", log_encode(shown, sizeof shown, slice_of(reason)));
+}
+
+static bool wait_ready(const struct starttls *tls, uint64_t deadline)
+{
+    struct pollfd ready = { .fd = tls->channel, .events = POLLIN };
+    sigset_t waiting = clock_mask();
+    char message[MESSAGE_MAX + 1] = "failed it is not ready in time";
+
+    if (clock_poll(&ready, 1, deadline, &waiting) == 1 && hear(tls, message, 0) && strcmp(message, "ready") == 0)
+        return true;
+    log_failure(message);
+    return false;
+}
+
+bool starttls_start(struct starttls *tls, const struct conf *conf, int client, int plain, uint64_t deadline)
+{
+    int ends[2] = { -1, -1 }, nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int error = nothing < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ? errno : 0;
+    bool done = error == 0 && open_files(conf);
+
+    if (done) {
+        const int fds[] = { client, plain, nothing, ends[1], opened[FILE_CERT], opened[FILE_KEY], opened[FILE_CLIENT_CA] };
+
+        error = launch(tls, conf, fds);
+        done = error == 0;
+    }
+    if (error != 0)
+        log_line(LOG_ERR, "TLS failed reason=\"cannot start mailrecv-tls: %s\"", strerror(error));
+    close_files();
+    if (nothing >= 0)
+        (void)close(nothing);
+    if (ends[1] >= 0)
+        (void)close(ends[1]);
+    tls->channel = ends[0];
+    if (done && wait_ready(tls, deadline))
+        return true;
+    starttls_end(tls, NULL, 0);
+    return false;
+}
+
+/* key=value lines; text of clients comes in certificates and server names. */
+static void take_facts(char *message, struct peer_tls *facts)
+{
+    const struct {
+        const char *key;
+        char *value;
+        size_t size;
+    } table[] = {
+        { "protocol", facts->protocol, sizeof facts->protocol }, { "cipher", facts->cipher, sizeof facts->cipher },
+        { "sni", facts->sni, sizeof facts->sni },                { "subject", facts->subject, sizeof facts->subject },
+        { "fingerprint", facts->fingerprint, sizeof facts->fingerprint },
+    };
+    char *rest = message;
+
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        char *value = strchr(line, '=');
+
+        if (value == NULL)
+            continue;
+        *value++ = '\0';
+        for (char *c = value; *c != '\0'; c++)
+            *c = (char)(*c >= ' ' && *c <= '~' ? *c : '?');
+        for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+            if (strcmp(line, table[i].key) == 0)
+                (void)snprintf(table[i].value, table[i].size, "%s", value); /* cut when too long */
+    }
+}
+
+static void log_facts(const struct peer_tls *facts)
+{
+    char sni[LOG_TEXT], subject[LOG_TEXT];
+
+    log_line(LOG_INFO, "TLS protocol=%s cipher=%s%s%s sni=\"%s\" subject=\"%s\"", facts->protocol, facts->cipher,
+             facts->fingerprint[0] != '\0' ? " fingerprint=" : "", facts->fingerprint,
+             log_encode(sni, sizeof sni, slice_of(facts->sni)),
+             log_encode(subject, sizeof subject, slice_of(facts->subject)));
+}
+
+enum starttls_status starttls_learn(struct starttls *tls, struct peer *peer)
+{
+    char message[MESSAGE_MAX + 1];
+
+    if (tls->helper == 0 || tls->told)
+        return STARTTLS_NONE;
+    if (!hear(tls, message, MSG_DONTWAIT) && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return STARTTLS_UNKNOWN;
+    tls->told = true;
+    if (strncmp(message, "secure\n", 7) != 0) {
+        log_failure(message);
+        return STARTTLS_FAILED;
+    }
+    take_facts(message + 7, &peer->tls);
+    log_facts(&peer->tls);
+    return STARTTLS_SECURE;
+}
+
+void starttls_end(struct starttls *tls, struct peer *peer, uint64_t deadline)
+{
+    bool timely;
+
+    if (tls->helper != 0) {
+        (void)process_wait(tls->helper, clock_earlier(deadline, clock_ms() + END_MS), &timely);
+        if (peer != NULL)
+            (void)starttls_learn(tls, peer); /* for the log */
+    }
+    if (tls->channel >= 0)
+        (void)close(tls->channel);
+    *tls = (struct starttls){ .channel = -1 };
+}

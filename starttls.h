@@ -1,0 +1,41 @@
+/* starttls.h - the monitor's side of TLS: starts mailrecv-tls and hears what became of it */
+#ifndef STARTTLS_H
+#define STARTTLS_H
+
+#include "conf.h"
+#include "peer.h"
+
+/*
+ * One connection is encrypted at most once. mailrecv-tls gets the client's socket, the other end of
+ * the session's plain bytes, and open files for certificate and key; it tells by packets whether it is
+ * ready, and what the handshake came to.
+ */
+struct starttls {
+    pid_t helper;  /* 0: there is none */
+    int channel;   /* to the helper */
+    bool told;     /* it has said what became of the handshake */
+};
+
+/* Opens certificate and key while we are still root, for later. What fails is said when they are used. */
+void starttls_open(const struct conf *conf);
+
+/*
+ * Starts the helper on the client's socket and the session's plain bytes, both of which it takes copies
+ * of, and waits until it is ready, until the deadline (clock.h) at most. False if it is not; the log says why.
+ */
+bool starttls_start(struct starttls *tls, const struct conf *conf, int client, int plain, uint64_t deadline);
+
+enum starttls_status {
+    STARTTLS_NONE,    /* nothing is encrypted, or all is known already */
+    STARTTLS_SECURE,  /* now it is: `peer` says how */
+    STARTTLS_FAILED,  /* the handshake has failed, or the helper has died; the log says why */
+    STARTTLS_UNKNOWN  /* the handshake is not over: no byte of the client can have arrived */
+};
+
+/* Hears, without waiting, what became of the handshake. */
+enum starttls_status starttls_learn(struct starttls *tls, struct peer *peer);
+
+/* When the session has ended: lets the helper send what is left, or ends it at the deadline. */
+void starttls_end(struct starttls *tls, struct peer *peer, uint64_t deadline);
+
+#endif
