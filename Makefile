@@ -22,7 +22,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 LDLIBS      = -lpcre2-8
 
 # mailrecv.c holds main; all else can be linked into a test.
-MODULES = smtp monitor packet sandbox accept deliver command mailbox starttls auth process environment copy check conf message rules peer envelope sasl reply line log
+MODULES = smtp monitor packet sandbox accept deliver command mailbox starttls auth process environment copy check conf message rules peer envelope sasl reply line log library
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 all: mailrecv mailrecv-tls mailrecv-checkpassword

@@ -24,7 +24,7 @@ rules
 peer packet sasl
 envelope reply
 line
-log sandbox
+log sandbox library
 text
 slice clock
 END
