@@ -19,10 +19,10 @@ HARDEN ?= -fPIE -fstack-protector-strong -fstack-clash-protection $(CF_$(shell u
 CF_x86_64 = -fcf-protection=full
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(WARN) -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
-LDLIBS      = -lpcre2-8
+LDLIBS      =
 
 # mailrecv.c holds main; all else can be linked into a test.
-MODULES = smtp monitor packet sandbox accept deliver command mailbox starttls auth process environment copy check conf message rules peer envelope sasl reply line log library
+MODULES = smtp monitor packet sandbox accept deliver command mailbox starttls auth process environment copy check conf message rules pattern peer envelope sasl reply line log library
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 all: mailrecv mailrecv-tls mailrecv-checkpassword

@@ -226,7 +226,7 @@ static bool variable(struct environment *e, const char *name, struct slice value
 
 static struct slice capture(const struct recipient *r, size_t i)
 {
-    return (struct slice){ r->address.text + r->captures[i].start, r->captures[i].len };
+    return (struct slice){ r->address.text + r->captures.spans[i].start, r->captures.spans[i].len };
 }
 
 /* ---- JSON -------------------------------------------------------------------------------- */
@@ -291,7 +291,7 @@ static bool json_object(struct environment *e, const struct delivery *d)
     }
     if (!append(e, "\"match\":[", 9))
         return false;
-    for (size_t i = 0; i < d->recipient->capture_count; i++)
+    for (size_t i = 0; i < d->recipient->captures.count; i++)
         if ((i > 0 && !append(e, ",", 1)) || !json_string(e, capture(d->recipient, i)))
             return false;
     return append(e, "]}", 3); /* its NUL, too */
@@ -312,7 +312,7 @@ bool environment_build(struct environment *environment, const struct transaction
         if (!variable(environment, rows[i].name, (struct slice){ fact.text, fact.len }))
             return false;
     }
-    for (size_t i = 0; i < recipient->capture_count; i++) {
+    for (size_t i = 0; i < recipient->captures.count; i++) {
         char name[32];
 
         (void)snprintf(name, sizeof name, "MATCH_%zu", i + 1);

@@ -4,6 +4,18 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#ifdef STATIC
+
+const char *library_load(const char *file, const struct library_function *functions, size_t count)
+{
+    (void)file;
+    for (size_t i = 0; i < count; i++)
+        memcpy(functions[i].pointer, &functions[i].linked, sizeof functions[i].linked);
+    return NULL;
+}
+
+#else
+
 const char *library_load(const char *file, const struct library_function *functions, size_t count)
 {
     void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
@@ -15,8 +27,9 @@ const char *library_load(const char *file, const struct library_function *functi
 
         if (address == NULL)
             return dlerror();
-        /* an object pointer as a function pointer: POSIX has it so for dlsym */
-        memcpy(functions[i].pointer, &address, sizeof address);
+        memcpy(functions[i].pointer, &address, sizeof address); /* an object pointer is one to a function, for dlsym */
     }
     return NULL;
 }
+
+#endif

@@ -7,8 +7,6 @@
  */
 #include "rules.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
 #include <stdio.h>
 
 #include "log.h"
@@ -25,14 +23,6 @@ const struct slice rules_placeholders[ARGUMENT_WORD] = {
     [ARGUMENT_LOCAL] = SLICE("%{local}"),         [ARGUMENT_DOMAIN] = SLICE("%{domain}"),
     [ARGUMENT_EXTENSION] = SLICE("%{extension}"), [ARGUMENT_CLIENT_ADDRESS] = SLICE("%{client_address}"),
 };
-
-void patterns_add(struct patterns *list, struct pattern *pattern)
-{
-    if (list->tail == NULL)
-        list->tail = &list->first;
-    *list->tail = pattern;
-    list->tail = &pattern->next;
-}
 
 /* FNV-1a: short, and good enough for names that an administrator chose */
 static size_t bucket_of(struct slice name)
@@ -51,47 +41,6 @@ struct allowgroup **rules_group(struct rules *rules, struct slice name)
     while (*place != NULL && !slice_equal((*place)->name, name))
         place = &(*place)->next_in_bucket;
     return place;
-}
-
-bool pattern_compile(struct pattern *pattern, char *message, size_t size, size_t *offset)
-{
-    uint32_t options = PCRE2_CASELESS | (pattern->utf ? PCRE2_UTF : 0);
-    int error;
-
-    if (pattern->code != NULL)
-        return true;
-    pattern->code = pcre2_compile((PCRE2_SPTR)pattern->text.text, pattern->text.len, options, &error, offset, NULL);
-    if (pattern->code == NULL)
-        (void)pcre2_get_error_message(error, (PCRE2_UCHAR *)message, size); /* cut when too long, always ended */
-    return pattern->code != NULL;
-}
-
-/*
- * A pattern of digits, dots and operators was written for addresses. Tried on names as well,
- * ^192\.0\.2\. would let in whoever calls his host 192.0.2.1.example.org, forward-confirmed.
- * With a colon (which no name holds) hexadecimal digits belong to an address, too.
- */
-bool pattern_is_for_addresses(struct slice text)
-{
-    bool six = text.len > 0 && memchr(text.text, ':', text.len) != NULL &&
-               memchr(text.text, '|', text.len) == NULL;
-    const char *digits = six ? "0123456789abcdefABCDEF" : "0123456789";
-    bool in_class = false; /* between [ and ], where a hyphen is an operator */
-
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.text[i];
-
-        if (c == '[' && i + 1 < text.len && text.text[i + 1] == '^')
-            return false;
-        in_class = c == '[' || (in_class && c != ']');
-        if (c == '\\' && i + 1 < text.len) {
-            if (strchr(".:d[]|", text.text[++i]) == NULL)
-                return false;
-        } else if (c == '\0' || (strchr(digits, c) == NULL && strchr(in_class ? "[-.:" : ".:^$|()[]{}?*+,", c) == NULL)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static char trouble[LOG_TEXT + 512];
@@ -126,47 +75,17 @@ static void show_match(const struct pattern *pattern, struct slice subject, bool
                   matches ? "matches" : "does not match", log_encode(shown, sizeof shown, subject));
 }
 
-/*
- * Tries one pattern on one text. Where it matches and `captures` is not NULL, the groups that
- * it captured go there. The limits make sure that no text can keep the process busy.
- */
+/* Tries one pattern on one text. */
 static enum match match_text(const struct rules *rules, struct pattern *pattern, struct slice subject,
-                             struct recipient *captures)
+                             struct captures *captures)
 {
-    static pcre2_match_context *context;
-    static pcre2_match_data *data;
     char why[256];
-    size_t offset;
-    int found;
+    enum match result = pattern_match(pattern, subject, captures, why, sizeof why);
 
-    if (context == NULL && (context = pcre2_match_context_create(NULL)) != NULL) {
-        (void)pcre2_set_match_limit(context, RULES_MATCH_LIMIT);
-        (void)pcre2_set_heap_limit(context, 1024); /* KiB */
-    }
-    if (data == NULL)
-        data = pcre2_match_data_create(RULES_CAPTURES + 1, NULL);
-    if (context == NULL || data == NULL)
-        return blame_pattern(rules, pattern, "out of memory");
-    if (!pattern_compile(pattern, why, sizeof why, &offset))
+    if (result == MATCH_UNSURE)
         return blame_pattern(rules, pattern, why);
-
-    found = pcre2_match(pattern->code, (PCRE2_SPTR)subject.text, subject.len, 0,
-                        pattern->utf ? PCRE2_NO_UTF_CHECK : 0, data, context);
-    if (found < 0 && found != PCRE2_ERROR_NOMATCH) {
-        (void)pcre2_get_error_message(found, (PCRE2_UCHAR *)why, sizeof why);
-        return blame_pattern(rules, pattern, why);
-    }
-    show_match(pattern, subject, found >= 0);
-    if (found >= 0 && captures != NULL) {
-        const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
-        size_t count = found > 0 ? (size_t)found : RULES_CAPTURES + 1;
-
-        captures->capture_count = count - 1;
-        for (size_t i = 1; i < count; i++) /* an unset group is empty */
-            captures->captures[i - 1] = at[2 * i] == PCRE2_UNSET ? (struct span){ 0, 0 }
-                                        : (struct span){ (uint16_t)at[2 * i], (uint16_t)(at[2 * i + 1] - at[2 * i]) };
-    }
-    return found >= 0 ? MATCH_YES : MATCH_NO;
+    show_match(pattern, subject, result == MATCH_YES);
+    return result;
 }
 
 /* Does any pattern of the list match one text? */
@@ -309,7 +228,7 @@ static struct slice given_text(const struct recipient *recipient)
 static enum match match_rcpt(const struct rules *rules, struct rule *rule, struct recipient *recipient)
 {
     recipient->extension = 0;
-    recipient->capture_count = 0;
+    recipient->captures.count = 0;
     switch (rule->kind) {
     case RCPT_ADDRESS:
         return match_address(rules, rule, recipient);
@@ -318,7 +237,7 @@ static enum match match_rcpt(const struct rules *rules, struct rule *rule, struc
     case RCPT_PATTERN:
         break;
     }
-    return match_text(rules, &rule->pattern, given_text(recipient), recipient);
+    return match_text(rules, &rule->pattern, given_text(recipient), &recipient->captures);
 }
 
 /* <postmaster> is postmaster@DOMAIN (RFC 5321 4.5.1) */
@@ -345,7 +264,7 @@ static struct reply decide_unnamed(struct rules *rules, struct recipient *recipi
         if (result != MATCH_NO)
             return result == MATCH_YES ? r->reply : rcpt_unsure;
     }
-    recipient->capture_count = 0;
+    recipient->captures.count = 0;
     recipient->extension = 0;
     recipient->rule = rules->dead_letter;
     return recipient->rule != NULL ? no_objection : rcpt_unknown;
@@ -419,7 +338,7 @@ struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct add
 static void free_patterns(const struct patterns *list)
 {
     for (struct pattern *p = list->first; p != NULL; p = p->next)
-        pcre2_code_free(p->code);
+        pattern_free(p);
 }
 
 void rules_free(struct rules *rules)
@@ -430,7 +349,7 @@ void rules_free(struct rules *rules)
         for (struct allowgroup *g = rules->groups[i]; g != NULL; g = g->next_in_bucket)
             free_patterns(&g->patterns);
     for (struct rule *r = rules->first_rule; r != NULL; r = r->next)
-        pcre2_code_free(r->pattern.code);
+        pattern_free(&r->pattern);
     for (struct refusal *r = rules->first_refusal; r != NULL; r = r->next)
-        pcre2_code_free(r->pattern.code);
+        pattern_free(&r->pattern);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "envelope.h"
+#include "pattern.h"
 #include "peer.h"
 #include "reply.h"
 #include "slice.h"
@@ -18,26 +19,7 @@
  * which peer_name asks when no address has decided.
  */
 
-enum {
-    RULES_CAPTURES = 9,      /* MATCH_1 to MATCH_9 */
-    RULES_MATCH_LIMIT = 100000, /* steps of PCRE2 for one match: some milliseconds */
-    RULES_BUCKETS = 512
-};
-
-enum match { MATCH_NO, MATCH_YES, MATCH_UNSURE /* no decision is possible: 451 */ };
-
-/* A PCRE2 pattern, unanchored, without regard to case. */
-struct pattern {
-    struct pattern *next;
-    struct slice text;
-    void *code;       /* pcre2_code, NULL before the first use */
-    unsigned line, column;
-    bool utf;         /* for recipients: characters are UTF-8 */
-};
-
-struct patterns {
-    struct pattern *first, **tail;
-};
+enum { RULES_BUCKETS = 512 };
 
 /* The SHA-256 fingerprint of a client's certificate, as in peer.h. */
 struct certificate {
@@ -118,10 +100,6 @@ struct rules {
     const struct rule *dead_letter; /* where mail without a rule goes; NULL: it is refused */
 };
 
-struct span {
-    uint16_t start, len;
-};
-
 /* An accepted recipient. */
 struct recipient {
     struct address address;   /* as the client wrote it, plus the domain that a bare postmaster lacks */
@@ -129,24 +107,11 @@ struct recipient {
     uint16_t extension;       /* index of the delimiter in the local part where the rule's address
                                  was reached without it; 0: none */
     const struct rule *rule;
-    size_t capture_count;
-    struct span captures[RULES_CAPTURES]; /* what MATCH_1... are, in the address */
+    struct captures captures; /* what MATCH_1... are, in the address */
 };
-
-/* Adds a pattern to the end of a list. */
-void patterns_add(struct patterns *list, struct pattern *pattern);
 
 /* The place of a group in its bucket's chain: *place is the group, or NULL where it would go. */
 struct allowgroup **rules_group(struct rules *rules, struct slice name);
-
-/*
- * Compiles a pattern unless it is compiled already. On failure returns false and gives PCRE2's
- * message (at most size bytes) and the offset of the mistake in the pattern.
- */
-bool pattern_compile(struct pattern *pattern, char *message, size_t size, size_t *offset);
-
-/* Can the pattern match nothing but an address? Then no name is asked for on its behalf. */
-bool pattern_is_for_addresses(struct slice text);
 
 /* Frees what patterns have compiled. */
 void rules_free(struct rules *rules);

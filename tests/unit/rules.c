@@ -234,9 +234,9 @@ static const char *outcome_of(const struct conf *conf, const struct reply *reply
     if (r->extension > 0)
         used += (size_t)snprintf(text + used, sizeof text - used, " %.*s", r->address.local_len - r->extension,
                                  r->address.text + r->extension);
-    for (size_t i = 0; i < r->capture_count; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s(%.*s)", i == 0 ? " " : "", r->captures[i].len,
-                                 r->address.text + r->captures[i].start);
+    for (size_t i = 0; i < r->captures.count; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s(%.*s)", i == 0 ? " " : "", r->captures.spans[i].len,
+                                 r->address.text + r->captures.spans[i].start);
     return text;
 }
 

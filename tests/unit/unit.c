@@ -15,7 +15,7 @@ static const struct {
     { "slice", test_slice }, { "log", test_log },         { "envelope", test_envelope },
     { "line", test_line },   { "reply", test_reply },     { "message", test_message },
     { "peer", test_peer },   { "conf", test_conf },       { "rules", test_rules },
-    { "sasl", test_sasl },
+    { "pattern", test_pattern }, { "sasl", test_sasl },
 };
 
 static const char *suite = "";

@@ -36,6 +36,7 @@ void test_message(void);
 void test_peer(void);
 void test_conf(void);
 void test_rules(void);
+void test_pattern(void);
 void test_sasl(void);
 
 #endif

@@ -1,0 +1,262 @@
+/* pattern.c - regular expressions of the configuration: PCRE2, loaded for those that need it */
+/*
+ * Most patterns are an address, its beginning, or the end of a name. Those are matched here: to load
+ * PCRE2 and to compile them would take longer than all the rest of a decision.
+ */
+#include "pattern.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdio.h>
+
+#include "library.h"
+
+static struct {
+    __typeof__(&pcre2_compile) compile;
+    __typeof__(&pcre2_code_free) code_free;
+    __typeof__(&pcre2_get_error_message) get_error_message;
+    __typeof__(&pcre2_match_context_create) match_context_create;
+    __typeof__(&pcre2_set_match_limit) set_match_limit;
+    __typeof__(&pcre2_set_heap_limit) set_heap_limit;
+    __typeof__(&pcre2_match_data_create) match_data_create;
+    __typeof__(&pcre2_match) match;
+    __typeof__(&pcre2_get_ovector_pointer) get_ovector_pointer;
+} pcre2;
+
+static const struct library_function functions[] = {
+    LIBRARY_FUNCTION(pcre2.code_free, pcre2_code_free),
+    LIBRARY_FUNCTION(pcre2.get_error_message, pcre2_get_error_message),
+    LIBRARY_FUNCTION(pcre2.match_context_create, pcre2_match_context_create),
+    LIBRARY_FUNCTION(pcre2.set_match_limit, pcre2_set_match_limit),
+    LIBRARY_FUNCTION(pcre2.set_heap_limit, pcre2_set_heap_limit),
+    LIBRARY_FUNCTION(pcre2.match_data_create, pcre2_match_data_create),
+    LIBRARY_FUNCTION(pcre2.match, pcre2_match),
+    LIBRARY_FUNCTION(pcre2.get_ovector_pointer, pcre2_get_ovector_pointer),
+    LIBRARY_FUNCTION(pcre2.compile, pcre2_compile), /* the last: if it is there, all are */
+};
+
+static pcre2_match_context *context;
+static pcre2_match_data *match_data;
+
+void patterns_add(struct patterns *list, struct pattern *pattern)
+{
+    if (list->tail == NULL)
+        list->tail = &list->first;
+    *list->tail = pattern;
+    list->tail = &pattern->next;
+}
+
+static bool load(char *message, size_t size)
+{
+    const char *why;
+
+    if (pcre2.compile != NULL)
+        return true;
+    why = library_load("libpcre2-8.so.0", functions, sizeof functions / sizeof functions[0]);
+    if (why != NULL)
+        (void)snprintf(message, size, "%s", why); /* cut when too long */
+    return why == NULL;
+}
+
+bool pattern_compile(struct pattern *pattern, char *message, size_t size, size_t *offset)
+{
+    uint32_t options = PCRE2_CASELESS | (pattern->utf ? PCRE2_UTF : 0);
+    int error;
+
+    *offset = 0;
+    if (pattern->code != NULL)
+        return true;
+    if (!load(message, size))
+        return false;
+    pattern->code = pcre2.compile((PCRE2_SPTR)pattern->text.text, pattern->text.len, options, &error, offset, NULL);
+    if (pattern->code == NULL)
+        (void)pcre2.get_error_message(error, (PCRE2_UCHAR *)message, size); /* cut when too long, always ended */
+    return pattern->code != NULL;
+}
+
+void pattern_free(struct pattern *pattern)
+{
+    if (pattern->code != NULL)
+        pcre2.code_free(pattern->code);
+    pattern->code = NULL;
+}
+
+/* ---- without PCRE2 ----------------------------------------------------------------------- */
+
+/* One character of a plain pattern. */
+struct step {
+    char c;   /* in lower case */
+    bool any; /* a dot: everything but a line feed */
+};
+
+/* Takes the character at *at of a plain pattern. False: the pattern is not plain. */
+static bool take_step(struct slice pattern, size_t *at, struct step *step)
+{
+    char c = pattern.text[(*at)++];
+
+    step->any = c == '.';
+    if (c == '\\' && *at < pattern.len) {
+        c = pattern.text[(*at)++];
+        if (c <= ' ' || c > '~' || strchr("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", c) != NULL)
+            return false;
+    } else if (c < ' ' || c > '~' || strchr("\\^$*+?()[]{}|", c) != NULL) {
+        return false;
+    }
+    step->c = lower_ascii(c);
+    return true;
+}
+
+/* The pattern without its anchors. */
+static struct slice strip_anchors(struct slice pattern, bool *begins, bool *ends)
+{
+    *begins = pattern.len > 0 && pattern.text[0] == '^';
+    if (*begins)
+        pattern = (struct slice){ pattern.text + 1, pattern.len - 1 };
+    *ends = pattern.len > 0 && pattern.text[pattern.len - 1] == '$' &&
+            (pattern.len < 2 || pattern.text[pattern.len - 2] != '\\');
+    if (*ends)
+        pattern.len--;
+    return pattern;
+}
+
+static bool is_ascii(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.text[i] >= 0x80)
+            return false;
+    return true;
+}
+
+/* The number of characters, for a pattern that can be matched here; false for all others. */
+static bool is_plain(const struct pattern *pattern, struct slice subject, size_t *steps)
+{
+    bool begins, ends;
+    struct slice body = strip_anchors(pattern->text, &begins, &ends);
+    struct step step;
+    size_t at = 0;
+
+    for (*steps = 0; at < body.len; ++*steps)
+        if (!take_step(body, &at, &step))
+            return false;
+    return !pattern->utf || is_ascii(subject); /* among all the letters of Unicode some others equal ASCII ones */
+}
+
+/* Do the characters stand at the beginning of the subject, which is long enough? */
+static bool stands(struct slice body, const char *subject)
+{
+    struct step step;
+    size_t at = 0;
+
+    while (at < body.len) {
+        (void)take_step(body, &at, &step); /* plain: is_plain has said so */
+        if (step.any ? *subject == '\n' : lower_ascii(*subject) != step.c)
+            return false;
+        subject++;
+    }
+    return true;
+}
+
+static enum match match_plain(struct slice pattern, size_t steps, struct slice subject)
+{
+    bool begins, ends;
+    struct slice body = strip_anchors(pattern, &begins, &ends);
+
+    for (size_t start = 0; start + steps <= subject.len && !(begins && start > 0); start++) {
+        struct slice rest = { subject.text + start + steps, subject.len - start - steps };
+        /* $ stands before a last line feed, too */
+        bool at_end = rest.len == 0 || (rest.len == 1 && rest.text[0] == '\n');
+
+        if ((at_end || !ends) && stands(body, subject.text + start))
+            return MATCH_YES;
+    }
+    return MATCH_NO;
+}
+
+/* ---- with PCRE2 -------------------------------------------------------------------------- */
+
+/* What every match needs; the limits make sure that no text can keep the process busy. */
+static bool prepare(void)
+{
+    if (context == NULL && (context = pcre2.match_context_create(NULL)) != NULL) {
+        (void)pcre2.set_match_limit(context, PATTERN_MATCH_LIMIT);
+        (void)pcre2.set_heap_limit(context, PATTERN_HEAP_LIMIT);
+    }
+    if (match_data == NULL)
+        match_data = pcre2.match_data_create(PATTERN_CAPTURES + 1, NULL);
+    return context != NULL && match_data != NULL;
+}
+
+/* `found` is how many pairs the last match has set, 0: more than there is room for. */
+static void take_captures(int found, struct captures *captures)
+{
+    const PCRE2_SIZE *at = pcre2.get_ovector_pointer(match_data);
+    size_t count = found > 0 ? (size_t)found : PATTERN_CAPTURES + 1;
+
+    captures->count = count - 1;
+    for (size_t i = 1; i < count; i++)
+        captures->spans[i - 1] = at[2 * i] == PCRE2_UNSET ? (struct span){ 0, 0 }
+                                 : (struct span){ (uint16_t)at[2 * i], (uint16_t)(at[2 * i + 1] - at[2 * i]) };
+}
+
+static enum match match_pcre2(struct pattern *pattern, struct slice subject, struct captures *captures, char *why,
+                              size_t size)
+{
+    size_t offset;
+    int found;
+
+    if (!pattern_compile(pattern, why, size, &offset))
+        return MATCH_UNSURE;
+    if (!prepare()) {
+        (void)snprintf(why, size, "out of memory");
+        return MATCH_UNSURE;
+    }
+    found = pcre2.match(pattern->code, (PCRE2_SPTR)subject.text, subject.len, 0, pattern->utf ? PCRE2_NO_UTF_CHECK : 0,
+                        match_data, context);
+    if (found < 0 && found != PCRE2_ERROR_NOMATCH) {
+        (void)pcre2.get_error_message(found, (PCRE2_UCHAR *)why, size);
+        return MATCH_UNSURE;
+    }
+    if (found >= 0 && captures != NULL)
+        take_captures(found, captures);
+    return found >= 0 ? MATCH_YES : MATCH_NO;
+}
+
+enum match pattern_match(struct pattern *pattern, struct slice subject, struct captures *captures, char *why,
+                         size_t size)
+{
+    size_t steps;
+
+    if (!is_plain(pattern, subject, &steps))
+        return match_pcre2(pattern, subject, captures, why, size);
+    if (captures != NULL)
+        captures->count = 0;
+    return match_plain(pattern->text, steps, subject);
+}
+
+/*
+ * A pattern of digits, dots and operators was written for addresses. Tried on names as well,
+ * ^192\.0\.2\. would let in whoever calls his host 192.0.2.1.example.org, forward-confirmed.
+ * With a colon (which no name holds) hexadecimal digits belong to an address, too.
+ */
+bool pattern_is_for_addresses(struct slice text)
+{
+    bool six = text.len > 0 && memchr(text.text, ':', text.len) != NULL &&
+               memchr(text.text, '|', text.len) == NULL;
+    const char *digits = six ? "0123456789abcdefABCDEF" : "0123456789";
+    bool in_class = false; /* between [ and ], where a hyphen is an operator */
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.text[i];
+
+        if (c == '[' && i + 1 < text.len && text.text[i + 1] == '^')
+            return false;
+        in_class = c == '[' || (in_class && c != ']');
+        if (c == '\\' && i + 1 < text.len) {
+            if (strchr(".:d[]|", text.text[++i]) == NULL)
+                return false;
+        } else if (c == '\0' || (strchr(digits, c) == NULL && strchr(in_class ? "[-.:" : ".:^$|()[]{}?*+,", c) == NULL)) {
+            return false;
+        }
+    }
+    return true;
+}

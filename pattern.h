@@ -1,0 +1,65 @@
+/* pattern.h - regular expressions of the configuration: PCRE2, loaded for those that need it */
+#ifndef PATTERN_H
+#define PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "slice.h"
+
+enum {
+    PATTERN_CAPTURES = 9,         /* MATCH_1 to MATCH_9 */
+    PATTERN_MATCH_LIMIT = 100000, /* steps of PCRE2 for one match: some milliseconds */
+    PATTERN_HEAP_LIMIT = 1024     /* KiB */
+};
+
+enum match { MATCH_NO, MATCH_YES, MATCH_UNSURE /* no decision is possible: 451 */ };
+
+/* A PCRE2 pattern, unanchored, without regard to case. */
+struct pattern {
+    struct pattern *next;
+    struct slice text;
+    void *code;       /* pcre2_code, NULL before the first use */
+    unsigned line, column;
+    bool utf;         /* for recipients: characters are UTF-8 */
+};
+
+struct patterns {
+    struct pattern *first, **tail;
+};
+
+struct span {
+    uint16_t start, len;
+};
+
+/* What the groups of a pattern have captured: spans of the subject, empty for a group that was not set. */
+struct captures {
+    size_t count;
+    struct span spans[PATTERN_CAPTURES];
+};
+
+/* Adds a pattern to the end of a list. */
+void patterns_add(struct patterns *list, struct pattern *pattern);
+
+/*
+ * Compiles a pattern unless it is compiled already. On failure returns false and gives PCRE2's
+ * message (at most size bytes) and the offset of the mistake in the pattern.
+ */
+bool pattern_compile(struct pattern *pattern, char *message, size_t size, size_t *offset);
+
+/*
+ * Tries a pattern on a subject of at most 65535 bytes; `captures` may be NULL, and is filled in where the pattern
+ * matches. A pattern of nothing but characters, dots, ^ before and $ behind them is matched without
+ * PCRE2, with the same result. With MATCH_UNSURE the reason is in `why`, at most `size` bytes.
+ */
+enum match pattern_match(struct pattern *pattern, struct slice subject, struct captures *captures, char *why,
+                         size_t size);
+
+/* Can the pattern match nothing but an address? Then no name is asked for on its behalf. */
+bool pattern_is_for_addresses(struct slice text);
+
+/* Frees what has been compiled. */
+void pattern_free(struct pattern *pattern);
+
+#endif
