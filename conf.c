@@ -13,13 +13,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "log.h"
 
-enum { MEMORY_CHUNK = 65536 };
+enum { MEMORY_CHUNK = 256 * 1024 };
 
 /* Memory that lives as long as the configuration: taken piece by piece, given back at once. */
 struct conf_memory {
@@ -68,15 +69,15 @@ static void *take_memory(struct conf *conf, size_t size)
 
     size = (size + 15) & ~(size_t)15;
     if (m == NULL || m->size - m->used < size) {
-        size_t chunk = size > MEMORY_CHUNK ? size : MEMORY_CHUNK;
+        size_t chunk = sizeof *m + size > MEMORY_CHUNK ? sizeof *m + size : MEMORY_CHUNK;
 
-        m = calloc(1, sizeof *m + chunk);
-        if (m == NULL) {
+        m = mmap(NULL, chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* pages cost when touched */
+        if (m == MAP_FAILED) {
             log_line(LOG_ERR, "out of memory while reading %s", conf->path);
             exit(EX_OSERR);
         }
         m->next = conf->memory;
-        m->size = chunk;
+        m->size = chunk - sizeof *m;
         conf->memory = m;
     }
     piece = m->bytes + m->used;
@@ -89,7 +90,7 @@ void conf_free(struct conf *conf)
     rules_free(&conf->rules);
     for (struct conf_memory *m = conf->memory, *next; m != NULL; m = next) {
         next = m->next;
-        free(m);
+        (void)munmap(m, sizeof *m + m->size); /* ours: cannot fail */
     }
     conf->memory = NULL;
 }

@@ -148,8 +148,7 @@ static bool stands(struct slice body, const char *subject)
     size_t at = 0;
 
     while (at < body.len) {
-        (void)take_step(body, &at, &step); /* plain: is_plain has said so */
-        if (step.any ? *subject == '\n' : lower_ascii(*subject) != step.c)
+        if (!take_step(body, &at, &step) || (step.any ? *subject == '\n' : lower_ascii(*subject) != step.c))
             return false;
         subject++;
     }
