@@ -18,7 +18,7 @@ HARDEN ?= -fPIE -fstack-protector-strong -fstack-clash-protection $(CF_$(shell u
           -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 CF_x86_64 = -fcf-protection=full
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(WARN) -MMD -MP
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--sort-section=name $(LDFLAGS)
 LDLIBS      =
 
 # mailrecv.c holds main; all else can be linked into a test.

@@ -55,16 +55,26 @@ static void log_trouble(void)
 
 struct reply accept_connect(struct acceptance *a)
 {
-    struct peer *peer = a->peer;
-    struct reply reply = rules_connect(&a->conf->rules, peer);
+    struct reply reply = rules_connect(&a->conf->rules, a->peer);
 
+    if (reply.code != 0 || log_wants('s'))
+        accept_announce(a); /* the greeting is logged, and this stands before it */
+    return reply;
+}
+
+void accept_announce(struct acceptance *a)
+{
+    struct peer *peer = a->peer;
+
+    if (a->announced)
+        return;
+    a->announced = true;
     if (log_wants('h'))
         (void)peer_name(peer); /* asked for so that the log has it */
     log_line(LOG_INFO, "SMTP connection from remote host %s [%s]", peer->name, peer->address);
     if (geteuid() == 0)
         log_line(LOG_WARNING, "serving as root: user NAME in the configuration changes that");
     log_trouble();
-    return reply;
 }
 
 void accept_learn(struct acceptance *a)

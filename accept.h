@@ -23,6 +23,7 @@ struct acceptance {
     struct peer *peer;
     const volatile sig_atomic_t *terminated;
     uint64_t deadline;            /* of the session, see clock.h */
+    bool announced;               /* the log has the connection */
     bool contradiction;
 
     struct starttls tls;
@@ -44,6 +45,12 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
 
 /* Frees what accept_begin took. */
 void accept_end(struct acceptance *a);
+
+/*
+ * Logs who has connected, unless that has been done. The client does not wait for it: where it is greeted, this comes
+ * behind the greeting.
+ */
+void accept_announce(struct acceptance *a);
 
 /* The questions of monitor.h, which see. */
 struct reply accept_connect(struct acceptance *a);

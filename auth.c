@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "late.h"
 #include "log.h"
 #include "process.h"
 #include "text.h"
@@ -99,7 +100,7 @@ static void log_output(int fd)
 static int ask(const struct conf *conf, struct slice user, struct slice password, int out, pid_t *pid)
 {
     static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    static char strings[PATH_MAX];
+    static char strings[PATH_MAX] LATE;
     char *variables[] = { path, NULL }, **arguments = build_arguments(conf, strings, sizeof strings);
     int question[2], nothing, error;
 

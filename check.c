@@ -32,7 +32,7 @@ static void check_patterns(struct conf *conf)
 {
     check_list(conf, &conf->rules.allow);
     check_list(conf, &conf->rules.deny);
-    for (size_t i = 0; i < RULES_BUCKETS; i++)
+    for (size_t i = 0; conf->rules.groups != NULL && i < RULES_BUCKETS; i++)
         for (const struct allowgroup *g = conf->rules.groups[i]; g != NULL; g = g->next_in_bucket)
             check_list(conf, &g->patterns);
     for (struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
@@ -80,7 +80,7 @@ static void check_names(struct conf *conf)
 {
     bool names = list_has_names(&conf->rules.allow) || list_has_names(&conf->rules.deny);
 
-    for (size_t i = 0; i < RULES_BUCKETS; i++)
+    for (size_t i = 0; conf->rules.groups != NULL && i < RULES_BUCKETS; i++)
         for (const struct allowgroup *g = conf->rules.groups[i]; g != NULL; g = g->next_in_bucket)
             names = names || list_has_names(&g->patterns);
     if (names)

@@ -604,8 +604,11 @@ static void parse_host_pattern(struct parser *p, const struct keyword *k)
 
 static struct allowgroup *group_named(struct conf *conf, struct slice name)
 {
-    struct allowgroup **place = rules_group(&conf->rules, name);
+    struct allowgroup **place;
 
+    if (conf->rules.groups == NULL)
+        conf->rules.groups = take_memory(conf, RULES_BUCKETS * sizeof *conf->rules.groups);
+    place = rules_group(&conf->rules, name);
     if (*place == NULL) {
         *place = take_memory(conf, sizeof **place);
         (*place)->name = name;
@@ -1197,7 +1200,7 @@ static void resolve(struct conf *conf)
     for (struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
         if (rule->group_name.len == 0)
             continue;
-        rule->group = *rules_group(&conf->rules, rule->group_name);
+        rule->group = conf->rules.groups != NULL ? *rules_group(&conf->rules, rule->group_name) : NULL;
         if (rule->group != NULL)
             continue;
         conf_complain(conf, false, rule->line, rule->group_column,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "late.h"
 
 static void __attribute__((format(printf, 2, 3))) add(struct copy *copy, const char *format, ...)
 {
@@ -112,7 +113,7 @@ struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer)
 
 int copy_as_file(const struct copy *copy)
 {
-    static char buffer[COPY_PIECE];
+    static char buffer[COPY_PIECE] LATE;
     uint64_t size = copy_size(copy);
     int fd = copy->transaction->spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC)
                                               : spool_file(copy->transaction->conf->spool_directory);

@@ -47,8 +47,8 @@ struct line_io {
     uint64_t idle_ms;        /* longest single wait */
     size_t start, end;       /* unread bytes in in_buf */
     size_t out_len;
-    char in_buf[LINE_IN];
     char out_buf[LINE_OUT];
+    char in_buf[LINE_IN];
 };
 
 /*

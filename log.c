@@ -90,7 +90,7 @@ static void to_syslog(int level, const char *event)
     if (!log_state.syslog_open)
         openlog("MAILRECV", LOG_PID | LOG_NDELAY, LOG_MAIL);
     log_state.syslog_open = true;
-    syslog(level, "[%s] %s", log_state.client[0] != '\0' ? log_state.client : "-", event);
+    syslog(level, "%s", event);
 }
 
 /* The local date as ctime(3) writes it, without the year's line end. */
@@ -103,55 +103,55 @@ static void date_text(char *out, size_t size)
         (void)snprintf(out, size, "@%jd", (intmax_t)now);
 }
 
-static void write_event(int level, const char *event)
+/*
+ * Builds a line and writes it. Two buffers would be simpler to read, but each is a page that no other
+ * part of a session touches.
+ */
+static void __attribute__((format(printf, 3, 0))) write_event(int level, char flag, const char *format, va_list args)
 {
     char line[LINE_SIZE], date[40];
-    int len;
+    size_t event = 0, used;
+    int saved_errno = errno, len;
 
-    if (log_state.fd == TO_SYSLOG) {
-        to_syslog(level, event);
-        return;
+    if (log_state.fd != TO_SYSLOG) {
+        date_text(date, sizeof date);
+        event = (size_t)snprintf(line, sizeof line, "%s MAILRECV[%ld]: ", date, (long)getpid());
     }
-    date_text(date, sizeof date);
-    len = snprintf(line, sizeof line, "%s MAILRECV[%ld]: [%s] %s\n", date, (long)getpid(),
-                   log_state.client[0] != '\0' ? log_state.client : "-", event);
-    if (len < 0)
-        return;
-    if ((size_t)len >= sizeof line) {
-        len = (int)sizeof line - 1;
-        line[len - 1] = '\n';
+    used = event + (size_t)snprintf(line + event, sizeof line - event, "[%s] ",
+                                    log_state.client[0] != '\0' ? log_state.client : "-");
+    if (level == LOG_DEBUG)
+        used += (size_t)snprintf(line + used, sizeof line - used, "DEBUG %c: ", flag);
+    errno = saved_errno; /* for %m */
+    len = vsnprintf(line + used, sizeof line - used, format, args);
+    used += len > 0 ? (size_t)len : 0;
+    if (used > sizeof line - 2)
+        used = sizeof line - 2; /* cut, as the header says */
+    memcpy(line + used, "\n", 2);
+    if (log_state.fd == TO_SYSLOG || write(log_state.fd, line, used + 1) != (ssize_t)used + 1) {
+        line[used] = '\0';
+        to_syslog(level, line + event);
     }
-    if (write(log_state.fd, line, (size_t)len) != len)
-        to_syslog(level, event);
+    errno = saved_errno;
 }
 
 void log_line(int level, const char *format, ...)
 {
-    char event[LINE_SIZE];
-    int saved_errno = errno;
     va_list args;
 
     va_start(args, format);
-    (void)vsnprintf(event, sizeof event, format, args); /* a longer event is cut, as the header says */
+    write_event(level, '-', format, args);
     va_end(args);
-    write_event(level, event);
-    errno = saved_errno;
 }
 
 void log_debug(char flag, const char *format, ...)
 {
-    char event[LINE_SIZE];
-    int saved_errno = errno, prefix;
     va_list args;
 
     if (!log_wants(flag))
         return;
-    prefix = snprintf(event, sizeof event, "DEBUG %c: ", flag);
     va_start(args, format);
-    (void)vsnprintf(event + prefix, sizeof event - (size_t)prefix, format, args);
+    write_event(LOG_DEBUG, flag, format, args);
     va_end(args);
-    write_event(LOG_DEBUG, event);
-    errno = saved_errno;
 }
 
 const char *log_encode(char *out, size_t size, struct slice text)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "late.h"
 #include "log.h"
 
 enum { WRITE_BUFFER = 65536, LOCK_TICK_US = 100000 };
@@ -29,8 +30,8 @@ struct writer {
     char buffer[WRITE_BUFFER];
 };
 
-static struct writer writer; /* one delivery at a time */
-static char piece_buffer[COPY_PIECE];
+static struct writer writer LATE; /* one delivery at a time */
+static char piece_buffer[COPY_PIECE] LATE;
 
 static void write_through(struct writer *w, const char *bytes, size_t len)
 {

@@ -21,6 +21,7 @@
 #include "check.h"
 #include "clock.h"
 #include "conf.h"
+#include "late.h"
 #include "log.h"
 #include "monitor.h"
 #include "peer.h"
@@ -298,7 +299,7 @@ static bool begin_implicit_tls(struct line_io *io, struct monitor *monitor)
 
 static int serve(struct conf *conf, struct peer *peer)
 {
-    static struct line_io io;
+    static struct line_io io LATE;
     struct monitor *monitor;
     struct session *session;
     int status = EX_OK;
@@ -311,10 +312,12 @@ static int serve(struct conf *conf, struct peer *peer)
     if (conf->tls == TLS_IMPLICIT && !begin_implicit_tls(&io, monitor))
         return EX_UNAVAILABLE;
     session = smtp_greet(&io, monitor, conf);
-    if (conf->sandbox == SANDBOX_OFF)
+    if (conf->sandbox == SANDBOX_OFF) {
+        monitor_announce(monitor);
         smtp_session(session);
-    else
+    } else {
         status = split_session(&io, monitor, session, conf);
+    }
     monitor_end(monitor);
     return status;
 }
@@ -322,8 +325,8 @@ static int serve(struct conf *conf, struct peer *peer)
 int main(int argc, char **argv)
 {
     struct options options = { .conf = SYSCONFDIR "/mailrecv.conf" };
-    struct conf conf;
-    struct peer peer;
+    static struct conf conf;
+    static struct peer peer;
     int status;
 
     fill_descriptors();

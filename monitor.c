@@ -21,6 +21,7 @@
 
 #include "accept.h"
 #include "clock.h"
+#include "late.h"
 #include "log.h"
 #include "packet.h"
 #include "text.h"
@@ -158,7 +159,7 @@ static bool hear_spool(struct monitor *m, const struct question *q, struct reply
 /* Small messages are copied out of the shared memory first: nobody shall change them under us. */
 static bool hear_deliver(struct monitor *m, const struct question *q, struct reply *reply)
 {
-    static char own[SPOOL_MEMORY];
+    static char own[SPOOL_MEMORY] LATE;
     struct spool spool = { .memory = own, .fd = -1, .size = q->size };
     struct stat status;
 
@@ -377,6 +378,7 @@ enum monitor_split monitor_split(struct monitor *monitor)
     pid_t parent = getpid();
 
     if (!prepare_tls(monitor) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 || (monitor->session = _Fork()) < 0) {
+        accept_announce(&monitor->accept);
         log_line(LOG_ERR, "cannot split the process: %m");
         if (ends[0] >= 0) {
             (void)close(ends[0]);
@@ -392,6 +394,7 @@ enum monitor_split monitor_split(struct monitor *monitor)
     (void)close(ends[1]);
     close_fd(&monitor->plain[SESSION]);
     monitor->channel = ends[0];
+    accept_announce(&monitor->accept);
     if (!let_go_of_client()) {
         log_line(LOG_ERR, "cannot let go of the client: %m");
         (void)kill(monitor->session, SIGKILL);
@@ -455,6 +458,11 @@ static struct reply ask(const struct monitor *m, const struct question *q, int *
 struct reply monitor_connect(struct monitor *monitor)
 {
     return accept_connect(&monitor->accept);
+}
+
+void monitor_announce(struct monitor *monitor)
+{
+    accept_announce(&monitor->accept);
 }
 
 struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice name)

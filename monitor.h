@@ -44,6 +44,9 @@ char *monitor_memory(struct monitor *monitor);
 /* Code 0, or the reply that takes the greeting's place. */
 struct reply monitor_connect(struct monitor *monitor);
 
+/* The greeting is on its way: logs who has connected. monitor_split does so, too. */
+void monitor_announce(struct monitor *monitor);
+
 /* HELO or EHLO (`extended`) with this name: code 0 or a refusal. Ends a transaction. The name and
  * the arguments below are those that the functions of envelope.h have found to be well-formed. */
 struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice name);

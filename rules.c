@@ -345,7 +345,7 @@ void rules_free(struct rules *rules)
 {
     free_patterns(&rules->allow);
     free_patterns(&rules->deny);
-    for (size_t i = 0; i < RULES_BUCKETS; i++)
+    for (size_t i = 0; rules->groups != NULL && i < RULES_BUCKETS; i++)
         for (struct allowgroup *g = rules->groups[i]; g != NULL; g = g->next_in_bucket)
             free_patterns(&g->patterns);
     for (struct rule *r = rules->first_rule; r != NULL; r = r->next)

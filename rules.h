@@ -96,7 +96,7 @@ struct rules {
     struct reply fcrdns;
     struct rule *first_rule, **last_rule;
     struct refusal *first_refusal, **last_refusal;
-    struct allowgroup *groups[RULES_BUCKETS];
+    struct allowgroup **groups;     /* RULES_BUCKETS chains; NULL while there is no group */
     const struct rule *dead_letter; /* where mail without a rule goes; NULL: it is refused */
 };
 
@@ -110,7 +110,7 @@ struct recipient {
     struct captures captures; /* what MATCH_1... are, in the address */
 };
 
-/* The place of a group in its bucket's chain: *place is the group, or NULL where it would go. */
+/* The place of a group in its bucket's chain: *place is the group, or NULL where it would go. There are buckets. */
 struct allowgroup **rules_group(struct rules *rules, struct slice name);
 
 /* Frees what patterns have compiled. */

@@ -163,15 +163,18 @@ static size_t argument_at(uint32_t index)
 static unsigned short add_call(struct sock_filter *filter, unsigned short len, const struct call *call)
 {
     const struct sock_filter code[FILTER_CALL] = {
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call->number, 0, FILTER_CALL - 1),
-        LOAD(argument_at(call->argument)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call->number, 0, call->forbidden != 0 ? FILTER_CALL - 1 : 1),
+        ALLOW, /* unless an argument matters */
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, call->forbidden, 0, 1),
         KILL,
         ALLOW,
     };
+    size_t count = call->forbidden != 0 ? FILTER_CALL : 2; /* the kernel translates each of them, at each start */
 
-    for (size_t i = 0; i < FILTER_CALL; i++)
+    for (size_t i = 0; i < count; i++)
         filter[len++] = code[i];
+    if (call->forbidden != 0)
+        filter[len - FILTER_CALL + 1] = (struct sock_filter)LOAD(argument_at(call->argument));
     return len;
 }
 

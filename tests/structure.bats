@@ -26,7 +26,7 @@ envelope reply
 line
 log sandbox library
 text
-slice clock
+slice clock late
 END
 }
 

@@ -266,8 +266,8 @@ static void test_recipients(void)
 
 static void test_groups(void)
 {
-    static struct rules rules;
-    static struct allowgroup groups[2000];
+    static struct allowgroup groups[2000], *buckets[RULES_BUCKETS];
+    struct rules rules = { .groups = buckets };
     static char names[COUNT(groups)][8];
     bool found = true, absent = true;
 

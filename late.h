@@ -1,0 +1,11 @@
+/* late.h - where large buffers lie: behind all that every session touches */
+#ifndef LATE_H
+#define LATE_H
+
+/*
+ * For a large buffer that is not needed at once. The linker puts it behind the small variables, so that
+ * those share pages: each page that is touched costs a session microseconds, in each process again.
+ */
+#define LATE __attribute__((section(".bss.late")))
+
+#endif
