@@ -32,9 +32,8 @@ static void check_patterns(struct conf *conf)
 {
     check_list(conf, &conf->rules.allow);
     check_list(conf, &conf->rules.deny);
-    for (size_t i = 0; conf->rules.groups != NULL && i < RULES_BUCKETS; i++)
-        for (const struct allowgroup *g = conf->rules.groups[i]; g != NULL; g = g->next_in_bucket)
-            check_list(conf, &g->patterns);
+    for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
+        check_list(conf, &g->patterns);
     for (struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
         if (r->kind == RCPT_PATTERN)
             check_pattern(conf, &r->pattern, 1);
@@ -80,9 +79,8 @@ static void check_names(struct conf *conf)
 {
     bool names = list_has_names(&conf->rules.allow) || list_has_names(&conf->rules.deny);
 
-    for (size_t i = 0; conf->rules.groups != NULL && i < RULES_BUCKETS; i++)
-        for (const struct allowgroup *g = conf->rules.groups[i]; g != NULL; g = g->next_in_bucket)
-            names = names || list_has_names(&g->patterns);
+    for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
+        names = names || list_has_names(&g->patterns);
     if (names)
         conf_complain(conf, true, 0, 0, "host names count only when they are forward-confirmed");
 }

@@ -20,7 +20,7 @@
 
 #include "log.h"
 
-enum { MEMORY_CHUNK = 256 * 1024 };
+enum { MEMORY_CHUNK = 256 * 1024, MAX_BUCKETS = 65536 };
 
 /* Memory that lives as long as the configuration: taken piece by piece, given back at once. */
 struct conf_memory {
@@ -35,6 +35,7 @@ struct parser {
     unsigned number;    /* 0 while a default is parsed */
     size_t at;          /* the next byte to look at */
     bool failed;        /* an error was found in this line */
+    bool escapes;       /* there is a backslash in this line */
 };
 
 struct word {
@@ -71,7 +72,9 @@ static void *take_memory(struct conf *conf, size_t size)
     if (m == NULL || m->size - m->used < size) {
         size_t chunk = sizeof *m + size > MEMORY_CHUNK ? sizeof *m + size : MEMORY_CHUNK;
 
-        m = mmap(NULL, chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* pages cost when touched */
+        /* in a small configuration pages cost when they are touched, in a large one all at once is cheaper */
+        m = mmap(NULL, chunk, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | (chunk > MEMORY_CHUNK || m != NULL ? MAP_POPULATE : 0), -1, 0);
         if (m == MAP_FAILED) {
             log_line(LOG_ERR, "out of memory while reading %s", conf->path);
             exit(EX_OSERR);
@@ -146,26 +149,40 @@ static void skip_blanks(struct parser *p)
         p->at++;
 }
 
-/* Takes the backslash from before each character of `which`; copies only if there is one. */
-static struct slice unescape(struct conf *conf, struct slice text, const char *which)
+/* The next backslash before a character of `which`, from `at` on; the end of the text if there is none. */
+static size_t find_escape(struct slice text, size_t at, const char *which)
 {
-    char *copy = NULL;
-    size_t used = 0;
+    while (at < text.len) {
+        const char *backslash = memchr(text.text + at, '\\', text.len - at);
 
-    for (size_t i = 0; i < text.len; i++) {
-        bool escaped = text.text[i] == '\\' && i + 1 < text.len && text.text[i + 1] != '\0' &&
-                       strchr(which, text.text[i + 1]) != NULL;
-
-        if (escaped && copy == NULL) {
-            copy = take_memory(conf, text.len);
-            memcpy(copy, text.text, i);
-            used = i;
-        }
-        i += escaped;
-        if (copy != NULL)
-            copy[used++] = text.text[i];
+        at = backslash != NULL ? (size_t)(backslash - text.text) : text.len;
+        if (at + 1 < text.len && text.text[at + 1] != '\0' && strchr(which, text.text[at + 1]) != NULL)
+            return at;
+        at++;
     }
-    return copy == NULL ? text : (struct slice){ copy, used };
+    return text.len;
+}
+
+/* Takes the backslash from before each character of `which`; copies only if there is one. */
+static struct slice unescape(struct parser *p, struct slice text, const char *which)
+{
+    size_t escape = p->escapes ? find_escape(text, 0, which) : text.len, used = 0, at = 0;
+    char *copy;
+
+    if (escape == text.len)
+        return text;
+    copy = take_memory(p->conf, text.len);
+    while (at < text.len) {
+        memcpy(copy + used, text.text + at, escape - at);
+        used += escape - at;
+        at = escape;
+        if (at < text.len) { /* the character behind the backslash, whatever it is */
+            copy[used++] = text.text[at + 1];
+            at += 2;
+        }
+        escape = find_escape(text, at, which);
+    }
+    return (struct slice){ copy, used };
 }
 
 /* The index behind the closing quote of a word that begins at `at`, or 0 if it is not quoted. */
@@ -182,26 +199,35 @@ static size_t end_of_quoted(struct slice line, size_t at)
     return 0;
 }
 
+/* The index of the next blank from `at` on, or of the end of the line. */
+static size_t end_of_word(struct slice line, size_t at)
+{
+    const char *begin = line.text + at, *blank = memchr(begin, ' ', line.len - at), *tab;
+    size_t len = blank != NULL ? (size_t)(blank - begin) : line.len - at;
+
+    tab = memchr(begin, '\t', len);
+    return at + (tab != NULL ? (size_t)(tab - begin) : len);
+}
+
 /* The next word of the line; false at its end or before a comment. */
 static bool next_word(struct parser *p, struct word *word)
 {
     size_t begin, end;
 
     skip_blanks(p);
-    word->column = column_of(p);
-    word->text = (struct slice){ p->line.text + p->at, 0 };
-    if (p->at == p->line.len || p->line.text[p->at] == '#')
-        return false;
     begin = p->at;
+    word->column = column_of(p);
+    word->text = (struct slice){ p->line.text + begin, 0 };
+    if (begin == p->line.len || p->line.text[begin] == '#')
+        return false;
     end = end_of_quoted(p->line, begin);
     if (end > 0) {
         p->at = end;
-        word->text = unescape(p->conf, (struct slice){ p->line.text + begin + 1, end - begin - 2 }, "\"\\#");
+        word->text = unescape(p, (struct slice){ p->line.text + begin + 1, end - begin - 2 }, "\"\\#");
         return true;
     }
-    while (p->at < p->line.len && !is_blank(p->line.text[p->at]))
-        p->at++;
-    word->text = unescape(p->conf, (struct slice){ p->line.text + begin, p->at - begin }, "#");
+    p->at = end_of_word(p->line, begin);
+    word->text = unescape(p, (struct slice){ p->line.text + begin, p->at - begin }, "#");
     return true;
 }
 
@@ -218,7 +244,7 @@ static struct slice rest_of_line(struct parser *p)
     p->at = p->line.len;
     while (end > begin && is_blank(p->line.text[end - 1]))
         end--;
-    return unescape(p->conf, (struct slice){ p->line.text + begin, end - begin }, "#");
+    return unescape(p, (struct slice){ p->line.text + begin, end - begin }, "#");
 }
 
 /* A word that must be there; `what` says what was expected. */
@@ -602,18 +628,28 @@ static void parse_host_pattern(struct parser *p, const struct keyword *k)
     need_end(p);
 }
 
+/* As many buckets as there can be groups, one line of at least 32 bytes for each. */
+static void make_buckets(struct conf *conf)
+{
+    struct rules *rules = &conf->rules;
+
+    for (rules->bucket_count = 16; rules->bucket_count < conf->text.len / 32 && rules->bucket_count < MAX_BUCKETS;)
+        rules->bucket_count *= 2;
+    rules->buckets = take_memory(conf, rules->bucket_count * sizeof *rules->buckets);
+}
+
 static struct allowgroup *group_named(struct conf *conf, struct slice name)
 {
-    struct allowgroup **place;
+    struct allowgroup *group = rules_group(&conf->rules, name);
 
-    if (conf->rules.groups == NULL)
-        conf->rules.groups = take_memory(conf, RULES_BUCKETS * sizeof *conf->rules.groups);
-    place = rules_group(&conf->rules, name);
-    if (*place == NULL) {
-        *place = take_memory(conf, sizeof **place);
-        (*place)->name = name;
-    }
-    return *place;
+    if (group != NULL)
+        return group;
+    if (conf->rules.bucket_count == 0)
+        make_buckets(conf);
+    group = take_memory(conf, sizeof *group);
+    group->name = name;
+    rules_add_group(&conf->rules, group);
+    return group;
 }
 
 /* SHA256: 64 hexadecimal digits in any case, with or without colons between the bytes. */
@@ -1068,6 +1104,7 @@ static void parse_line(struct parser *p, unsigned seen[KEYWORDS])
 
     p->at = 0;
     p->failed = false;
+    p->escapes = memchr(p->line.text, '\\', p->line.len) != NULL;
     if (!next_word(p, &word))
         return;
     if ((k = find_keyword(word.text)) == NULL) {
@@ -1086,12 +1123,13 @@ static void set_defaults(struct parser *p)
     for (size_t i = 0; i < KEYWORDS; i++) {
         if (keywords[i].initial == NULL || keywords[i].initial[0] == '\0')
             continue;
-        p->line = slice_of(keywords[i].initial);
+        p->line = slice_of(keywords[i].initial); /* without backslashes */
         p->at = 0;
         keywords[i].kind->parse(p, &keywords[i]);
     }
     p->conf->rules.last_rule = &p->conf->rules.first_rule;
     p->conf->rules.last_refusal = &p->conf->rules.first_refusal;
+    p->conf->rules.last_group = &p->conf->rules.first_group;
     p->conf->rules.file = p->conf->path;
 }
 
@@ -1200,7 +1238,7 @@ static void resolve(struct conf *conf)
     for (struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
         if (rule->group_name.len == 0)
             continue;
-        rule->group = conf->rules.groups != NULL ? *rules_group(&conf->rules, rule->group_name) : NULL;
+        rule->group = rules_group(&conf->rules, rule->group_name);
         if (rule->group != NULL)
             continue;
         conf_complain(conf, false, rule->line, rule->group_column,
@@ -1233,6 +1271,7 @@ static void parse_lines(struct parser *p)
     unsigned seen[KEYWORDS] = { 0 };
     struct slice text = p->conf->text;
     static const struct slice mark = SLICE("\xef\xbb\xbf");
+    bool has_nul = memchr(text.text, '\0', text.len) != NULL;
 
     if (text.len >= mark.len && memcmp(text.text, mark.text, mark.len) == 0) {
         text.text += mark.len;
@@ -1242,7 +1281,8 @@ static void parse_lines(struct parser *p)
     while (next_line(&text, &p->line)) {
         p->number++;
         p->failed = false;
-        check_bytes(p);
+        if (has_nul)
+            check_bytes(p);
         if (!p->failed)
             parse_line(p, seen);
     }

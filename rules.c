@@ -25,22 +25,35 @@ const struct slice rules_placeholders[ARGUMENT_WORD] = {
 };
 
 /* FNV-1a: short, and good enough for names that an administrator chose */
-static size_t bucket_of(struct slice name)
+static uint32_t hash_of(struct slice name)
 {
     uint32_t hash = 2166136261U;
 
     for (size_t i = 0; i < name.len; i++)
         hash = (hash ^ (unsigned char)name.text[i]) * 16777619U;
-    return hash % RULES_BUCKETS;
+    return hash;
 }
 
-struct allowgroup **rules_group(struct rules *rules, struct slice name)
+struct allowgroup *rules_group(const struct rules *rules, struct slice name)
 {
-    struct allowgroup **place = &rules->groups[bucket_of(name)];
+    uint32_t hash = hash_of(name);
+    struct allowgroup *group = rules->bucket_count > 0 ? rules->buckets[hash & (rules->bucket_count - 1)] : NULL;
 
-    while (*place != NULL && !slice_equal((*place)->name, name))
-        place = &(*place)->next_in_bucket;
-    return place;
+    while (group != NULL && (group->hash != hash || !slice_equal(group->name, name)))
+        group = group->next_in_bucket;
+    return group;
+}
+
+void rules_add_group(struct rules *rules, struct allowgroup *group)
+{
+    struct allowgroup **bucket;
+
+    group->hash = hash_of(group->name);
+    bucket = &rules->buckets[group->hash & (rules->bucket_count - 1)];
+    group->next_in_bucket = *bucket;
+    *bucket = group;
+    *rules->last_group = group;
+    rules->last_group = &group->next;
 }
 
 static char trouble[LOG_TEXT + 512];
@@ -345,9 +358,8 @@ void rules_free(struct rules *rules)
 {
     free_patterns(&rules->allow);
     free_patterns(&rules->deny);
-    for (size_t i = 0; rules->groups != NULL && i < RULES_BUCKETS; i++)
-        for (struct allowgroup *g = rules->groups[i]; g != NULL; g = g->next_in_bucket)
-            free_patterns(&g->patterns);
+    for (struct allowgroup *g = rules->first_group; g != NULL; g = g->next)
+        free_patterns(&g->patterns);
     for (struct rule *r = rules->first_rule; r != NULL; r = r->next)
         pattern_free(&r->pattern);
     for (struct refusal *r = rules->first_refusal; r != NULL; r = r->next)

@@ -19,8 +19,6 @@
  * which peer_name asks when no address has decided.
  */
 
-enum { RULES_BUCKETS = 512 };
-
 /* The SHA-256 fingerprint of a client's certificate, as in peer.h. */
 struct certificate {
     struct certificate *next;
@@ -29,7 +27,8 @@ struct certificate {
 
 /* allowgroup NAME: patterns and certificates, any of which makes a client a member. */
 struct allowgroup {
-    struct allowgroup *next_in_bucket;
+    struct allowgroup *next, *next_in_bucket;
+    uint32_t hash;      /* of the name */
     struct slice name;
     struct patterns patterns;
     struct certificate *certificates;
@@ -96,7 +95,9 @@ struct rules {
     struct reply fcrdns;
     struct rule *first_rule, **last_rule;
     struct refusal *first_refusal, **last_refusal;
-    struct allowgroup **groups;     /* RULES_BUCKETS chains; NULL while there is no group */
+    struct allowgroup *first_group, **last_group;
+    struct allowgroup **buckets;    /* chains by the hash of the name */
+    uint32_t bucket_count;          /* a power of two, 0: there are no buckets, and no groups */
     const struct rule *dead_letter; /* where mail without a rule goes; NULL: it is refused */
 };
 
@@ -110,8 +111,11 @@ struct recipient {
     struct captures captures; /* what MATCH_1... are, in the address */
 };
 
-/* The place of a group in its bucket's chain: *place is the group, or NULL where it would go. There are buckets. */
-struct allowgroup **rules_group(struct rules *rules, struct slice name);
+/* The group with this name, NULL if there is none. */
+struct allowgroup *rules_group(const struct rules *rules, struct slice name);
+
+/* Adds a group with a new name; there must be buckets. */
+void rules_add_group(struct rules *rules, struct allowgroup *group);
 
 /* Frees what patterns have compiled. */
 void rules_free(struct rules *rules);

@@ -266,25 +266,22 @@ static void test_recipients(void)
 
 static void test_groups(void)
 {
-    static struct allowgroup groups[2000], *buckets[RULES_BUCKETS];
-    struct rules rules = { .groups = buckets };
+    static struct allowgroup groups[2000], *buckets[512];
     static char names[COUNT(groups)][8];
+    struct rules rules = { .buckets = buckets, .bucket_count = COUNT(buckets), .last_group = &rules.first_group };
     bool found = true, absent = true;
 
     for (size_t i = 0; i < COUNT(groups); i++) {
-        struct allowgroup **place;
-
         (void)snprintf(names[i], sizeof names[i], "g%zu", i);
-        place = rules_group(&rules, slice_of(names[i]));
-        absent = absent && *place == NULL;
         groups[i].name = slice_of(names[i]);
-        *place = &groups[i];
+        absent = absent && rules_group(&rules, groups[i].name) == NULL;
+        rules_add_group(&rules, &groups[i]);
     }
     for (size_t i = 0; i < COUNT(groups); i++)
-        found = found && *rules_group(&rules, groups[i].name) == &groups[i];
+        found = found && rules_group(&rules, groups[i].name) == &groups[i];
     ok(absent, "rules_group: %zu groups are new", COUNT(groups));
     ok(found, "... and each is found again");
-    ok(*rules_group(&rules, BYTES("G1")) == NULL, "names of groups have case");
+    ok(rules_group(&rules, BYTES("G1")) == NULL, "names of groups have case");
 }
 
 void test_rules(void)
