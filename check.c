@@ -36,7 +36,7 @@ static void check_patterns(struct conf *conf)
         check_list(conf, &g->patterns);
     for (struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
         if (r->kind == RCPT_PATTERN)
-            check_pattern(conf, &r->pattern, 1);
+            check_pattern(conf, r->pattern, 1);
     for (struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
         check_pattern(conf, &r->pattern, 0);
 }

@@ -638,6 +638,7 @@ static void make_buckets(struct conf *conf)
     rules->buckets = take_memory(conf, rules->bucket_count * sizeof *rules->buckets);
 }
 
+/* The group with this name; rules may name it before it is defined. */
 static struct allowgroup *group_named(struct conf *conf, struct slice name)
 {
     struct allowgroup *group = rules_group(&conf->rules, name);
@@ -649,6 +650,14 @@ static struct allowgroup *group_named(struct conf *conf, struct slice name)
     group = take_memory(conf, sizeof *group);
     group->name = name;
     rules_add_group(&conf->rules, group);
+    return group;
+}
+
+static struct allowgroup *define_group(struct conf *conf, struct slice name)
+{
+    struct allowgroup *group = group_named(conf, name);
+
+    group->defined = true;
     return group;
 }
 
@@ -696,13 +705,13 @@ static void parse_allowgroup(struct parser *p, const struct keyword *k)
     if (next_word(p, &rest) && word_is(rest, "cert") && next_word(p, &rest)) {
         p->at = at;
         (void)need_exactly(p, "cert");
-        parse_certificate(p, group_named(p->conf, name.text));
+        parse_certificate(p, define_group(p->conf, name.text));
         return;
     }
     p->at = at;
     if (!parse_pattern(p, false, pattern))
         return;
-    patterns_add(&group_named(p->conf, name.text)->patterns, pattern);
+    patterns_add(&define_group(p->conf, name.text)->patterns, pattern);
     need_end(p);
 }
 
@@ -716,9 +725,10 @@ static void parse_recipient(struct parser *p, struct rule *rule)
         return;
     if (word.text.len >= 2 && word.text.text[0] == '/' && word.text.text[word.text.len - 1] == '/') {
         rule->kind = RCPT_PATTERN;
-        rule->pattern = (struct pattern){ .text = { word.text.text + 1, word.text.len - 2 }, .line = p->number,
-                                          .column = word.column, .utf = true };
-        if (rule->pattern.text.len == 0)
+        rule->pattern = take_memory(p->conf, sizeof *rule->pattern);
+        *rule->pattern = (struct pattern){ .text = { word.text.text + 1, word.text.len - 2 }, .line = p->number,
+                                           .column = word.column, .utf = true };
+        if (rule->pattern->text.len == 0)
             fail(p, word.column, "the regular expression is empty, expected /./ for any address");
     } else if (word.text.len >= 1 && word.text.text[0] == '@') {
         rule->kind = RCPT_DOMAIN;
@@ -737,10 +747,10 @@ static void parse_recipient(struct parser *p, struct rule *rule)
 
 static void parse_group_condition(struct parser *p, struct word word, struct rule *rule)
 {
-    if (rule->group_name.len > 0)
+    if (rule->group != NULL)
         fail(p, word.column, "a second group, expected one group for each deliver line");
     else if (need_name(p, &word, "the name of a group")) {
-        rule->group_name = word.text;
+        rule->group = group_named(p->conf, word.text);
         rule->group_column = word.column;
     }
 }
@@ -916,7 +926,7 @@ static void parse_deliver(struct parser *p, const struct keyword *k)
     if (!p->failed)
         parse_recipient(p, rule);
     parse_target(p, &rule->target);
-    if (p->failed && rule->group_name.len == 0)
+    if (p->failed && rule->group == NULL)
         return;
     /* a line with a mistake stays in the list, so that its group is looked up all the same */
     *p->conf->rules.last_rule = rule;
@@ -1236,14 +1246,11 @@ static void resolve(struct conf *conf)
 {
     check_needs(conf);
     for (struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
-        if (rule->group_name.len == 0)
-            continue;
-        rule->group = rules_group(&conf->rules, rule->group_name);
-        if (rule->group != NULL)
+        if (rule->group == NULL || rule->group->defined)
             continue;
         conf_complain(conf, false, rule->line, rule->group_column,
                       "there is no group '%.*s', expected one that an allowgroup line defines",
-                      (int)rule->group_name.len, rule->group_name.text);
+                      (int)rule->group->name.len, rule->group->name.text);
     }
     if (conf->rules.domain.len == 0)
         set_host_name(conf);

@@ -133,7 +133,9 @@ static void rule(const struct delivery *d, struct fact *fact)
 
 static void allowgroup(const struct delivery *d, struct fact *fact)
 {
-    set_slice(fact, d->recipient->rule->group_name);
+    const struct allowgroup *group = d->recipient->rule->group;
+
+    set_slice(fact, group != NULL ? group->name : slice_of(""));
 }
 
 static void sasl_username(const struct delivery *d, struct fact *fact)

@@ -250,7 +250,7 @@ static enum match match_rcpt(const struct rules *rules, struct rule *rule, struc
     case RCPT_PATTERN:
         break;
     }
-    return match_text(rules, &rule->pattern, given_text(recipient), &recipient->captures);
+    return match_text(rules, rule->pattern, given_text(recipient), &recipient->captures);
 }
 
 /* <postmaster> is postmaster@DOMAIN (RFC 5321 4.5.1) */
@@ -321,7 +321,7 @@ static enum match meets(const struct rules *rules, const struct rule *rule, stru
     denial->needs_tls = denial->needs_tls || lacks_tls;
     denial->needs_auth = denial->needs_auth || lacks_auth;
     if (result == MATCH_NO && !lacks_tls && !lacks_auth)
-        note_group(denial, rule->group_name);
+        note_group(denial, rule->group->name);
     return result;
 }
 
@@ -361,7 +361,8 @@ void rules_free(struct rules *rules)
     for (struct allowgroup *g = rules->first_group; g != NULL; g = g->next)
         free_patterns(&g->patterns);
     for (struct rule *r = rules->first_rule; r != NULL; r = r->next)
-        pattern_free(&r->pattern);
+        if (r->pattern != NULL)
+            pattern_free(r->pattern);
     for (struct refusal *r = rules->first_refusal; r != NULL; r = r->next)
         pattern_free(&r->pattern);
 }

@@ -29,6 +29,7 @@ struct certificate {
 struct allowgroup {
     struct allowgroup *next, *next_in_bucket;
     uint32_t hash;      /* of the name */
+    bool defined;       /* not just named by a rule */
     struct slice name;
     struct patterns patterns;
     struct certificate *certificates;
@@ -72,10 +73,9 @@ struct rule {
     unsigned line, group_column;
     enum rcpt_kind kind;
     struct slice rcpt;        /* the address, or the domain behind the @ */
-    struct pattern pattern;   /* RCPT_PATTERN */
+    struct pattern *pattern;  /* RCPT_PATTERN */
     bool needs_tls, needs_auth;
-    struct slice group_name;  /* empty: any client */
-    struct allowgroup *group;
+    struct allowgroup *group; /* NULL: any client */
     struct target target;
 };
 
