@@ -9,8 +9,15 @@ INSTALL      = install
 
 # What is installed names what is installed, wherever that is.
 PLACED = sed -e 's,/usr/local/sbin/mailrecv,$(SBINDIR)/mailrecv,' \
-             -e 's,/etc/mailrecv\.conf,$(SYSCONFDIR)/mailrecv.conf,' \
+             -e 's,/etc/mailrecv\(-[a-z]*\)*\.conf,$(SYSCONFDIR)/mailrecv\1.conf,' \
+             -e 's,/etc/mailrecv/,$(SYSCONFDIR)/mailrecv/,g' \
              -e 's,/usr/local/share/doc/mailrecv,$(DOCDIR),'
+
+# What serves another port is what serves port 25, with another name, number and configuration.
+OTHER_PORTS = submission=587 submissions=465
+FOR_PORT = sed -e "s,mailrecv\(@*\)\.\(socket\|service\),mailrecv-$${at%=*}\1.\2,g" \
+               -e "s,/etc/mailrecv\.conf,/etc/mailrecv-$${at%=*}.conf,; s/\<25\>/$${at\#*=}/" \
+               -e "s/^service mailrecv$$/&-$${at%=*}/; s/^\# mailrecv -/\# mailrecv-$${at%=*} -/"
 
 # Programs have the paths of their files in them: another SYSCONFDIR or PREFIX means compiling anew.
 $(BUILD)/mailrecv.o $(BUILD)/checkpassword.o $(BUILD)/process.o: $(BUILD)/sysconfdir
@@ -19,7 +26,7 @@ $(BUILD)/sysconfdir: is-it-the-same | $(BUILD)
 is-it-the-same:
 
 ## install: copy program, manuals, units and examples to PREFIX (/usr/local) and SYSCONFDIR (/etc)
-# An administrator's files, mailrecv.conf and what xinetd and logrotate read, are never overwritten.
+# An administrator's files, mailrecv*.conf and what xinetd and logrotate read, are never overwritten.
 install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR) \
 	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) \
@@ -34,6 +41,12 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	for unit in mailrecv.socket mailrecv@.service; do \
 	    $(PLACED) systemd/$$unit >$(BUILD)/$$unit && \
 	    $(INSTALL) -m 644 $(BUILD)/$$unit $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
+	for at in $(OTHER_PORTS); do for unit in .socket @.service; do \
+	    $(FOR_PORT) systemd/mailrecv$$unit | $(PLACED) >$(BUILD)/unit && \
+	    $(INSTALL) -m 644 $(BUILD)/unit $(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}$$unit || exit 1; done; \
+	    $(PLACED) systemd/tls.conf >$(BUILD)/unit && \
+	    $(INSTALL) -D -m 644 $(BUILD)/unit $(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}@.service.d/tls.conf || exit 1; done
+	$(INSTALL) -m 644 $(BUILD)/unit $(DESTDIR)$(DOCDIR)/tls.conf
 	$(INSTALL) -m 644 systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/mailrecv.conf
 	$(INSTALL) -m 644 systemd/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/mailrecv.conf
 	$(INSTALL) -m 644 fail2ban/filter.d/mailrecv.conf fail2ban/filter.d/mailrecv-auth.conf \
@@ -42,13 +55,19 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	$(PLACED) xinetd/mailrecv >$(BUILD)/xinetd
 	test -e $(DESTDIR)$(XINETDDIR)/mailrecv || \
 	    $(INSTALL) -m 644 $(BUILD)/xinetd $(DESTDIR)$(XINETDDIR)/mailrecv
+	for at in $(OTHER_PORTS); do name=mailrecv-$${at%=*}; \
+	    $(FOR_PORT) xinetd/mailrecv | $(PLACED) >$(BUILD)/xinetd && $(PLACED) $$name.conf >$(BUILD)/conf || exit 1; \
+	    test -e $(DESTDIR)$(XINETDDIR)/$$name || \
+	    $(INSTALL) -m 644 $(BUILD)/xinetd $(DESTDIR)$(XINETDDIR)/$$name || exit 1; \
+	    test -e $(DESTDIR)$(SYSCONFDIR)/$$name.conf || \
+	    $(INSTALL) -m 644 $(BUILD)/conf $(DESTDIR)$(SYSCONFDIR)/$$name.conf || exit 1; done
 	test -e $(DESTDIR)$(LOGROTATEDIR)/mailrecv || \
 	    $(INSTALL) -m 644 logrotate/mailrecv $(DESTDIR)$(LOGROTATEDIR)/mailrecv
 	test -e $(DESTDIR)$(SYSCONFDIR)/mailrecv.conf || \
 	    $(INSTALL) -m 644 mailrecv.conf $(DESTDIR)$(SYSCONFDIR)/mailrecv.conf
 
-## uninstall: remove all of that but mailrecv.conf
-# Leaves mailrecv.conf, and directories that others may share. Stop the super-server first.
+## uninstall: remove all of that but the configuration
+# Leaves mailrecv*.conf, and directories that others may share. Stop the super-server first.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv-checkpassword $(DESTDIR)$(MANDIR)/man8/mailrecv-checkpassword.8
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv $(DESTDIR)$(MANDIR)/man8/mailrecv.8 \
@@ -59,7 +78,9 @@ uninstall:
 	    $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv-auth.conf \
 	    $(DESTDIR)$(SYSUSERSDIR)/mailrecv.conf $(DESTDIR)$(TMPFILESDIR)/mailrecv.conf \
 	    $(DESTDIR)$(LOGROTATEDIR)/mailrecv
-	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE mailrecv.conf demanding-commands.conf)
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE mailrecv.conf demanding-commands.conf tls.conf)
+	for at in $(OTHER_PORTS); do unit=$(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}; \
+	    rm -rf $$unit.socket $$unit@.service $$unit@.service.d $(DESTDIR)$(XINETDDIR)/mailrecv-$${at%=*}; done
 	test ! -d $(DESTDIR)$(DOCDIR) || rmdir $(DESTDIR)$(DOCDIR)
 
 ## demo: serve on a free loopback port, send two messages, show what happens, clean up

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 load common
+load serving
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
@@ -11,6 +12,10 @@ setup() {
     mkdir build
     if [ -d "$TESTS/../build" ]; then cp -p "$TESTS/../build"/*.[od] build/ 2>/dev/null || true; fi
     [ ! -e "$TESTS/../build/sysconfdir" ] || cp -p "$TESTS/../build/sysconfdir" build/
+}
+
+teardown() {
+    stop_server
 }
 
 # make install or uninstall into $root
@@ -27,8 +32,18 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 etc/fail2ban/filter.d/mailrecv.conf
 644 etc/fail2ban/jail.d/mailrecv.conf
 644 etc/logrotate.d/mailrecv
+644 etc/mailrecv-submission.conf
+644 etc/mailrecv-submissions.conf
 644 etc/mailrecv.conf
 644 etc/xinetd.d/mailrecv
+644 etc/xinetd.d/mailrecv-submission
+644 etc/xinetd.d/mailrecv-submissions
+644 usr/local/lib/systemd/system/mailrecv-submission.socket
+644 usr/local/lib/systemd/system/mailrecv-submission@.service
+644 usr/local/lib/systemd/system/mailrecv-submission@.service.d/tls.conf
+644 usr/local/lib/systemd/system/mailrecv-submissions.socket
+644 usr/local/lib/systemd/system/mailrecv-submissions@.service
+644 usr/local/lib/systemd/system/mailrecv-submissions@.service.d/tls.conf
 644 usr/local/lib/systemd/system/mailrecv.socket
 644 usr/local/lib/systemd/system/mailrecv@.service
 644 usr/local/lib/sysusers.d/mailrecv.conf
@@ -40,6 +55,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 usr/local/share/doc/mailrecv/README.md
 644 usr/local/share/doc/mailrecv/demanding-commands.conf
 644 usr/local/share/doc/mailrecv/mailrecv.conf
+644 usr/local/share/doc/mailrecv/tls.conf
 644 usr/local/share/man/man5/mailrecv.conf.5
 644 usr/local/share/man/man8/mailrecv-checkpassword.8
 644 usr/local/share/man/man8/mailrecv-tls.8
@@ -101,7 +117,9 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
     make_it install
     touch root/usr/local/share/man/man8/other.8
     make_it uninstall
-    [ "$(list | cut -d' ' -f2)" = "etc/mailrecv.conf
+    [ "$(list | cut -d' ' -f2)" = "etc/mailrecv-submission.conf
+etc/mailrecv-submissions.conf
+etc/mailrecv.conf
 usr/local/share/man/man8/other.8" ]
     cmp "$TESTS/../mailrecv.conf" root/etc/mailrecv.conf
     [ ! -e root/usr/local/share/doc/mailrecv ]
@@ -198,4 +216,114 @@ session() { printf 'HELO %s\r\nQUIT\r\n' "$1" | "$MAILRECV" -c conf -P 192.0.2.7
     [ "$(ls logs | tr '\n' ' ')" = "mailrecv.log mailrecv.log.1 $(printf 'mailrecv.log.%d.gz ' 2 3 4 5 6 7 8)" ]
     gzip -dc logs/mailrecv.log.8.gz | grep -q 'HELO 2.example'
     grep -q 'HELO 9.example' logs/mailrecv.log.1
+}
+
+# ---- the other ports ----
+
+# What differs from port 25: in the lines of FILE that are no comments.
+changed() { # FILE NEW-FILE
+    diff <(grep -v '^\s*#' "$1") <(grep -v '^\s*#' "$2") | grep '^>'
+}
+
+@test "the ports 587 and 465 have the services of port 25, with their own number, configuration and key" {
+    make_it install
+    units=root/usr/local/lib/systemd/system
+    for at in submission:587 submissions:465; do
+        name=mailrecv-${at%:*} port=${at#*:}
+        [ "$(changed $units/mailrecv.socket "$units/$name.socket")" = "> ListenStream=$port" ]
+        [ "$(changed $units/mailrecv@.service "$units/$name@.service")" = "> ExecStart=/usr/local/sbin/mailrecv -c /etc/$name.conf" ]
+        [ "$(changed root/etc/xinetd.d/mailrecv "root/etc/xinetd.d/$name" | tr -d ' \t>')" = "service$name
+port=$port
+server_args=-c/etc/$name.conf" ]
+        # comments name what they stand in
+        [ "$(grep -c "mailrecv\(@\)\?\.\(socket\|service\)" "$units/$name.socket" "$units/$name@.service" | cut -d: -f2 | tr '\n' ' ')" = "0 0 " ]
+        cmp "$TESTS/../systemd/tls.conf" "$units/$name@.service.d/tls.conf"
+        cmp "$TESTS/../$name.conf" "root/etc/$name.conf"
+        # systemd takes them, with the drop-in
+        sed -i "s,/usr/local/sbin,$PWD/root/usr/local/sbin," "$units/$name@.service"
+        run systemd-analyze verify --man=no "$PWD/$units/$name.socket" "$PWD/$units/$name@.service"
+        [ "$output" = "" ]
+        systemd-analyze security --no-pager --offline=true --threshold=20 "$PWD/$units/$name@.service"
+    done
+    echo '# mine' >>root/etc/mailrecv-submission.conf
+    make_it install
+    [ "$(tail -n1 root/etc/mailrecv-submission.conf)" = '# mine' ]
+}
+
+@test "configurations, services and drop-ins of the other ports follow PREFIX and SYSCONFDIR" {
+    make_it PREFIX=/opt/mail SYSCONFDIR=/opt/mail/etc install
+    units=root/opt/mail/lib/systemd/system
+    grep -qx 'ExecStart=/opt/mail/sbin/mailrecv -c /opt/mail/etc/mailrecv-submissions.conf' $units/mailrecv-submissions@.service
+    grep -qx 'LoadCredential=key.pem:/opt/mail/etc/mailrecv/tls/key.pem' $units/mailrecv-submission@.service.d/tls.conf
+    grep -qx 'tls.key /opt/mail/etc/mailrecv/tls/key.pem' root/opt/mail/etc/mailrecv-submission.conf
+    [ "$(grep -rlE '/usr/local|(^|[ =:])/etc/mailrecv' $units root/opt/mail/etc/mailrecv-*.conf root/opt/mail/etc/xinetd.d | tr '\n' ' ')" = "" ]
+}
+
+@test "the line of README that lets xinetd start them as root, with a user to become, does" {
+    make_it install
+    line=$(sed -nE 's,^    (sed -i .*) /etc/(xinetd.d/mailrecv-submission) /etc/(xinetd.d/mailrecv-submissions)$,\1 root/etc/\2 root/etc/\3,p' "$TESTS/../README.md")
+    [ -n "$line" ]
+    eval "$line"
+    for at in submission submissions; do
+        [ "$(grep -cE '^\s(user|disable) = (root|no)$' "root/etc/xinetd.d/mailrecv-$at")" -eq 2 ]
+        [ "$(changed root/etc/xinetd.d/mailrecv "root/etc/xinetd.d/mailrecv-$at" | wc -l)" -eq 5 ]
+        grep -qx 'user mailrecv' "root/etc/mailrecv-$at.conf"
+    done
+}
+
+# Certificate, key, users file and the configuration of port $1 as they are shipped, here instead of /etc/mailrecv.
+other_port() { # NAME
+    [ -e tls ] || {
+        mkdir tls
+        make -s -C tls -f "$TESTS/../Makefile" cert # for localhost
+        (umask 077 && printf 'secret\n' | "${MAILRECV%/*}/mailrecv-checkpassword" -p ann@example.com >users)
+    } >make.out 2>&1
+    # whoever runs this is the user already, as User= of the unit would have it
+    sed -e "s,/etc/mailrecv/,$PWD/," -e "s,^user .*,logfile $PWD/log," -e 's/^#\(domain\|deliver\) /\1 /' \
+        -e "s,pipe new-ticket .*,pipe { echo \"\$SASL_USERNAME\"; cat; } >$PWD/ticket," "$TESTS/../mailrecv-$1.conf" >conf
+    chmod 600 conf
+}
+
+@test "the configurations of the other ports load, and ask for TLS and a password" {
+    for at in submission:required submissions:implicit; do
+        other_port "${at%:*}"
+        run "$MAILRECV" -t -c conf
+        [ "$status" -eq 0 ]
+        grep -qx "tls ${at#*:}" <<<"$output"
+        grep -qx 'auth required' <<<"$output"
+        grep -qx "tls.key $PWD/tls/key.pem" <<<"$output"
+        grep -qx "auth.users $PWD/users" <<<"$output"
+    done
+}
+
+@test "the other ports as they are shipped, with make cert, a password, and all that the unit restricts" {
+    for at in submission submissions; do
+        other_port $at
+        start_server systemd-socket-activate "$PWD" "$TESTS/under-unit" "$TESTS/../systemd/mailrecv@.service" -- \
+            "$MAILRECV" -c "$PWD/conf"
+        python3 - "$SERVER_PORT" $at <<'END'
+import smtplib, ssl, sys
+port, tls = int(sys.argv[1]), ssl.create_default_context(cafile="tls/cert.pem")
+if sys.argv[2] == "submission":
+    s = smtplib.SMTP("localhost", port, "client.example", 60)
+    assert s.docmd("MAIL", "FROM:<ann@example.com>") == (530, b"5.7.0 Say STARTTLS first")
+    s.starttls(context=tls)
+else:
+    s = smtplib.SMTP_SSL("localhost", port, "client.example", timeout=60, context=tls)
+s.ehlo()
+assert s.docmd("MAIL", "FROM:<ann@example.com>") == (530, b"5.7.0 Authentication is required")
+s.login("ann@example.com", "secret")
+s.sendmail("ann@example.com", ["tickets@example.com"], "Subject: %s\r\n\r\ntext\r\n" % sys.argv[2])
+s.quit()
+END
+        [ "$(sed -n '1p;/^Subject/p;$p' ticket)" = "ann@example.com
+Subject: $at
+text" ]
+        grep -q ' with ESMTPSA id ' ticket
+        wait_for log 'end reason=quit'
+        grep -q 'delivery result=delivered .* target=pipe' log
+        [ "$(grep -cE 'violation|killed|failed|sandbox' log)" -eq 0 ]
+        stop_server
+        rm ticket log
+    done
 }
