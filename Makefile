@@ -22,7 +22,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--sort-section=name $
 LDLIBS      =
 
 # mailrecv.c holds main; all else can be linked into a test.
-MODULES = smtp monitor packet sandbox accept deliver command mailbox starttls auth process environment copy check conf message rules pattern peer envelope sasl reply line log library
+MODULES = smtp monitor packet sandbox accept deliver command mailbox starttls auth process environment copy check helpers reach conf message rules pattern peer envelope sasl reply line log library
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 all: mailrecv mailrecv-tls mailrecv-checkpassword

@@ -3,9 +3,12 @@
 
 #include <limits.h>
 #include <pwd.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "helpers.h"
+#include "reach.h"
 #include "sandbox.h"
 
 enum { USER_MAX = 256 };
@@ -17,7 +20,7 @@ static void check_pattern(struct conf *conf, struct pattern *pattern, size_t ski
     size_t offset = 0;
 
     if (!pattern_compile(pattern, message, sizeof message, &offset))
-        conf_complain(conf, false, pattern->line,
+        conf_complain(conf, SEVERITY_ERROR, pattern->line,
                       conf_column(conf, pattern->line, pattern->column, skip + offset),
                       "bad regular expression: %s", message);
 }
@@ -52,18 +55,18 @@ static void check_mailbox(struct conf *conf, unsigned line, struct slice path)
     memcpy(text, path.text, path.len);
     text[path.len] = '\0';
     if (lstat(text, &status) == 0 && S_ISLNK(status.st_mode))
-        conf_complain(conf, true, line, line > 0 ? 1 : 0, "%s is a symbolic link: mailrecv refuses to append to it",
+        conf_complain(conf, SEVERITY_WARNING, line, line > 0 ? 1 : 0, "%s is a symbolic link: mailrecv refuses to append to it",
                       text);
 }
 
 static void check_dead_letters(struct conf *conf)
 {
     if (conf->deadletter_file.len == 0)
-        conf_complain(conf, true, 0, 0, "no deadletter_file: mail for an address without a rule is refused with 550");
+        conf_complain(conf, SEVERITY_WARNING, 0, 0, "no deadletter_file: mail for an address without a rule is refused with 550");
     else if (conf_keeps_dead_letters(conf))
         check_mailbox(conf, 0, conf->deadletter_file);
     else
-        conf_complain(conf, true, 0, 0, "deadletter_file /dev/null: mail for an address without a rule is accepted "
+        conf_complain(conf, SEVERITY_WARNING, 0, 0, "deadletter_file /dev/null: mail for an address without a rule is accepted "
                       "and thrown away; a delivery that fails in passing is answered with 451");
 }
 
@@ -82,7 +85,7 @@ static void check_names(struct conf *conf)
     for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
         names = names || list_has_names(&g->patterns);
     if (names)
-        conf_complain(conf, true, 0, 0, "host names count only when they are forward-confirmed");
+        conf_complain(conf, SEVERITY_WARNING, 0, 0, "host names count only when they are forward-confirmed");
 }
 
 /* 1.x used the last of several lines for one address. */
@@ -90,7 +93,7 @@ static void check_repeated(struct conf *conf, const struct rule *rule)
 {
     for (const struct rule *r = conf->rules.first_rule; r != rule; r = r->next)
         if (r->kind == RCPT_ADDRESS && slice_equal_nocase(r->rcpt, rule->rcpt)) {
-            conf_complain(conf, true, rule->line, 1, "%.*s has a rule on line %u, too: the first one that accepts the "
+            conf_complain(conf, SEVERITY_WARNING, rule->line, 1, "%.*s has a rule on line %u, too: the first one that accepts the "
                           "client decides", (int)rule->rcpt.len, rule->rcpt.text, r->line);
             return;
         }
@@ -101,7 +104,7 @@ static void check_sandbox(struct conf *conf)
     const char *missing = conf->sandbox != SANDBOX_OFF ? sandbox_missing() : "";
 
     if (missing[0] != '\0')
-        conf_complain(conf, conf->sandbox == SANDBOX_TRY, 0, 0, "sandbox: this kernel has no %s", missing);
+        conf_complain(conf, conf->sandbox == SANDBOX_TRY ? SEVERITY_WARNING : SEVERITY_ERROR, 0, 0, "sandbox: this kernel has no %s", missing);
 }
 
 static void check_user(struct conf *conf)
@@ -109,12 +112,12 @@ static void check_user(struct conf *conf)
     char name[USER_MAX];
 
     if (conf->user.len == 0 && geteuid() == 0)
-        conf_complain(conf, true, 0, 0, "no user: when it is started as root, mailrecv serves as root");
+        conf_complain(conf, SEVERITY_WARNING, 0, 0, "no user: when it is started as root, mailrecv serves as root");
     if (conf->user.len == 0)
         return;
     (void)snprintf(name, sizeof name, "%.*s", (int)conf->user.len, conf->user.text);
     if (getpwnam(name) == NULL)
-        conf_complain(conf, true, 0, 0, "there is no user %s: started as root, mailrecv would serve nobody", name);
+        conf_complain(conf, SEVERITY_WARNING, 0, 0, "there is no user %s: started as root, mailrecv would serve nobody", name);
 }
 
 /* What somebody who comes from 1.x, or is in a hurry, should know. */
@@ -132,13 +135,13 @@ static void check_sense(struct conf *conf)
     check_dead_letters(conf);
     check_names(conf);
     if (commands && !conf->pipe_from_line)
-        conf_complain(conf, true, 0, 0, "commands get the message without an mbox From line "
+        conf_complain(conf, SEVERITY_WARNING, 0, 0, "commands get the message without an mbox From line "
                       "(pipe.from_line on brings it back)");
     if (conf->default_reply_line > 0)
-        conf_complain(conf, true, conf->default_reply_line, 1, "without CODE and TEXT a limit answers with its "
+        conf_complain(conf, SEVERITY_WARNING, conf->default_reply_line, 1, "without CODE and TEXT a limit answers with its "
                       "default, 421 for most");
     if (!conf->fsync)
-        conf_complain(conf, true, 0, 0, "fsync off: an accepted message can be lost with the power");
+        conf_complain(conf, SEVERITY_WARNING, 0, 0, "fsync off: an accepted message can be lost with the power");
     check_user(conf);
 }
 
@@ -148,6 +151,38 @@ void check_conf(struct conf *conf)
     check_sandbox(conf);
     if (conf->errors == 0)
         check_sense(conf);
+}
+
+/* The column of the first word of a line. */
+static unsigned first_column(const struct conf *conf, unsigned number)
+{
+    struct slice line = conf_line(conf, number);
+    unsigned column = 1;
+
+    while (column < line.len && strchr(" \t", line.text[column - 1]) != NULL)
+        column++;
+    return column;
+}
+
+/* AUTH without TLS would show passwords to whoever listens. */
+static void check_auth(struct conf *conf)
+{
+    unsigned line = conf_line_of(conf, "auth");
+
+    if (conf->auth == AUTH_OFF || conf->tls != TLS_OFF || conf->auth_insecure)
+        return;
+    conf_complain(conf, SEVERITY_WARNING, line, first_column(conf, line),
+                  "AUTH is never offered, because that takes TLS and tls is off%s",
+                  conf->auth == AUTH_REQUIRED ? ": nobody can send mail" : "");
+    conf_advise(conf, "write: tls required, tls.cert PATH and tls.key PATH");
+}
+
+void check_host(struct conf *conf, const char *user)
+{
+    if (conf->errors > 0)
+        return;
+    check_auth(conf);
+    helpers_check(conf, reach_check(conf, user));
 }
 
 /* The line itself and a caret under the column; tabs stay tabs, so that the caret meets its place. */
@@ -163,14 +198,19 @@ static void print_source(const struct conf *conf, const struct conf_problem *pro
 
 void check_print(const struct conf *conf, FILE *out)
 {
-    for (const struct conf_problem *problem = conf->problems; problem != NULL; problem = problem->next) {
-        const char *kind = problem->warning ? "warning: " : "";
+    static const char kinds[][10] = { [SEVERITY_ERROR] = "", [SEVERITY_WARNING] = "warning: ",
+                                      [SEVERITY_NOTE] = "note: " };
 
+    for (const struct conf_problem *problem = conf->problems; problem != NULL; problem = problem->next) {
         if (problem->line == 0) {
-            fprintf(out, "%s: %s%s\n", conf->path, kind, problem->message);
-            continue;
+            fprintf(out, "%s: %s%s\n", conf->path, kinds[problem->severity], problem->message);
+        } else {
+            fprintf(out, "%s:%u:%u: %s%s\n", conf->path, problem->line, problem->column, kinds[problem->severity],
+                    problem->message);
+            if (problem->severity != SEVERITY_NOTE)
+                print_source(conf, problem, out);
         }
-        fprintf(out, "%s:%u:%u: %s%s\n", conf->path, problem->line, problem->column, kind, problem->message);
-        print_source(conf, problem, out);
+        if (problem->advice != NULL)
+            fprintf(out, "    %s\n", problem->advice);
     }
 }

@@ -105,18 +105,26 @@ static bool is_behind(const struct conf_problem *problem, unsigned line, unsigne
     return problem->line > line || (problem->line == line && problem->column > column);
 }
 
-void conf_complain(struct conf *conf, bool warning, unsigned line, unsigned column, const char *format, ...)
+/* A format and its arguments, in memory of the configuration. */
+static const char *__attribute__((format(printf, 2, 0))) format_text(struct conf *conf, const char *format, va_list args)
+{
+    char text[1024], *copy;
+
+    (void)vsnprintf(text, sizeof text, format, args); /* cut when too long */
+    copy = take_memory(conf, strlen(text) + 1);
+    memcpy(copy, text, strlen(text) + 1);
+    return copy;
+}
+
+void conf_complain(struct conf *conf, enum severity severity, unsigned line, unsigned column, const char *format, ...)
 {
     struct conf_problem *problem = take_memory(conf, sizeof *problem), **place = &conf->problems;
-    char text[1024], *message;
     va_list args;
 
+    *problem = (struct conf_problem){ .line = line, .column = column, .severity = severity };
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args); /* cut when too long */
+    problem->message = format_text(conf, format, args);
     va_end(args);
-    message = take_memory(conf, strlen(text) + 1);
-    memcpy(message, text, strlen(text) + 1);
-    *problem = (struct conf_problem){ .line = line, .column = column, .warning = warning, .message = message };
     if (conf->last_problem != NULL && !is_behind(conf->last_problem, line, column))
         place = &conf->last_problem->next; /* nearly always: problems are found in order */
     while (*place != NULL && !is_behind(*place, line, column))
@@ -124,11 +132,20 @@ void conf_complain(struct conf *conf, bool warning, unsigned line, unsigned colu
     problem->next = *place;
     *place = problem;
     conf->last_problem = problem;
-    conf->errors += !warning;
+    conf->errors += severity == SEVERITY_ERROR;
+}
+
+void conf_advise(struct conf *conf, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    conf->last_problem->advice = format_text(conf, format, args);
+    va_end(args);
 }
 
 /* An error in the line that is being parsed: where, what is wrong, what was expected. */
-#define fail(p, column, ...) ((p)->failed = true, conf_complain((p)->conf, false, (p)->number, column, __VA_ARGS__))
+#define fail(p, column, ...) ((p)->failed = true, conf_complain((p)->conf, SEVERITY_ERROR, (p)->number, column, __VA_ARGS__))
 
 /* The column of the next byte, counted from 1. */
 static unsigned column_of(const struct parser *p)
@@ -1122,7 +1139,7 @@ static void parse_line(struct parser *p, unsigned seen[KEYWORDS])
         return;
     }
     if (k->initial != NULL && seen[k - keywords] > 0)
-        conf_complain(p->conf, true, p->number, word.column, "'%s' stands twice (first on line %u), the last one wins", k->name.text,
+        conf_complain(p->conf, SEVERITY_WARNING, p->number, word.column, "'%s' stands twice (first on line %u), the last one wins", k->name.text,
              seen[k - keywords]);
     seen[k - keywords] = p->number;
     k->kind->parse(p, k);
@@ -1193,6 +1210,14 @@ struct slice conf_line(const struct conf *conf, unsigned number)
     return line;
 }
 
+unsigned conf_column_of(const struct conf *conf, unsigned number, struct slice text)
+{
+    struct slice line = conf_line(conf, number);
+    uintptr_t begin = (uintptr_t)line.text, at = (uintptr_t)text.text;
+
+    return at >= begin && at <= begin + line.len ? (unsigned)(at - begin) + 1 : 1;
+}
+
 unsigned conf_line_of(const struct conf *conf, const char *keyword)
 {
     struct slice text = conf->text;
@@ -1224,7 +1249,7 @@ unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, 
 
 static void complain_missing(struct conf *conf, const char *keyword, const char *missing)
 {
-    conf_complain(conf, false, conf_line_of(conf, keyword), 1, "'%s' is on, expected %s as well", keyword, missing);
+    conf_complain(conf, SEVERITY_ERROR, conf_line_of(conf, keyword), 1, "'%s' is on, expected %s as well", keyword, missing);
 }
 
 /* What one directive needs of others. */
@@ -1237,7 +1262,7 @@ static void check_needs(struct conf *conf)
     if (conf->auth != AUTH_OFF && conf->auth_users.len == 0 && conf->auth_command.text.len == 0)
         complain_missing(conf, "auth", "auth.users or auth.command");
     if (conf->auth_users.len > 0 && conf->auth_command.text.len > 0)
-        conf_complain(conf, true, conf_line_of(conf, "auth.command"), 1,
+        conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, "auth.command"), 1,
                       "both auth.users and auth.command: auth.command is asked");
 }
 
@@ -1248,7 +1273,7 @@ static void resolve(struct conf *conf)
     for (struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
         if (rule->group == NULL || rule->group->defined)
             continue;
-        conf_complain(conf, false, rule->line, rule->group_column,
+        conf_complain(conf, SEVERITY_ERROR, rule->line, rule->group_column,
                       "there is no group '%.*s', expected one that an allowgroup line defines",
                       (int)rule->group->name.len, rule->group->name.text);
     }
@@ -1368,7 +1393,7 @@ void conf_load(struct conf *conf, const char *path)
     if (fd >= 0)
         (void)close(fd); /* it was only read */
     if (why != NULL)
-        conf_complain(conf, false, 0, 0, "cannot be used: %s", why);
+        conf_complain(conf, SEVERITY_ERROR, 0, 0, "cannot be used: %s", why);
     else
         parse_all(&p, text);
 }

@@ -26,12 +26,19 @@ enum sandbox {
     SANDBOX_ON   /* with both, or nothing is served */
 };
 
+enum severity {
+    SEVERITY_ERROR,   /* nothing is served */
+    SEVERITY_WARNING, /* it works, but hardly as it was meant */
+    SEVERITY_NOTE     /* worth knowing */
+};
+
 /* Something to say about the file. */
 struct conf_problem {
     struct conf_problem *next;
     unsigned line, column;  /* from 1, in bytes; 0: the file as a whole */
-    bool warning;           /* it works, but think about it */
+    enum severity severity;
     const char *message;    /* what is wrong, what was expected */
+    const char *advice;     /* what to write or do instead; NULL: the message says all */
 };
 
 /* Whether the connection is encrypted (RFC 3207, RFC 8314). */
@@ -85,14 +92,20 @@ void conf_load(struct conf *conf, const char *path);
 void conf_parse(struct conf *conf, const char *path, struct slice text);
 
 /* Adds a problem to the list, at its place; the message is a format. */
-void conf_complain(struct conf *conf, bool warning, unsigned line, unsigned column, const char *format, ...)
+void conf_complain(struct conf *conf, enum severity severity, unsigned line, unsigned column, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+
+/* Says what to write or do instead, of the problem that was added last. */
+void conf_advise(struct conf *conf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The line with this number, counted from 1, without its end; empty if there is none. */
 struct slice conf_line(const struct conf *conf, unsigned number);
 
 /* The column of the byte `offset` of the word at `column`, as its quotes and backslashes have it. */
 unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, size_t offset);
+
+/* The column of a slice that was read from this line; 1 if it was copied, because of a backslash in it. */
+unsigned conf_column_of(const struct conf *conf, unsigned number, struct slice text);
 
 /* The number of the last line with this keyword, 0 if there is none. */
 unsigned conf_line_of(const struct conf *conf, const char *keyword);

@@ -38,7 +38,7 @@
 enum { REFUSAL_MS = 10000 }; /* how long saying that nothing works may take */
 
 struct options {
-    const char *conf, *flags, *log, *pretend;
+    const char *conf, *flags, *log, *pretend, *user;
     bool test;
 };
 
@@ -52,7 +52,7 @@ static void on_term(int signal)
 
 static void print_help(void)
 {
-    puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME]] [-t]\n"
+    puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME]] [-t [-u USER]]\n"
          "\n"
          "Receives mail by SMTP on standard input and output, and gives it to commands and files.\n"
          "  -c FILE            the configuration, instead of " SYSCONFDIR "/mailrecv.conf\n"
@@ -60,6 +60,7 @@ static void print_help(void)
          "  -l WHERE           where the log goes, instead of the configuration's logfile\n"
          "  -P ADDRESS[=NAME]  pretend that this client is connected, with this confirmed name or none\n"
          "  -t                 check the configuration, show the effective settings; status 78 on errors\n"
+         "  -u USER            check what this user, as whom mailrecv is started, can read, write and execute\n"
          "  -V                 show the version\n"
          "  -h                 show this help\n"
          "\n"
@@ -103,7 +104,8 @@ static void parse_options(int argc, char **argv, struct options *o)
     const struct {
         char letter;
         const char **value;
-    } with_value[] = { { 'c', &o->conf }, { 'd', &o->flags }, { 'l', &o->log }, { 'P', &o->pretend } };
+    } with_value[] = { { 'c', &o->conf }, { 'd', &o->flags }, { 'l', &o->log }, { 'P', &o->pretend },
+                       { 'u', &o->user } };
 
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
@@ -155,9 +157,10 @@ static void set_signals(void)
     (void)umask(S_IRWXG | S_IRWXO);
 }
 
-static int check_configuration(struct conf *conf)
+static int check_configuration(struct conf *conf, const char *user)
 {
     check_conf(conf);
+    check_host(conf, user);
     check_print(conf, stderr);
     if (conf->errors > 0)
         return EX_CONFIG;
@@ -187,8 +190,8 @@ static void open_log(const struct options *o, const struct conf *conf)
 
         if (p->line > 0)
             (void)snprintf(place, sizeof place, ":%u:%u", p->line, p->column);
-        if (!p->warning || log_wants('w'))
-            log_line(p->warning ? LOG_WARNING : LOG_ERR, "%s%s: %s", conf->path, place, p->message);
+        if (p->severity == SEVERITY_ERROR || log_wants('w'))
+            log_line(p->severity == SEVERITY_ERROR ? LOG_ERR : LOG_WARNING, "%s%s: %s", conf->path, place, p->message);
     }
 }
 
@@ -200,6 +203,10 @@ static void check_options(const struct options *o, struct peer *peer)
 
     if (bad < flags.len)
         die_usage("'%c' is no debug flag, expected any of " LOG_FLAGS, flags.text[bad]);
+    if (o->user != NULL && !o->test)
+        die_usage("-u is for -t");
+    if (o->user != NULL && getpwnam(o->user) == NULL)
+        die_usage("there is no user '%s'", o->user);
     if (o->pretend == NULL)
         return;
     if (peer_is_tcp(STDIN_FILENO))
@@ -337,7 +344,7 @@ int main(int argc, char **argv)
     set_signals();
     conf_load(&conf, options.conf);
     if (options.test) {
-        status = check_configuration(&conf);
+        status = check_configuration(&conf, options.user);
     } else {
         enum peer_status found = find_peer(&options, &peer);
 

@@ -13,23 +13,20 @@
 #include "log.h"
 #include "process.h"
 
-enum { MESSAGE_MAX = 1024, ARGUMENTS_MAX = 8, END_MS = 4000 };
+enum { MESSAGE_MAX = 1024, ARGUMENTS_MAX = 9, END_MS = 4000 };
 
-/* The files that the helper reads, in the order of its descriptors from 4 on. */
-enum { FILE_CERT, FILE_KEY, FILE_CLIENT_CA, FILES };
+static int opened[STARTTLS_FILES] = { -1, -1, -1 };
 
-static int opened[FILES] = { -1, -1, -1 };
-
-static struct slice path_of(const struct conf *conf, int file)
+struct slice starttls_path(const struct conf *conf, enum starttls_file file)
 {
-    const struct slice paths[FILES] = { conf->tls_cert, conf->tls_key, conf->tls_client_ca };
+    const struct slice paths[STARTTLS_FILES] = { conf->tls_cert, conf->tls_key, conf->tls_client_ca };
 
     return paths[file];
 }
 
-static int open_file(const struct conf *conf, int file)
+static int open_file(const struct conf *conf, enum starttls_file file)
 {
-    struct slice path = path_of(conf, file);
+    struct slice path = starttls_path(conf, file);
     char text[PATH_MAX];
 
     if ((size_t)snprintf(text, sizeof text, "%.*s", (int)path.len, path.text) >= sizeof text) {
@@ -41,16 +38,16 @@ static int open_file(const struct conf *conf, int file)
 
 void starttls_open(const struct conf *conf)
 {
-    for (int i = 0; i < FILES; i++)
-        if (path_of(conf, i).len > 0)
+    for (enum starttls_file i = 0; i < STARTTLS_FILES; i++)
+        if (starttls_path(conf, i).len > 0)
             opened[i] = open_file(conf, i);
 }
 
 /* Opens what is not open yet. False: the log says what cannot be opened. */
 static bool open_files(const struct conf *conf)
 {
-    for (int i = 0; i < FILES; i++) {
-        struct slice path = path_of(conf, i);
+    for (enum starttls_file i = 0; i < STARTTLS_FILES; i++) {
+        struct slice path = starttls_path(conf, i);
 
         if (path.len == 0 || opened[i] >= 0)
             continue;
@@ -65,7 +62,7 @@ static bool open_files(const struct conf *conf)
 
 static void close_files(void)
 {
-    for (int i = 0; i < FILES; i++) {
+    for (enum starttls_file i = 0; i < STARTTLS_FILES; i++) {
         if (opened[i] >= 0)
             (void)close(opened[i]); /* only read */
         opened[i] = -1;
@@ -73,18 +70,19 @@ static void close_files(void)
 }
 
 /* Starts the helper with these descriptors. Returns 0 or an error number. */
-static int launch(struct starttls *tls, const struct conf *conf, const int fds[])
+static int launch(pid_t *helper, const struct conf *conf, bool only_test, const int fds[])
 {
-    static char minimum[] = "-m", version[] = "1.3", list[] = "-C", ask[] = "-a";
+    static char test[] = "-t", minimum[] = "-m", version[] = "1.3", list[] = "-C", ask[] = "-a";
     char path[PATH_MAX], ciphers[1024];
     char *arguments[ARGUMENTS_MAX] = { path }, *none[] = { NULL };
-    size_t count = 1, descriptors = 4 + (conf->tls_client_ca.len > 0 ? FILES : FILES - 1);
-    int error;
+    size_t count = 1, descriptors = 4 + (conf->tls_client_ca.len > 0 ? STARTTLS_FILES : STARTTLS_FILES - 1);
 
     if (conf->tls_helper.len > 0)
         (void)snprintf(path, sizeof path, "%.*s", (int)conf->tls_helper.len, conf->tls_helper.text);
     else
         (void)process_find("mailrecv-tls", path, sizeof path); /* starting it will fail */
+    if (only_test)
+        arguments[count++] = test;
     if (conf->tls_min_version != 0) {
         arguments[count++] = minimum;
         arguments[count++] = version;
@@ -96,9 +94,20 @@ static int launch(struct starttls *tls, const struct conf *conf, const int fds[]
     }
     if (conf->tls_client_ca.len > 0)
         arguments[count++] = ask;
-    error = process_start(&tls->helper, path, arguments, none, fds, descriptors);
-    if (error != 0)
-        tls->helper = 0;
+    return process_start(helper, path, arguments, none, fds, descriptors);
+}
+
+int starttls_test(const struct conf *conf, const int files[STARTTLS_FILES], int output, pid_t *helper)
+{
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC), error = errno;
+
+    if (nothing >= 0) {
+        const int fds[] = { nothing, output, output, nothing, files[STARTTLS_CERT], files[STARTTLS_KEY],
+                            files[STARTTLS_CLIENT_CA] };
+
+        error = launch(helper, conf, true, fds);
+        (void)close(nothing);
+    }
     return error;
 }
 
@@ -140,10 +149,13 @@ bool starttls_start(struct starttls *tls, const struct conf *conf, int client, i
     bool done = error == 0 && open_files(conf);
 
     if (done) {
-        const int fds[] = { client, plain, nothing, ends[1], opened[FILE_CERT], opened[FILE_KEY], opened[FILE_CLIENT_CA] };
+        const int fds[] = { client, plain, nothing, ends[1], opened[STARTTLS_CERT], opened[STARTTLS_KEY],
+                            opened[STARTTLS_CLIENT_CA] };
 
-        error = launch(tls, conf, fds);
+        error = launch(&tls->helper, conf, false, fds);
         done = error == 0;
+        if (!done)
+            tls->helper = 0;
     }
     if (error != 0)
         log_line(LOG_ERR, "TLS failed reason=\"cannot start mailrecv-tls: %s\"", strerror(error));

@@ -19,6 +19,18 @@ struct starttls {
 /* Opens certificate and key while we are still root, for later. What fails is said when they are used. */
 void starttls_open(const struct conf *conf);
 
+/* The files that the helper reads, in the order of its descriptors from 4 on. */
+enum starttls_file { STARTTLS_CERT, STARTTLS_KEY, STARTTLS_CLIENT_CA, STARTTLS_FILES };
+
+/* The path of such a file in the configuration, empty if there is none. */
+struct slice starttls_path(const struct conf *conf, enum starttls_file file);
+
+/*
+ * Starts the helper to check these open files and whatever else the configuration tells it; what it finds goes
+ * to `output`, as mailrecv-tls(8) says under -t. Returns 0 and the process, or an error number.
+ */
+int starttls_test(const struct conf *conf, const int files[STARTTLS_FILES], int output, pid_t *helper);
+
 /*
  * Starts the helper on the client's socket and the session's plain bytes, both of which it takes copies
  * of, and waits until it is ready, until the deadline (clock.h) at most. False if it is not; the log says why.

@@ -17,6 +17,14 @@ take() {
     sed "s,@DIR@,$PWD,g" "$TESTS/conf/$1" >"${name%.in}"
 }
 
+# What every-directive.conf names and -t looks into: a certificate, its key, an authority, the helper.
+tls_files() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=mx.example.com \
+        -keyout 'the key.pem' -out cert.pem 2>openssl.out
+    cp cert.pem ca.pem
+    ln -s "${MAILRECV%/*}/mailrecv-tls" mailrecv-tls
+}
+
 # Writes conf, a configuration of the given lines.
 config() { printf '%s\n' "$@" >conf; }
 
@@ -380,6 +388,7 @@ conf:4:1: warning: broken is a symbolic link: mailrecv refuses to append to it
 @test "-t prints every directive as it is in effect" {
     take good/every-directive.conf
     take good/every-directive.printed
+    tls_files
     run -0 --separate-stderr "$MAILRECV" -t -c every-directive.conf
     diff every-directive.printed - <<<"$output"
 }
@@ -387,6 +396,7 @@ conf:4:1: warning: broken is a symbolic link: mailrecv refuses to append to it
 @test "what -t prints loads again and prints the same" {
     cp "$TESTS/../mailrecv.conf" commented.conf
     for file in "$TESTS"/conf/good/*.conf; do take "good/${file##*/}"; done
+    tls_files
     for file in *.conf; do
         "$MAILRECV" -t -c "$file" 2>/dev/null >once
         [ -s once ]

@@ -13,6 +13,7 @@ layers() {
     cat <<'END'
 mailrecv checkpassword tls
 smtp check credentials
+helpers reach
 monitor
 accept
 deliver

@@ -25,7 +25,7 @@ static void check_problems(const struct conf *conf)
         HOLDS(p->line >= line && p->message[0] != '\0');
         HOLDS(p->line == 0 || (p->column > 0 && p->column <= conf_line(conf, p->line).len + 1));
         line = p->line;
-        errors += !p->warning;
+        errors += p->severity == SEVERITY_ERROR;
     }
     HOLDS(errors == conf->errors);
 }

@@ -197,7 +197,7 @@ static void test_errors(void)
 
         conf_parse(&conf, "test.conf", errors[i].text);
         problem = conf.problems;
-        while (problem != NULL && problem->warning)
+        while (problem != NULL && problem->severity != SEVERITY_ERROR)
             problem = problem->next;
         if (!ok(problem != NULL && problem->line == errors[i].line && problem->column == errors[i].column,
                 "%s: an error at %u:%u", show(errors[i].text), errors[i].line, errors[i].column) && problem != NULL)
@@ -249,7 +249,7 @@ static void test_order(void)
                      "fsync maybe\n"));
     ok_number(conf.errors, COUNT(lines), "all errors are found");
     for (const struct conf_problem *p = conf.problems; p != NULL; p = p->next)
-        if (!p->warning && i < COUNT(lines)) {
+        if (p->severity == SEVERITY_ERROR && i < COUNT(lines)) {
             ok_number(p->line, lines[i], "error %zu is that of line %u", i + 1, lines[i]);
             i++;
         }

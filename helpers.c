@@ -1,0 +1,227 @@
+/* helpers.c - what mailrecv-tls and mailrecv-checkpassword say about certificate, key and users file */
+#include "helpers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "process.h"
+#include "starttls.h"
+
+enum {
+    END_MS = 5000,  /* what has closed its output should end */
+    SHOWN_MAX = 20  /* lines of one program */
+};
+
+/* A program that reports in lines `error: TEXT`, `warning: TEXT` and `note: TEXT`. */
+struct report {
+    struct conf *conf;
+    const char *program; /* its name, for messages */
+    const char *keyword; /* the directive that is concerned, unless place_line says another */
+    struct slice value;  /* of the directive */
+    int files[STARTTLS_FILES]; /* of TLS, open; -1: that it is not has been told */
+    unsigned lines, left_out;
+    bool found_errors;
+};
+
+/* How the lines of mailrecv-tls begin that are not about the certificate alone. */
+static const struct {
+    char begin[16], keyword[16];
+    enum starttls_file file;
+} subjects[] = {
+    { "certificate: ", "tls.cert", STARTTLS_CERT },
+    { "key: ", "tls.key", STARTTLS_KEY },
+    { "client CA: ", "tls.client_ca", STARTTLS_CLIENT_CA },
+    { "ciphers: ", "tls.ciphers", STARTTLS_FILES },
+};
+
+static void complain(struct conf *conf, enum severity severity, const char *keyword, struct slice value,
+                     const char *text)
+{
+    unsigned line = conf_line_of(conf, keyword);
+
+    conf_complain(conf, severity, line, line > 0 ? conf_column_of(conf, line, value) : 0, "%s", text);
+}
+
+/* Tells a line of a program, at the directive that it is about. */
+static void tell(struct report *r, enum severity severity, const char *text)
+{
+    char message[1024];
+
+    if (++r->lines > SHOWN_MAX && severity != SEVERITY_ERROR) {
+        r->left_out++;
+        return;
+    }
+    r->found_errors = r->found_errors || severity == SEVERITY_ERROR;
+    for (size_t i = 0; i < sizeof subjects / sizeof subjects[0]; i++) {
+        const char *keyword = subjects[i].keyword;
+        size_t len = strlen(subjects[i].begin);
+
+        if (strcmp(r->program, "mailrecv-tls") != 0 || strncmp(text, subjects[i].begin, len) != 0)
+            continue;
+        (void)snprintf(message, sizeof message, "%s: %s", keyword, text + len); /* cut when too long */
+        if (subjects[i].file == STARTTLS_FILES)
+            complain(r->conf, severity, keyword, r->conf->tls_ciphers, message);
+        else if (r->files[subjects[i].file] >= 0)
+            complain(r->conf, severity, keyword, starttls_path(r->conf, subjects[i].file), message);
+        return;
+    }
+    complain(r->conf, severity, r->keyword, r->value, text);
+}
+
+static void take_line(struct report *r, char *line)
+{
+    static const char words[][10] = { [SEVERITY_ERROR] = "error: ", [SEVERITY_WARNING] = "warning: ",
+                                      [SEVERITY_NOTE] = "note: " };
+    char message[1024];
+
+    line[strcspn(line, "\n")] = '\0';
+    for (enum severity i = SEVERITY_ERROR; i <= SEVERITY_NOTE; i++)
+        if (strncmp(line, words[i], strlen(words[i])) == 0) {
+            tell(r, i, line + strlen(words[i]));
+            return;
+        }
+    (void)snprintf(message, sizeof message, "%s says: %s", r->program, line);
+    tell(r, SEVERITY_ERROR, message);
+}
+
+/* Takes all that the program says, and how it ends: 0 is good, 1 after errors. */
+static void take_report(struct report *r, FILE *output, pid_t pid)
+{
+    char *line = NULL, message[256];
+    size_t size = 0;
+    bool timely;
+    int status;
+
+    while (getline(&line, &size, output) >= 0)
+        take_line(r, line);
+    free(line);
+    status = process_wait(pid, clock_ms() + END_MS, &timely);
+    if (r->left_out > 0) {
+        (void)snprintf(message, sizeof message, "%u more of these: %s -t shows all", r->left_out, r->program);
+        complain(r->conf, SEVERITY_NOTE, r->keyword, r->value, message);
+    }
+    if (timely && WIFEXITED(status) && (WEXITSTATUS(status) == 0 || r->found_errors))
+        return;
+    (void)snprintf(message, sizeof message, "%s has failed: %s %d", r->program,
+                   WIFSIGNALED(status) ? "signal" : "exit status",
+                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    complain(r->conf, SEVERITY_ERROR, r->keyword, r->value, message);
+}
+
+/* `start` lets the program write to the descriptor; it returns 0 or an error number. */
+static void ask(struct report *r, int (*start)(const struct report *r, int output, pid_t *pid))
+{
+    char message[256];
+    int ends[2] = { -1, -1 }, error;
+    FILE *output = NULL;
+    pid_t pid = 0;
+
+    if (pipe2(ends, O_CLOEXEC) != 0 || (output = fdopen(ends[0], "r")) == NULL)
+        error = errno;
+    else
+        error = start(r, ends[1], &pid);
+    if (ends[1] >= 0)
+        (void)close(ends[1]);
+    if (error == 0) {
+        take_report(r, output, pid);
+    } else {
+        (void)snprintf(message, sizeof message, "cannot start %s: %s", r->program, strerror(error));
+        complain(r->conf, SEVERITY_ERROR, r->keyword, r->value, message);
+    }
+    if (output != NULL)
+        (void)fclose(output); /* only read */
+    else if (ends[0] >= 0)
+        (void)close(ends[0]);
+}
+
+/* Opens a file of a directive for reading; if that is not possible, tells so and returns -1. */
+static int open_value(struct conf *conf, const char *keyword, struct slice value, bool others)
+{
+    char path[PATH_MAX], message[PATH_MAX + 64];
+    int fd = -1;
+
+    errno = ENAMETOOLONG;
+    if ((size_t)snprintf(path, sizeof path, "%.*s", (int)value.len, value.text) < sizeof path)
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO shall not stop us */
+    if (fd >= 0)
+        return fd;
+    if (others && errno == EACCES)
+        (void)snprintf(message, sizeof message, "%s cannot be checked: %s", path, strerror(errno));
+    else
+        (void)snprintf(message, sizeof message, "cannot open %s: %s", path, strerror(errno));
+    complain(conf, others && errno == EACCES ? SEVERITY_WARNING : SEVERITY_ERROR, keyword, value, message);
+    return -1;
+}
+
+static int start_tls(const struct report *r, int output, pid_t *pid)
+{
+    int files[STARTTLS_FILES], nothing = open("/dev/null", O_RDONLY | O_CLOEXEC), error;
+
+    if (nothing < 0)
+        return errno;
+    for (enum starttls_file i = 0; i < STARTTLS_FILES; i++)
+        files[i] = r->files[i] >= 0 ? r->files[i] : nothing;
+    error = starttls_test(r->conf, files, output, pid);
+    (void)close(nothing);
+    return error;
+}
+
+static void check_tls(struct conf *conf, bool others)
+{
+    static const char keywords[STARTTLS_FILES][16] = { "tls.cert", "tls.key", "tls.client_ca" };
+    struct report report = { .conf = conf, .program = "mailrecv-tls", .keyword = "tls.cert", .value = conf->tls_cert };
+
+    for (enum starttls_file i = 0; i < STARTTLS_FILES; i++) {
+        struct slice path = starttls_path(conf, i);
+
+        report.files[i] = path.len > 0 ? open_value(conf, keywords[i], path, others) : -1;
+    }
+    ask(&report, start_tls);
+    for (enum starttls_file i = 0; i < STARTTLS_FILES; i++)
+        if (report.files[i] >= 0)
+            (void)close(report.files[i]); /* only read */
+}
+
+static int start_checkpassword(const struct report *r, int output, pid_t *pid)
+{
+    static char test[] = "-t", file[] = "-f";
+    char program[PATH_MAX], path[PATH_MAX], *none[] = { NULL };
+    char *arguments[] = { program, test, file, path, NULL };
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC), error;
+
+    if (nothing < 0)
+        return errno;
+    (void)process_find("mailrecv-checkpassword", program, sizeof program); /* starting it will fail */
+    (void)snprintf(path, sizeof path, "%.*s", (int)r->value.len, r->value.text); /* it was opened before */
+    const int fds[] = { nothing, output, output };
+    error = process_start(pid, program, arguments, none, fds, sizeof fds / sizeof fds[0]);
+    (void)close(nothing);
+    return error;
+}
+
+static void check_users(struct conf *conf, bool others)
+{
+    struct report report = { .conf = conf, .program = "mailrecv-checkpassword", .keyword = "auth.users",
+                             .value = conf->auth_users };
+    int fd = open_value(conf, report.keyword, report.value, others);
+
+    if (fd < 0)
+        return;
+    (void)close(fd); /* only to see whether it can be opened */
+    ask(&report, start_checkpassword);
+}
+
+void helpers_check(struct conf *conf, bool others)
+{
+    if (conf->tls != TLS_OFF)
+        check_tls(conf, others);
+    if (conf->auth != AUTH_OFF && conf->auth_command.text.len == 0)
+        check_users(conf, others);
+}

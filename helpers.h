@@ -1,0 +1,14 @@
+/* helpers.h - what mailrecv-tls and mailrecv-checkpassword say about certificate, key and users file */
+#ifndef HELPERS_H
+#define HELPERS_H
+
+#include "conf.h"
+
+/*
+ * For -t: has the two programs check (their option -t) what the configuration names, and adds what they say as
+ * problems at the directives that are concerned. `others`: the files are read later by somebody else than
+ * us, so that one that we may not read is no mistake.
+ */
+void helpers_check(struct conf *conf, bool others);
+
+#endif
