@@ -1,5 +1,7 @@
 # Builds, tests and installs mailrecv. `make help` lists the targets.
 
+VERSION     = 2.0
+
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR    ?=
@@ -17,7 +19,7 @@ WARN    = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prot
 HARDEN ?= -fPIE -fstack-protector-strong -fstack-clash-protection $(CF_$(shell uname -m)) \
           -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 CF_x86_64 = -fcf-protection=full
-ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(WARN) -MMD -MP
+ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(WARN) -MMD -MP
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--sort-section=name $(LDFLAGS)
 LDLIBS      =
 
@@ -45,6 +47,8 @@ $(BUILD)/%.o: %.c | $(BUILD)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/mailrecv.o $(BUILD)/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
+
+$(BUILD)/mailrecv.o $(BUILD)/checkpassword.o $(BUILD)/tls.o: Makefile # for VERSION
 
 $(BUILD)/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 

@@ -24,7 +24,6 @@
 #include "log.h"
 #include "sasl.h"
 
-#define VERSION "2.0"
 #define PROGRAM "mailrecv-checkpassword"
 
 #ifndef SYSCONFDIR

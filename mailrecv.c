@@ -29,8 +29,6 @@
 #include "smtp.h"
 #include "starttls.h"
 
-#define VERSION "2.0"
-
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"
 #endif

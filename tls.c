@@ -30,8 +30,6 @@
 #include "credentials.h"
 #include "sandbox.h"
 
-#define VERSION "2.0"
-
 /* The descriptors that it is given. */
 enum { CLIENT = 0, SESSION = 1, CHANNEL = 3, OTHERS = CLIENT_CAS + 1 };
 
