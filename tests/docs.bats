@@ -21,6 +21,15 @@ same() {
     [ -s "$1" ] && diff "$1" "$2"
 }
 
+# What examples name below /etc/mailrecv, here: a certificate, its key, an authority, a users file.
+secrets() {
+    mkdir tls
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=client.example \
+        -addext subjectAltName=DNS:localhost -keyout tls/key.pem -out tls/cert.pem 2>openssl.out
+    cp tls/cert.pem clients.pem
+    (umask 077 && printf 'secret\n' | "${MAILRECV%/*}/mailrecv-checkpassword" -p ann@example.com >users)
+}
+
 # The names in the table of conf.c; with `repeatable` those without a default, with `single` the others.
 keywords() {
     awk -v want="${1:-all}" '
@@ -303,6 +312,33 @@ END
     same known documented
 }
 
+# A session with a certificate of the client, and a password that is wrong at first, on a socket of no network.
+secure_session() {
+    secrets
+    {
+        printf 'tls optional\ntls.cert tls/cert.pem\ntls.key tls/key.pem\ntls.client_ca clients.pem\n'
+        printf 'auth optional\nauth.users users\n'
+    } >secure.conf
+    python3 - "$MAILRECV" <<'END'
+import smtplib, socket, ssl, subprocess, sys
+ours, theirs = socket.socketpair()
+program = subprocess.Popen([sys.argv[1], "-c", "secure.conf", "-l", "log", "-P", "192.0.2.9"], stdin=theirs, stdout=theirs)
+theirs.close()
+tls = ssl.create_default_context(cafile="tls/cert.pem")
+tls.load_cert_chain("tls/cert.pem", "tls/key.pem")
+s = smtplib.SMTP(local_hostname="client.example")
+s.sock, s._host = ours, "localhost"
+assert s.getreply()[0] == 220
+s.starttls(context=tls)
+s.ehlo()
+assert s.docmd("AUTH", "PLAIN AGFubkBleGFtcGxlLmNvbQB4")[0] == 535
+s.login("ann@example.com", "secret")
+s.quit()
+assert program.wait() == 0
+END
+    sed -i '/192\.0\.2\.9\] end /d' log # its commands are those of the other session
+}
+
 # The keys of log lines, outside of quoted text.
 log_keys() {
     sed 's/^.*MAILRECV\[[0-9]*\]: \[[^]]*\] //; s/"[^"]*"/""/g' "$1" | grep -v '^DEBUG' |
@@ -349,6 +385,7 @@ END
     } | "$MAILRECV" -c keys.conf -l log -P 192.0.2.7 >replies
     tail -n1 replies | grep -q '^221 '
     killed_session
+    secure_session
     log_keys log | sort -u >all
     # the counts per command are called like the commands
     printf '%s\n' ehlo mail rcpt data noop quit >commands
@@ -387,7 +424,9 @@ END
          on && /^\.Bd -literal/ { file = "man" ++n ".conf"; next }
          /^\.Ed/ { file = "" }
          file != "" { gsub(/\\e/, "\\"); gsub(/\\\(dq/, "\""); gsub(/\\&/, ""); print > file }' "$MAN5"
-    [ -s man1.conf ] && [ -s man4.conf ]
+    [ -s man1.conf ] && [ -s man5.conf ]
+    secrets
+    sed -i "s,/etc/mailrecv/,$PWD/," man*.conf
     for file in man*.conf; do
         run -0 --separate-stderr "$MAILRECV" -t -c "$file"
     done
@@ -398,7 +437,9 @@ END
     awk '/^```/ { if (file != "") file = ""; else if ($0 ~ /^```conf *$/) { file = "readme" ++n ".conf"; next }
                   else file = "/dev/null"; next }
          file != "" { print > file }' "$SOURCE/README.md"
-    ls readme*.conf
+    [ -s readme1.conf ] && [ -s readme3.conf ]
+    secrets
+    sed -i "s,/etc/mailrecv/,$PWD/," readme*.conf
     for file in readme*.conf; do
         run -0 --separate-stderr "$MAILRECV" -t -c "$file"
     done

@@ -129,12 +129,13 @@ usr/local/share/man/man8/other.8" ]
     [ ! -e root ]
 }
 
-@test "the line of README that installs the drop-in puts it where systemd looks" {
+@test "the lines of README that install the drop-ins put them where systemd looks" {
     make_it install
     line=$(sed -nE 's,^    (install -D -m 644 )(/usr/local/[^ ]*) (/etc/systemd/.*)$,\1root\2 root\3,p' "$TESTS/../README.md")
     [ -n "$line" ]
     eval "$line"
     cmp "$TESTS/../systemd/demanding-commands.conf" root/etc/systemd/system/mailrecv@.service.d/demanding-commands.conf
+    cmp "$TESTS/../systemd/tls.conf" root/etc/systemd/system/mailrecv@.service.d/tls.conf
 }
 
 # ---- the user, the places it may write to, and its log ----
@@ -271,13 +272,20 @@ server_args=-c/etc/$name.conf" ]
     done
 }
 
-# Certificate, key, users file and the configuration of port $1 as they are shipped, here instead of /etc/mailrecv.
+# The lines of README that make certificate, key and users file, as printed, below $PWD instead of /etc/mailrecv;
+# the group is ours.
+follow_readme() {
+    local lines
+    lines=$(awk '/^## TLS and passwords/ { on = 1 } /^### / { on = 0 } on && /^    (install|make|mv|mailrecv)/' "$TESTS/../README.md" |
+        sed -e "s,/etc/mailrecv,$PWD,g" -e "s,^    make,make -s -f '$TESTS/../Makefile'," -e "s,-g mailrecv,-g $(id -gn)," \
+            -e "s,mailrecv-checkpassword,${MAILRECV%/*}/mailrecv-checkpassword,")
+    [ "$(wc -l <<<"$lines")" -eq 6 ]
+    eval "$lines" <<<secret
+}
+
+# The configuration of a port as it is shipped, with the files of follow_readme and some mail to accept.
 other_port() { # NAME
-    [ -e tls ] || {
-        mkdir tls
-        make -s -C tls -f "$TESTS/../Makefile" cert # for localhost
-        (umask 077 && printf 'secret\n' | "${MAILRECV%/*}/mailrecv-checkpassword" -p ann@example.com >users)
-    } >make.out 2>&1
+    [ -e users ] || follow_readme >follow.out 2>&1
     # whoever runs this is the user already, as User= of the unit would have it
     sed -e "s,/etc/mailrecv/,$PWD/," -e "s,^user .*,logfile $PWD/log," -e 's/^#\(domain\|deliver\) /\1 /' \
         -e "s,pipe new-ticket .*,pipe { echo \"\$SASL_USERNAME\"; cat; } >$PWD/ticket," "$TESTS/../mailrecv-$1.conf" >conf

@@ -90,6 +90,24 @@ END
     grep -q 'with ESMTPSA id ' private
 }
 
+@test "who said before STARTTLS who he is has to say so again, and in HELO too" {
+    serve 'tls optional' 'auth required' 'auth.insecure on' 'limit.helo_required on'
+    run -0 client <<'END'
+s = smtplib.SMTP('127.0.0.1', port)
+s.login('ann@example.com', 'secret')
+assert s.starttls(context=tls)[0] == 220
+assert s.docmd('AUTH', 'PLAIN AGFubgBzZWNyZXQ=')[0] == 503
+assert s.docmd('MAIL', 'FROM:<a@example.com>')[0] == 503
+s.ehlo('second.example')
+assert s.has_extn('auth')
+assert s.docmd('MAIL', 'FROM:<a@example.com>') == (530, b'5.7.0 Authentication is required')
+s.login('ann@example.com', 'secret')
+s.sendmail('a@example.com', ['private@example.com'], 'Subject: x\r\n\r\ntext\r\n')
+s.quit()
+END
+    grep -q '^text$' private
+}
+
 @test "what is sent behind STARTTLS ends the session with 554" {
     serve 'tls optional'
     run -0 client <<'END'
