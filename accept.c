@@ -85,9 +85,8 @@ void accept_learn(struct acceptance *a)
 /* Behind STARTTLS, nothing that a client says can arrive before the helper has told of its handshake. */
 static bool is_possible(struct acceptance *a)
 {
-    enum starttls_status status = starttls_learn(&a->tls, a->peer);
-
-    return status == STARTTLS_NONE || status == STARTTLS_SECURE;
+    (void)starttls_learn(&a->tls, a->peer); /* what it says is in the log, and in the peer */
+    return a->tls.helper == 0 || a->peer->tls.protocol[0] != '\0';
 }
 
 struct reply accept_helo(struct acceptance *a, bool extended, struct slice name)
@@ -196,7 +195,8 @@ struct reply accept_auth(struct acceptance *a, struct slice identity, struct sli
     char shown[LOG_TEXT];
 
     if (!is_possible(a) || a->conf->auth == AUTH_OFF || a->in_transaction || a->peer->user[0] != '\0' ||
-        (a->peer->tls.protocol[0] == '\0' && !a->conf->auth_insecure) || user.len == 0 || user.len > PEER_TEXT)
+        (a->peer->tls.protocol[0] == '\0' && !a->conf->auth_insecure) || user.len == 0 || user.len > PEER_TEXT ||
+        a->auth_failures > a->conf->auth_failures.value)
         return contradict(a);
     switch (auth_check(a->conf, user, password, a->deadline)) {
     case AUTH_YES:

@@ -151,6 +151,129 @@ static void log_no_refusal(struct monitor *m)
     monitor_log_refusal(m, "rcpt", &reply, slice_of(""));
 }
 
+/* ---- TLS and AUTH ------------------------------------------------------------------------ */
+
+static const char good_helo[] = "client.example";
+
+/* Returns the session's end of the plain bytes. */
+static int begin_tls(struct monitor *m)
+{
+    int plain;
+
+    if (monitor_tls(m, &plain).code != 0)
+        _exit(1);
+    return plain;
+}
+
+static void helo_before_handshake(struct monitor *m)
+{
+    (void)begin_tls(m);
+    (void)monitor_helo(m, true, slice_of(good_helo));
+}
+
+static void mail_before_handshake(struct monitor *m)
+{
+    (void)begin_tls(m);
+    (void)monitor_mail(m, slice_of("FROM:<sender@example.com>"));
+}
+
+static void auth_as(struct monitor *m, const char *name, const char *password);
+
+static void auth_before_handshake(struct monitor *m)
+{
+    (void)begin_tls(m);
+    auth_as(m, "ann", "secret");
+}
+
+/* The monitor has heard what became of the handshake, and is asked again. */
+static void helo_after_failure(struct monitor *m)
+{
+    char end;
+
+    (void)!read(begin_tls(m), &end, 1); /* waits for the end of mailrecv-tls */
+    monitor_log(m, MONITOR_END, slice_of("reason=none"));
+    (void)monitor_helo(m, true, slice_of(good_helo));
+}
+
+static void tls_only(struct monitor *m)
+{
+    int plain;
+
+    (void)monitor_tls(m, &plain);
+}
+
+static void tls_twice(struct monitor *m)
+{
+    (void)begin_tls(m);
+    tls_only(m);
+}
+
+static void tls_in_transaction(struct monitor *m)
+{
+    (void)monitor_mail(m, slice_of("FROM:<sender@example.com>"));
+    tls_only(m);
+}
+
+/* Name and password of these lengths: what they hold may be anything. */
+static void auth_with(struct monitor *m, const char *name, size_t name_len, const char *password, size_t password_len)
+{
+    struct sasl sasl = { .user.len = name_len, .password.len = password_len };
+
+    memcpy(sasl.user.text, name, name_len);
+    memcpy(sasl.password.text, password, password_len);
+    (void)monitor_auth(m, &sasl);
+}
+
+static void auth_as(struct monitor *m, const char *name, const char *password)
+{
+    auth_with(m, name, strlen(name), password, strlen(password));
+}
+
+static void auth_only(struct monitor *m)
+{
+    auth_as(m, "ann", "secret");
+}
+
+static void auth_twice(struct monitor *m)
+{
+    auth_only(m);
+    auth_only(m);
+}
+
+static void auth_in_transaction(struct monitor *m)
+{
+    (void)monitor_mail(m, slice_of("FROM:<sender@example.com>"));
+    auth_only(m);
+}
+
+static void auth_nobody(struct monitor *m)
+{
+    auth_as(m, "", "secret");
+}
+
+/* A name without an end, so that nothing is left of the NULs between the parts. */
+static void auth_without_nul(struct monitor *m)
+{
+    static struct sasl sasl;
+
+    memset(&sasl, 'x', sizeof sasl);
+    sasl.identity.len = sizeof sasl;
+    sasl.user.len = sasl.password.len = 0;
+    (void)monitor_auth(m, &sasl);
+}
+
+static void auth_with_more_nuls(struct monitor *m)
+{
+    auth_with(m, "ann", 3, "se\0cret", 7);
+}
+
+/* The limit is 1. */
+static void auth_guess(struct monitor *m)
+{
+    for (int i = 0; i < 3; i++)
+        auth_as(m, "ann", "wrong");
+}
+
 /* Tells the client which descriptors there are. */
 static void list_descriptors(struct monitor *m)
 {
@@ -198,6 +321,20 @@ static const struct {
     { "deliver-no-file", deliver_no_file },
     { "deliver-other-size", deliver_other_size },
     { "log-no-refusal", log_no_refusal },
+    { "helo-before-handshake", helo_before_handshake },
+    { "mail-before-handshake", mail_before_handshake },
+    { "auth-before-handshake", auth_before_handshake },
+    { "helo-after-failure", helo_after_failure },
+    { "tls", tls_only },
+    { "tls-twice", tls_twice },
+    { "tls-in-transaction", tls_in_transaction },
+    { "auth", auth_only },
+    { "auth-twice", auth_twice },
+    { "auth-in-transaction", auth_in_transaction },
+    { "auth-nobody", auth_nobody },
+    { "auth-without-nul", auth_without_nul },
+    { "auth-with-more-nuls", auth_with_more_nuls },
+    { "auth-guess", auth_guess },
     { "descriptors", list_descriptors },
     { "forge-log", forge_log },
 };

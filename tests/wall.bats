@@ -31,12 +31,13 @@ connection_ends() {
 }
 
 misbehave() {
-    local objects
+    local objects client=/dev/null
+    [ ! -e client ] || client=client
     if [ ! -x "$BATS_FILE_TMPDIR/misbehave" ]; then
         objects=$(make -s -C "$TESTS/.." print-objects | tr ' ' '\n' | grep -v '/smtp\.o$')
         (cd "$TESTS/.." && cc -std=gnu11 -D_GNU_SOURCE -I. -fPIE -pie -o "$BATS_FILE_TMPDIR/misbehave" tests/misbehave.c $objects ${LDFLAGS:-})
     fi
-    MISBEHAVE=$1 "$BATS_FILE_TMPDIR/misbehave" -c conf -P 192.0.2.7 </dev/null >out 2>stderr
+    MISBEHAVE=$1 "$BATS_FILE_TMPDIR/misbehave" -c conf -P 192.0.2.7 0<>"$client" >out 2>stderr
 }
 
 # Whatever it was: nothing was delivered, the monitor lived to tell, and the session did not survive it.
@@ -152,6 +153,70 @@ is_violation() {
 @test "a session that delivers a file that it was not given is ended" { is_violation deliver-no-file 'impossible question'; }
 @test "a session that lies about the size of its file is ended" { is_violation deliver-other-size 'impossible question'; }
 @test "a session that logs a refusal that is none is ended" { is_violation log-no-refusal 'impossible question'; }
+
+# ---- TLS and AUTH ----
+
+# Adds these lines to conf. The client is a FIFO, which waits and says nothing, so that no handshake comes to an end.
+offer() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=mail.example.com \
+        -keyout key.pem -out cert.pem 2>openssl.out
+    printf 'secret\n' | "${MAILRECV%/*}/mailrecv-checkpassword" -p ann >users
+    chmod 600 users
+    ln -sf "${MAILRECV%/*}"/mailrecv-{tls,checkpassword} "$BATS_FILE_TMPDIR" # beside the program that misbehaves
+    printf '%s\n' 'tls.cert cert.pem' 'tls.key key.pem' 'auth.users users' "$@" >>conf
+    mkfifo client
+}
+
+@test "a session that speaks before the handshake is over is ended" {
+    offer 'tls optional' 'auth optional'
+    for act in helo mail auth; do
+        is_violation $act-before-handshake contradiction
+        rm log
+    done
+}
+
+@test "a session that speaks after a handshake that has failed is ended" {
+    offer 'tls optional'
+    rm client # what is read of /dev/null ends at once
+    is_violation helo-after-failure contradiction
+    grep -q 'TLS failed reason="handshake: the client has closed the connection"$' log
+}
+
+@test "a session that begins TLS where there is none, twice, or in a transaction is ended" {
+    is_violation tls 'impossible question'
+    offer 'tls optional'
+    rm log
+    is_violation tls-twice 'impossible question'
+    rm log
+    is_violation tls-in-transaction contradiction
+}
+
+@test "a session that authenticates where there is no AUTH, or no TLS, is ended" {
+    is_violation auth contradiction
+    offer 'tls optional' 'auth optional'
+    rm log
+    is_violation auth contradiction
+}
+
+@test "a session that authenticates twice, in a transaction, as nobody or with nonsense is ended" {
+    offer 'auth optional' 'auth.insecure on'
+    is_violation auth-twice contradiction
+    grep -q 'authenticated user="ann"' log
+    for act in in-transaction nobody; do
+        rm log
+        is_violation auth-$act contradiction
+    done
+    for act in without-nul with-more-nuls; do
+        rm log
+        is_violation auth-$act 'impossible question'
+    done
+}
+
+@test "a session that goes on guessing passwords beyond the limit is ended" {
+    offer 'auth optional' 'auth.insecure on' 'limit.auth_failures 1'
+    is_violation auth-guess contradiction
+    [ "$(grep -c 'auth output text=.*: wrong password' log)" = 2 ]
+}
 
 @test "a session cannot log for another address" {
     misbehave forge-log
