@@ -91,6 +91,7 @@ void fuzz_monitor(const uint8_t *data, size_t size)
     HOLDS(log_open("/dev/null") && log_set_flags(slice_of("a")) == 1);
     HOLDS(peer_pretend(&peer, "192.0.2.7=client.example") == PEER_OK);
     conf_parse(&conf, "fuzz.conf", slice_of("domain mx.example\nlimit.smtp_rcpt_to 3\nrecipient_delimiter +\n"
+                                            "auth optional\nauth.insecure on\nauth.command /nonexistent\n"
                                             "deliver rcpt_to a@mx.example append /dev/null\n"
                                             "deliver rcpt_to /^list-(.*)@mx/ append /dev/null\n"
                                             "error rcpt_to ^old 551 Gone\\, try elsewhere\n"));

@@ -17,7 +17,7 @@ static const struct {
 } targets[] = {
     { "line", fuzz_line },       { "envelope", fuzz_envelope }, { "message", fuzz_message },
     { "conf", fuzz_conf },       { "session", fuzz_session },
-    { "monitor", fuzz_monitor }, { "sasl", fuzz_sasl },
+    { "monitor", fuzz_monitor }, { "sasl", fuzz_sasl },       { "starttls", fuzz_starttls },
 };
 
 static unsigned tests;
