@@ -269,12 +269,18 @@ static bool sandbox_usable(const struct conf *conf)
 }
 
 /* The session process: from here on it can do nothing but talk to the client and to the monitor. */
-static void __attribute__((noreturn)) confined_session(struct session *session, const struct conf *conf)
+static void __attribute__((noreturn)) confined_session(struct line_io *io, struct session *session,
+                                                       const struct conf *conf)
 {
-    if (!sandbox_enter(SANDBOX_SESSION, conf->smtp_data_size.value + SPOOL_MEMORY))
-        _exit(EX_NOPERM); /* the monitor logs it; the client has sent nothing yet */
-    smtp_session(session);
-    _exit(EX_OK);
+    static const struct reply unsafe = REPLY(421, "3.0", "The service is out of order, try again later");
+
+    if (sandbox_enter(SANDBOX_SESSION, conf->smtp_data_size.value + SPOOL_MEMORY)) {
+        smtp_session(session);
+        _exit(EX_OK);
+    }
+    reply_send(io, &unsafe); /* and nothing is read */
+    (void)line_flush(io);
+    _exit(EX_NOPERM); /* the monitor logs it */
 }
 
 static int split_session(struct line_io *io, struct monitor *monitor, struct session *session,
@@ -282,7 +288,7 @@ static int split_session(struct line_io *io, struct monitor *monitor, struct ses
 {
     switch (monitor_split(monitor)) {
     case SPLIT_SESSION:
-        confined_session(session, conf);
+        confined_session(io, session, conf);
     case SPLIT_FAILED:
         return refuse_service(io, true, "The service is out of resources, try again later");
     case SPLIT_ENDED:

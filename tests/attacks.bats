@@ -185,11 +185,11 @@ END
 
 # ---- the wall -----------------------------------------------------------------------------
 
-@test "a session that cannot be confined says nothing to its client, and the log tells" {
+@test "a session that cannot be confined says 421 to its client and reads nothing, and the log tells" {
     config </dev/null
     printf 'HELO x\r\nQUIT\r\n' >input
     UNDER=(strace -f -o trace -e trace=prctl -e inject=prctl:error=EPERM:when=2)
     session <input
-    expect "$(cat replies)" '220 mx.example ESMTP mailrecv'
+    expect "$(cat replies)" $'220 mx.example ESMTP mailrecv\n421 4.3.0 The service is out of order, try again later'
     expect "$(log_lines | tail -n 1)" '[192.0.2.7] end reason=failed status=77'
 }
