@@ -10,6 +10,7 @@
 #include "auth.h"
 #include "clock.h"
 #include "deliver.h"
+#include "dns.h"
 #include "log.h"
 
 static const struct reply no_objection = { .code = 0 };
@@ -36,6 +37,7 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
     *a = (struct acceptance){ .conf = conf, .peer = peer, .terminated = terminated, .recipients = room,
                               .tls.channel = -1,
                               .deadline = clock_ms() + conf->connection_secs.value * 1000 };
+    dns_begin(&conf->dns, a->deadline);
     if (room == MAP_FAILED)
         log_line(LOG_ERR, "no memory for %ju recipients", (uintmax_t)conf->smtp_rcpt_to.value);
     return room != MAP_FAILED;
@@ -44,6 +46,7 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
 void accept_end(struct acceptance *a)
 {
     starttls_end(&a->tls, a->peer, a->deadline);
+    dns_end();
     (void)munmap(a->recipients, recipients_size(a->conf)); /* ours: cannot fail */
 }
 
@@ -55,8 +58,10 @@ static void log_trouble(void)
 
 struct reply accept_connect(struct acceptance *a)
 {
-    struct reply reply = rules_connect(&a->conf->rules, a->peer);
+    struct reply reply;
 
+    dns_stage();
+    reply = rules_connect(&a->conf->rules, a->peer);
     if (reply.code != 0 || log_wants('s'))
         accept_announce(a); /* the greeting is logged, and this stands before it */
     return reply;
@@ -140,6 +145,7 @@ struct reply accept_rcpt(struct acceptance *a, struct slice argument)
         return contradict(a);
     if (a->count >= a->conf->smtp_rcpt_to.value)
         return a->conf->smtp_rcpt_to.reply;
+    dns_stage();
     reply = rules_rcpt(&a->conf->rules, a->peer, &address, &a->recipients[a->count]);
     log_trouble();
     if (reply.code == 0)
@@ -274,6 +280,7 @@ struct reply accept_deliver(struct acceptance *a, const struct spool *spool)
 
     if (!a->in_transaction || a->count == 0)
         return contradict(a);
+    dns_stage();
     make_id(a, id, sizeof id);
     reply = deliver_all(&transaction, a->recipients, a->count);
     a->count = 0; /* nothing is delivered twice */

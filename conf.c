@@ -7,6 +7,7 @@
  */
 #include "conf.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -600,6 +601,20 @@ static void print_limit(const struct conf *conf, const struct keyword *k, FILE *
     print_reply(&limit->reply, out);
 }
 
+/* A number that is all of the value. */
+static void parse_count(struct parser *p, const struct keyword *k)
+{
+    struct word word;
+
+    if (need_word(p, &word, "a number") && parse_number(p, word, k->max, value_of(p->conf, k)))
+        need_end(p);
+}
+
+static void print_count(const struct conf *conf, const struct keyword *k, FILE *out)
+{
+    fprintf(out, " %ju", (uintmax_t)*(const uint64_t *)setting_of(conf, k));
+}
+
 /* A limit whose value is a word. */
 static void parse_check(struct parser *p, const struct keyword *k)
 {
@@ -618,6 +633,65 @@ static void print_check(const struct conf *conf, const struct keyword *k, FILE *
 
     fprintf(out, " %s", k->kind->words[limit->value]);
     print_reply(&limit->reply, out);
+}
+
+/* ---- DNS --------------------------------------------------------------------------------- */
+
+/* Splits ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; an IPv6 address without brackets has no port. */
+static bool split_server(struct slice text, char address[INET6_ADDRSTRLEN], struct slice *port)
+{
+    const char *colon = memchr(text.text, ':', text.len), *bracket = memchr(text.text, ']', text.len);
+    unsigned char bytes[sizeof(struct in6_addr)];
+    struct slice host = text;
+
+    if (text.text[0] == '[' && bracket != NULL)
+        host = (struct slice){ text.text + 1, (size_t)(bracket - text.text) - 1 };
+    else if (colon != NULL && memrchr(text.text, ':', text.len) == colon)
+        host.len = (size_t)(colon - text.text);
+    *port = (struct slice){ host.text + host.len, text.len - (size_t)(host.text + host.len - text.text) };
+    if (host.text != text.text) { /* behind the bracket */
+        port->text++;
+        port->len--;
+    }
+    if (host.len >= INET6_ADDRSTRLEN || (port->len > 0 && port->text[0] != ':'))
+        return false;
+    memcpy(address, host.text, host.len);
+    address[host.len] = '\0';
+    return inet_pton(memchr(host.text, ':', host.len) != NULL ? AF_INET6 : AF_INET, address, bytes) == 1;
+}
+
+/* dns.server ADDRESS[:PORT], kept as the resolver wants it */
+static void parse_server(struct parser *p, const struct keyword *k)
+{
+    enum { SIZE = INET6_ADDRSTRLEN + sizeof "[]:65535" };
+    struct dns_settings *dns = value_of(p->conf, k);
+    char address[INET6_ADDRSTRLEN], *text;
+    struct word word, port;
+    uint64_t number = 53;
+    bool six;
+
+    if (!need_name(p, &word, "the address of a DNS server"))
+        return;
+    if (!split_server(word.text, address, &port.text)) {
+        fail(p, word.column, "'%.*s' is not the address of a server, expected one like 192.0.2.53, 192.0.2.53:5353 "
+             "or [2001:db8::53]:5353", (int)word.text.len, word.text.text);
+        return;
+    }
+    if (port.text.len > 0) {
+        port.column = word.column + (unsigned)(port.text.text - word.text.text) + 1;
+        port.text = (struct slice){ port.text.text + 1, port.text.len - 1 };
+        if (!parse_number(p, port, UINT16_MAX, &number))
+            return;
+    }
+    if (dns->server_count == DNS_SERVERS) {
+        fail(p, word.column, "one DNS server too many, expected at most %d", DNS_SERVERS);
+        return;
+    }
+    six = strchr(address, ':') != NULL;
+    text = take_memory(p->conf, SIZE);
+    (void)snprintf(text, SIZE, "%s%s%s:%u", six ? "[" : "", address, six ? "]" : "", (unsigned)number); /* it fits */
+    dns->servers[dns->server_count++] = slice_of(text);
+    need_end(p);
 }
 
 /* ---- rules ------------------------------------------------------------------------------- */
@@ -988,6 +1062,8 @@ static const struct kind program_kind = { parse_program, print_program, NULL };
 static const struct kind limit_kind = { parse_limit, print_limit, NULL };
 static const struct kind check_kind = { parse_check, print_check, off_on };
 static const struct kind newline_kind = { parse_check, print_check, normalize_reject };
+static const struct kind count_kind = { parse_count, print_count, NULL };
+static const struct kind server_kind = { parse_server, NULL, NULL };
 static const struct kind host_kind = { parse_host_pattern, NULL, NULL };
 static const struct kind group_kind = { parse_allowgroup, NULL, NULL };
 static const struct kind deliver_kind = { parse_deliver, NULL, NULL };
@@ -1030,6 +1106,8 @@ static const struct keyword keywords[] = {
     { SLICE("auth.command"), &program_kind, AT(auth_command.text), "", 0, NO_STATUS },
     { SLICE("auth.sender_check"), &switch_kind, AT(auth_sender_check), "off", 0, NO_STATUS },
     { SLICE("auth.senders"), &word_kind, AT(auth_senders), "", 0, NO_STATUS },
+    { SLICE("dns.server"), &server_kind, AT(dns), NULL, 0, NO_STATUS },
+    { SLICE("dns.timeout"), &count_kind, AT(dns.timeout), "5000", MANY, NO_STATUS },
     { SLICE("limit.smtp_commands"), &limit_kind, AT(smtp_commands),
       "25 421 Too many commands that lead nowhere", MANY, SLICE("7.0") },
     { SLICE("limit.smtp_unknowncmd"), &limit_kind, AT(smtp_unknowncmd),

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "dns.h"
 #include "reply.h"
 #include "rules.h"
 #include "slice.h"
@@ -75,6 +76,7 @@ struct conf {
     bool loghex, pipe_from_line, fsync, auth_insecure, auth_sender_check;
     unsigned sandbox, tls, auth;    /* enum sandbox, enum tls, enum auth */
     unsigned tls_min_version;       /* 0: 1.2, 1: 1.3 */
+    struct dns_settings dns;
     struct limit smtp_commands, smtp_unknowncmd, smtp_failcmds, connection_secs, command_secs;
     struct limit smtp_data_size, smtp_rcpt_to, smtp_ascii, fcrdns_check, helo_required;
     struct limit pipe_secs, lock_secs, bare_newline, hops, auth_failures;

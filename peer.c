@@ -4,13 +4,13 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dns.h"
 #include "log.h"
 
 static void set_none(struct peer *peer)
@@ -173,66 +173,112 @@ enum peer_status peer_pretend(struct peer *peer, const char *who)
     return PEER_OK;
 }
 
-static socklen_t to_sockaddr(const struct peer *peer, struct sockaddr_storage *out)
+/* ---- its name ---------------------------------------------------------------------------- */
+
+static bool reverse_name(const struct peer *peer, char name[DOMAIN_MAX + 1])
 {
-    memset(out, 0, sizeof *out);
-    out->ss_family = (sa_family_t)peer->family;
-    if (peer->family == AF_INET) {
-        memcpy(&((struct sockaddr_in *)(void *)out)->sin_addr, peer->bytes, 4);
-        return sizeof(struct sockaddr_in);
-    }
-    memcpy(&((struct sockaddr_in6 *)(void *)out)->sin6_addr, peer->bytes, 16);
-    return sizeof(struct sockaddr_in6);
+    const char *zone = peer->family == AF_INET ? "in-addr.arpa" : "ip6.arpa";
+
+    return dns_reversed(peer->family, peer->bytes, slice_of(zone), name);
 }
 
-/* Does the name lead back to the address? 0 yes, else a code of getaddrinfo(3). */
-static int confirm(const struct peer *peer, const char *name)
+void peer_send(const struct peer *peer)
 {
-    const struct addrinfo hints = { .ai_family = peer->family, .ai_socktype = SOCK_STREAM };
-    struct addrinfo *found = NULL;
-    int result = getaddrinfo(name, NULL, &hints, &found);
-    bool same = false;
+    char reversed[DOMAIN_MAX + 1];
 
-    if (result != 0)
-        return result;
-    for (const struct addrinfo *a = found; a != NULL && !same; a = a->ai_next) {
-        if (a->ai_family == AF_INET)
-            same = memcmp(&((const struct sockaddr_in *)(const void *)a->ai_addr)->sin_addr, peer->bytes, 4) == 0;
-        else if (a->ai_family == AF_INET6)
-            same = memcmp(&((const struct sockaddr_in6 *)(const void *)a->ai_addr)->sin6_addr, peer->bytes, 16) == 0;
-    }
-    freeaddrinfo(found);
-    return same ? 0 : EAI_NONAME;
+    if (peer->state == PEER_NAME_UNASKED && reverse_name(peer, reversed))
+        dns_send(DNS_NAMES, reversed);
 }
 
-static bool passing(int code)
+/* The names that a PTR answer holds, in alphabetical order: servers change theirs from answer to answer. */
+struct names {
+    size_t count;
+    char names[ANSWER_NAMES][DOMAIN_MAX + 1];
+};
+
+static void add_name(struct names *list, const char *name)
 {
-    return code == EAI_AGAIN || code == EAI_SYSTEM || code == EAI_MEMORY;
+    size_t at = list->count++;
+
+    for (; at > 0 && strcmp(list->names[at - 1], name) > 0; at--)
+        memcpy(list->names[at], list->names[at - 1], strlen(list->names[at - 1]) + 1);
+    memcpy(list->names[at], name, strlen(name) + 1);
+}
+
+/* Leaves out what is no name of a host; none ends in a digit, as addresses do. */
+static void take_names(struct peer *peer, const struct answer *answer, struct names *list)
+{
+    char shown[LOG_TEXT];
+
+    list->count = 0;
+    for (size_t i = 0; i < answer->count; i++) {
+        log_debug('h', "address %s has the name \"%s\"", peer->address,
+                  log_encode(shown, sizeof shown, slice_of(answer->names[i])));
+        if (set_name(peer, answer->names[i]) && isdigit((unsigned char)peer->name[strlen(peer->name) - 1]) == 0)
+            add_name(list, peer->name);
+    }
+}
+
+static bool leads_back(const struct peer *peer, const struct answer *answer)
+{
+    for (size_t i = 0; i < answer->count; i++)
+        if (memcmp(answer->addresses[i], peer->bytes, peer->family == AF_INET ? 4 : 16) == 0)
+            return true;
+    return false;
+}
+
+/* Does one of the names lead back to the address? The first that does is the name. */
+static enum peer_name_state confirm(struct peer *peer, const struct names *list)
+{
+    enum dns_kind kind = peer->family == AF_INET ? DNS_ADDRESSES4 : DNS_ADDRESSES6;
+    bool unsure = false;
+
+    for (size_t i = 0; i < list->count; i++)
+        dns_send(kind, list->names[i]);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct answer *answer = dns_ask(kind, list->names[i]);
+
+        if (answer->status == ANSWER_FOUND && leads_back(peer, answer)) {
+            memcpy(peer->name, list->names[i], strlen(list->names[i]) + 1);
+            return PEER_NAME_CONFIRMED;
+        }
+        unsure = unsure || answer->status == ANSWER_UNSURE;
+    }
+    return unsure ? PEER_NAME_UNSURE : PEER_NAME_FAIL;
+}
+
+static enum peer_name_state find_name(struct peer *peer)
+{
+    char reversed[DOMAIN_MAX + 1];
+    struct names list;
+    const struct answer *answer;
+
+    if (!reverse_name(peer, reversed))
+        return PEER_NAME_NONE;
+    answer = dns_ask(DNS_NAMES, reversed);
+    if (answer->status != ANSWER_FOUND)
+        return answer->status == ANSWER_NONE ? PEER_NAME_NONE : PEER_NAME_UNSURE;
+    take_names(peer, answer, &list);
+    return confirm(peer, &list);
+}
+
+const char *peer_fcrdns(const struct peer *peer)
+{
+    static const char *const words[] = {
+        [PEER_NAME_UNASKED] = "", [PEER_NAME_CONFIRMED] = "pass", [PEER_NAME_NONE] = "none",
+        [PEER_NAME_FAIL] = "fail", [PEER_NAME_UNSURE] = "temperr",
+    };
+
+    return words[peer->state];
 }
 
 enum peer_name_state peer_name(struct peer *peer)
 {
-    struct sockaddr_storage address;
-    char name[NI_MAXHOST], shown[LOG_TEXT];
-    socklen_t len;
-    int result;
-
     if (peer->state != PEER_NAME_UNASKED)
         return peer->state;
-    len = to_sockaddr(peer, &address);
-    result = getnameinfo((struct sockaddr *)&address, len, name, sizeof name, NULL, 0, NI_NAMEREQD);
-    if (result == 0) {
-        log_debug('h', "address %s has the name \"%s\"", peer->address,
-                  log_encode(shown, sizeof shown, slice_of(name)));
-        /* a name that looks like an address would be taken as one instead of being looked up */
-        result = set_name(peer, name) && isdigit((unsigned char)name[strlen(name) - 1]) == 0 &&
-                         strchr(name, ':') == NULL
-                     ? confirm(peer, peer->name)
-                     : EAI_NONAME;
-    }
-    peer->state = result == 0 ? PEER_NAME_CONFIRMED : passing(result) ? PEER_NAME_UNSURE : PEER_NAME_NONE;
-    log_debug('h', "name of %s: %s", peer->address, result == 0 ? peer->name : gai_strerror(result));
-    if (result != 0)
+    peer->state = find_name(peer);
+    if (peer->state != PEER_NAME_CONFIRMED)
         (void)snprintf(peer->name, sizeof peer->name, "unknown");
+    log_debug('h', "name of %s: %s fcrdns=%s", peer->address, peer->name, peer_fcrdns(peer));
     return peer->state;
 }

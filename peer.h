@@ -11,7 +11,8 @@
 enum peer_name_state {
     PEER_NAME_UNASKED,
     PEER_NAME_CONFIRMED,
-    PEER_NAME_NONE,   /* no PTR, or its name does not lead back to the address */
+    PEER_NAME_NONE,   /* no PTR */
+    PEER_NAME_FAIL,   /* its names do not lead back to the address */
     PEER_NAME_UNSURE  /* DNS failed in passing */
 };
 
@@ -58,10 +59,17 @@ enum peer_status peer_find(struct peer *peer, int fd);
 enum peer_status peer_pretend(struct peer *peer, const char *who);
 
 /*
- * The confirmed name, asked for at most once: PTR, then A/AAAA of that name, one of which must
- * be the client's address (RFC 1912 2.1). May take as long as the system's resolver does.
+ * The confirmed name, asked for at most once: PTR, then A/AAAA of its names, one of which must
+ * be the client's address (RFC 1912 2.1). Of several confirmed names the first in alphabetical order
+ * is the one. Takes as long as a stage of dns.h.
  */
 enum peer_name_state peer_name(struct peer *peer);
+
+/* Sends the question that peer_name begins with, and does not wait. */
+void peer_send(const struct peer *peer);
+
+/* What is known of the name, in a word: pass, fail, none or temperr; "" when it has not been asked for. */
+const char *peer_fcrdns(const struct peer *peer);
 
 /* Is the descriptor a connected TCP socket? */
 bool peer_is_tcp(int fd);

@@ -139,6 +139,7 @@ static enum match match_host(const struct rules *rules, const struct patterns *l
     case PEER_NAME_UNSURE:
         return blame_dns();
     case PEER_NAME_NONE:
+    case PEER_NAME_FAIL:
     case PEER_NAME_UNASKED:
         break;
     }
@@ -176,6 +177,7 @@ static struct reply check_fcrdns(const struct rules *rules, struct peer *peer)
             reply.code = 451;
         return reply;
     case PEER_NAME_NONE:
+    case PEER_NAME_FAIL:
     case PEER_NAME_UNASKED:
         break;
     }

@@ -357,8 +357,10 @@ A mail.client.example" ]
 args: -d h
 S: 220 *
 quit
+log: DEBUG h: PTR "1.0.0.127.in-addr.arpa": found
 log: DEBUG h: address 127.0.0.1 has the name "mail.client.example"
-log: DEBUG h: name of 127.0.0.1: *
+log: DEBUG h: A "mail.client.example": found
+log: DEBUG h: name of 127.0.0.1: unknown fcrdns=fail
 log: SMTP connection from remote host unknown [127.0.0.1]
 log: end *
 END

@@ -23,6 +23,8 @@ copy
 conf message
 rules
 pattern peer packet sasl
+dns
+answer
 envelope reply
 line
 log sandbox library

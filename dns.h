@@ -1,0 +1,59 @@
+/* dns.h - questions to the DNS: asked in parallel, answered in time or not at all, kept for the session */
+#ifndef DNS_H
+#define DNS_H
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+#include "answer.h"
+
+/*
+ * What one decision needs is a stage: its questions are sent without waiting, then their answers are asked
+ * for one by one, and all of that together takes settings.timeout at most. hosts(5) is read first. The
+ * resolver library is loaded when a question goes out to a server, and stays for the process.
+ */
+enum dns_kind {
+    DNS_NAMES,      /* the names of an address (PTR); its name is dns_reversed */
+    DNS_ADDRESSES4, /* of a host (A) */
+    DNS_ADDRESSES6, /* of a host (AAAA) */
+    DNS_LISTED,     /* an entry of a list of hosts (A), which is no host: hosts(5) has no say */
+    DNS_MX,
+    DNS_TXT
+};
+
+enum { DNS_SERVERS = 8 };
+
+struct dns_settings {
+    struct slice servers[DNS_SERVERS]; /* ADDRESS:PORT or [ADDRESS]:PORT */
+    size_t server_count;               /* 0: those of resolv.conf(5) */
+    uint64_t timeout;                  /* of a stage, milliseconds */
+};
+
+/* Prepares for a session that ends by `deadline` (clock.h); the settings must outlive it. Asks nothing. */
+void dns_begin(const struct dns_settings *settings, uint64_t deadline);
+
+/* A new stage: the time of the next question is its beginning. */
+void dns_stage(void);
+
+/*
+ * Sends a question unless it has been asked before in this session, and does not wait. `name` has no final
+ * dot; it must be well-formed (envelope_domain, without UTF-8) or come from dns_reversed.
+ */
+void dns_send(enum dns_kind kind, const char *name);
+
+/*
+ * The answer, which is waited for until the stage ends, SIGTERM comes, or the session ends: then it
+ * is ANSWER_UNSURE. Lives until the next call of dns_send or dns_ask.
+ */
+const struct answer *dns_ask(enum dns_kind kind, const char *name);
+
+/*
+ * The name below `zone` that stands for an address: bytes (IPv4) or nibbles (IPv6) in reverse order
+ * (RFC 1035 3.5, RFC 3596 2.5, RFC 5782 2.1 and 2.4). False if it would be too long.
+ */
+bool dns_reversed(int family, const unsigned char bytes[16], struct slice zone, char name[DOMAIN_MAX + 1]);
+
+/* Forgets all questions and closes the sockets. */
+void dns_end(void);
+
+#endif
