@@ -12,6 +12,7 @@
 #include "deliver.h"
 #include "dns.h"
 #include "log.h"
+#include "screen.h"
 
 static const struct reply no_objection = { .code = 0 };
 
@@ -96,8 +97,15 @@ static bool is_possible(struct acceptance *a)
 
 struct reply accept_helo(struct acceptance *a, bool extended, struct slice name)
 {
+    struct reply reply;
+
     if (!is_possible(a) || !envelope_helo(name))
         return contradict(a);
+    dns_stage();
+    reply = a->helo_refusal = screen_helo(a->conf, a->peer, name);
+    reply.status.len = 0; /* RFC 2034 4: nothing that answers HELO has an enhanced code */
+    if (reply.code != 0)
+        return reply;
     accept_reset(a);
     a->extended = extended;
     memcpy(a->helo, name.text, name.len);
@@ -131,6 +139,10 @@ struct reply accept_mail(struct acceptance *a, struct slice argument)
     reply = check_requirements(a);
     if (reply.code != 0)
         return reply;
+    dns_stage();
+    reply = a->helo_refusal.code != 0 ? a->helo_refusal : screen_sender(a->conf, a->peer, &a->mail.sender);
+    if (reply.code != 0)
+        return reply;
     a->in_transaction = true;
     a->count = 0;
     return no_objection;
@@ -146,8 +158,13 @@ struct reply accept_rcpt(struct acceptance *a, struct slice argument)
     if (a->count >= a->conf->smtp_rcpt_to.value)
         return a->conf->smtp_rcpt_to.reply;
     dns_stage();
+    reply = screen_recipient(a->conf, a->peer, &address);
+    if (reply.code != 0)
+        return reply;
     reply = rules_rcpt(&a->conf->rules, a->peer, &address, &a->recipients[a->count]);
     log_trouble();
+    if (reply.code == 0)
+        reply = screen_accepted(a->conf, a->peer, &a->recipients[a->count]);
     if (reply.code == 0)
         a->count++;
     return reply;
@@ -165,6 +182,7 @@ struct reply accept_tls(struct acceptance *a, int client, int plain)
     /* RFC 3207 4.2: what was said before is forgotten */
     accept_reset(a);
     a->helo[0] = '\0';
+    a->helo_refusal.code = 0;
     a->extended = false;
     a->peer->user[0] = '\0';
     return no_objection;

@@ -31,6 +31,7 @@ struct acceptance {
 
     bool extended;                /* the client said EHLO */
     char helo[HELO_MAX + 1];
+    struct reply helo_refusal;    /* of the last HELO, which whoever goes on with MAIL hears again; code 0: none */
 
     bool in_transaction;
     struct mail_argument mail;

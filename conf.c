@@ -782,27 +782,78 @@ static void parse_certificate(struct parser *p, struct allowgroup *group)
     need_end(p);
 }
 
-/* allowgroup NAME REGEX, allowgroup NAME cert SHA256 */
+/* pass, fail, none or temperr: what has become of the question for the client's name */
+static void parse_fcrdns(struct parser *p, struct allowgroup *group)
+{
+    static const struct {
+        const char *word;
+        enum peer_name_state state;
+    } results[] = { { "pass", PEER_NAME_CONFIRMED }, { "fail", PEER_NAME_FAIL }, { "none", PEER_NAME_NONE },
+                    { "temperr", PEER_NAME_UNSURE } };
+    struct word word;
+
+    if (!need_word(p, &word, "'pass', 'fail', 'none' or 'temperr'"))
+        return;
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
+        if (word_is(word, results[i].word)) {
+            group->fcrdns |= 1U << results[i].state;
+            need_end(p);
+            return;
+        }
+    fail(p, word.column, "unexpected '%.*s', expected 'pass', 'fail', 'none' or 'temperr'", (int)word.text.len,
+         word.text.text);
+}
+
+static const struct {
+    const char *word;
+    void (*parse)(struct parser *p, struct allowgroup *group);
+} memberships[] = { { "cert", parse_certificate }, { "fcrdns", parse_fcrdns } };
+
+/* WORD VALUE instead of a pattern. A word that stands alone is a pattern, whatever it is. */
+static bool parse_membership(struct parser *p, struct slice name)
+{
+    size_t begin = p->at, behind;
+    struct word word, value;
+
+    if (!next_word(p, &word))
+        return false;
+    behind = p->at;
+    for (size_t i = 0; i < sizeof memberships / sizeof memberships[0]; i++)
+        if (word_is(word, memberships[i].word) && next_word(p, &value)) {
+            p->at = behind;
+            memberships[i].parse(p, define_group(p->conf, name));
+            return true;
+        }
+    p->at = begin;
+    return false;
+}
+
+/* allowgroup NAME REGEX, allowgroup NAME cert SHA256, allowgroup NAME fcrdns RESULT */
 static void parse_allowgroup(struct parser *p, const struct keyword *k)
 {
     struct pattern *pattern = take_memory(p->conf, sizeof *pattern);
-    struct word name, rest;
-    size_t at;
+    struct word name;
 
     (void)k;
-    if (!need_name(p, &name, "the name of a group"))
-        return;
-    at = p->at;
-    if (next_word(p, &rest) && word_is(rest, "cert") && next_word(p, &rest)) {
-        p->at = at;
-        (void)need_exactly(p, "cert");
-        parse_certificate(p, define_group(p->conf, name.text));
-        return;
-    }
-    p->at = at;
-    if (!parse_pattern(p, false, pattern))
+    if (!need_name(p, &name, "the name of a group") || parse_membership(p, name.text) ||
+        !parse_pattern(p, false, pattern))
         return;
     patterns_add(&define_group(p->conf, name.text)->patterns, pattern);
+    need_end(p);
+}
+
+/* bypass allowgroup NAME */
+static void parse_bypass(struct parser *p, const struct keyword *k)
+{
+    struct bypass *bypass = take_memory(p->conf, sizeof *bypass);
+    struct word word;
+
+    (void)k;
+    if (!need_exactly(p, "allowgroup") || !need_name(p, &word, "the name of a group"))
+        return;
+    *bypass = (struct bypass){ .next = p->conf->rules.bypasses, .group = group_named(p->conf, word.text),
+                               .line = p->number, .group_column = word.column };
+    p->conf->rules.bypasses = bypass;
     need_end(p);
 }
 
@@ -1066,6 +1117,7 @@ static const struct kind count_kind = { parse_count, print_count, NULL };
 static const struct kind server_kind = { parse_server, NULL, NULL };
 static const struct kind host_kind = { parse_host_pattern, NULL, NULL };
 static const struct kind group_kind = { parse_allowgroup, NULL, NULL };
+static const struct kind bypass_kind = { parse_bypass, NULL, NULL };
 static const struct kind deliver_kind = { parse_deliver, NULL, NULL };
 static const struct kind error_kind = { parse_error, NULL, NULL };
 
@@ -1126,6 +1178,16 @@ static const struct keyword keywords[] = {
       "on 500 Commands must be printable ASCII", 0, SLICE("5.2") },
     { SLICE("limit.fcrdns_check"), &check_kind, AT(fcrdns_check),
       "off 450 Your host has no name that leads back to its address", 0, SLICE("7.25") },
+    { SLICE("limit.helo_dns_check"), &check_kind, AT(helo_dns_check),
+      "off 450 Your HELO name has no address", 0, SLICE("7.1") },
+    { SLICE("limit.sender_dns_check"), &check_kind, AT(sender_dns_check),
+      "off 450 The domain of the sender does not exist", 0, SLICE("1.8") },
+    { SLICE("limit.rcpt_dns_check"), &check_kind, AT(rcpt_dns_check),
+      "off 450 The domain of the recipient does not exist", 0, SLICE("1.2") },
+    { SLICE("limit.sender_syntax_check"), &check_kind, AT(sender_syntax_check),
+      "off 553 The address of the sender is not a plain one", 0, SLICE("1.7") },
+    { SLICE("limit.rcpt_syntax_check"), &check_kind, AT(rcpt_syntax_check),
+      "off 553 The address of the recipient is not a plain one", 0, SLICE("1.3") },
     { SLICE("limit.helo_required"), &check_kind, AT(helo_required),
       "off 503 Say HELO or EHLO first", 0, SLICE("5.1") },
     { SLICE("limit.bare_newline"), &newline_kind, AT(bare_newline),
@@ -1141,6 +1203,7 @@ static const struct keyword keywords[] = {
     { SLICE("allow"), &host_kind, AT(rules.allow), NULL, 0, NO_STATUS },
     { SLICE("deny"), &host_kind, AT(rules.deny), NULL, 0, NO_STATUS },
     { SLICE("allowgroup"), &group_kind, 0, NULL, 0, NO_STATUS },
+    { SLICE("bypass"), &bypass_kind, 0, NULL, 0, NO_STATUS },
     { SLICE("deliver"), &deliver_kind, 0, NULL, 0, NO_STATUS },
     { SLICE("error"), &error_kind, 0, NULL, 0, SLICE("7.1") },
 };
@@ -1344,17 +1407,22 @@ static void check_needs(struct conf *conf)
                       "both auth.users and auth.command: auth.command is asked");
 }
 
+static void check_defined(struct conf *conf, const struct allowgroup *group, unsigned line, unsigned column)
+{
+    if (group != NULL && !group->defined)
+        conf_complain(conf, SEVERITY_ERROR, line, column,
+                      "there is no group '%.*s', expected one that an allowgroup line defines",
+                      (int)group->name.len, group->name.text);
+}
+
 /* The second pass: what could not be known while the lines were read. */
 static void resolve(struct conf *conf)
 {
     check_needs(conf);
-    for (struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
-        if (rule->group == NULL || rule->group->defined)
-            continue;
-        conf_complain(conf, SEVERITY_ERROR, rule->line, rule->group_column,
-                      "there is no group '%.*s', expected one that an allowgroup line defines",
-                      (int)rule->group->name.len, rule->group->name.text);
-    }
+    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
+        check_defined(conf, rule->group, rule->line, rule->group_column);
+    for (const struct bypass *b = conf->rules.bypasses; b != NULL; b = b->next)
+        check_defined(conf, b->group, b->line, b->group_column);
     if (conf->rules.domain.len == 0)
         set_host_name(conf);
     if (conf->greeting.len == 0)

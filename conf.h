@@ -79,6 +79,7 @@ struct conf {
     struct dns_settings dns;
     struct limit smtp_commands, smtp_unknowncmd, smtp_failcmds, connection_secs, command_secs;
     struct limit smtp_data_size, smtp_rcpt_to, smtp_ascii, fcrdns_check, helo_required;
+    struct limit helo_dns_check, sender_dns_check, rcpt_dns_check, sender_syntax_check, rcpt_syntax_check;
     struct limit pipe_secs, lock_secs, bare_newline, hops, auth_failures;
     struct rule dead_letter;        /* the rule of mail without a rule, line 0 */
 };

@@ -24,6 +24,7 @@
 #include "late.h"
 #include "log.h"
 #include "packet.h"
+#include "screen.h"
 #include "text.h"
 
 enum {
@@ -34,7 +35,7 @@ enum {
 
 /* What is told waits for the next question, or for something that has to be logged at once. */
 enum kind { TELL_HELO, TELL_MAIL, TELL_RESET, TELL_REFUSAL, TELL_EVENT, ASK_RCPT, ASK_SPOOL, ASK_DELIVER,
-            ASK_MAIL, ASK_TLS, ASK_AUTH, KINDS };
+            ASK_MAIL, ASK_TLS, ASK_AUTH, ASK_HELO, KINDS };
 
 enum { SESSION, HELPER }; /* whose end of the plain bytes */
 
@@ -209,7 +210,7 @@ static const struct {
     [TELL_EVENT] = { hear_event, false },     [ASK_RCPT] = { hear_rcpt, true },
     [ASK_SPOOL] = { hear_spool, true },       [ASK_DELIVER] = { hear_deliver, true },
     [ASK_MAIL] = { hear_mail, true },         [ASK_TLS] = { hear_tls, true },
-    [ASK_AUTH] = { hear_auth, true },
+    [ASK_AUTH] = { hear_auth, true },         [ASK_HELO] = { hear_helo, true },
 };
 
 /* Sends an answer, with a descriptor if `fd` is one. A session that cannot have it shall not wait for it. */
@@ -469,6 +470,8 @@ struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice n
 {
     if (monitor->channel == DIRECT)
         return accept_helo(&monitor->accept, extended, name);
+    if (screen_wants_helo(monitor->accept.conf))
+        return ask(monitor, &(struct question){ .kind = ASK_HELO, .number = extended, .text = name }, NULL);
     (void)tell(monitor, &(struct question){ .kind = TELL_HELO, .number = extended, .text = name });
     return no_objection;
 }
@@ -476,7 +479,8 @@ struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice n
 /* Can the answer to MAIL be no? */
 static bool is_asked(const struct conf *conf)
 {
-    return conf->tls == TLS_REQUIRED || conf->auth == AUTH_REQUIRED || conf->auth_sender_check;
+    return conf->tls == TLS_REQUIRED || conf->auth == AUTH_REQUIRED || conf->auth_sender_check ||
+           screen_wants_helo(conf) || screen_wants_mail(conf);
 }
 
 struct reply monitor_mail(struct monitor *monitor, struct slice argument)

@@ -124,15 +124,21 @@ static bool any_for_names(const struct patterns *list)
     return false;
 }
 
-/* Does the client match the list? Addresses first; the name is asked for only when they do not. */
-static enum match match_host(const struct rules *rules, const struct patterns *list, struct peer *peer)
+/* Does the client's address match the list? */
+static enum match match_address_of(const struct rules *rules, const struct patterns *list, const struct peer *peer)
 {
     enum match result = match_any(rules, list, peer->address, false);
 
     if (result == MATCH_NO && peer->address_full[0] != '\0')
         result = match_any(rules, list, peer->address_full, false);
-    if (result != MATCH_NO || !any_for_names(list))
-        return result;
+    return result;
+}
+
+/* Does its name? It is asked for only if there is a pattern that it could match. */
+static enum match match_name_of(const struct rules *rules, const struct patterns *list, struct peer *peer)
+{
+    if (!any_for_names(list))
+        return MATCH_NO;
     switch (peer_name(peer)) {
     case PEER_NAME_CONFIRMED:
         return match_any(rules, list, peer->name, true);
@@ -154,14 +160,51 @@ static bool has_certificate(const struct allowgroup *group, const struct peer *p
     return false;
 }
 
+static enum match match_fcrdns(const struct allowgroup *group, struct peer *peer)
+{
+    enum peer_name_state state;
+
+    if (group->fcrdns == 0)
+        return MATCH_NO;
+    state = peer_name(peer);
+    if ((group->fcrdns >> state & 1) != 0)
+        return MATCH_YES;
+    return state == PEER_NAME_UNSURE ? blame_dns() : MATCH_NO;
+}
+
+/* What the address alone says of a group. */
+static enum match is_member_by_address(const struct rules *rules, struct allowgroup *group, const struct peer *peer)
+{
+    if (!group->asked_address)
+        group->by_address = match_address_of(rules, &group->patterns, peer);
+    group->asked_address = true;
+    return group->by_address;
+}
+
 static enum match is_member(const struct rules *rules, struct allowgroup *group, struct peer *peer)
 {
     if (group == NULL || has_certificate(group, peer))
         return MATCH_YES;
     if (!group->asked)
-        group->member = match_host(rules, &group->patterns, peer);
+        group->member = is_member_by_address(rules, group, peer);
+    if (!group->asked && group->member == MATCH_NO)
+        group->member = match_fcrdns(group, peer);
+    if (!group->asked && group->member == MATCH_NO)
+        group->member = match_name_of(rules, &group->patterns, peer);
     group->asked = true;
     return group->member;
+}
+
+enum match rules_bypass(struct rules *rules, struct peer *peer)
+{
+    enum match result = MATCH_NO;
+
+    for (const struct bypass *b = rules->bypasses; b != NULL && result != MATCH_YES; b = b->next) {
+        enum match member = is_member(rules, b->group, peer);
+
+        result = member != MATCH_NO ? member : result;
+    }
+    return result;
 }
 
 static struct reply check_fcrdns(const struct rules *rules, struct peer *peer)
@@ -184,20 +227,40 @@ static struct reply check_fcrdns(const struct rules *rules, struct peer *peer)
     return reply;
 }
 
+/* What there is against a client that may connect. */
+static struct reply check_host(struct rules *rules, struct peer *peer)
+{
+    struct reply reply = no_objection;
+    enum match bypass;
+
+    if (!rules->need_fcrdns)
+        return no_objection;
+    bypass = rules_bypass(rules, peer);
+    if (bypass != MATCH_YES)
+        reply = check_fcrdns(rules, peer);
+    if (bypass == MATCH_UNSURE && reply.code >= 500)
+        reply.code = 451;
+    return reply;
+}
+
 struct reply rules_connect(struct rules *rules, struct peer *peer)
 {
     enum match denied, allowed;
 
     trouble[0] = '\0';
-    denied = match_host(rules, &rules->deny, peer);
+    denied = match_address_of(rules, &rules->deny, peer);
+    if (denied == MATCH_NO)
+        denied = match_name_of(rules, &rules->deny, peer);
     if (denied == MATCH_YES)
         return host_refused;
-    allowed = rules->allow.first == NULL ? MATCH_YES : match_host(rules, &rules->allow, peer);
+    allowed = rules->allow.first == NULL ? MATCH_YES : match_address_of(rules, &rules->allow, peer);
+    if (allowed == MATCH_NO)
+        allowed = match_name_of(rules, &rules->allow, peer);
     if (allowed == MATCH_NO)
         return host_refused;
     if (denied == MATCH_UNSURE || allowed == MATCH_UNSURE)
         return host_unsure;
-    return rules->need_fcrdns ? check_fcrdns(rules, peer) : no_objection;
+    return check_host(rules, peer);
 }
 
 /* The index of the delimiter that begins the extension of the local part, 0 when there is none. */

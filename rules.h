@@ -25,7 +25,7 @@ struct certificate {
     char fingerprint[PEER_FINGERPRINT + 1];
 };
 
-/* allowgroup NAME: patterns and certificates, any of which makes a client a member. */
+/* allowgroup NAME: patterns, certificates and results for the name, any of which makes a client a member. */
 struct allowgroup {
     struct allowgroup *next, *next_in_bucket;
     uint32_t hash;      /* of the name */
@@ -33,8 +33,16 @@ struct allowgroup {
     struct slice name;
     struct patterns patterns;
     struct certificate *certificates;
-    bool asked;         /* is `member` known? Host and address stay the same for a session. */
-    enum match member;
+    unsigned fcrdns;             /* a set of 1 << enum peer_name_state */
+    bool asked_address, asked;   /* are these known? Host and address stay the same for a session. */
+    enum match by_address, member;
+};
+
+/* bypass allowgroup NAME */
+struct bypass {
+    struct bypass *next;
+    struct allowgroup *group;
+    unsigned line, group_column;
 };
 
 enum target_kind { TARGET_APPEND, TARGET_MAILDIR, TARGET_PIPE, TARGET_EXEC };
@@ -98,6 +106,7 @@ struct rules {
     struct allowgroup *first_group, **last_group;
     struct allowgroup **buckets;    /* chains by the hash of the name */
     uint32_t bucket_count;          /* a power of two, 0: there are no buckets, and no groups */
+    struct bypass *bypasses;
     const struct rule *dead_letter; /* where mail without a rule goes; NULL: it is refused */
 };
 
@@ -122,6 +131,9 @@ void rules_free(struct rules *rules);
 
 /* May this client speak to us at all? Code 0, or the reply that takes the greeting's place. */
 struct reply rules_connect(struct rules *rules, struct peer *peer);
+
+/* Is the client in a group of a bypass line, whom no check of who is calling concerns? */
+enum match rules_bypass(struct rules *rules, struct peer *peer);
 
 /* Why the last decision could not be taken, for the log: the pattern with its line, or DNS. "" if it could. */
 const char *rules_trouble(void);

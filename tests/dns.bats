@@ -69,47 +69,44 @@ PTR 7.2.0.192.in-addr.arpa udp" ]
 PTR 7.2.0.192.in-addr.arpa udp" ]
 }
 
-# The greeting of a client by the answers of ODD, when the decision hangs on the name: decided ADDRESS GREETING
-decided() {
-    sed "s/GREETING/$2/" <<'END' | sed "1a\\
+# Dialogues with a decision by name: decide SERVER < lines "ADDRESS GREETING"
+decide() {
+    local address greeting
+
+    while read -r address greeting; do
+        printf '%s\n' "= $address" "env: TCPREMOTEIP=$address" "peer: $address" "S: $greeting" quit
+    done | sed "1i\\
+# decisions by name\\
 via: unix\\
-env: TCPREMOTEIP=$1\\
-peer: $1\\
-conf: dns.server $ODD\\
-conf: dns.timeout 300" | "$TESTS/dialog" -
-# a decision by name
-conf: limit.fcrdns_check on 550 5.7.25 No name
-S: GREETING
-quit
-END
+conf: dns.server $1\\
+conf: dns.timeout 200\\
+conf: limit.fcrdns_check on 550 5.7.25 No name" | "$TESTS/dialog" -
 }
 
 @test "what is no answer to the question is no yes and no no: try again" {
-    local how
+    local how records=() number=0
     for how in timeout refuse servfail garbage id other cut loop; do
-        odd 192.0.2.7=$how 192.0.2.7=client.example client.example=192.0.2.7
-        decided 192.0.2.7 '451 No name'
-        odd 192.0.2.7=client.example client.example=$how client.example=192.0.2.7
-        decided 192.0.2.7 '451 No name'
+        number=$((number + 2))
+        records+=(192.0.2.$((number - 1))={$how,client.example} 192.0.2.$number=$how.example)
+        records+=($how.example={$how,192.0.2.$number})
     done
+    odd "${records[@]}" client.example=192.0.2.1
+    seq 16 | sed 's/.*/192.0.2.& 451 No name/' | decide "$ODD"
 }
 
 @test "records of another name are nobody's" {
-    odd 192.0.2.7=client.example 192.0.2.7=foreign client.example=192.0.2.7
-    decided 192.0.2.7 '550 No name'
-    odd 192.0.2.7=client.example client.example=192.0.2.7 client.example=foreign
-    decided 192.0.2.7 '550 No name'
+    odd 192.0.2.7=client.example 192.0.2.7=foreign 192.0.2.8=x.example x.example=192.0.2.8 x.example=foreign
+    printf '%s\n' '192.0.2.7 550 No name' '192.0.2.8 550 No name' | decide "$ODD"
 }
 
 @test "one name that leads back is enough, whatever becomes of the others" {
-    odd 192.0.2.7=a.example 192.0.2.7=b.example 192.0.2.7=c.example a.example=servfail b.example=192.0.2.7 c.example=timeout
-    decided 192.0.2.7 '220 *'
-    odd 192.0.2.7=a.example 192.0.2.7=b.example a.example=servfail b.example=192.0.2.9
-    decided 192.0.2.7 '451 No name'
+    odd 192.0.2.{7,8}=a.example 192.0.2.{7,8}=b.example 192.0.2.7=c.example a.example=servfail b.example=192.0.2.7 \
+        c.example=timeout
+    printf '%s\n' '192.0.2.7 220 *' '192.0.2.8 451 No name' | decide "$ODD"
 }
 
 @test "where no server is, is a passing failure" {
-    ODD=127.0.0.1:1 decided 192.0.2.7 '451 No name'
+    decide 127.0.0.1:1 <<<'192.0.2.7 451 No name'
 }
 
 @test "the next server is asked when one fails" {
@@ -133,7 +130,7 @@ END
     local begin
     odd 192.0.2.7=a.example 192.0.2.7=b.example a.example=timeout b.example=timeout
     begin=$(date +%s%3N)
-    decided 192.0.2.7 '451 No name'
+    decide "$ODD" <<<'192.0.2.7 451 No name'
     [ $(($(date +%s%3N) - begin)) -lt 2000 ]
 
     odd 192.0.2.7=timeout
@@ -161,4 +158,361 @@ S: 450 *
 S...: 421
 END
     [ $((SECONDS - begin)) -lt 8 ]
+}
+
+# ---- groups and exemptions -----------------------------------------------------------------
+
+# The recipients whose groups a client belongs to: groups ADDRESS SERVER NAME...
+groups() {
+    local address=$1 server=$2 word
+    shift 2
+    {
+        printf '%s\n' '# groups by the result' "args: -d -" 'S: 220 *' 'C: MAIL FROM:<>' 'S: 250 *'
+        for word in pass fail none temperr; do
+            printf '%s\n' "conf: allowgroup $word fcrdns $word" \
+                "conf: deliver allowgroup $word rcpt_to $word@example.com append /dev/null" "C: RCPT TO:<$word@example.com>"
+            case " $* " in
+            *" $word "*) echo 'S: 250 *' ;;
+            *" unsure "*) echo 'S: 451 *' ;;
+            *) echo 'S: 550 5.7.1 *' ;;
+            esac
+        done
+        echo quit
+    } | from "$address" "$server"
+}
+
+@test "allowgroup NAME fcrdns RESULT" {
+    groups 192.0.2.1 "$DNS" pass
+    groups 192.0.2.2 "$DNS" fail
+    groups 192.0.2.3 "$DNS" none
+    odd 192.0.2.7=servfail
+    groups 192.0.2.7 "$ODD" temperr unsure
+}
+
+@test "results, patterns and addresses of one group are alternatives; an address decides before the DNS is asked" {
+    odd 192.0.2.7=servfail
+    from 192.0.2.7 "$ODD" <<'END'
+# a group of several
+
+= the address
+conf: allowgroup g fcrdns pass
+conf: allowgroup g \.example$
+conf: allowgroup g ^192\.0\.2\.7$
+conf: deliver allowgroup g rcpt_to a@example.com append /dev/null
+S: 220 *
+C: MAIL FROM:<>
+S: 250 *
+C: RCPT TO:<a@example.com>
+S: 250 *
+quit
+END
+    [ "$(asked)" = '' ]
+    from 192.0.2.1 <<'END'
+# a group of several
+conf: allowgroup g fcrdns none
+conf: allowgroup g ^good\.example$
+conf: deliver allowgroup g rcpt_to a@example.com append /dev/null
+S: 220 *
+C: MAIL FROM:<>
+S: 250 *
+C: RCPT TO:<a@example.com>
+S: 250 *
+quit
+END
+}
+
+# ---- checks of HELO, MAIL and RCPT ---------------------------------------------------------
+
+@test "limit.helo_dns_check: the name has an address, a literal is the client's own" {
+    from 192.0.2.1 <<'END'
+# HELO names
+conf: limit.helo_dns_check on 550 5.7.1 Who?
+conf: limit.smtp_failcmds 100
+S: 220 *
+C: HELO good.example
+S: 250 mail.example.com
+C: EHLO only6.example
+S...: 250
+C: HELO chain.example
+S: 250 mail.example.com
+C: HELO [192.0.2.1]
+S: 250 mail.example.com
+C: HELO nowhere.example
+S: 550 Who?
+C: EHLO mx.example
+S: 550 Who?
+C: HELO me_too.example
+S: 550 Who?
+C: HELO 192.0.2.1
+S: 550 Who?
+C: HELO [192.0.2.2]
+S: 550 Who?
+C: HELO [IPv6:2001:db8::1]
+S: 550 Who?
+C: HELO [X-tag:192.0.2.1]
+S: 550 Who?
+C: MAIL FROM:<>
+S: 550 5.7.1 Who?
+C: HELO good.example
+S: 250 mail.example.com
+C: MAIL FROM:<>
+S: 250 2.1.0 *
+C: HELO nowhere.example
+S: 550 Who?
+C: RCPT TO:<a@example.com>
+S: 550 5.1.1 *
+quit
+END
+    from 2001:db8::1 <<'END'
+# a literal of IPv6
+conf: limit.helo_dns_check on
+S: 220 *
+C: HELO [IPv6:2001:DB8:0::1]
+S: 250 mail.example.com
+C: HELO [IPv6:2001:db8::2]
+S: 450 Your HELO name has no address
+C: HELO [192.0.2.1]
+S: 450 Your HELO name has no address
+quit
+log: SMTP connection from remote host unknown [2001:db8::1]
+log: ERROR: 450 Your HELO name has no address stage=helo from="" line="HELO <0x5b>IPv6:2001:db8::2<0x5d>"
+log: ERROR: 450 Your HELO name has no address stage=helo *
+log: end *
+END
+}
+
+@test "limit.sender_dns_check: the sender's domain has a mail host or an address; null MX is refused" {
+    from 192.0.2.1 <<'END'
+# senders
+conf: limit.sender_dns_check on 550 5.1.8 Nowhere
+conf: limit.smtp_failcmds 100
+S: 220 *
+C: MAIL FROM:<>
+S: 250 *
+C: RSET
+S: 250 *
+C: MAIL FROM:<a@mx.example>
+S: 250 *
+C: RSET
+S: 250 *
+C: MAIL FROM:<a@only4.example>
+S: 250 *
+C: RSET
+S: 250 *
+C: MAIL FROM:<a@only6.example>
+S: 250 *
+C: RSET
+S: 250 *
+C: MAIL FROM:<a@alias.example>
+S: 250 *
+C: RSET
+S: 250 *
+C: MAIL FROM:<a@any.wild.example>
+S: 250 *
+C: RSET
+S: 250 *
+C: MAIL FROM:<a@[192.0.2.9]>
+S: 250 *
+C: RSET
+S: 250 *
+C: MAIL FROM:<a@bücher.example> SMTPUTF8
+S: 250 *
+C: RSET
+S: 250 *
+C: MAIL FROM:<a@nowhere.example>
+S: 550 5.1.8 Nowhere
+C: MAIL FROM:<a@text.example>
+S: 550 5.1.8 Nowhere
+C: MAIL FROM:<a@büchse.example> SMTPUTF8
+S: 550 5.1.8 Nowhere
+C: MAIL FROM:<a@nullmx.example>
+S: 550 5.7.27 The domain of the sender does not take mail
+quit
+log: ...
+log: ERROR: 550 Nowhere stage=mail from="" line="MAIL FROM:<a@nowhere.example>"
+log: ...
+log: end *
+END
+}
+
+@test "limit.rcpt_dns_check: for recipients that only a pattern names" {
+    from 192.0.2.1 <<'END'
+# recipients
+conf: limit.rcpt_dns_check on 550 5.1.2 Nowhere
+conf: limit.smtp_failcmds 100
+conf: deliver rcpt_to named@nowhere.example append /dev/null
+conf: deliver rcpt_to @nullmx.example append /dev/null
+conf: deliver rcpt_to /^any@/ append /dev/null
+S: 220 *
+C: MAIL FROM:<a@nowhere.example>
+S: 250 *
+C: RCPT TO:<named@nowhere.example>
+S: 250 *
+C: RCPT TO:<any@nullmx.example>
+S: 250 *
+C: RCPT TO:<any@mx.example>
+S: 250 *
+C: RCPT TO:<any@nowhere.example>
+S: 550 5.1.2 Nowhere
+C: RCPT TO:<other@nowhere.example>
+S: 550 5.1.1 No one here by that name
+quit
+END
+    from 192.0.2.1 <<'END'
+# null MX, which a pattern names
+conf: limit.rcpt_dns_check on
+conf: deliver rcpt_to /./ append /dev/null
+S: 220 *
+C: MAIL FROM:<a@example.com>
+S: 250 *
+C: RCPT TO:<any@nullmx.example>
+S: 556 5.1.10 The domain of the recipient does not take mail
+C: RCPT TO:<any@nowhere.example>
+S: 450 4.1.2 The domain of the recipient does not exist
+quit
+END
+}
+
+@test "a domain or a HELO name of which nothing is known: try again" {
+    odd bad.example=servfail half.example=192.0.2.7 half.example=servfail
+    from 192.0.2.7 "$ODD" <<'END'
+# nothing known
+
+= with a 5xx
+conf: limit.helo_dns_check on 550 5.7.1 Who?
+conf: limit.sender_dns_check on 550 5.1.8 Nowhere
+conf: limit.rcpt_dns_check on 550 5.1.2 Nowhere
+conf: deliver rcpt_to /./ append /dev/null
+S: 220 *
+C: EHLO bad.example
+S: 451 Your HELO name cannot be looked up now, try again later
+C: EHLO [192.0.2.7]
+S...: 250
+C: MAIL FROM:<a@bad.example>
+S: 451 4.1.8 The domain cannot be looked up now, try again later
+C: MAIL FROM:<>
+S: 250 *
+C: RCPT TO:<a@bad.example>
+S: 451 4.1.2 The domain cannot be looked up now, try again later
+quit
+
+= with a 4xx
+conf: limit.sender_dns_check on 455 Later
+S: 220 *
+C: MAIL FROM:<a@bad.example>
+S: 455 4.1.8 The domain cannot be looked up now, try again later
+quit
+END
+}
+
+@test "limit.sender_syntax_check and limit.rcpt_syntax_check: plain addresses only" {
+    from 192.0.2.1 <<'END'
+# syntax
+conf: limit.sender_syntax_check on
+conf: limit.rcpt_syntax_check on 550 5.1.3 Plainly, please
+conf: limit.smtp_failcmds 100
+conf: deliver rcpt_to /./ append /dev/null
+S: 220 *
+C: MAIL FROM:<"a b"@example.com>
+S: 553 5.1.7 The address of the sender is not a plain one
+C: MAIL FROM:<"a"@example.com>
+S: 553 5.1.7 *
+C: MAIL FROM:<a@localhost>
+S: 553 5.1.7 *
+C: MAIL FROM:<a@[192.0.2.1]>
+S: 553 5.1.7 *
+C: MAIL FROM:<ä@example.com> SMTPUTF8
+S: 553 5.1.7 *
+C: MAIL FROM:<a@bücher.example> SMTPUTF8
+S: 553 5.1.7 *
+C: MAIL FROM:<>
+S: 250 *
+C: RSET
+S: 250 *
+C: MAIL FROM:<!#$%&'*+-/=?^_`{|}~.a1@e-x.example>
+S: 250 *
+C: RCPT TO:<"a"@example.com>
+S: 550 5.1.3 Plainly, please
+C: RCPT TO:<a@localhost>
+S: 550 5.1.3 Plainly, please
+C: RCPT TO:<a@[IPv6:2001:db8::1]>
+S: 550 5.1.3 Plainly, please
+C: RCPT TO:<Postmaster>
+S: 250 *
+C: RCPT TO:<a.b@example.com>
+S: 250 *
+quit
+log: ...
+log: ERROR: 550 Plainly, please stage=rcpt from="!#$%&<0x27>*+-/=?^_<0x60>{|}~.a1@e-x.example" line="RCPT TO:<<0x22>a<0x22>@example.com>"
+log: ...
+log: end *
+END
+}
+
+@test "bypass: none of it for a client in such a group" {
+    odd 192.0.2.9=timeout
+    from 192.0.2.7 "$ODD" <<'END'
+# a client that may
+
+= by its address, and no question is asked
+conf: allowgroup friends ^192\.0\.2\.7$
+conf: allowgroup others ^192\.0\.2\.9$
+conf: bypass allowgroup others
+conf: bypass allowgroup friends
+conf: limit.fcrdns_check on
+conf: limit.helo_dns_check on
+conf: limit.sender_dns_check on
+conf: limit.sender_syntax_check on
+conf: limit.rcpt_syntax_check on
+conf: limit.rcpt_dns_check on
+conf: deliver rcpt_to /./ append /dev/null
+S: 220 *
+C: HELO nowhere.example
+S: 250 mail.example.com
+C: MAIL FROM:<a@localhost>
+S: 250 *
+C: RCPT TO:<"a b"@nowhere.example>
+S: 250 *
+quit
+END
+    [ "$(asked)" = '' ]
+    from 192.0.2.1 <<'END'
+# by its name, and one that is not
+= a friend
+conf: allowgroup friends ^good\.example$
+conf: bypass allowgroup friends
+conf: limit.sender_syntax_check on
+S: 220 *
+C: MAIL FROM:<a@localhost>
+S: 250 *
+quit
+
+= a stranger
+conf: allowgroup friends ^friend\.example$
+conf: bypass allowgroup friends
+conf: limit.sender_syntax_check on
+S: 220 *
+C: MAIL FROM:<a@localhost>
+S: 553 *
+quit
+END
+}
+
+@test "who may be exempt, as far as is known, is refused in passing only" {
+    odd 192.0.2.7=servfail
+    from 192.0.2.7 "$ODD" <<'END'
+# perhaps a friend
+conf: allowgroup friends ^friend\.example$
+conf: bypass allowgroup friends
+conf: limit.sender_syntax_check on
+conf: limit.helo_dns_check on 550 5.7.1 Who?
+S: 220 *
+C: HELO nowhere.example
+S: 451 Who?
+C: HELO [192.0.2.7]
+S: 250 *
+C: MAIL FROM:<a@localhost>
+S: 451 4.1.7 *
+quit
+END
 }

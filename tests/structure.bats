@@ -17,14 +17,14 @@ helpers reach
 monitor
 accept
 deliver
-command mailbox auth starttls
+command mailbox auth starttls screen
 environment process
 copy
 conf message
 rules
 pattern peer packet sasl
 dns
-answer
+answer punycode
 envelope reply
 line
 log sandbox library

@@ -1,0 +1,185 @@
+/* screen.c - what HELO names, senders and recipients must be like, where the configuration asks for it */
+#include "screen.h"
+
+#include "dns.h"
+#include "punycode.h"
+
+static const struct reply no_objection = { .code = 0 };
+
+/*
+ * The reply of a check that has failed. Passing is what depends on a question that has no answer: the one of
+ * the check itself, whose reply then is `unsure`, or whether the client is exempt from it.
+ */
+static struct reply refuse(const struct limit *limit, enum match bypass, const struct reply *unsure)
+{
+    struct reply reply = limit->reply;
+
+    if (unsure != NULL)
+        reply.text = unsure->text;
+    if ((unsure != NULL || bypass == MATCH_UNSURE) && reply.code >= 500)
+        reply.code = 451;
+    return reply;
+}
+
+/* Does a host with this name have an address? `name` is well-formed. */
+static enum answer_status find_host(const char *name)
+{
+    enum answer_status four, six;
+
+    dns_send(DNS_ADDRESSES4, name);
+    dns_send(DNS_ADDRESSES6, name);
+    four = dns_ask(DNS_ADDRESSES4, name)->status;
+    six = four == ANSWER_FOUND ? ANSWER_NONE : dns_ask(DNS_ADDRESSES6, name)->status;
+    if (four == ANSWER_FOUND || six == ANSWER_FOUND)
+        return ANSWER_FOUND;
+    return four == ANSWER_NONE && six == ANSWER_NONE ? ANSWER_NONE : ANSWER_UNSURE;
+}
+
+/* Is there a place for mail to this domain (RFC 5321 5.1)? `none_wanted` says that it does not want any. */
+static enum answer_status find_mail_host(const char *domain, bool *none_wanted)
+{
+    const struct answer *answer;
+    enum answer_status status, host;
+
+    dns_send(DNS_MX, domain);
+    dns_send(DNS_ADDRESSES4, domain);
+    dns_send(DNS_ADDRESSES6, domain);
+    answer = dns_ask(DNS_MX, domain);
+    *none_wanted = answer->status == ANSWER_FOUND && answer->null_mx;
+    if (answer->status == ANSWER_FOUND)
+        return ANSWER_FOUND;
+    status = answer->status;
+    host = find_host(domain);
+    /* an address will do where there is no MX, and shows that the domain exists where nothing is known of an MX */
+    return host == ANSWER_NONE ? status : host;
+}
+
+/* [192.0.2.1] or [IPv6:2001:db8::1], with the address that the client has */
+static bool is_own_literal(const struct peer *peer, struct slice literal)
+{
+    static const struct slice tag = SLICE("IPv6:");
+    struct slice content = { literal.text + 1, literal.len - 2 };
+    char text[INET6_ADDRSTRLEN];
+    struct peer other;
+
+    if (content.len > tag.len && slice_equal_nocase((struct slice){ content.text, tag.len }, tag))
+        content = (struct slice){ content.text + tag.len, content.len - tag.len };
+    if (content.len >= sizeof text)
+        return false;
+    memcpy(text, content.text, content.len);
+    text[content.len] = '\0';
+    return peer_pretend(&other, text) == PEER_OK && peer->family != AF_UNSPEC && other.family == peer->family &&
+           memcmp(other.bytes, peer->bytes, peer->family == AF_INET ? 4 : 16) == 0;
+}
+
+/* An address without brackets is well-formed, but no name: no top-level domain is a number (RFC 3696 2). */
+static bool ends_in_number(struct slice name)
+{
+    size_t digits = 0;
+
+    while (digits < name.len && name.text[name.len - 1 - digits] >= '0' && name.text[name.len - 1 - digits] <= '9')
+        digits++;
+    return digits > 0 && (digits == name.len || name.text[name.len - 1 - digits] == '.');
+}
+
+static enum answer_status look_at_helo(const struct peer *peer, struct slice name)
+{
+    char text[DOMAIN_MAX + 1];
+
+    if (envelope_literal(name))
+        return is_own_literal(peer, name) ? ANSWER_FOUND : ANSWER_NONE;
+    if (!envelope_domain(name) || ends_in_number(name) || !punycode_domain(name, text))
+        return ANSWER_NONE;
+    return find_host(text);
+}
+
+bool screen_wants_helo(const struct conf *conf)
+{
+    return conf->helo_dns_check.value != 0;
+}
+
+struct reply screen_helo(struct conf *conf, struct peer *peer, struct slice name)
+{
+    static const struct reply unsure = REPLY(451, "", "Your HELO name cannot be looked up now, try again later");
+    enum answer_status status;
+    enum match bypass;
+
+    if (!screen_wants_helo(conf) || (bypass = rules_bypass(&conf->rules, peer)) == MATCH_YES)
+        return no_objection;
+    status = look_at_helo(peer, name);
+    if (status == ANSWER_FOUND)
+        return no_objection;
+    return refuse(&conf->helo_dns_check, bypass, status == ANSWER_UNSURE ? &unsure : NULL);
+}
+
+/* RFC 5321 4.1.2: a Dot-string in ASCII, at a domain with a dot. A bare postmaster has none. */
+static bool is_plain(const struct address *address)
+{
+    struct slice domain = address_domain(address);
+
+    return !address->utf8 && address->text[0] != '"' &&
+           (domain.len == 0 || (domain.text[0] != '[' && memchr(domain.text, '.', domain.len) != NULL));
+}
+
+static struct reply check_syntax(struct conf *conf, struct peer *peer, const struct limit *limit,
+                                 const struct address *address)
+{
+    enum match bypass;
+
+    if (limit->value == 0 || is_plain(address) || (bypass = rules_bypass(&conf->rules, peer)) == MATCH_YES)
+        return no_objection;
+    return refuse(limit, bypass, NULL);
+}
+
+/* Does the domain take mail? `null_mx` is the reply when it says itself that it does not (RFC 7505). */
+static struct reply check_domain(struct conf *conf, struct peer *peer, const struct limit *limit,
+                                 struct slice domain, const struct reply *null_mx)
+{
+    static const struct reply unsure = REPLY(451, "", "The domain cannot be looked up now, try again later");
+    char text[DOMAIN_MAX + 1];
+    enum answer_status status = ANSWER_NONE;
+    bool none_wanted = false;
+    enum match bypass;
+
+    if (limit->value == 0 || domain.len == 0 || domain.text[0] == '[' ||
+        (bypass = rules_bypass(&conf->rules, peer)) == MATCH_YES)
+        return no_objection;
+    if (punycode_domain(domain, text))
+        status = find_mail_host(text, &none_wanted);
+    if (none_wanted)
+        return bypass == MATCH_UNSURE ? refuse(limit, bypass, NULL) : *null_mx;
+    if (status == ANSWER_FOUND)
+        return no_objection;
+    return refuse(limit, bypass, status == ANSWER_UNSURE ? &unsure : NULL);
+}
+
+bool screen_wants_mail(const struct conf *conf)
+{
+    return conf->sender_dns_check.value != 0 || conf->sender_syntax_check.value != 0;
+}
+
+struct reply screen_sender(struct conf *conf, struct peer *peer, const struct address *sender)
+{
+    static const struct reply null_mx = REPLY(550, "7.27", "The domain of the sender does not take mail");
+    struct reply reply = no_objection;
+
+    if (sender->len > 0)
+        reply = check_syntax(conf, peer, &conf->sender_syntax_check, sender);
+    if (reply.code == 0)
+        reply = check_domain(conf, peer, &conf->sender_dns_check, address_domain(sender), &null_mx);
+    return reply;
+}
+
+struct reply screen_recipient(struct conf *conf, struct peer *peer, const struct address *recipient)
+{
+    return check_syntax(conf, peer, &conf->rcpt_syntax_check, recipient);
+}
+
+struct reply screen_accepted(struct conf *conf, struct peer *peer, const struct recipient *recipient)
+{
+    static const struct reply null_mx = REPLY(556, "1.10", "The domain of the recipient does not take mail");
+
+    if (recipient->rule->kind != RCPT_PATTERN)
+        return no_objection;
+    return check_domain(conf, peer, &conf->rcpt_dns_check, address_domain(&recipient->address), &null_mx);
+}

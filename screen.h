@@ -1,0 +1,29 @@
+/* screen.h - what HELO names, senders and recipients must be like, where the configuration asks for it */
+#ifndef SCREEN_H
+#define SCREEN_H
+
+#include "conf.h"
+
+/*
+ * The limit.*_syntax_check and limit.*_dns_check directives. Each function returns code 0 if there is no objection
+ * or the check is off, and does not concern clients in a bypass group. An answer that the DNS does not
+ * give makes a 4xx of the refusal. The texts are the configuration's or constant.
+ */
+
+/* HELO or EHLO with this name (envelope_helo). */
+struct reply screen_helo(struct conf *conf, struct peer *peer, struct slice name);
+
+/* MAIL from this address; the null reverse-path passes. */
+struct reply screen_sender(struct conf *conf, struct peer *peer, const struct address *sender);
+
+/* RCPT to this address as the client gave it, before the rules look at it: its syntax. */
+struct reply screen_recipient(struct conf *conf, struct peer *peer, const struct address *recipient);
+
+/* The same when a rule has accepted it: its domain, if only a pattern names it. */
+struct reply screen_accepted(struct conf *conf, struct peer *peer, const struct recipient *recipient);
+
+/* Has any of the checks of HELO, or of MAIL, been asked for? */
+bool screen_wants_helo(const struct conf *conf);
+bool screen_wants_mail(const struct conf *conf);
+
+#endif
