@@ -20,8 +20,18 @@ HARDEN ?= -fPIE -fstack-protector-strong -fstack-clash-protection $(CF_$(shell u
           -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 CF_x86_64 = -fcf-protection=full
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(WARN) -MMD -MP
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--sort-section=name $(LDFLAGS)
+ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--sort-section=name $(LDFLAGS)
 LDLIBS      =
+
+# make STATIC=1: no dynamic loader, a faster start; users are those of /etc/passwd, whatever nsswitch.conf says
+ifdef STATIC
+BUILD      := $(BUILD)/static
+ALL_CFLAGS += -DSTATIC
+LINK        = -static-pie
+LDLIBS      = -lpcre2-8 -lcares
+else
+LINK        = -pie
+endif
 
 # mailrecv.c holds main; all else, but what other programs are made of, can be linked into a test.
 MODULES = $(filter-out mailrecv tls credentials checkpassword,$(basename $(sort $(wildcard *.c))))
@@ -29,19 +39,21 @@ OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
 all: mailrecv mailrecv-tls mailrecv-checkpassword
 
-mailrecv mailrecv-tls mailrecv-checkpassword: %: $(BUILD)/%
-	install -m 755 $< $@
+# Compared, because another build of it may be newer.
+mailrecv mailrecv-tls mailrecv-checkpassword: %: $(BUILD)/% always
+	@cmp -s $< $@ || { echo install -m 755 $< $@ && install -m 755 $< $@; }
+always:
 
 $(BUILD)/mailrecv: $(BUILD)/mailrecv.o $(OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(ALL_CFLAGS) $(LINK) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The only one that is linked with OpenSSL: sessions in clear do not pay for it.
 $(BUILD)/mailrecv-tls: $(BUILD)/tls.o $(BUILD)/credentials.o $(BUILD)/sandbox.o
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
 
 # The only program that needs libcrypt.
 $(BUILD)/mailrecv-checkpassword: $(addprefix $(BUILD)/,checkpassword.o envelope.o log.o)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lcrypt
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcrypt
 
 $(BUILD)/%.o: %.c | $(BUILD)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
@@ -73,7 +85,7 @@ cert:
 clean:
 	rm -rf $(BUILD) mailrecv mailrecv-tls mailrecv-checkpassword
 
-.PHONY: all cert clean print-objects
+.PHONY: all always cert clean print-objects
 
 # install, uninstall, demo, serve
 -include packaging.mk
@@ -117,17 +129,17 @@ help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST) | sort
 
 $(BUILD)/unit: $(UNIT) tests/unit/unit.h $(OBJECTS) $(wildcard *.h)
-	$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) -o $@ $(UNIT) $(OBJECTS) $(LDLIBS)
+	$(CC) $(TEST_CFLAGS) $(LINK) $(ALL_LDFLAGS) -o $@ $(UNIT) $(OBJECTS) $(LDLIBS)
 
 $(BUILD)/replay: tests/fuzz/replay.c $(FUZZ) tests/fuzz/fuzz.h $(OBJECTS) $(wildcard *.h)
-	$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) -o $@ tests/fuzz/replay.c $(FUZZ) $(OBJECTS) $(LDLIBS)
+	$(CC) $(TEST_CFLAGS) $(LINK) $(ALL_LDFLAGS) -o $@ tests/fuzz/replay.c $(FUZZ) $(OBJECTS) $(LDLIBS)
 
 $(BUILD)/fuzz-%: tests/fuzz/libfuzzer.c tests/fuzz/%.c tests/fuzz/fuzz.h $(OBJECTS) $(wildcard *.h)
 	$(CC) $(TEST_CFLAGS) -DTARGET=fuzz_$* -fsanitize=fuzzer -o $@ $(filter %.c,$^) $(OBJECTS) $(LDLIBS)
 
 # For make cover: a session that is able to write its counters.
 $(BUILD)/counted: tests/tools/count.c $(BUILD)/mailrecv.o $(OBJECTS)
-	$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=_exit,--wrap=syscall -o $@ $^ $(LDLIBS)
+	$(CC) $(TEST_CFLAGS) $(LINK) $(ALL_LDFLAGS) -Wl,--wrap=_exit,--wrap=syscall -o $@ $^ $(LDLIBS)
 
 clean: clean-tests
 clean-tests:

@@ -2,16 +2,14 @@
 #include "check.h"
 
 #include <limits.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "helpers.h"
 #include "reach.h"
 #include "sandbox.h"
-
-enum { USER_MAX = 256 };
 
 /* `skip` is where the pattern begins in its word: behind the slash of /REGEX/. */
 static void check_pattern(struct conf *conf, struct pattern *pattern, size_t skip)
@@ -109,14 +107,15 @@ static void check_sandbox(struct conf *conf)
 
 static void check_user(struct conf *conf)
 {
-    char name[USER_MAX];
+    struct account account;
+    char name[ACCOUNT_NAME];
 
     if (conf->user.len == 0 && geteuid() == 0)
         conf_complain(conf, SEVERITY_WARNING, 0, 0, "no user: when it is started as root, mailrecv serves as root");
     if (conf->user.len == 0)
         return;
     (void)snprintf(name, sizeof name, "%.*s", (int)conf->user.len, conf->user.text);
-    if (getpwnam(name) == NULL)
+    if (account_find(&account, name) != 0)
         conf_complain(conf, SEVERITY_WARNING, 0, 0, "there is no user %s: started as root, mailrecv would serve nobody", name);
 }
 

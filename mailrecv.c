@@ -5,8 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "account.h"
 #include "auth.h"
 #include "check.h"
 #include "clock.h"
@@ -203,7 +202,7 @@ static void check_options(const struct options *o, struct peer *peer)
         die_usage("'%c' is no debug flag, expected any of " LOG_FLAGS, flags.text[bad]);
     if (o->user != NULL && !o->test)
         die_usage("-u is for -t");
-    if (o->user != NULL && getpwnam(o->user) == NULL)
+    if (o->user != NULL && account_find(&(struct account){ .uid = 0 }, o->user) != 0)
         die_usage("there is no user '%s'", o->user);
     if (o->pretend == NULL)
         return;
@@ -226,8 +225,9 @@ static enum peer_status find_peer(const struct options *o, struct peer *peer)
 static bool become_user(const struct conf *conf)
 {
     struct slice user = conf->user;
-    char name[256];
-    struct passwd *entry;
+    static struct account account LATE;
+    char name[ACCOUNT_NAME];
+    int error;
 
     if (geteuid() != 0 || user.len == 0)
         return true;
@@ -236,13 +236,12 @@ static bool become_user(const struct conf *conf)
     if (conf->auth != AUTH_OFF)
         auth_open(conf);
     (void)snprintf(name, sizeof name, "%.*s", (int)user.len, user.text);
-    errno = 0;
-    entry = getpwnam(name);
-    if (entry == NULL) {
-        log_line(LOG_ERR, "there is no user %s: %s", name, errno != 0 ? strerror(errno) : "not in passwd");
+    error = account_find(&account, name);
+    if (error != 0) {
+        log_line(LOG_ERR, "there is no user %s: %s", name, error != ENOENT ? strerror(error) : "not in passwd");
         return false;
     }
-    if (initgroups(name, entry->pw_gid) == 0 && setgid(entry->pw_gid) == 0 && setuid(entry->pw_uid) == 0)
+    if (account_become(&account))
         return true;
     log_line(LOG_ERR, "cannot become user %s: %m", name);
     return false;

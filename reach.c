@@ -7,9 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { GROUPS_MAX = 256, USER_MAX = 256, QUESTIONS_MAX = 16 };
+#include "account.h"
+
+enum { QUESTIONS_MAX = 16 };
 
 /* What is to be possible with a path. */
 enum need {
@@ -37,10 +37,7 @@ struct question {
 /* Who is asked for. */
 static struct {
     enum { OURSELVES, BY_BECOMING, BY_MODES } how;
-    char name[USER_MAX];
-    uid_t uid;
-    gid_t gid, groups[GROUPS_MAX];
-    int group_count;
+    struct account account;
 } who;
 
 static struct question *questions; /* room for all that a configuration can ask */
@@ -51,35 +48,27 @@ static size_t question_count;
 /* False: there is no such user. */
 static bool find_user(const char *name)
 {
-    const struct passwd *entry = getpwnam(name);
-
-    if (entry == NULL)
+    if (account_find(&who.account, name) != 0)
         return false;
-    (void)snprintf(who.name, sizeof who.name, "%s", name);
-    who.uid = entry->pw_uid;
-    who.gid = entry->pw_gid;
-    who.group_count = GROUPS_MAX;
-    if (getgrouplist(name, who.gid, who.groups, &who.group_count) < 0)
-        who.group_count = GROUPS_MAX; /* more than there is room for */
-    who.how = who.uid == geteuid() ? OURSELVES : geteuid() == 0 ? BY_BECOMING : BY_MODES;
+    who.how = who.account.uid == geteuid() ? OURSELVES : geteuid() == 0 ? BY_BECOMING : BY_MODES;
     return true;
 }
 
 static bool in_groups(gid_t gid)
 {
-    for (int i = 0; i < who.group_count; i++)
-        if (who.groups[i] == gid)
+    for (int i = 0; i < who.account.group_count; i++)
+        if (who.account.groups[i] == gid)
             return true;
-    return gid == who.gid;
+    return gid == who.account.gid;
 }
 
 static bool permits(const struct stat *status, int mode)
 {
     unsigned bits = status->st_mode & 07;
 
-    if (who.uid == 0)
+    if (who.account.uid == 0)
         return mode != X_OK || S_ISDIR(status->st_mode) || (status->st_mode & 0111) != 0;
-    if (status->st_uid == who.uid)
+    if (status->st_uid == who.account.uid)
         bits = status->st_mode >> 6 & 07;
     else if (in_groups(status->st_gid))
         bits = status->st_mode >> 3 & 07;
@@ -138,7 +127,7 @@ static bool answer_as_user(void)
     pid_t pid = fork();
 
     if (pid == 0) {
-        if (initgroups(who.name, who.gid) != 0 || setgid(who.gid) != 0 || setuid(who.uid) != 0)
+        if (!account_become(&who.account))
             _exit(EXIT_FAILURE);
         answer_all();
         _exit(EXIT_SUCCESS);
@@ -152,7 +141,7 @@ static bool answer_as_user(void)
 static void complain(struct conf *conf, const struct question *q)
 {
     static const char verbs[][12] = { [NEED_READ] = "read", [NEED_EXECUTE] = "executed" };
-    const char *name = who.name;
+    const char *name = who.account.name;
     int len = (int)q->path.len;
 
     conf_complain(conf, SEVERITY_WARNING, q->line, q->column, "%.*s cannot be %s by %s: %s", len, q->path.text,
@@ -196,14 +185,13 @@ static void ask_secrets(struct conf *conf, bool directly)
 /* Finds out who is asked for: that user, or the directive's, or ourselves. */
 static bool find_who(const struct conf *conf, const char *user)
 {
-    const struct passwd *entry;
-    char name[USER_MAX];
+    char name[ACCOUNT_NAME];
 
     (void)snprintf(name, sizeof name, "%.*s", (int)conf->user.len, conf->user.text);
     if (user != NULL || (geteuid() == 0 && name[0] != '\0'))
         return find_user(user != NULL ? user : name);
-    entry = getpwuid(geteuid());
-    (void)snprintf(who.name, sizeof who.name, "%s", entry != NULL ? entry->pw_name : "you");
+    if (account_of(&who.account, geteuid()) != 0)
+        (void)snprintf(who.account.name, sizeof who.account.name, "you");
     who.how = OURSELVES;
     return true;
 }
@@ -224,7 +212,7 @@ bool reach_check(struct conf *conf, const char *user)
     if (who.how != BY_BECOMING)
         answer_all();
     else if (!answer_as_user())
-        conf_complain(conf, SEVERITY_WARNING, 0, 0, "cannot become %s to check what it can read and write", who.name);
+        conf_complain(conf, SEVERITY_WARNING, 0, 0, "cannot become %s to check what it can read and write", who.account.name);
     for (size_t i = 0; i < question_count; i++)
         if (questions[i].error != 0)
             complain(conf, &questions[i]);

@@ -29,7 +29,7 @@ envelope reply
 line
 log sandbox library
 text
-slice clock late
+slice clock late account
 END
 }
 
