@@ -91,13 +91,15 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-/* The client's socket goes to mailrecv-tls, whose plain bytes go to the session. */
+/* The client's socket goes to mailrecv-tls, whose plain bytes go to the session. A client may try again what failed. */
 static struct reply begin_tls(struct monitor *m)
 {
     struct reply reply = accept_tls(&m->accept, m->client, m->plain[HELPER]);
 
-    close_fd(&m->client);
-    close_fd(&m->plain[HELPER]);
+    if (reply.code == 0) {
+        close_fd(&m->client);
+        close_fd(&m->plain[HELPER]);
+    }
     return reply;
 }
 
@@ -341,9 +343,10 @@ static bool prepare_tls(struct monitor *m)
 {
     unsigned tls = m->accept.conf->tls;
 
-    if (tls == TLS_OFF || m->accept.tls.helper != 0)
+    if (tls == TLS_OFF || m->accept.tls.helper != 0 || m->plain[SESSION] >= 0)
         return true;
-    m->client = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (m->client < 0)
+        m->client = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     return m->client >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, m->plain) == 0;
 }
 
@@ -506,9 +509,7 @@ struct reply monitor_tls(struct monitor *monitor, int *plain)
     }
     reply = begin_tls(monitor);
     *plain = monitor->plain[SESSION];
-    if (reply.code != 0)
-        close_fd(&monitor->plain[SESSION]);
-    else
+    if (reply.code == 0)
         monitor->plain[SESSION] = -1; /* the caller's now */
     return reply;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -159,15 +160,16 @@ bool starttls_start(struct starttls *tls, const struct conf *conf, int client, i
     }
     if (error != 0)
         log_line(LOG_ERR, "TLS failed reason=\"cannot start mailrecv-tls: %s\"", strerror(error));
-    close_files();
     if (nothing >= 0)
         (void)close(nothing);
     if (ends[1] >= 0)
         (void)close(ends[1]);
     tls->channel = ends[0];
-    if (done && wait_ready(tls, deadline))
+    if (done && wait_ready(tls, deadline)) {
+        close_files();
         return true;
-    starttls_end(tls, NULL, 0);
+    }
+    starttls_end(tls, NULL, 0); /* the files stay open: whom we have become may not be able to open them again */
     return false;
 }
 
@@ -227,14 +229,28 @@ enum starttls_status starttls_learn(struct starttls *tls, struct peer *peer)
     return STARTTLS_SECURE;
 }
 
+/* The helper has ended: how, if it is not as it should be. */
+static void log_end(struct starttls *tls, struct peer *peer, int status, bool timely)
+{
+    char message[MESSAGE_MAX + 1];
+
+    if (starttls_learn(tls, peer) == STARTTLS_FAILED)
+        return;
+    if (hear(tls, message, MSG_DONTWAIT))
+        log_failure(message);
+    else if (timely && WIFSIGNALED(status))
+        log_line(LOG_ERR, "TLS failed reason=\"mailrecv-tls was killed by signal %d\"", WTERMSIG(status));
+}
+
 void starttls_end(struct starttls *tls, struct peer *peer, uint64_t deadline)
 {
+    int status;
     bool timely;
 
     if (tls->helper != 0) {
-        (void)process_wait(tls->helper, clock_earlier(deadline, clock_ms() + END_MS), &timely);
+        status = process_wait(tls->helper, clock_earlier(deadline, clock_ms() + END_MS), &timely);
         if (peer != NULL)
-            (void)starttls_learn(tls, peer); /* for the log */
+            log_end(tls, peer, status, timely);
     }
     if (tls->channel >= 0)
         (void)close(tls->channel);

@@ -33,7 +33,7 @@ int starttls_test(const struct conf *conf, const int files[STARTTLS_FILES], int 
 
 /*
  * Starts the helper on the client's socket and the session's plain bytes, both of which it takes copies
- * of, and waits until it is ready, until the deadline (clock.h) at most. False if it is not; the log says why.
+ * of, and waits until it is ready, until the deadline (clock.h) at most. False if it is not; the log says why, and it may be tried again.
  */
 bool starttls_start(struct starttls *tls, const struct conf *conf, int client, int plain, uint64_t deadline);
 
@@ -47,7 +47,8 @@ enum starttls_status {
 /* Hears, without waiting, what became of the handshake. */
 enum starttls_status starttls_learn(struct starttls *tls, struct peer *peer);
 
-/* When the session has ended: lets the helper send what is left, or ends it at the deadline. */
+/* When the session has ended: lets the helper send what is left, or ends it at the deadline. What else has befallen it
+ * goes to the log, unless `peer` is NULL. */
 void starttls_end(struct starttls *tls, struct peer *peer, uint64_t deadline);
 
 #endif
