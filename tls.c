@@ -430,7 +430,10 @@ static void pass_bytes(SSL *ssl)
     finish(r, deadline != 0 ? deadline : clock_ms() + FINISH_MS);
 }
 
-/* No core and no tracing from before the key is read; dies with its parent; holds what it was given only. */
+/*
+ * No core and no tracing from before the key is read; dies with its parent; holds what it was given only. Who
+ * stops a service sends SIGTERM to all of its processes: the session's last words shall come through.
+ */
 static bool prepare_process(void)
 {
     const struct sigaction ignore = { .sa_handler = SIG_IGN };
@@ -438,7 +441,7 @@ static bool prepare_process(void)
 
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 &&
            setrlimit(RLIMIT_CORE, &none) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0 &&
-           close_range(OTHERS, ~0U, 0) == 0;
+           sigaction(SIGTERM, &ignore, NULL) == 0 && close_range(OTHERS, ~0U, 0) == 0;
 }
 
 static bool set_nonblocking(int fd)
