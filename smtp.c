@@ -700,15 +700,31 @@ static void answer(struct session *s, const struct reply *reply, const char *sta
     say(s, reply);
 }
 
-/* What of a line the log may show: passwords come behind AUTH, and without it from clients that are confused. */
-static struct slice loggable(const struct session *s, const struct command *c, struct slice line, struct slice argument)
+/* AUTH that is written so that it is no command: with a blank before it, or "=" behind it. */
+static bool begins_with_auth(struct slice line)
+{
+    static const struct slice verb = SLICE("AUTH");
+
+    while (line.len > 0 && is_blank(line.text[0])) {
+        line.text++;
+        line.len--;
+    }
+    return line.len >= verb.len && slice_equal_nocase((struct slice){ line.text, verb.len }, verb);
+}
+
+/* Passwords come behind AUTH, and without it from clients that are confused. */
+static bool may_hold_secret(const struct session *s, const struct command *c, struct slice line)
+{
+    return c != NULL ? c->handler == cmd_auth : s->secrets || begins_with_auth(line);
+}
+
+/* What of a line with a secret the log may show. */
+static struct slice loggable(const struct command *c, struct slice line, struct slice argument)
 {
     size_t len = 0;
 
     if (c == NULL)
-        return s->secrets ? (struct slice){ "(hidden)", 8 } : line;
-    if (c->handler != cmd_auth)
-        return line;
+        return (struct slice)SLICE("(hidden)");
     while (len < argument.len && !is_blank(argument.text[len]))
         len++;
     return (struct slice){ line.text, (size_t)(argument.text - line.text) + len }; /* AUTH and the mechanism */
@@ -723,7 +739,8 @@ static void one_line(struct session *s, struct slice line)
 
     split_line(line, &verb, &argument);
     c = find_command(verb);
-    shown = loggable(s, c, line, argument);
+    s->secrets = may_hold_secret(s, c, line);
+    shown = s->secrets ? loggable(c, line, argument) : line;
     if (monitor_wants(s->monitor, 's'))
         monitor_log(s->monitor, MONITOR_LINE, shown);
     reply = check_line(s, c, line, argument);
@@ -731,7 +748,6 @@ static void one_line(struct session *s, struct slice line)
         reply = c->handler(s, argument);
     exceeded = count_line(s, c, &reply);
     answer(s, &reply, exceeded ? "limit" : c != NULL ? c->stage : "command", shown);
-    s->secrets = c != NULL ? c->handler == cmd_auth : s->secrets;
     if (s->secrets)
         line_wipe(s->io, line);
     if (s->plain >= 0)
