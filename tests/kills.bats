@@ -24,3 +24,7 @@ killed() { # ROLE...
 @test "a delivery command is killed: targets are whole, the session goes on, mail goes on" {
     killed command
 }
+
+@test "mailrecv-tls is killed, or monitor or session over TLS: targets are whole, all ends, mail goes on" {
+    killed -t helper monitor session
+}

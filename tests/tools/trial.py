@@ -11,7 +11,9 @@ import select
 import shutil
 import signal
 import socket
+import ssl
 import struct
+import subprocess
 import time
 
 PATIENCE = 10  # seconds for a session to end, if nobody is to wait for anything
@@ -20,7 +22,8 @@ RECIPIENTS = {"box": "append box", "dir": "maildir dir",
 OLD = b"From old@client.example Thu Jan  1 00:00:00 1970\n\nkeep\n\n"
 FROM_LINE = re.compile(rb"From s\d+@client\.example \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\n")
 HEAD = re.compile(rb"Return-Path: <s(\d+)@client\.example>\nDelivered-To: \S+@mx\.example\n"
-                  rb"Received: from helo\.example \([^)\n]*\)\n\tby mx\.example \(mailrecv\) with E?SMTP id (\S+);\n"
+                  rb"Received: from helo\.example \([^)\n]*\)\n\tby mx\.example \(mailrecv\) with E?SMTPS? id (\S+)"
+                  rb"(?:\n\t\(TLS[^)\n]*\))?;\n"
                   rb"\t[^\n]+\n")
 
 
@@ -35,6 +38,13 @@ def configure(*lines, recipients=RECIPIENTS, **limits):
         for name, target in recipients.items():
             print(f"deliver rcpt_to {name}@mx.example {target}", file=conf)
     os.chmod("conf", 0o644)
+
+
+def configure_tls():
+    """The same with TLS from the first byte, for TlsSession."""
+    subprocess.run(("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", "/CN=mx.example", "-keyout", "key.pem", "-out", "cert.pem"), check=True, capture_output=True)
+    configure("tls implicit", "tls.cert cert.pem", "tls.key key.pem")
 
 
 def fresh(old=OLD, maildir=True):
@@ -221,10 +231,19 @@ class Session:
     def clock(self):
         return time.monotonic() - self.begin
 
+    def encode(self, step):
+        """What is to be sent for what is to be said."""
+        return step
+
+    def decode(self, data):
+        """What was said by what has come."""
+        return data
+
     def go_on(self):
         """Sends what is to be sent, and the next step when its turn has come."""
         while len(self.codes) >= self.want and not self.pending and self.steps:
-            self.pending, replies = self.steps.pop(0)
+            step, replies = self.steps.pop(0)
+            self.pending = self.encode(step)
             self.want += replies
             self.times.append(self.clock())
         try:
@@ -241,7 +260,7 @@ class Session:
             data = self.client.recv(65536)
         except OSError:
             data = b""
-        self.said += data
+        self.said += self.decode(data)
         self.codes = [int(code) for code in re.findall(rb"^(\d{3}) .*\r\n", self.said, re.M)]
         return data != b""
 
@@ -271,3 +290,34 @@ class Session:
             return self.codes[self.codes.index(354) + 1] == 250
         except (ValueError, IndexError):
             return False
+
+
+class TlsSession(Session):
+    """The same over TLS from the first byte."""
+
+    def __init__(self, *arguments):
+        context = ssl.create_default_context(cafile="cert.pem")
+        context.check_hostname = False
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing)
+        super().__init__(*arguments)
+
+    def encode(self, step):
+        if step:
+            self.tls.write(step)
+        else:
+            self.decode(b"")  # the greeting is awaited: the handshake begins
+        pending, self.pending = self.pending + self.outgoing.read(), b""
+        return pending
+
+    def decode(self, data):
+        self.incoming.write(data)
+        said = b""
+        try:
+            self.tls.do_handshake()  # does nothing when it is done
+            while more := self.tls.read(65536):
+                said += more
+        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            pass  # there will be more, or no more
+        self.pending += self.outgoing.read()
+        return said
