@@ -187,11 +187,14 @@ has() { grep -qxF -e "$1" <<<"$output" || { echo "no line '$1' in: $output"; fal
 }
 
 @test "GnuTLS is served, and verifies the chain" {
+    # the client ends with its input
     run --separate-stderr play client sh -c \
-        '{ echo hello; sleep 2; } | gnutls-cli --x509cafile root.pem --sni-hostname mail.example.com --verify-hostname mail.example.com -p "$1" 127.0.0.1' \
-        sh %PORT
+        '{ echo hello; for i in $(seq 500); do ! grep -qx hello "$2" || break; sleep 0.02; done; } |
+            gnutls-cli --x509cafile root.pem --sni-hostname mail.example.com --verify-hostname mail.example.com -p "$1" 127.0.0.1 >"$2"' \
+        sh %PORT "$BATS_TEST_TMPDIR/seen"
     has secure
     has 'sni=mail.example.com'
+    output+=$'\n'$(cat "$BATS_TEST_TMPDIR/seen")
     has '- Status: The certificate is trusted. '
     has hello
     has 'status 0'
