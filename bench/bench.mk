@@ -1,12 +1,12 @@
 # bench.mk - builds and runs the benchmark; included by Makefile
 
-BENCH  ?= session big rules idle concurrency counts
+BENCH  ?= session big rules idle concurrency counts tls
 ROUNDS ?=
 
-BENCH_TOOLS = driver floor floor-static
+BENCH_TOOLS = driver floor floor-static tls
 
-## bench: measure BENCH (session big rules idle concurrency counts) in ROUNDS (200); plots to bench/session.svg
-bench: mailrecv $(BENCH_TOOLS:%=$(BUILD)/bench/%)
+## bench: measure BENCH (session big rules idle concurrency counts tls) in ROUNDS (200); plots to bench/session.svg
+bench: all $(BENCH_TOOLS:%=$(BUILD)/bench/%)
 	@tests/deps build bench
 	@bench/run -b $(BUILD)/bench $(if $(ROUNDS),-n $(ROUNDS)) $(BENCH)
 
@@ -21,5 +21,8 @@ $(BUILD)/bench/floor: bench/floor.c | $(BUILD)/bench
 
 $(BUILD)/bench/floor-static: bench/floor.c | $(BUILD)/bench
 	$(CC) $(TEST_CFLAGS) -static-pie $(LDFLAGS) -o $@ $<
+
+$(BUILD)/bench/tls: bench/tls.c | $(BUILD)/bench
+	$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -lssl -lcrypto
 
 .PHONY: bench
