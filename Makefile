@@ -5,6 +5,7 @@ VERSION     = 2.0
 PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR    ?=
+BINDIR      = $(PREFIX)/bin
 SBINDIR     = $(PREFIX)/sbin
 LIBEXECDIR  = $(PREFIX)/libexec
 MANDIR      = $(PREFIX)/share/man
@@ -33,14 +34,16 @@ else
 LINK        = -pie
 endif
 
+REPORT  = report picture tally table
+
 # mailrecv.c holds main; all else, but what other programs are made of, can be linked into a test.
-MODULES = $(filter-out mailrecv tls credentials checkpassword,$(basename $(sort $(wildcard *.c))))
+MODULES = $(filter-out mailrecv tls credentials checkpassword $(REPORT),$(basename $(sort $(wildcard *.c))))
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
 
-all: mailrecv mailrecv-tls mailrecv-checkpassword
+all: mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report
 
 # Compared, because another build of it may be newer.
-mailrecv mailrecv-tls mailrecv-checkpassword: %: $(BUILD)/% always
+mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report: %: $(BUILD)/% always
 	@cmp -s $< $@ || { echo install -m 755 $< $@ && install -m 755 $< $@; }
 always:
 
@@ -55,12 +58,16 @@ $(BUILD)/mailrecv-tls: $(BUILD)/tls.o $(BUILD)/credentials.o $(BUILD)/sandbox.o
 $(BUILD)/mailrecv-checkpassword: $(addprefix $(BUILD)/,checkpassword.o envelope.o log.o)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcrypt
 
+# Needs the C library only.
+$(BUILD)/mailrecv-report: $(REPORT:%=$(BUILD)/%.o)
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^
+
 $(BUILD)/%.o: %.c | $(BUILD)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/mailrecv.o $(BUILD)/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
-$(BUILD)/mailrecv.o $(BUILD)/checkpassword.o $(BUILD)/tls.o: Makefile # for VERSION
+$(BUILD)/mailrecv.o $(BUILD)/checkpassword.o $(BUILD)/tls.o $(BUILD)/report.o: Makefile # for VERSION
 
 $(BUILD)/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
@@ -83,7 +90,7 @@ cert:
 	@echo 'Written: key.pem and cert.pem, for $(CERT_NAME), for a year'
 
 clean:
-	rm -rf $(BUILD) mailrecv mailrecv-tls mailrecv-checkpassword
+	rm -rf $(BUILD) mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report
 
 .PHONY: all always cert clean print-objects
 

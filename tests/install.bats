@@ -38,6 +38,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 etc/xinetd.d/mailrecv
 644 etc/xinetd.d/mailrecv-submission
 644 etc/xinetd.d/mailrecv-submissions
+755 usr/local/bin/mailrecv-report
 644 usr/local/lib/systemd/system/mailrecv-submission.socket
 644 usr/local/lib/systemd/system/mailrecv-submission@.service
 644 usr/local/lib/systemd/system/mailrecv-submission@.service.d/tls.conf
@@ -56,6 +57,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 usr/local/share/doc/mailrecv/demanding-commands.conf
 644 usr/local/share/doc/mailrecv/mailrecv.conf
 644 usr/local/share/doc/mailrecv/tls.conf
+644 usr/local/share/man/man1/mailrecv-report.1
 644 usr/local/share/man/man5/mailrecv.conf.5
 644 usr/local/share/man/man8/mailrecv-checkpassword.8
 644 usr/local/share/man/man8/mailrecv-tls.8

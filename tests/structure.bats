@@ -11,10 +11,10 @@ setup() {
 # From the top to the bottom. A file may include what stands on a lower line, not its neighbours.
 layers() {
     cat <<'END'
-mailrecv checkpassword tls
-smtp check credentials
+mailrecv checkpassword tls report
+smtp check credentials picture
 helpers reach
-monitor
+monitor tally
 accept
 deliver
 command mailbox auth starttls screen
@@ -28,7 +28,7 @@ answer punycode
 envelope reply
 line
 log sandbox library
-text
+text table
 slice clock late account
 END
 }

@@ -1,0 +1,99 @@
+/* table.c - counts per key in bounded memory: what was seen most stays */
+#include "table.h"
+
+#include <stdlib.h>
+
+static uint32_t hash_of(struct slice key)
+{
+    uint32_t hash = 2166136261U; /* FNV-1a */
+
+    for (size_t i = 0; i < key.len; i++)
+        hash = (hash ^ (unsigned char)key.text[i]) * 16777619U;
+    return hash ^ hash >> 15;
+}
+
+/* The slot of a key: where it is, or where it would be put. */
+static uint16_t *find(struct table *table, struct slice key, uint32_t hash)
+{
+    for (size_t at = hash % TABLE_SLOTS;; at = (at + 1) % TABLE_SLOTS) {
+        uint16_t *slot = &table->slots[at];
+        const struct row *row = *slot > 0 ? &table->rows[*slot - 1] : NULL;
+
+        if (row == NULL || (row->hash == hash && slice_equal((struct slice){ row->key, row->len }, key)))
+            return slot;
+    }
+}
+
+static void index_rows(struct table *table)
+{
+    memset(table->slots, 0, sizeof table->slots);
+    for (size_t i = 0; i < table->used; i++) {
+        const struct row *row = &table->rows[i];
+
+        *find(table, (struct slice){ row->key, row->len }, row->hash) = (uint16_t)(i + 1);
+    }
+}
+
+void table_add_row(struct row *to, const struct row *from)
+{
+    to->count += from->count;
+    to->sum += from->sum;
+    if (from->max > to->max)
+        to->max = from->max;
+}
+
+static void forget_half(struct table *table)
+{
+    table_sort(table);
+    while (table->used > TABLE_ROWS / 2)
+        table_add_row(&table->others, &table->rows[--table->used]);
+    index_rows(table);
+}
+
+void table_clear(struct table *table)
+{
+    table->used = 0;
+    table->others = (struct row){ .count = 0 };
+    index_rows(table);
+}
+
+void table_add(struct table *table, struct slice key, uint64_t amount)
+{
+    const struct row seen = { .count = 1, .sum = amount, .max = amount };
+    uint16_t *slot;
+    uint32_t hash;
+
+    if (key.len > TABLE_KEY)
+        key.len = TABLE_KEY;
+    hash = hash_of(key);
+    slot = find(table, key, hash);
+    if (*slot == 0) {
+        if (table->used == TABLE_ROWS) {
+            forget_half(table);
+            slot = find(table, key, hash);
+        }
+        table->rows[table->used] = (struct row){ .hash = hash, .len = (uint16_t)key.len };
+        memcpy(table->rows[table->used].key, key.text, key.len);
+        *slot = (uint16_t)++table->used;
+    }
+    table_add_row(&table->rows[*slot - 1], &seen);
+}
+
+static int compare(const void *left, const void *right, void *context)
+{
+    const struct row *a = left, *b = right;
+    bool by_max = ((const struct table *)context)->by_max;
+    uint64_t of_a = by_max ? a->max : a->count, of_b = by_max ? b->max : b->count;
+    int order;
+
+    if (of_a != of_b)
+        return of_a > of_b ? -1 : 1;
+    order = memcmp(a->key, b->key, a->len < b->len ? a->len : b->len);
+    return order != 0 ? order : (int)a->len - (int)b->len;
+}
+
+void table_sort(struct table *table)
+{
+    qsort_r(table->rows, table->used, sizeof table->rows[0], compare, table);
+    index_rows(table);
+}

@@ -1,0 +1,434 @@
+/* tally.c - what the lines of a log say, counted */
+/*
+ * A line is taken for one of mailrecv only where nobody else could have written it: a date at its
+ * beginning, the host's name if it went through syslog, then MAILRECV[pid]: and the client's
+ * address. mailrecv(8) has the shapes of the events; client text stands between double quotes and has
+ * none inside.
+ */
+#include "tally.h"
+
+#include <stdbool.h>
+#include <time.h>
+
+enum { PART = 160 }; /* bytes of a key's part; what is longer is cut */
+
+unsigned tally_day(int days)
+{
+    time_t now = time(NULL);
+    struct tm day;
+
+    if (localtime_r(&now, &day) == NULL)
+        return 0;
+    day.tm_mday += days;
+    day.tm_hour = 12; /* no change of the clock is near */
+    (void)mktime(&day);
+    return (unsigned)(day.tm_year + 1900) * 10000 + (unsigned)(day.tm_mon + 1) * 100 + (unsigned)day.tm_mday;
+}
+
+void tally_clear(struct tally *tally)
+{
+    tally->tomorrow = tally_day(1);
+    tally->first = tally->last = 0;
+    memset(tally->totals, 0, sizeof tally->totals);
+    memset(tally->hours, 0, sizeof tally->hours);
+    for (size_t i = 0; i < SECTIONS; i++) {
+        tally->tables[i].by_max = i == SECTION_COMMANDS;
+        table_clear(&tally->tables[i]);
+    }
+}
+
+void tally_sort(struct tally *tally)
+{
+    for (size_t i = 0; i < SECTIONS; i++)
+        table_sort(&tally->tables[i]);
+}
+
+/* ---- pieces of a line -------------------------------------------------------------------------- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool begins(struct slice text, struct slice with)
+{
+    return text.len >= with.len && memcmp(text.text, with.text, with.len) == 0;
+}
+
+static void skip(struct slice *text, size_t count)
+{
+    text->text += count;
+    text->len -= count;
+}
+
+static bool take(struct slice *text, struct slice expected)
+{
+    if (!begins(*text, expected))
+        return false;
+    skip(text, expected.len);
+    return true;
+}
+
+/* Up to the first `end`, which is taken as well; all of it when there is none. */
+static struct slice take_until(struct slice *text, char end)
+{
+    const char *at = memchr(text->text, end, text->len);
+    struct slice taken = { text->text, at != NULL ? (size_t)(at - text->text) : text->len };
+
+    skip(text, taken.len + (at != NULL));
+    return taken;
+}
+
+/* A decimal number, 0 when there is none; too many digits make some number. */
+static uint64_t number(struct slice text)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < text.len && is_digit(text.text[i]); i++)
+        value = value * 10 + (uint64_t)(text.text[i] - '0');
+    return value;
+}
+
+/* Takes KEY=VALUE or KEY="VALUE" and the blank behind it; false at the end. */
+static bool take_fact(struct slice *text, struct slice *key, struct slice *value)
+{
+    if (text->len == 0)
+        return false;
+    *key = take_until(text, '=');
+    if (text->len > 0 && text->text[0] == '"') {
+        skip(text, 1);
+        *value = take_until(text, '"');
+        (void)take(text, (struct slice)SLICE(" "));
+    } else {
+        *value = take_until(text, ' ');
+    }
+    return true;
+}
+
+/* ---- the date ---------------------------------------------------------------------------------- */
+
+/* Does the text look so? 9 is a digit, _ a digit or a blank, A a letter, all else itself. */
+static bool looks(struct slice text, struct slice shape)
+{
+    for (size_t i = 0; i < shape.len; i++) {
+        char c = (char)(i < text.len ? text.text[i] : '\0'), s = shape.text[i];
+
+        if (s == '9' || s == '_' ? !is_digit(c) && !(s == '_' && c == ' ')
+            : s == 'A'           ? !(lower_ascii(c) >= 'a' && lower_ascii(c) <= 'z')
+                                 : c != s)
+            return false;
+    }
+    return true;
+}
+
+/* The number of so many digits, the first of which may be a blank. */
+static uint64_t digits(const char *text, size_t count)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < count; i++)
+        value = value * 10 + (text[i] == ' ' ? 0 : (uint64_t)(text[i] - '0'));
+    return value;
+}
+
+/* 1 to 12, or 0. */
+static uint64_t month(const char *name)
+{
+    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+    for (size_t i = 0; i < 12; i++)
+        if (memcmp(names + 3 * i, name, 3) == 0)
+            return i + 1;
+    return 0;
+}
+
+static uint64_t moment(uint64_t day, const char *clock)
+{
+    return day * 1000000 + digits(clock, 2) * 10000 + digits(clock + 3, 2) * 100 + digits(clock + 6, 2);
+}
+
+/* Takes `Nov 21 10:13:07 ` and, in a file, the year; without one it is the last such day up to tomorrow. */
+static uint64_t take_classic(struct slice *line, unsigned tomorrow, bool with_year)
+{
+    const char *at = line->text;
+    uint64_t day = month(at) * 100 + digits(at + 4, 2);
+    uint64_t year = with_year ? digits(at + 16, 4) : tomorrow / 10000 - (day > tomorrow % 10000);
+
+    skip(line, with_year ? 21 : 16);
+    return day < 100 ? 0 : moment(year * 10000 + day, at + 7);
+}
+
+/* Takes `2026-11-21T10:13:07` with fraction and zone: the clock that counts is the one of the line. */
+static uint64_t take_iso(struct slice *line)
+{
+    const char *at = line->text;
+
+    (void)take_until(line, ' ');
+    return moment(digits(at, 4) * 10000 + digits(at + 5, 2) * 100 + digits(at + 8, 2), at + 11);
+}
+
+/* Takes date and, behind syslog's, the host's name. 0: that is not what stands here. */
+static uint64_t take_date(struct slice *line, unsigned tomorrow)
+{
+    uint64_t when;
+
+    if (looks(*line, (struct slice)SLICE("AAA AAA _9 99:99:99 9999 "))) {
+        skip(line, 4);
+        return take_classic(line, tomorrow, true);
+    }
+    if (looks(*line, (struct slice)SLICE("AAA _9 99:99:99 ")))
+        when = take_classic(line, tomorrow, false);
+    else if (looks(*line, (struct slice)SLICE("9999-99-99T99:99:99")))
+        when = take_iso(line);
+    else
+        return 0;
+    (void)take_until(line, ' ');
+    return when;
+}
+
+/* ---- events ------------------------------------------------------------------------------------ */
+
+/* A key under construction: parts of printable ASCII, a line end between them. */
+struct key {
+    char text[TALLY_PARTS * (PART + 1)];
+    size_t len;
+};
+
+static void add_part(struct key *key, struct slice part)
+{
+    size_t len = part.len < PART ? part.len : PART;
+
+    if (key->len > 0)
+        key->text[key->len++] = '\n';
+    for (size_t i = 0; i < len; i++) {
+        char c = part.text[i];
+
+        key->text[key->len++] = (char)(c >= ' ' && c <= '~' ? c : '?');
+    }
+    if (len < part.len)
+        memset(key->text + key->len - 3, '.', 3);
+}
+
+static void count_key(struct tally *tally, enum section section, const struct key *key, uint64_t amount)
+{
+    table_add(&tally->tables[section], (struct slice){ key->text, key->len }, amount);
+}
+
+static void count_part(struct tally *tally, enum section section, struct slice part)
+{
+    struct key key = { .len = 0 };
+
+    add_part(&key, part);
+    count_key(tally, section, &key, 0);
+}
+
+/* What an event is counted from: when, whose, all of its text, and what is behind its first words. */
+struct event {
+    uint64_t when;
+    struct slice client, whole, text;
+};
+
+static void count_session(struct tally *tally, const struct event *event)
+{
+    tally->totals[TOTAL_SESSIONS]++;
+    tally->hours[event->when / 10000 % 100]++;
+}
+
+static void count_tls(struct tally *tally, const struct event *event)
+{
+    (void)event;
+    tally->totals[TOTAL_TLS]++;
+}
+
+static void count_login(struct tally *tally, const struct event *event)
+{
+    (void)event;
+    tally->totals[TOTAL_LOGINS]++;
+}
+
+static void count_nothing(struct tally *tally, const struct event *event)
+{
+    (void)tally;
+    (void)event;
+}
+
+static void refuse(struct tally *tally, struct slice client, struct slice reason, struct slice stage)
+{
+    struct key key = { .len = 0 };
+
+    tally->totals[TOTAL_REFUSALS]++;
+    add_part(&key, reason);
+    add_part(&key, stage);
+    count_key(tally, SECTION_REFUSALS, &key, 0);
+    count_part(tally, SECTION_HOSTS, client);
+}
+
+/* CODE TEXT stage=STAGE ... */
+static void count_refusal(struct tally *tally, const struct event *event)
+{
+    static const struct slice stage = SLICE(" stage=");
+    struct slice rest = event->text;
+    struct slice facts = take_until(&rest, '"');
+    const char *at = memmem(facts.text, facts.len, stage.text, stage.len);
+    struct slice reason = { facts.text, at != NULL ? (size_t)(at - facts.text) : facts.len };
+
+    skip(&facts, reason.len);
+    (void)take(&facts, stage);
+    refuse(tally, event->client, reason, take_until(&facts, ' '));
+}
+
+/* "handshake: TEXT", which is the client's failure; all others are ours. */
+static void count_handshake(struct tally *tally, const struct event *event)
+{
+    struct slice text = event->text;
+
+    refuse(tally, event->client, take_until(&text, '"'), (struct slice)SLICE("tls"));
+}
+
+static void count_gone(struct tally *tally, const struct event *event)
+{
+    (void)event;
+    count_part(tally, SECTION_ENDS, (struct slice)SLICE("gone"));
+}
+
+/* secs=1.234 in milliseconds */
+static uint64_t milliseconds(struct slice secs)
+{
+    struct slice whole = take_until(&secs, '.');
+
+    return number(whole) * 1000 + number(secs);
+}
+
+/* The values of a line whose keys are known. */
+static void take_facts(struct slice text, const struct slice *keys, struct slice *values, size_t count)
+{
+    struct slice key, value;
+
+    while (take_fact(&text, &key, &value))
+        for (size_t i = 0; i < count; i++)
+            if (slice_equal(key, keys[i]))
+                values[i] = value;
+}
+
+static void count_delivery(struct tally *tally, const struct event *event)
+{
+    enum { RESULT, TARGET, BYTES, SECS, PATH, TO, REASON, FACTS };
+    static const struct slice keys[FACTS] = { SLICE("result"), SLICE("target"), SLICE("bytes"), SLICE("secs"),
+                                              SLICE("path"), SLICE("to"), SLICE("reason") };
+    struct slice facts[FACTS] = { { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 }, { "", 0 } };
+    struct key key = { .len = 0 }, command = { .len = 0 };
+
+    take_facts(event->text, keys, facts, FACTS);
+    if (slice_equal(facts[RESULT], (struct slice)SLICE("delivered"))) {
+        tally->totals[TOTAL_DELIVERED]++;
+        add_part(&key, facts[TO]);
+        add_part(&key, facts[TARGET]);
+        count_key(tally, SECTION_RECIPIENTS, &key, number(facts[BYTES]));
+    } else {
+        tally->totals[facts[RESULT].len == 8 ? TOTAL_DEFERRED : TOTAL_REFUSED]++; /* deferred, refused */
+        add_part(&key, facts[RESULT]);
+        add_part(&key, facts[TO]);
+        add_part(&key, facts[REASON]);
+        count_key(tally, SECTION_FAILURES, &key, 0);
+    }
+    if (slice_equal(facts[TARGET], (struct slice)SLICE("pipe")) ||
+        slice_equal(facts[TARGET], (struct slice)SLICE("exec"))) {
+        add_part(&command, facts[PATH]);
+        count_key(tally, SECTION_COMMANDS, &command, milliseconds(facts[SECS]));
+    }
+}
+
+static void count_end(struct tally *tally, const struct event *event)
+{
+    enum { REASON, MESSAGES, FACTS };
+    static const struct slice keys[FACTS] = { SLICE("end reason"), SLICE("messages") };
+    struct slice facts[FACTS] = { { "", 0 }, { "", 0 } };
+
+    take_facts(event->whole, keys, facts, FACTS);
+    count_part(tally, SECTION_ENDS, facts[REASON]);
+    tally->totals[TOTAL_MESSAGES] += number(facts[MESSAGES]);
+}
+
+static void count_trouble(struct tally *tally, const struct event *event)
+{
+    count_part(tally, SECTION_TROUBLES, event->whole);
+}
+
+/* The session has not ended by itself. */
+static void count_killed(struct tally *tally, const struct event *event)
+{
+    count_end(tally, event);
+    count_trouble(tally, event);
+}
+
+/* The first that fits counts the event. The last fits all: what nobody has thought of shall be seen. */
+static void count_event(struct tally *tally, struct event *event)
+{
+    static const struct {
+        struct slice words;
+        void (*count)(struct tally *tally, const struct event *event);
+    } events[] = {
+        { SLICE("SMTP connection from "), count_session },
+        { SLICE("ERROR: "), count_refusal },
+        { SLICE("delivery "), count_delivery },
+        { SLICE("output "), count_nothing },
+        { SLICE("end reason=killed "), count_killed },
+        { SLICE("end reason=failed "), count_killed },
+        { SLICE("end "), count_end },
+        { SLICE("TLS protocol="), count_tls },
+        { SLICE("TLS failed reason=\"handshake: "), count_handshake },
+        { SLICE("authenticated "), count_login },
+        { SLICE("the client has gone before it was greeted"), count_gone },
+        { SLICE("DEBUG "), count_nothing },
+        { SLICE(""), count_trouble },
+    };
+    size_t i = 0;
+
+    while (!begins(event->whole, events[i].words))
+        i++;
+    event->text = event->whole;
+    skip(&event->text, events[i].words.len);
+    events[i].count(tally, event);
+}
+
+/* `MAILRECV[pid]: [CLIENT] EVENT` */
+static bool take_head(struct slice *line, struct event *event)
+{
+    size_t pid = 0;
+
+    if (!take(line, (struct slice)SLICE("MAILRECV[")))
+        return false;
+    while (pid < line->len && is_digit(line->text[pid]))
+        pid++;
+    skip(line, pid);
+    if (pid == 0 || !take(line, (struct slice)SLICE("]: [")) || memchr(line->text, ']', line->len) == NULL)
+        return false;
+    event->client = take_until(line, ']');
+    event->whole = *line;
+    return take(&event->whole, (struct slice)SLICE(" "));
+}
+
+static bool is_moment(uint64_t when)
+{
+    unsigned clock = (unsigned)(when % 1000000), day = (unsigned)(when / 1000000 % 10000);
+
+    return clock / 10000 < TALLY_HOURS && day > 100 && day < 1232;
+}
+
+void tally_line(struct tally *tally, struct slice line)
+{
+    struct event event = { .when = take_date(&line, tally->tomorrow) };
+
+    tally->totals[TOTAL_LINES]++;
+    if (!is_moment(event.when) || !take_head(&line, &event)) {
+        tally->totals[TOTAL_IGNORED]++;
+        return;
+    }
+    if (event.when / 1000000 < tally->from || event.when / 1000000 > tally->to)
+        return;
+    if (tally->first == 0 || event.when < tally->first)
+        tally->first = event.when;
+    if (event.when > tally->last)
+        tally->last = event.when;
+    count_event(tally, &event);
+}

@@ -1,0 +1,55 @@
+/* tally.h - what the lines of a log say, counted */
+#ifndef TALLY_H
+#define TALLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "table.h"
+
+/* What is counted as one number. */
+enum total {
+    TOTAL_SESSIONS, TOTAL_TLS, TOTAL_LOGINS, TOTAL_MESSAGES, TOTAL_DELIVERED, TOTAL_DEFERRED, TOTAL_REFUSED,
+    TOTAL_REFUSALS, TOTAL_LINES, TOTAL_IGNORED, TOTALS
+};
+
+/* What is counted per key. The parts of a key, TALLY_PARTS at most, stand one on a line each. */
+enum section {
+    SECTION_RECIPIENTS, /* recipient, target: copies delivered and their bytes */
+    SECTION_FAILURES,   /* result, recipient, reason */
+    SECTION_REFUSALS,   /* code and text, stage */
+    SECTION_HOSTS,      /* address: refusals */
+    SECTION_COMMANDS,   /* command: runs and their milliseconds */
+    SECTION_ENDS,       /* reason */
+    SECTION_TROUBLES,   /* text of the line */
+    SECTIONS
+};
+
+enum { TALLY_PARTS = 3, TALLY_HOURS = 24 };
+
+/*
+ * Days are numbers like 20261121, moments like 20261121235958: local time, as the line says it.
+ * tally_clear makes a tally of nothing, for the days that the caller has set.
+ */
+struct tally {
+    unsigned from, to;     /* the days that count */
+    unsigned tomorrow;     /* a date without a year is the last such day up to this one */
+    uint64_t first, last;  /* moments of the earliest and the latest line that counted */
+    uint64_t totals[TOTALS];
+    uint64_t hours[TALLY_HOURS]; /* sessions that began in this hour of a day */
+    struct table tables[SECTIONS];
+};
+
+/* Counts one line, given without its line end. The tables get printable ASCII only, whatever is in it. */
+void tally_line(struct tally *tally, struct slice line);
+
+/* Puts the rows of all tables in order. */
+void tally_sort(struct tally *tally);
+
+/* The day of the clock plus `days` (of either sign), in local time. */
+unsigned tally_day(int days);
+
+/* Forgets what was counted; the days stay. */
+void tally_clear(struct tally *tally);
+
+#endif
