@@ -34,6 +34,11 @@ sweep() { # KIND [KIND FOR SWEEP=all]...
     sweep dead-letter
 }
 
+@test "each call while a message comes over TLS" {
+    [ "${SWEEP:-}" != all ] || since=start
+    sweep tls
+}
+
 @test "each call while a message is delivered to an mbox, a maildir and a command" {
     [ "${SWEEP:-}" != all ] || since=start
     sweep all

@@ -560,6 +560,30 @@ put_helper() {
     finds_nobody
 }
 
+# The real one under strace, which lets the calls fail that follow.
+put_failing() { # CALL ERROR [WHEN]
+    printf '#!/bin/sh\nexec strace -qq -o trace %s -e inject=%s:error=%s%s %s "$@"\n' \
+        "${ONLY:-}" "$1" "$2" "${3:+:when=$3}" "${MAILRECV%/*}/mailrecv-tls" >helper
+    chmod 755 helper
+}
+
+@test "a mailrecv-tls that cannot confine itself, or read the key, serves nobody: 454" {
+    local call
+    serve 'tls optional' "tls.helper $PWD/helper"
+    for call in 'prctl EPERM 2' 'close_range EINVAL 1'; do
+        # shellcheck disable=SC2086 # words
+        put_failing $call
+        is_454 'start: (Operation not permitted|Invalid argument)'
+    done
+    ONLY="-P $PWD/cert.pem" put_failing pread64 EIO
+    is_454 'certificate: Input/output error'
+    for call in 'prctl EPERM 4' 'capset EPERM' 'landlock_restrict_self EPERM' 'seccomp EPERM 2'; do
+        # shellcheck disable=SC2086 # words
+        put_failing $call
+        is_454 'sandbox: Operation not permitted'
+    done
+}
+
 # ---- AUTH ------------------------------------------------------------------------------------
 
 @test "AUTH: each reply, with its enhanced code" {

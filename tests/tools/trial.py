@@ -40,11 +40,13 @@ def configure(*lines, recipients=RECIPIENTS, **limits):
     os.chmod("conf", 0o644)
 
 
-def configure_tls():
-    """The same with TLS from the first byte, for TlsSession."""
-    subprocess.run(("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-subj", "/CN=mx.example", "-keyout", "key.pem", "-out", "cert.pem"), check=True, capture_output=True)
-    configure("tls implicit", "tls.cert cert.pem", "tls.key key.pem")
+def tls_lines():
+    """Lines for configure() that ask for TLS from the first byte, as TlsSession has it."""
+    if not os.path.exists("cert.pem"):
+        subprocess.run(("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=mx.example", "-keyout", "key.pem", "-out", "cert.pem"),
+                       check=True, capture_output=True)
+    return "tls implicit", "tls.cert cert.pem", "tls.key key.pem"
 
 
 def fresh(old=OLD, maildir=True):
@@ -317,7 +319,7 @@ class TlsSession(Session):
             self.tls.do_handshake()  # does nothing when it is done
             while more := self.tls.read(65536):
                 said += more
-        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
-            pass  # there will be more, or no more
+        except ssl.SSLError:
+            pass  # there will be more, or no more, or it is no TLS: a service that is not configured says so in clear
         self.pending += self.outgoing.read()
         return said
