@@ -81,6 +81,7 @@ void accept_announce(struct acceptance *a)
     if (geteuid() == 0)
         log_line(LOG_WARNING, "serving as root: user NAME in the configuration changes that");
     log_trouble();
+    lists_log(a->conf->rules.lists);
 }
 
 void accept_learn(struct acceptance *a)

@@ -119,6 +119,15 @@ static void check_user(struct conf *conf)
         conf_complain(conf, SEVERITY_WARNING, 0, 0, "there is no user %s: started as root, mailrecv would serve nobody", name);
 }
 
+/* Lists answer with errors and hints, too, and zones change hands: then everybody is on the list. */
+static void check_lists(struct conf *conf)
+{
+    for (const struct host_list *list = conf->rules.lists; list != NULL; list = list->next)
+        if (!list->filtered)
+            conf_complain(conf, true, list->line, 1, "without a filter such as =127.0.0.2..11, any answer of %.*s "
+                          "below 127.0.0.0/8 says that a host is listed", (int)list->zone.len, list->zone.text);
+}
+
 /* What somebody who comes from 1.x, or is in a hurry, should know. */
 static void check_sense(struct conf *conf)
 {
@@ -133,6 +142,7 @@ static void check_sense(struct conf *conf)
     }
     check_dead_letters(conf);
     check_names(conf);
+    check_lists(conf);
     if (commands && !conf->pipe_from_line)
         conf_complain(conf, SEVERITY_WARNING, 0, 0, "commands get the message without an mbox From line "
                       "(pipe.from_line on brings it back)");

@@ -842,6 +842,112 @@ static void parse_allowgroup(struct parser *p, const struct keyword *k)
     need_end(p);
 }
 
+/* One octet of a filter, N or N..M; false if there is none. */
+static bool parse_octets(const char **at, const char *end, unsigned char *low, unsigned char *high)
+{
+    unsigned numbers[2] = { 0, 0 };
+    size_t count = 0;
+
+    do {
+        const char *begin = *at;
+
+        for (; *at < end && isdigit((unsigned char)**at) && numbers[count] <= 255; ++*at)
+            numbers[count] = numbers[count] * 10 + (unsigned)(**at - '0');
+        if (*at == begin || numbers[count] > 255)
+            return false;
+    } while (++count < 2 && end - *at >= 2 && memcmp(*at, "..", 2) == 0 && (*at += 2) != NULL);
+    *low = (unsigned char)numbers[0];
+    *high = (unsigned char)(count == 2 ? numbers[1] : numbers[0]);
+    return *low <= *high;
+}
+
+/* =127.0.0.2..11: the answers that count */
+static void parse_filter(struct parser *p, struct word word, struct host_list *list)
+{
+    const char *at = word.text.text + 1, *end = word.text.text + word.text.len;
+    struct list_filter *f = &list->filter;
+    bool good = true;
+
+    for (size_t i = 0; i < 4 && good; i++)
+        good = (i == 0 || (at < end && *at++ == '.')) && parse_octets(&at, end, &f->low[i], &f->high[i]);
+    list->filtered = true;
+    if (!good || at < end || f->low[0] != 127 || f->high[0] != 127)
+        fail(p, word.column, "'%.*s' is no filter for the answers of a list, expected one like =127.0.0.2..11",
+             (int)word.text.len, word.text.text);
+}
+
+/* ZONE [=FILTER], into a list of its own */
+static struct host_list *parse_list(struct parser *p)
+{
+    enum { ZONE_MAX = DOMAIN_MAX - 1 - 64, LISTS_MAX = 32 }; /* an IPv6 address takes 64 bytes of the name */
+    struct host_list *list = take_memory(p->conf, sizeof *list);
+    struct word word;
+    size_t at, count = 0;
+
+    list->line = p->number;
+    if (!need_word(p, &word, "the zone of a list, like list.example.com"))
+        return NULL;
+    list->zone = word.text;
+    for (size_t i = 0; i < word.text.len; i++)
+        p->failed = p->failed || (unsigned char)word.text.text[i] >= 0x80;
+    if (p->failed || !envelope_domain(word.text) || word.text.len > ZONE_MAX)
+        fail(p, word.column, "'%.*s' is not the zone of a list, expected one like list.example.com",
+             (int)word.text.len, word.text.text);
+    for (const struct host_list *l = p->conf->rules.lists; l != NULL; l = l->next)
+        count++;
+    if (count == LISTS_MAX)
+        fail(p, word.column, "one list too many, expected at most %d", LISTS_MAX);
+    at = p->at;
+    if (!p->failed && next_word(p, &word) && word.text.len > 0 && word.text.text[0] == '=')
+        parse_filter(p, word, list);
+    else
+        p->at = at;
+    if (p->failed)
+        return NULL;
+    *p->conf->rules.last_list = list;
+    p->conf->rules.last_list = &list->next;
+    return list;
+}
+
+static void set_listed_reply(struct parser *p, struct slice status, struct host_list *list)
+{
+    static const char words[] = "Your host is listed by ";
+    char *text = take_memory(p->conf, sizeof words + list->zone.len);
+
+    memcpy(text, words, sizeof words - 1);
+    memcpy(text + sizeof words - 1, list->zone.text, list->zone.len);
+    list->reply = (struct reply){ .code = 554, .status = status,
+                                  .text = { text, sizeof words - 1 + list->zone.len } };
+}
+
+/* dnsbl ZONE [=FILTER] [log | CODE TEXT] */
+static void parse_dnsbl(struct parser *p, const struct keyword *k)
+{
+    struct host_list *list = parse_list(p);
+    struct word word;
+
+    if (list == NULL)
+        return;
+    if (!next_word(p, &word))
+        set_listed_reply(p, k->status, list);
+    else if (word_is(word, "log"))
+        need_end(p);
+    else
+        parse_reply(p, word, k->status, &list->reply);
+}
+
+/* dnswl ZONE [=FILTER] */
+static void parse_dnswl(struct parser *p, const struct keyword *k)
+{
+    struct host_list *list = parse_list(p);
+
+    (void)k;
+    if (list == NULL)
+        return;
+    list->allows = true;
+    need_end(p);
+}
+
 /* bypass allowgroup NAME */
 static void parse_bypass(struct parser *p, const struct keyword *k)
 {
@@ -1117,6 +1223,8 @@ static const struct kind count_kind = { parse_count, print_count, NULL };
 static const struct kind server_kind = { parse_server, NULL, NULL };
 static const struct kind host_kind = { parse_host_pattern, NULL, NULL };
 static const struct kind group_kind = { parse_allowgroup, NULL, NULL };
+static const struct kind dnsbl_kind = { parse_dnsbl, NULL, NULL };
+static const struct kind dnswl_kind = { parse_dnswl, NULL, NULL };
 static const struct kind bypass_kind = { parse_bypass, NULL, NULL };
 static const struct kind deliver_kind = { parse_deliver, NULL, NULL };
 static const struct kind error_kind = { parse_error, NULL, NULL };
@@ -1203,6 +1311,8 @@ static const struct keyword keywords[] = {
     { SLICE("allow"), &host_kind, AT(rules.allow), NULL, 0, NO_STATUS },
     { SLICE("deny"), &host_kind, AT(rules.deny), NULL, 0, NO_STATUS },
     { SLICE("allowgroup"), &group_kind, 0, NULL, 0, NO_STATUS },
+    { SLICE("dnsbl"), &dnsbl_kind, 0, NULL, 0, SLICE("7.1") },
+    { SLICE("dnswl"), &dnswl_kind, 0, NULL, 0, NO_STATUS },
     { SLICE("bypass"), &bypass_kind, 0, NULL, 0, NO_STATUS },
     { SLICE("deliver"), &deliver_kind, 0, NULL, 0, NO_STATUS },
     { SLICE("error"), &error_kind, 0, NULL, 0, SLICE("7.1") },
@@ -1298,6 +1408,7 @@ static void set_defaults(struct parser *p)
     p->conf->rules.last_rule = &p->conf->rules.first_rule;
     p->conf->rules.last_refusal = &p->conf->rules.first_refusal;
     p->conf->rules.last_group = &p->conf->rules.first_group;
+    p->conf->rules.last_list = &p->conf->rules.lists;
     p->conf->rules.file = p->conf->path;
 }
 

@@ -95,6 +95,45 @@ static void client_hostname(const struct delivery *d, struct fact *fact)
     set(fact, "%s", d->transaction->peer->name);
 }
 
+static void client_fcrdns(const struct delivery *d, struct fact *fact)
+{
+    (void)peer_name(d->transaction->peer);
+    set(fact, "%s", peer_fcrdns(d->transaction->peer));
+}
+
+static bool names(const struct host_list *list, bool allows, struct slice zone)
+{
+    return list->allows == allows && list->verdict == LIST_YES && slice_equal(list->zone, zone);
+}
+
+/* The zones of the lists that the client is on; a zone may stand on several lines. */
+static void set_zones(const struct host_list *lists, bool allows, struct fact *fact)
+{
+    for (const struct host_list *list = lists; list != NULL; list = list->next) {
+        const struct host_list *first = lists;
+        struct slice zone = list->zone;
+
+        while (first != list && !names(first, allows, zone))
+            first = first->next;
+        if (first != list || !names(list, allows, zone) || fact->len + 1 + zone.len > sizeof fact->text)
+            continue;
+        if (fact->len > 0)
+            fact->text[fact->len++] = ' ';
+        memcpy(fact->text + fact->len, zone.text, zone.len);
+        fact->len += zone.len;
+    }
+}
+
+static void dnsbl(const struct delivery *d, struct fact *fact)
+{
+    set_zones(d->transaction->conf->rules.lists, false, fact);
+}
+
+static void dnswl(const struct delivery *d, struct fact *fact)
+{
+    set_zones(d->transaction->conf->rules.lists, true, fact);
+}
+
 static void client_helo(const struct delivery *d, struct fact *fact)
 {
     set(fact, "%s", d->transaction->helo);
@@ -182,6 +221,9 @@ static const struct row {
     { "CLIENT_ADDRESS", false, client_address },
     { "CLIENT_PORT", true, client_port },
     { "CLIENT_HOSTNAME", false, client_hostname },
+    { "CLIENT_FCRDNS", false, client_fcrdns },
+    { "DNSBL", false, dnsbl },
+    { "DNSWL", false, dnswl },
     { "CLIENT_HELO", false, client_helo },
     { "CLIENT_PROTOCOL", false, client_protocol },
     { "SERVER_ADDRESS", false, server_address },

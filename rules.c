@@ -227,17 +227,37 @@ static struct reply check_fcrdns(const struct rules *rules, struct peer *peer)
     return reply;
 }
 
+/*
+ * Sends the questions that the decisions about a client need, so that all are under way at once; none if its
+ * address exempts it. `by_name` says whether allow and deny need its name.
+ */
+static void send_questions(const struct rules *rules, const struct peer *peer, bool by_name)
+{
+    bool name = by_name || rules->need_fcrdns;
+
+    for (const struct bypass *b = rules->bypasses; b != NULL; b = b->next) {
+        if (is_member_by_address(rules, b->group, peer) == MATCH_YES)
+            return;
+        name = name || b->group->fcrdns != 0 || any_for_names(&b->group->patterns);
+    }
+    lists_send(rules->lists, peer);
+    if (name)
+        peer_send(peer);
+}
+
 /* What there is against a client that may connect. */
 static struct reply check_host(struct rules *rules, struct peer *peer)
 {
     struct reply reply = no_objection;
     enum match bypass;
 
-    if (!rules->need_fcrdns)
+    if (!rules->need_fcrdns && rules->lists == NULL)
         return no_objection;
     bypass = rules_bypass(rules, peer);
-    if (bypass != MATCH_YES)
+    if (bypass != MATCH_YES && rules->need_fcrdns)
         reply = check_fcrdns(rules, peer);
+    if (bypass != MATCH_YES && reply.code == 0)
+        reply = lists_check(rules->lists, peer);
     if (bypass == MATCH_UNSURE && reply.code >= 500)
         reply.code = 451;
     return reply;
@@ -249,11 +269,17 @@ struct reply rules_connect(struct rules *rules, struct peer *peer)
 
     trouble[0] = '\0';
     denied = match_address_of(rules, &rules->deny, peer);
+    if (denied == MATCH_YES)
+        return host_refused;
+    allowed = rules->allow.first == NULL ? MATCH_YES : match_address_of(rules, &rules->allow, peer);
+    if (allowed == MATCH_NO && !any_for_names(&rules->allow))
+        return host_refused;
+    if (rules->lists != NULL)
+        send_questions(rules, peer, allowed == MATCH_NO || any_for_names(&rules->deny));
     if (denied == MATCH_NO)
         denied = match_name_of(rules, &rules->deny, peer);
     if (denied == MATCH_YES)
         return host_refused;
-    allowed = rules->allow.first == NULL ? MATCH_YES : match_address_of(rules, &rules->allow, peer);
     if (allowed == MATCH_NO)
         allowed = match_name_of(rules, &rules->allow, peer);
     if (allowed == MATCH_NO)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "envelope.h"
+#include "lists.h"
 #include "pattern.h"
 #include "peer.h"
 #include "reply.h"
@@ -107,6 +108,7 @@ struct rules {
     struct allowgroup **buckets;    /* chains by the hash of the name */
     uint32_t bucket_count;          /* a power of two, 0: there are no buckets, and no groups */
     struct bypass *bypasses;
+    struct host_list *lists, **last_list;
     const struct rule *dead_letter; /* where mail without a rule goes; NULL: it is refused */
 };
 

@@ -69,16 +69,17 @@ PTR 7.2.0.192.in-addr.arpa udp" ]
 PTR 7.2.0.192.in-addr.arpa udp" ]
 }
 
-# Dialogues with a decision by name: decide SERVER < lines "ADDRESS GREETING"
+# Dialogues with a decision by name: decide SERVER [LINE OF THE CONFIGURATION]... < lines "ADDRESS GREETING"
 decide() {
-    local address greeting
+    local address greeting server=$1
 
+    shift
     while read -r address greeting; do
-        printf '%s\n' "= $address" "env: TCPREMOTEIP=$address" "peer: $address" "S: $greeting" quit
+        printf '%s\n' "= $address" "${@/#/conf: }" "env: TCPREMOTEIP=$address" "peer: $address" "S: $greeting" quit
     done | sed "1i\\
 # decisions by name\\
 via: unix\\
-conf: dns.server $1\\
+conf: dns.server $server\\
 conf: dns.timeout 200\\
 conf: limit.fcrdns_check on 550 5.7.25 No name" | "$TESTS/dialog" -
 }
@@ -515,4 +516,180 @@ C: MAIL FROM:<a@localhost>
 S: 451 4.1.7 *
 quit
 END
+}
+
+# ---- lists of hosts ------------------------------------------------------------------------
+
+# Dialogues about lists: listed < lines "ADDRESS GREETING | LINES OF THE CONFIGURATION, separated by ;"
+listed() {
+    local address greeting lines
+
+    while IFS='|' read -r address greeting lines; do
+        printf '%s\n' "= $address with $lines" "client: $address" "conf: ${lines//;/$'\n'conf: }" "S: $greeting" quit
+    done | sed "1i\\
+# lists\\
+conf: dns.server ${1:-$DNS}\\
+conf: dns.timeout ${2:-3000}" | "$TESTS/dialog" -
+}
+
+@test "dnsbl: who is on the list is refused, with the list's reason" {
+    listed <<'END'
+192.0.2.1|554 Your host is listed by bl.example - see https://bl.example/192.0.2.1|dnsbl bl.example
+192.0.2.1|450 Not today - see https://bl.example/192.0.2.1|dnsbl bl.example 450 4.7.1 Not today
+192.0.2.2|554 Your host is listed by bl.example|dnsbl bl.example
+192.0.2.4|554 Your host is listed by bl.example - see https://bl.example/192.0.2.1|dnsbl bl.example
+192.0.2.5|554 Your host is listed by bl.example - a?b ?"[c]*|dnsbl bl.example
+192.0.2.9|220 *|dnsbl bl.example
+2001:db8::1|554 Your host is listed by bl.example|dnsbl bl.example
+2001:db8::2|220 *|dnsbl bl.example
+local|220 *|dnsbl bl.example
+192.0.2.1|554 Your host is listed by other.example|dnsbl nobody.example;dnsbl other.example;dnsbl bl.example
+END
+}
+
+@test "dnsbl: only the answers of the filter count" {
+    listed <<'END'
+192.0.2.1|554 *|dnsbl bl.example =127.0.0.2
+192.0.2.1|220 *|dnsbl bl.example =127.0.0.3..11
+192.0.2.2|554 *|dnsbl bl.example =127.0.0.5..11
+192.0.2.2|220 *|dnsbl bl.example =127.0.0.5..10
+192.0.2.3|220 *|dnsbl bl.example =127.0.0.2..19
+192.0.2.3|554 *|dnsbl bl.example =127.0..1.0.2..20
+192.0.2.2|451 Fourth|dnsbl bl.example =127.0.0.2 554 Second;dnsbl bl.example =127.0.0.4 451 Fourth
+END
+}
+
+@test "dnswl: who is on it is not refused by dnsbl" {
+    listed <<'END'
+192.0.2.1|220 *|dnsbl bl.example;dnswl wl.example
+192.0.2.2|220 *|dnswl wl.example;dnsbl bl.example
+192.0.2.2|554 *|dnswl wl.example =127.0.0..255.1..3;dnsbl bl.example
+192.0.2.1|220 *|dnswl wl.example =127.0.0..255.1..3;dnsbl bl.example
+192.0.2.5|554 *|dnswl wl.example;dnsbl bl.example
+END
+}
+
+@test "an answer that is an error lists nobody, and allows nobody for sure" {
+    listed <<'END'
+192.0.2.1|220 *|dnsbl errors.example
+192.0.2.1|220 *|dnsbl errors.example =127.255.255.254
+192.0.2.1|220 *|dnsbl sold.example
+192.0.2.1|220 *|dnsbl mixed.example
+192.0.2.1|554 *|dnsbl errors.example;dnsbl bl.example
+192.0.2.1|451 Your host is listed by bl.example *|dnswl errors.example;dnsbl bl.example
+192.0.2.1|455 Later *|dnswl sold.example;dnsbl bl.example 455 Later
+192.0.2.1|220 *|dnswl errors.example;dnsbl bl.example;dnswl wl.example
+END
+}
+
+@test "a list that does not answer lists nobody; what the others say counts" {
+    odd 7.2.0.192.dead.example=timeout 7.2.0.192.bad.example=servfail 7.2.0.192.good.example=127.0.0.2 \
+        7.2.0.192.odd.example={foreign,127.0.0.2} 7.2.0.192.other.example={other,127.0.0.2}
+    listed "$ODD" 200 <<'END'
+192.0.2.7|220 *|dnsbl dead.example
+192.0.2.7|220 *|dnsbl bad.example
+192.0.2.7|220 *|dnsbl odd.example
+192.0.2.7|220 *|dnsbl other.example
+192.0.2.7|554 *|dnsbl dead.example;dnsbl good.example
+192.0.2.7|451 *|dnsbl good.example;dnswl dead.example
+END
+}
+
+@test "what the log says about lists, once each" {
+    from 192.0.2.1 <<'END'
+# the log
+conf: dnsbl errors.example
+conf: dnsbl errors.example 550 No
+conf: dnsbl sold.example
+conf: dnswl wl.example
+conf: dnsbl bl.example =127.0.0.2
+conf: dnsbl other.example log
+conf: dnsbl nobody.example
+S: 220 *
+quit
+log: SMTP connection from remote host unknown [192.0.2.1]
+log: the list errors.example has answered 127.255.255.254, which is an error and no entry
+log: the list sold.example has answered 192.0.2.99, which is an error and no entry
+log: listed by wl.example as 127.0.10.2
+log: listed by bl.example as 127.0.0.2
+log: listed by other.example as 127.0.0.3
+log: end *
+END
+    from 192.0.2.5 <<'END'
+# a refusal
+conf: dnsbl bl.example
+S: 554 *
+quit
+log: SMTP connection from remote host unknown [192.0.2.5]
+log: listed by bl.example as 127.0.0.2
+log: ERROR: 554 Your host is listed by bl.example stage=connect detail="- a?b ?<0x22><0x5b>c<0x5d><0x5c>" from="" line=""
+log: end *
+END
+    odd 7.2.0.192.dead.example=refuse
+    from 192.0.2.7 "$ODD" <<'END'
+# no answer
+conf: dnsbl dead.example
+S: 220 *
+quit
+log: SMTP connection from remote host unknown [192.0.2.7]
+log: the list dead.example has not answered
+log: end *
+END
+}
+
+@test "the questions about a client are under way together; none is asked about one whose address decides" {
+    local begin
+    odd 192.0.2.7=timeout 7.2.0.192.{a,b,c}.example=timeout
+    begin=$(date +%s%3N)
+    decide "$ODD" 'dnsbl a.example' 'dnsbl b.example' 'dnswl c.example' <<<'192.0.2.7 451 No name'
+    [ $(($(date +%s%3N) - begin)) -lt 2000 ]
+    [ "$(asked | cut -d ' ' -f 1,2 | sort -u)" = "A 7.2.0.192.a.example
+A 7.2.0.192.b.example
+A 7.2.0.192.c.example
+PTR 7.2.0.192.in-addr.arpa" ]
+
+    odd
+    listed "$ODD" <<'END'
+192.0.2.7|554 *|deny remotehost ^192;dnsbl a.example
+192.0.2.7|554 *|allow remotehost ^198;dnsbl a.example
+192.0.2.7|220 *|allowgroup g ^192;bypass allowgroup g;dnsbl a.example
+END
+    [ "$(asked)" = '' ]
+}
+
+@test "what the DNS said reaches the command" {
+    odd 192.0.2.7=client.example client.example=192.0.2.7 7.2.0.192.{bl,bl2,wl}.example=127.0.0.2
+    from 192.0.2.7 "$ODD" <<'END'
+# lists and name
+conf: dnsbl bl.example
+conf: dnsbl bl2.example log
+conf: dnsbl bl.example =127.0.0.2
+conf: dnsbl nobody.example
+conf: dnswl wl.example
+conf: deliver rcpt_to a@example.com pipe echo "$CLIENT_FCRDNS,$DNSBL,$DNSWL" > $DIR/out; printf %s "$MAILRECV_JSON" > $DIR/json
+S: 220 *
+C: MAIL FROM:<>
+C: RCPT TO:<a@example.com>
+C: DATA
+C: .
+S: 250 2.1.0 *
+S: 250 2.1.5 *
+S: 354 *
+S: 250 2.0.0 *
+quit
+file out:
+| pass,bl.example bl2.example,wl.example
+run: python3 -c 'import json; j = json.load(open("json")); print(j["client_fcrdns"], j["dnsbl"], j["dnswl"], sep="|")'
+| pass|bl.example bl2.example|wl.example
+END
+    [ "$(asked | cut -d ' ' -f 1,2 | uniq -d)" = '' ]
+}
+
+@test "-t warns of lists without a filter" {
+    printf '%s\n' 'dnsbl bl.example' 'dnsbl bl.example =127.0.0.2' 'dnswl wl.example' >"$BATS_TEST_TMPDIR/conf"
+    run -0 --separate-stderr "$MAILRECV" -t -c "$BATS_TEST_TMPDIR/conf"
+    # shellcheck disable=SC2154 # bats sets it
+    [ "$(grep -o ':[0-9]*:1: warning: without a filter.*' <<<"$stderr")" = \
+":1:1: warning: without a filter such as =127.0.0.2..11, any answer of bl.example below 127.0.0.0/8 says that a host is listed
+:3:1: warning: without a filter such as =127.0.0.2..11, any answer of wl.example below 127.0.0.0/8 says that a host is listed" ]
 }

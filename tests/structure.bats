@@ -22,6 +22,7 @@ environment process
 copy
 conf message
 rules
+lists
 pattern peer packet sasl
 dns
 answer punycode
