@@ -101,7 +101,7 @@ clean:
 
 TEST_CFLAGS  = $(filter-out -MMD -MP,$(ALL_CFLAGS)) -I.
 UNIT         = $(wildcard tests/unit/*.c)
-FUZZ_TARGETS = line envelope sasl message conf session monitor starttls
+FUZZ_TARGETS = line envelope sasl message conf session monitor starttls dns
 FUZZ         = $(FUZZ_TARGETS:%=tests/fuzz/%.c)
 FUZZ_SECONDS ?= 100
 
@@ -138,11 +138,14 @@ help:
 $(BUILD)/unit: $(UNIT) tests/unit/unit.h $(OBJECTS) $(wildcard *.h)
 	$(CC) $(TEST_CFLAGS) $(LINK) $(ALL_LDFLAGS) -o $@ $(UNIT) $(OBJECTS) $(LDLIBS)
 
+# The target dns answers the questions itself.
+$(BUILD)/replay $(BUILD)/fuzz-dns: WRAPPED = -Wl,--wrap=dns_ask,--wrap=dns_send
+
 $(BUILD)/replay: tests/fuzz/replay.c $(FUZZ) tests/fuzz/fuzz.h $(OBJECTS) $(wildcard *.h)
-	$(CC) $(TEST_CFLAGS) $(LINK) $(ALL_LDFLAGS) -o $@ tests/fuzz/replay.c $(FUZZ) $(OBJECTS) $(LDLIBS)
+	$(CC) $(TEST_CFLAGS) $(LINK) $(ALL_LDFLAGS) $(WRAPPED) -o $@ tests/fuzz/replay.c $(FUZZ) $(OBJECTS) $(LDLIBS)
 
 $(BUILD)/fuzz-%: tests/fuzz/libfuzzer.c tests/fuzz/%.c tests/fuzz/fuzz.h $(OBJECTS) $(wildcard *.h)
-	$(CC) $(TEST_CFLAGS) -DTARGET=fuzz_$* -fsanitize=fuzzer -o $@ $(filter %.c,$^) $(OBJECTS) $(LDLIBS)
+	$(CC) $(TEST_CFLAGS) -DTARGET=fuzz_$* -fsanitize=fuzzer $(WRAPPED) -o $@ $(filter %.c,$^) $(OBJECTS) $(LDLIBS)
 
 # For make cover: a session that is able to write its counters.
 $(BUILD)/counted: tests/tools/count.c $(BUILD)/mailrecv.o $(OBJECTS)

@@ -38,5 +38,8 @@ void test_conf(void);
 void test_rules(void);
 void test_pattern(void);
 void test_sasl(void);
+void test_answer(void);
+void test_punycode(void);
+void test_dns(void);
 
 #endif
