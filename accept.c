@@ -36,7 +36,7 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     *a = (struct acceptance){ .conf = conf, .peer = peer, .terminated = terminated, .recipients = room,
-                              .tls.channel = -1,
+                              .tls.channel = -1, .lockout = { .conf = conf, .peer = peer },
                               .deadline = clock_ms() + conf->connection_secs.value * 1000 };
     dns_begin(&conf->dns, a->deadline);
     if (room == MAP_FAILED)
@@ -57,12 +57,18 @@ static void log_trouble(void)
         log_line(LOG_ERR, "%s", rules_trouble());
 }
 
+bool accept_admit(struct acceptance *a)
+{
+    a->locked = lockout_connect(&a->lockout);
+    return a->locked != LOCKOUT_CLOSE;
+}
+
 struct reply accept_connect(struct acceptance *a)
 {
     struct reply reply;
 
     dns_stage();
-    reply = rules_connect(&a->conf->rules, a->peer);
+    reply = a->locked == LOCKOUT_TELL ? lockout_reply(&a->lockout) : rules_connect(&a->conf->rules, a->peer);
     if (reply.code != 0 || log_wants('s'))
         accept_announce(a); /* the greeting is logged, and this stands before it */
     return reply;
@@ -198,6 +204,7 @@ static void delay_failure(const struct acceptance *a)
     (void)clock_poll(NULL, 0, clock_earlier(until, a->deadline), &waiting);
 }
 
+/* Failed logins are counted here, because a session that was taken over would not tell of them. */
 static struct reply refuse_password(struct acceptance *a, struct slice user)
 {
     static char note[LOG_TEXT + 16];
@@ -205,6 +212,7 @@ static struct reply refuse_password(struct acceptance *a, struct slice user)
     char shown[LOG_TEXT];
 
     a->auth_failures++;
+    lockout_violation(&a->lockout, "auth");
     delay_failure(a);
     (void)snprintf(note, sizeof note, "user=%s", log_encode(shown, sizeof shown, user));
     reply.note = slice_of(note);
@@ -231,8 +239,10 @@ struct reply accept_auth(struct acceptance *a, struct slice identity, struct sli
     case AUTH_BROKEN:
         return broken;
     }
-    if (identity.len > 0 && !slice_equal(identity, user))
+    if (identity.len > 0 && !slice_equal(identity, user)) {
+        lockout_violation(&a->lockout, "auth");
         return stranger;
+    }
     memcpy(a->peer->user, user.text, user.len);
     a->peer->user[user.len] = '\0';
     log_line(LOG_INFO, "authenticated user=\"%s\"", log_encode(shown, sizeof shown, user));
@@ -303,5 +313,7 @@ struct reply accept_deliver(struct acceptance *a, const struct spool *spool)
     make_id(a, id, sizeof id);
     reply = deliver_all(&transaction, a->recipients, a->count);
     a->count = 0; /* nothing is delivered twice */
+    if (reply.code == 250)
+        lockout_forgive(&a->lockout);
     return reply;
 }

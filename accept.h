@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "conf.h"
+#include "lockout.h"
 #include "message.h"
 #include "peer.h"
 #include "reply.h"
@@ -28,6 +29,8 @@ struct acceptance {
 
     struct starttls tls;
     unsigned auth_failures;
+    struct lockout lockout;
+    enum lockout_verdict locked;
 
     bool extended;                /* the client said EHLO */
     char helo[HELO_MAX + 1];
@@ -46,6 +49,9 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
 
 /* Frees what accept_begin took. */
 void accept_end(struct acceptance *a);
+
+/* Is the client to be served? If not, the connection is closed without a word. Must be asked first. */
+bool accept_admit(struct acceptance *a);
 
 /*
  * Logs who has connected, unless that has been done. The client does not wait for it: where it is greeted, this comes

@@ -33,6 +33,7 @@ static void check_patterns(struct conf *conf)
 {
     check_list(conf, &conf->rules.allow);
     check_list(conf, &conf->rules.deny);
+    check_list(conf, &conf->rules.exempt);
     for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
         check_list(conf, &g->patterns);
     for (struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
@@ -78,7 +79,8 @@ static bool list_has_names(const struct patterns *list)
 
 static void check_names(struct conf *conf)
 {
-    bool names = list_has_names(&conf->rules.allow) || list_has_names(&conf->rules.deny);
+    bool names = list_has_names(&conf->rules.allow) || list_has_names(&conf->rules.deny) ||
+                 list_has_names(&conf->rules.exempt);
 
     for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
         names = names || list_has_names(&g->patterns);
@@ -124,8 +126,18 @@ static void check_lists(struct conf *conf)
 {
     for (const struct host_list *list = conf->rules.lists; list != NULL; list = list->next)
         if (!list->filtered)
-            conf_complain(conf, true, list->line, 1, "without a filter such as =127.0.0.2..11, any answer of %.*s "
+            conf_complain(conf, SEVERITY_WARNING, list->line, 1, "without a filter such as =127.0.0.2..11, any answer of %.*s "
                           "below 127.0.0.0/8 says that a host is listed", (int)list->zone.len, list->zone.text);
+}
+
+static void check_lockout(struct conf *conf)
+{
+    static const char *const words[] = { "lockout.violations", "lockout.period", "lockout.secs", "lockout.exempt" };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0] && conf->lockout_db.len == 0; i++)
+        if (conf_line_of(conf, words[i]) > 0)
+            conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, words[i]), 1,
+                          "'%s' has no effect without lockout.db", words[i]);
 }
 
 /* What somebody who comes from 1.x, or is in a hurry, should know. */
@@ -151,6 +163,7 @@ static void check_sense(struct conf *conf)
                       "default, 421 for most");
     if (!conf->fsync)
         conf_complain(conf, SEVERITY_WARNING, 0, 0, "fsync off: an accepted message can be lost with the power");
+    check_lockout(conf);
     check_user(conf);
 }
 

@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -730,6 +731,17 @@ static void make_buckets(struct conf *conf)
 }
 
 /* The group with this name; rules may name it before it is defined. */
+/* lockout.exempt REGEX */
+static void parse_client_pattern(struct parser *p, const struct keyword *k)
+{
+    struct pattern *pattern = take_memory(p->conf, sizeof *pattern);
+
+    if (!parse_pattern(p, false, pattern))
+        return;
+    patterns_add(value_of(p->conf, k), pattern);
+    need_end(p);
+}
+
 static struct allowgroup *group_named(struct conf *conf, struct slice name)
 {
     struct allowgroup *group = rules_group(&conf->rules, name);
@@ -1222,6 +1234,7 @@ static const struct kind newline_kind = { parse_check, print_check, normalize_re
 static const struct kind count_kind = { parse_count, print_count, NULL };
 static const struct kind server_kind = { parse_server, NULL, NULL };
 static const struct kind host_kind = { parse_host_pattern, NULL, NULL };
+static const struct kind client_kind = { parse_client_pattern, NULL, NULL };
 static const struct kind group_kind = { parse_allowgroup, NULL, NULL };
 static const struct kind dnsbl_kind = { parse_dnsbl, NULL, NULL };
 static const struct kind dnswl_kind = { parse_dnswl, NULL, NULL };
@@ -1268,6 +1281,11 @@ static const struct keyword keywords[] = {
     { SLICE("auth.senders"), &word_kind, AT(auth_senders), "", 0, NO_STATUS },
     { SLICE("dns.server"), &server_kind, AT(dns), NULL, 0, NO_STATUS },
     { SLICE("dns.timeout"), &count_kind, AT(dns.timeout), "5000", MANY, NO_STATUS },
+    { SLICE("lockout.db"), &word_kind, AT(lockout_db), "", 0, NO_STATUS },
+    { SLICE("lockout.violations"), &count_kind, AT(lockout_violations), "3", MANY, NO_STATUS },
+    { SLICE("lockout.period"), &count_kind, AT(lockout_period), "3600", MANY, NO_STATUS },
+    { SLICE("lockout.secs"), &count_kind, AT(lockout_secs), "3600", MANY, NO_STATUS },
+    { SLICE("lockout.exempt"), &client_kind, AT(rules.exempt), NULL, 0, NO_STATUS },
     { SLICE("limit.smtp_commands"), &limit_kind, AT(smtp_commands),
       "25 421 Too many commands that lead nowhere", MANY, SLICE("7.0") },
     { SLICE("limit.smtp_unknowncmd"), &limit_kind, AT(smtp_unknowncmd),
@@ -1513,6 +1531,9 @@ static void check_needs(struct conf *conf)
         complain_missing(conf, "tls", "tls.key");
     if (conf->auth != AUTH_OFF && conf->auth_users.len == 0 && conf->auth_command.text.len == 0)
         complain_missing(conf, "auth", "auth.users or auth.command");
+    if (conf->lockout_db.len >= PATH_MAX)
+        conf_complain(conf, SEVERITY_ERROR, conf_line_of(conf, "lockout.db"), 1,
+                      "the path is too long, expected at most %d bytes", PATH_MAX - 1);
     if (conf->auth_users.len > 0 && conf->auth_command.text.len > 0)
         conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, "auth.command"), 1,
                       "both auth.users and auth.command: auth.command is asked");

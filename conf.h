@@ -72,6 +72,8 @@ struct conf {
     struct slice debug, logfile, deadletter_file, spool_directory, user, greeting;
     struct slice tls_cert, tls_key, tls_client_ca, tls_ciphers, tls_helper;
     struct slice auth_users, auth_senders;
+    struct slice lockout_db;        /* empty: nobody is locked out */
+    uint64_t lockout_violations, lockout_period, lockout_secs; /* the last two in seconds */
     struct target auth_command;
     bool loghex, pipe_from_line, fsync, auth_insecure, auth_sender_check;
     unsigned sandbox, tls, auth;    /* enum sandbox, enum tls, enum auth */

@@ -27,6 +27,7 @@
 #include "sandbox.h"
 #include "smtp.h"
 #include "starttls.h"
+#include "status.h"
 
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"
@@ -35,8 +36,8 @@
 enum { REFUSAL_MS = 10000 }; /* how long saying that nothing works may take */
 
 struct options {
-    const char *conf, *flags, *log, *pretend, *user;
-    bool test;
+    const char *conf, *flags, *log, *pretend, *user, *clear;
+    bool test, show, json;
 };
 
 static volatile sig_atomic_t terminated;
@@ -50,12 +51,15 @@ static void on_term(int signal)
 static void print_help(void)
 {
     puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME]] [-t [-u USER]]\n"
+         "       mailrecv [-c FILE] -S [json | clear ADDRESS]\n"
          "\n"
          "Receives mail by SMTP on standard input and output, and gives it to commands and files.\n"
          "  -c FILE            the configuration, instead of " SYSCONFDIR "/mailrecv.conf\n"
          "  -d FLAGS           debug flags, any of " LOG_FLAGS ", instead of the configuration's\n"
          "  -l WHERE           where the log goes, instead of the configuration's logfile\n"
          "  -P ADDRESS[=NAME]  pretend that this client is connected, with this confirmed name or none\n"
+         "  -S                 show the clients that lockout.db remembers; json: for programs\n"
+         "  -S clear ADDRESS   forget one, and its violations and lock\n"
          "  -t                 check the configuration, show the effective settings; status 78 on errors\n"
          "  -u USER            check what this user, as whom mailrecv is started, can read, write and execute\n"
          "  -V                 show the version\n"
@@ -96,6 +100,22 @@ static int output_status(void)
     return fflush(stdout) == 0 && ferror(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
+/* What -S is to do: nothing behind it, json, or clear ADDRESS. */
+static void parse_show(int argc, char **argv, int *i, struct options *o)
+{
+    const char *word = *i + 1 < argc ? argv[*i + 1] : "";
+
+    o->show = true;
+    o->json = strcmp(word, "json") == 0;
+    *i += o->json;
+    if (strcmp(word, "clear") != 0)
+        return;
+    if (*i + 2 >= argc)
+        die_usage("option '-S clear' needs an address");
+    o->clear = argv[*i + 2];
+    *i += 2;
+}
+
 static void parse_options(int argc, char **argv, struct options *o)
 {
     const struct {
@@ -118,6 +138,8 @@ static void parse_options(int argc, char **argv, struct options *o)
             continue;
         if (strcmp(word, "-t") == 0) {
             o->test = true;
+        } else if (strcmp(word, "-S") == 0) {
+            parse_show(argc, argv, &i, o);
         } else if (strcmp(word, "-V") == 0) {
             puts("mailrecv " VERSION);
             exit(output_status());
@@ -163,6 +185,19 @@ static int check_configuration(struct conf *conf, const char *user)
         return EX_CONFIG;
     conf_print(conf, stdout);
     return output_status();
+}
+
+/* The table of contacts; a file with mistakes names no place to look for it. */
+static int show_contacts(const struct options *o, const struct conf *conf)
+{
+    int status;
+
+    if (conf->errors > 0) {
+        check_print(conf, stderr);
+        return EX_CONFIG;
+    }
+    status = o->clear != NULL ? status_clear(conf, o->clear, stdout) : status_show(conf, o->json, stdout);
+    return status != EX_OK ? status : output_status();
 }
 
 static void open_log_at(const char *where)
@@ -319,6 +354,10 @@ static int serve(struct conf *conf, struct peer *peer)
     if (conf->errors > 0 || !sandbox_usable(conf) || !become_user(conf) ||
         (monitor = monitor_begin(conf, peer, &terminated)) == NULL)
         return refuse_service(&io, false, "The service is not configured, try again later");
+    if (!monitor_admits(monitor)) {
+        monitor_end(monitor);
+        return EX_OK;
+    }
     if (conf->tls == TLS_IMPLICIT && !begin_implicit_tls(&io, monitor))
         return EX_UNAVAILABLE;
     session = smtp_greet(&io, monitor, conf);
@@ -341,13 +380,15 @@ int main(int argc, char **argv)
 
     fill_descriptors();
     parse_options(argc, argv, &options);
-    if (options.log != NULL && !options.test)
+    if (options.log != NULL && !options.test && !options.show)
         open_log_at(options.log);
     check_options(&options, &peer);
     set_signals();
     conf_load(&conf, options.conf);
     if (options.test) {
         status = check_configuration(&conf, options.user);
+    } else if (options.show) {
+        status = show_contacts(&options, &conf);
     } else {
         enum peer_status found = find_peer(&options, &peer);
 

@@ -59,11 +59,12 @@ enum { STAGES = sizeof stages / sizeof stages[0] };
 
 /* ---- the monitor's side ------------------------------------------------------------------ */
 
-static void log_refusal(const struct monitor *m, const char *stage, const struct reply *reply, struct slice line)
+static void log_refusal(struct monitor *m, const char *stage, const struct reply *reply, struct slice line)
 {
-    const struct acceptance *a = &m->accept;
+    struct acceptance *a = &m->accept;
 
     reply_log(reply, stage, a->in_transaction ? address_slice(&a->mail.sender) : slice_of(""), line);
+    lockout_refusal(&a->lockout, stage, reply->code);
 }
 
 static bool hear_helo(struct monitor *m, const struct question *q, struct reply *reply)
@@ -192,13 +193,21 @@ static bool hear_refusal(struct monitor *m, const struct question *q, struct rep
 
 static void log_event(enum monitor_event event, struct slice text);
 
+/* What an event means beyond its line in the log. */
+static void note_event(struct monitor *m, enum monitor_event event)
+{
+    if (event == MONITOR_END || event == MONITOR_CUT)
+        accept_learn(&m->accept);
+    if (event == MONITOR_CUT)
+        lockout_violation(&m->accept.lockout, "cut");
+}
+
 static bool hear_event(struct monitor *m, const struct question *q, struct reply *reply)
 {
     (void)reply;
     if (q->number > MONITOR_MESSAGE)
         return false;
-    if (q->number == MONITOR_END)
-        accept_learn(&m->accept);
+    note_event(m, (enum monitor_event)q->number);
     log_event((enum monitor_event)q->number, q->text);
     return true;
 }
@@ -459,6 +468,11 @@ static struct reply ask(const struct monitor *m, const struct question *q, int *
     return answer.reply;
 }
 
+bool monitor_admits(struct monitor *monitor)
+{
+    return accept_admit(&monitor->accept);
+}
+
 struct reply monitor_connect(struct monitor *monitor)
 {
     return accept_connect(&monitor->accept);
@@ -588,8 +602,7 @@ void monitor_log_refusal(struct monitor *monitor, const char *stage, const struc
 void monitor_log(struct monitor *monitor, enum monitor_event event, struct slice text)
 {
     if (monitor->channel == DIRECT) {
-        if (event == MONITOR_END)
-            accept_learn(&monitor->accept);
+        note_event(monitor, event);
         log_event(event, text);
         return;
     }
@@ -631,6 +644,7 @@ static void log_event(enum monitor_event event, struct slice text)
 
     switch (event) {
     case MONITOR_END:
+    case MONITOR_CUT:
         log_line(LOG_INFO, "end %s", log_encode(shown, sizeof shown, text));
         break;
     case MONITOR_LINE:

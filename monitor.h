@@ -41,6 +41,10 @@ enum monitor_split monitor_split(struct monitor *monitor);
 /* SPOOL_MEMORY bytes that both sides see, for small messages. */
 char *monitor_memory(struct monitor *monitor);
 
+/* Is the client to be served? If it is not, its connection is to be closed without a word: it is locked out, and
+ * knows. To be asked before anything else. */
+bool monitor_admits(struct monitor *monitor);
+
 /* Code 0, or the reply that takes the greeting's place. */
 struct reply monitor_connect(struct monitor *monitor);
 
@@ -84,6 +88,7 @@ void monitor_log_refusal(struct monitor *monitor, const char *stage, const struc
 /* What else the dialogue has to log. */
 enum monitor_event {
     MONITOR_END,     /* the session ends: its counts and the reason, as key=value */
+    MONITOR_CUT,     /* the same, of a client that has gone in the middle of a command */
     MONITOR_LINE,    /* debug s: a line of the client */
     MONITOR_REPLY,   /* debug s: the text of a reply */
     MONITOR_MESSAGE  /* debug l: bytes of a message */

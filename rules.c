@@ -152,6 +152,15 @@ static enum match match_name_of(const struct rules *rules, const struct patterns
     return MATCH_NO;
 }
 
+enum match rules_match_host(const struct rules *rules, const struct patterns *list, struct peer *peer)
+{
+    enum match result;
+
+    trouble[0] = '\0';
+    result = match_address_of(rules, list, peer);
+    return result == MATCH_NO ? match_name_of(rules, list, peer) : result;
+}
+
 static bool has_certificate(const struct allowgroup *group, const struct peer *peer)
 {
     for (const struct certificate *c = group->certificates; c != NULL; c = c->next)
@@ -449,6 +458,7 @@ void rules_free(struct rules *rules)
 {
     free_patterns(&rules->allow);
     free_patterns(&rules->deny);
+    free_patterns(&rules->exempt);
     for (struct allowgroup *g = rules->first_group; g != NULL; g = g->next)
         free_patterns(&g->patterns);
     for (struct rule *r = rules->first_rule; r != NULL; r = r->next)

@@ -100,6 +100,7 @@ struct rules {
     struct slice domain;        /* of a bare <postmaster> */
     struct slice delimiters;    /* recipient_delimiter; empty: none */
     struct patterns allow, deny;
+    struct patterns exempt;     /* lockout.exempt */
     bool need_fcrdns;           /* limit.fcrdns_check */
     struct reply fcrdns;
     struct rule *first_rule, **last_rule;
@@ -136,6 +137,9 @@ struct reply rules_connect(struct rules *rules, struct peer *peer);
 
 /* Is the client in a group of a bypass line, whom no check of who is calling concerns? */
 enum match rules_bypass(struct rules *rules, struct peer *peer);
+
+/* Does the client match a list of patterns? Its address first; its name is asked for only when that does not decide. */
+enum match rules_match_host(const struct rules *rules, const struct patterns *list, struct peer *peer);
 
 /* Why the last decision could not be taken, for the log: the pattern with its line, or DNS. "" if it could. */
 const char *rules_trouble(void);

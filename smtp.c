@@ -48,6 +48,7 @@ struct session {
     const struct conf *conf;
     enum state state;
     const char *end_reason;
+    bool cut;              /* the client has gone in the middle of a command */
     uint64_t begin;
 
     bool greeted;          /* HELO or EHLO was said */
@@ -563,6 +564,13 @@ static bool count_line(struct session *s, const struct command *c, struct reply 
 
 /* ---- input that is no line --------------------------------------------------------------- */
 
+/* Has the client gone in the middle of a command, or of what AUTH asked for? */
+static bool is_cut(const struct session *s, enum line_status status)
+{
+    return (status == LINE_EOF || status == LINE_BROKEN) &&
+           (s->state == EXCHANGE || (s->state != MESSAGE && s->io->start < s->io->end));
+}
+
 /* What to say and do when the input ends or is no SMTP. */
 static struct reply refuse_input(struct session *s, enum line_status status)
 {
@@ -573,6 +581,9 @@ static struct reply refuse_input(struct session *s, enum line_status status)
     struct reply none = { .code = 0, .closes = true };
 
     s->end_reason = reasons[status];
+    s->cut = is_cut(s, status);
+    if (s->cut)
+        s->end_reason = "cut";
     switch (status) {
     case LINE_FIRST_BARE:
         return exceed(&s->conf->bare_newline);
@@ -836,7 +847,7 @@ static void log_end(struct session *s)
     }
     if (s->unknown > 0)
         put_count(&text, "unknown", s->unknown);
-    monitor_log(s->monitor, MONITOR_END, text_slice(&text));
+    monitor_log(s->monitor, s->cut ? MONITOR_CUT : MONITOR_END, text_slice(&text));
 }
 
 static void open_session(struct session *s)

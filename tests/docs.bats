@@ -92,7 +92,7 @@ rendered() {
 }
 
 @test "the table of keywords is found: repeatable and single ones, each once" {
-    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup bypass deliver deny dns.server dnsbl dnswl error' ]
+    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup bypass deliver deny dns.server dnsbl dnswl error lockout.exempt' ]
     keywords single >ones
     [ "$(wc -l <ones)" -gt 20 ]
     [ "$(keywords | sort | uniq -d)" = '' ]
@@ -373,6 +373,8 @@ deliver allowgroup office rcpt_to office@example.com append /dev/null
 deliver rcpt_to yes@example.com pipe echo said
 deliver rcpt_to no@example.com pipe echo sorry; exit 100
 spool_directory /nonexistent
+lockout.db contacts.db
+lockout.violations 1
 END
     {
         printf 'EHLO client.example\r\nNOOP\r\nBLAH\r\nMAIL FROM:<>\r\nRCPT TO:<office@example.com>\r\n'
@@ -386,6 +388,10 @@ END
     tail -n1 replies | grep -q '^221 '
     killed_session
     secure_session
+    for _ in told closed; do # for it was locked out
+        "$MAILRECV" -c keys.conf -l log -P 192.0.2.7 <<<QUIT >replies
+    done
+    [ ! -s replies ]
     log_keys log | sort -u >all
     # the counts per command are called like the commands
     printf '%s\n' ehlo mail rcpt data noop quit >commands

@@ -12,12 +12,12 @@ setup() {
 layers() {
     cat <<'END'
 mailrecv checkpassword tls report
-smtp check credentials picture
+smtp check credentials picture status
 helpers reach
 monitor tally
 accept
 deliver
-command mailbox auth starttls screen
+command mailbox auth starttls screen lockout
 environment process
 copy
 conf message
@@ -27,7 +27,7 @@ pattern peer packet sasl
 dns
 answer punycode
 envelope reply
-line
+line contacts
 log sandbox library
 text table
 slice clock late account

@@ -41,5 +41,6 @@ void test_sasl(void);
 void test_answer(void);
 void test_punycode(void);
 void test_dns(void);
+void test_contacts(void);
 
 #endif

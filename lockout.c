@@ -1,0 +1,217 @@
+/* lockout.c - three strikes and you are out: which clients are kept out for a while, and why */
+/*
+ * Times are those of the real-time clock, because they are compared across reboots. It can be set: no lock that
+ * is found in the file ends later than lockout.secs from now, and no count begins in the future.
+ */
+#include "lockout.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "dns.h"
+#include "log.h"
+#include "rules.h"
+
+/* What the functions that change a contact need to know. */
+struct terms {
+    uint64_t now, limit, period, secs;
+};
+
+/* As fail2ban/filter.d has it. */
+static const struct {
+    const char *stage;
+    unsigned first, last; /* codes */
+} kinds[] = {
+    { "limit", 400, 599 },
+    { "connect", 500, 599 },
+    { "rcpt", 500, 599 },
+    { "input", 500, 599 },
+    { "auth", 535, 535 },
+};
+
+/* ---- what becomes of a contact ---------------------------------------------------------------- */
+
+static bool is_locked(const struct contact *contact, const struct terms *terms)
+{
+    return contact->until > terms->now;
+}
+
+/* What time has done to it: locks end, counts begin anew, and a clock that was set back locks nobody for long. */
+static void age(struct contact *contact, const struct terms *terms)
+{
+    bool served = contact->until != 0 && !is_locked(contact, terms);
+
+    if (contact->until > terms->now + terms->secs)
+        contact->until = terms->now + terms->secs;
+    /* unsigned: a count that began in the future is over, too */
+    if (served || (contact->until == 0 && terms->now - contact->begin >= terms->period)) {
+        contact->begin = terms->now;
+        contact->until = 0;
+        contact->violations = 0;
+        contact->told = 0;
+    }
+}
+
+static void lock(struct contact *contact, const struct terms *terms)
+{
+    contact->until = terms->now + terms->secs;
+}
+
+/* `told` goes from 0, it was not, over 1, it is told now, to 2: it came all the same. */
+static void count_connection(struct contact *contact, const void *context)
+{
+    const struct terms *terms = context;
+
+    age(contact, terms);
+    contact->connections++;
+    if (!is_locked(contact, terms))
+        return;
+    if (contact->told > 0)
+        lock(contact, terms);
+    contact->told = contact->told > 0 ? 2 : 1;
+}
+
+static void count_violation(struct contact *contact, const void *context)
+{
+    const struct terms *terms = context;
+    bool was_locked;
+
+    age(contact, terms);
+    was_locked = is_locked(contact, terms);
+    contact->violations++;
+    contact->locks += !was_locked && contact->violations >= terms->limit;
+    if (was_locked || contact->violations >= terms->limit)
+        lock(contact, terms);
+}
+
+static void forget_violations(struct contact *contact, const void *context)
+{
+    const struct terms *terms = context;
+
+    age(contact, terms);
+    contact->violations = 0;
+    contact->begin = terms->now;
+}
+
+/* ---- the file ------------------------------------------------------------------------------ */
+
+struct contacts lockout_contacts(const struct conf *conf, char *path, bool serving)
+{
+    (void)snprintf(path, PATH_MAX, "%.*s", (int)conf->lockout_db.len, conf->lockout_db.text); /* checked by conf.c */
+    return (struct contacts){ .path = path, .keep = conf->lockout_period, .serving = serving };
+}
+
+static bool is_on(const struct lockout *l)
+{
+    return l->conf->lockout_db.len > 0 && l->peer->family != AF_UNSPEC;
+}
+
+static struct terms terms_of(const struct conf *conf)
+{
+    return (struct terms){ .now = (uint64_t)time(NULL), .limit = conf->lockout_violations,
+                           .period = conf->lockout_period, .secs = conf->lockout_secs };
+}
+
+bool lockout_present(const struct conf *conf, struct contact *contact)
+{
+    const struct terms terms = terms_of(conf);
+
+    age(contact, &terms);
+    return is_locked(contact, &terms) || contact->last > terms.now || terms.now - contact->last <= terms.period;
+}
+
+/* Changes the contact of this session's client, as far as the file lets us. */
+static struct contact change(struct lockout *l, void (*how)(struct contact *contact, const void *context))
+{
+    char path[PATH_MAX];
+    const struct contacts contacts = lockout_contacts(l->conf, path, true);
+    struct contact contact = contact_of(l->peer->family, l->peer->bytes);
+    const struct terms terms = terms_of(l->conf);
+
+    if (!contacts_change(&contacts, &contact, terms.now, how, &terms) && !l->failed) {
+        log_line(LOG_ERR, "lockout: %s cannot be kept: %m", path);
+        l->failed = true;
+    }
+    l->until = is_locked(&contact, &terms) ? contact.until : 0;
+    return contact;
+}
+
+/* Of doubt the client has the benefit. May ask DNS. */
+static bool is_exempt(const struct lockout *l)
+{
+    if (l->conf->rules.exempt.first == NULL)
+        return false;
+    dns_stage();
+    return rules_match_host(&l->conf->rules, &l->conf->rules.exempt, l->peer) != MATCH_NO;
+}
+
+/* ---- what the monitor has seen ----------------------------------------------------------------- */
+
+const char *lockout_time(uint64_t seconds, char *out)
+{
+    const time_t time = (time_t)seconds;
+    struct tm utc;
+
+    if (gmtime_r(&time, &utc) == NULL || strftime(out, LOCKOUT_TIME, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+        (void)snprintf(out, LOCKOUT_TIME, "@%ju", (uintmax_t)seconds);
+    return out;
+}
+
+enum lockout_verdict lockout_connect(struct lockout *lockout)
+{
+    struct lockout *l = lockout;
+    char until[LOCKOUT_TIME];
+    struct contact contact;
+
+    if (!is_on(l))
+        return LOCKOUT_NONE;
+    contact = change(l, count_connection);
+    if (l->until == 0 || is_exempt(l))
+        return LOCKOUT_NONE;
+    l->counted = true; /* to be refused for this is no violation */
+    if (contact.told < 2)
+        return LOCKOUT_TELL;
+    log_line(LOG_NOTICE, "lockout: closed until=%s connections=%ju", lockout_time(l->until, until),
+             (uintmax_t)contact.connections);
+    return LOCKOUT_CLOSE;
+}
+
+struct reply lockout_reply(const struct lockout *lockout)
+{
+    static char text[80 + LOCKOUT_TIME];
+    char until[LOCKOUT_TIME];
+
+    (void)snprintf(text, sizeof text, "4.7.1 Too many violations, your host is locked out until %s",
+                   lockout_time(lockout->until, until));
+    return (struct reply){ .code = 454, .text = slice_of(text) };
+}
+
+void lockout_violation(struct lockout *lockout, const char *reason)
+{
+    struct lockout *l = lockout;
+    char until[LOCKOUT_TIME];
+    struct contact contact;
+
+    if (!is_on(l) || l->counted || is_exempt(l))
+        return;
+    l->counted = true;
+    contact = change(l, count_violation);
+    log_line(LOG_NOTICE, "lockout: violations=%ju/%ju reason=%s%s%s", (uintmax_t)contact.violations,
+             (uintmax_t)l->conf->lockout_violations, reason, l->until > 0 ? " until=" : "",
+             l->until > 0 ? lockout_time(l->until, until) : "");
+}
+
+void lockout_refusal(struct lockout *lockout, const char *stage, unsigned code)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i].stage, stage) == 0 && code >= kinds[i].first && code <= kinds[i].last)
+            lockout_violation(lockout, stage);
+}
+
+void lockout_forgive(struct lockout *lockout)
+{
+    if (is_on(lockout))
+        (void)change(lockout, forget_violations);
+}

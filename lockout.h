@@ -1,0 +1,57 @@
+/* lockout.h - three strikes and you are out: which clients are kept out for a while, and why */
+#ifndef LOCKOUT_H
+#define LOCKOUT_H
+
+#include "conf.h"
+#include "contacts.h"
+#include "peer.h"
+#include "reply.h"
+
+/*
+ * What the monitor counts against a client, across sessions, in lockout.db. Without that directive none of these
+ * functions does anything. A file that fails is logged once for each session, and keeps nobody out or in.
+ */
+struct lockout {
+    struct conf *conf;
+    struct peer *peer;
+    bool counted;        /* a session has one violation at most */
+    bool failed;         /* that is in the log already */
+    uint64_t until;      /* the end of the lock, seconds of the real-time clock; 0: there is none */
+};
+
+enum lockout_verdict {
+    LOCKOUT_NONE,
+    LOCKOUT_TELL,  /* locked, and not told so yet: lockout_reply takes the greeting's place */
+    LOCKOUT_CLOSE  /* locked and told: the lock begins anew, and nothing is said */
+};
+
+enum { LOCKOUT_TIME = 32 };
+
+/* Counts the connection; to be called once, first. `conf` and `peer` are set, the rest is zeros. */
+enum lockout_verdict lockout_connect(struct lockout *lockout);
+
+/* What a locked client hears; its text lives until the next call. */
+struct reply lockout_reply(const struct lockout *lockout);
+
+/* A refusal was given at this stage (monitor.h): counts it, if it is of the kinds that the fail2ban filters count. */
+void lockout_refusal(struct lockout *lockout, const char *stage, unsigned code);
+
+/* Counts a violation, unless the session has had its one; the word `reason` is for the log. */
+void lockout_violation(struct lockout *lockout, const char *reason);
+
+/* A message was delivered: the violations are forgotten. */
+void lockout_forgive(struct lockout *lockout);
+
+/* The file of a configuration that has one; `path` is room for its name, of PATH_MAX bytes. */
+struct contacts lockout_contacts(const struct conf *conf, char *path, bool serving);
+
+/*
+ * Is this contact still remembered? Makes it what it would be if the client came now: violations and locks
+ * end by themselves.
+ */
+bool lockout_present(const struct conf *conf, struct contact *contact);
+
+/* A time in UTC, as RFC 3339 writes it; `out` has room for LOCKOUT_TIME bytes. Returns `out`. */
+const char *lockout_time(uint64_t seconds, char *out);
+
+#endif

@@ -1,0 +1,121 @@
+/* status.c - what -S does: shows who was seen and who is locked out, and forgives */
+#include "status.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "lockout.h"
+
+static int later_first(const void *a, const void *b)
+{
+    const struct contact *one = a, *other = b;
+
+    return one->last != other->last ? (one->last < other->last ? 1 : -1) : memcmp(one->network, other->network, 8);
+}
+
+static int complain(const char *path)
+{
+    fprintf(stderr, "mailrecv: %s: %s\n", path, errno == EBADMSG ? "is damaged, or no file of contacts" : strerror(errno));
+    return EX_IOERR;
+}
+
+static bool has_file(const struct conf *conf)
+{
+    if (conf->lockout_db.len == 0)
+        fprintf(stderr, "mailrecv: %s: there is no lockout.db, so nothing is known of clients\n", conf->path);
+    return conf->lockout_db.len > 0;
+}
+
+static void print_row(const struct contact *c, FILE *out)
+{
+    char address[CONTACT_TEXT], last[LOCKOUT_TIME], until[LOCKOUT_TIME] = "-";
+
+    if (c->until > 0)
+        (void)lockout_time(c->until, until);
+    fprintf(out, "%-26s %11" PRIu32 " %10" PRIu32 " %5" PRIu32 "  %-20s  %s\n", contact_text(c, address),
+            c->connections, c->violations, c->locks, lockout_time(c->last, last), until);
+}
+
+static void print_object(const struct contact *c, FILE *out)
+{
+    char address[CONTACT_TEXT], first[LOCKOUT_TIME], last[LOCKOUT_TIME], until[LOCKOUT_TIME];
+
+    fprintf(out, "{\"address\":\"%s\",\"connections\":%" PRIu32 ",\"violations\":%" PRIu32 ",\"locks\":%" PRIu32
+            ",\"first\":\"%s\",\"last\":\"%s\"", contact_text(c, address), c->connections, c->violations, c->locks,
+            lockout_time(c->first, first), lockout_time(c->last, last));
+    if (c->until > 0)
+        fprintf(out, ",\"locked_until\":\"%s\"}", lockout_time(c->until, until));
+    else
+        fputs(",\"locked_until\":null}", out);
+}
+
+static void print_all(const struct contact *all, size_t count, bool json, FILE *out)
+{
+    if (json)
+        fputc('[', out);
+    else
+        fprintf(out, "%-26s %11s %10s %5s  %-20s  %s\n", "ADDRESS", "CONNECTIONS", "VIOLATIONS", "LOCKS", "LAST SEEN",
+                "LOCKED UNTIL");
+    for (size_t i = 0; i < count; i++) {
+        if (json)
+            fputs(i > 0 ? ",\n " : "", out);
+        if (json)
+            print_object(&all[i], out);
+        else
+            print_row(&all[i], out);
+    }
+    if (json)
+        fputs("]\n", out);
+}
+
+int status_show(const struct conf *conf, bool json, FILE *out)
+{
+    char path[PATH_MAX];
+    const struct contacts contacts = lockout_contacts(conf, path, false);
+    size_t count = 0, kept = 0;
+    struct contact *all;
+
+    if (!has_file(conf))
+        return EX_CONFIG;
+    all = contacts_list(&contacts, &count);
+    if (all == NULL && errno != ENOENT) /* nobody was seen yet */
+        return complain(path);
+    for (size_t i = 0; i < count; i++)
+        if (lockout_present(conf, &all[i]))
+            all[kept++] = all[i];
+    if (kept > 0)
+        qsort(all, kept, sizeof *all, later_first);
+    print_all(all, kept, json, out);
+    free(all);
+    return EX_OK;
+}
+
+int status_clear(const struct conf *conf, const char *address, FILE *out)
+{
+    char path[PATH_MAX], text[CONTACT_TEXT];
+    const struct contacts contacts = lockout_contacts(conf, path, false);
+    struct contact contact;
+    struct peer peer;
+
+    if (!has_file(conf))
+        return EX_CONFIG;
+    (void)snprintf(text, sizeof text, "%.*s", (int)strcspn(address, "/"), address); /* as the table has it */
+    if ((address[strlen(text)] == '/' && strcmp(address + strlen(text), "/64") != 0) ||
+        peer_pretend(&peer, text) != PEER_OK || peer.family == AF_UNSPEC) {
+        fprintf(stderr, "mailrecv: '%s' is no address\n", address);
+        return EX_USAGE;
+    }
+    contact = contact_of(peer.family, peer.bytes);
+    if (contacts_forget(&contacts, &contact))
+        fprintf(out, "%s is forgotten\n", contact_text(&contact, text));
+    else if (errno == 0 || errno == ENOENT)
+        fprintf(out, "%s was not known\n", contact_text(&contact, text));
+    else
+        return complain(path);
+    return EX_OK;
+}

@@ -1,0 +1,20 @@
+/* status.h - what -S does: shows who was seen and who is locked out, and forgives */
+#ifndef STATUS_H
+#define STATUS_H
+
+#include <stdio.h>
+
+#include "conf.h"
+
+/*
+ * Each returns an exit status (sysexits.h): 0, EX_CONFIG without lockout.db, EX_IOERR when the file cannot be used;
+ * standard error then says why. The file is never made or moved here, since whoever asks may be another user than the service.
+ */
+
+/* Writes the contacts, latest first, as a table or as an array of JSON objects. */
+int status_show(const struct conf *conf, bool json, FILE *out);
+
+/* Forgets what is known of an address, or of the network of an IPv6 address. EX_USAGE: it is none. */
+int status_clear(const struct conf *conf, const char *address, FILE *out);
+
+#endif
