@@ -346,8 +346,6 @@ static enum outcome change_in(const struct contacts *c, int fd, off_t *at, struc
         return outcome;
     *at = page_for(&header, contact);
     locked = lock_bytes(fd, F_WRLCK, *at, PAGE);
-    if (locked && has_moved(c, fd))
-        return MOVED;
     outcome = read_page(fd, *at, &page);
     if (outcome == DAMAGED && !locked) {
         errno = EAGAIN; /* it is perhaps just being written */
