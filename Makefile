@@ -101,7 +101,7 @@ clean:
 
 TEST_CFLAGS  = $(filter-out -MMD -MP,$(ALL_CFLAGS)) -I.
 UNIT         = $(wildcard tests/unit/*.c)
-FUZZ_TARGETS = line envelope sasl message conf session monitor starttls dns
+FUZZ_TARGETS = line envelope sasl message conf session monitor starttls dns proxy
 FUZZ         = $(FUZZ_TARGETS:%=tests/fuzz/%.c)
 FUZZ_SECONDS ?= 100
 

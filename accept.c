@@ -14,6 +14,8 @@
 #include "log.h"
 #include "screen.h"
 
+enum { PROXY_MS = 10000 }; /* how long a proxy may take for its header */
+
 static const struct reply no_objection = { .code = 0 };
 
 static struct reply contradict(struct acceptance *a)
@@ -57,8 +59,37 @@ static void log_trouble(void)
         log_line(LOG_ERR, "%s", rules_trouble());
 }
 
+/*
+ * From a proxy that the configuration trusts, learns who the client is. This is the one thing that the monitor reads
+ * from a connection: so many bytes as the header has, before the first of the client's (proxy.c).
+ */
+static bool learn_client(struct acceptance *a)
+{
+    static const char *const reasons[] = { [PROXY_BAD] = "malformed", [PROXY_GONE] = "gone", [PROXY_LATE] = "late",
+                                           [PROXY_STOPPED] = "terminated" };
+    const struct patterns *proxies = &a->conf->rules.proxies;
+    enum match trusted = proxies->first != NULL ? rules_match_host(&a->conf->rules, proxies, a->peer) : MATCH_NO;
+    struct proxy_header header;
+    enum proxy_status status;
+
+    if (trusted == MATCH_UNSURE)
+        log_line(LOG_ERR, "%s", rules_trouble());
+    if (trusted != MATCH_YES)
+        return trusted == MATCH_NO;
+    status = proxy_read(STDIN_FILENO, clock_earlier(clock_ms() + PROXY_MS, a->deadline), a->terminated, &header);
+    if (status == PROXY_OK)
+        peer_behind(a->peer, &header);
+    else
+        log_line(LOG_NOTICE, "no PROXY header reason=%s", reasons[status]);
+    log_set_client(a->peer->address);
+    return status == PROXY_OK;
+}
+
 bool accept_admit(struct acceptance *a)
 {
+    dns_stage();
+    if (!learn_client(a))
+        return false;
     a->locked = lockout_connect(&a->lockout);
     return a->locked != LOCKOUT_CLOSE;
 }
@@ -83,7 +114,8 @@ void accept_announce(struct acceptance *a)
     a->announced = true;
     if (log_wants('h'))
         (void)peer_name(peer); /* asked for so that the log has it */
-    log_line(LOG_INFO, "SMTP connection from remote host %s [%s]", peer->name, peer->address);
+    log_line(LOG_INFO, "SMTP connection from remote host %s [%s]%s%s%s", peer->name, peer->address,
+             peer->proxy[0] != '\0' ? " by proxy [" : "", peer->proxy, peer->proxy[0] != '\0' ? "]" : "");
     if (geteuid() == 0)
         log_line(LOG_WARNING, "serving as root: user NAME in the configuration changes that");
     log_trouble();

@@ -50,7 +50,10 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
 /* Frees what accept_begin took. */
 void accept_end(struct acceptance *a);
 
-/* Is the client to be served? If not, the connection is closed without a word. Must be asked first. */
+/*
+ * Is the client to be served? If not, the connection is closed without a word, and the log says why. Must be asked first,
+ * since it finds out who the client is, if a proxy has connected.
+ */
 bool accept_admit(struct acceptance *a);
 
 /*

@@ -34,6 +34,7 @@ static void check_patterns(struct conf *conf)
     check_list(conf, &conf->rules.allow);
     check_list(conf, &conf->rules.deny);
     check_list(conf, &conf->rules.exempt);
+    check_list(conf, &conf->rules.proxies);
     for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
         check_list(conf, &g->patterns);
     for (struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
@@ -80,7 +81,7 @@ static bool list_has_names(const struct patterns *list)
 static void check_names(struct conf *conf)
 {
     bool names = list_has_names(&conf->rules.allow) || list_has_names(&conf->rules.deny) ||
-                 list_has_names(&conf->rules.exempt);
+                 list_has_names(&conf->rules.exempt) || list_has_names(&conf->rules.proxies);
 
     for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
         names = names || list_has_names(&g->patterns);

@@ -730,8 +730,7 @@ static void make_buckets(struct conf *conf)
     rules->buckets = take_memory(conf, rules->bucket_count * sizeof *rules->buckets);
 }
 
-/* The group with this name; rules may name it before it is defined. */
-/* lockout.exempt REGEX */
+/* lockout.exempt REGEX, proxy_protocol REGEX */
 static void parse_client_pattern(struct parser *p, const struct keyword *k)
 {
     struct pattern *pattern = take_memory(p->conf, sizeof *pattern);
@@ -742,6 +741,7 @@ static void parse_client_pattern(struct parser *p, const struct keyword *k)
     need_end(p);
 }
 
+/* The group with this name; rules may name it before it is defined. */
 static struct allowgroup *group_named(struct conf *conf, struct slice name)
 {
     struct allowgroup *group = rules_group(&conf->rules, name);
@@ -1328,6 +1328,7 @@ static const struct keyword keywords[] = {
       "30 451 The mailbox is locked", MANY, SLICE("2.0") },
     { SLICE("allow"), &host_kind, AT(rules.allow), NULL, 0, NO_STATUS },
     { SLICE("deny"), &host_kind, AT(rules.deny), NULL, 0, NO_STATUS },
+    { SLICE("proxy_protocol"), &client_kind, AT(rules.proxies), NULL, 0, NO_STATUS },
     { SLICE("allowgroup"), &group_kind, 0, NULL, 0, NO_STATUS },
     { SLICE("dnsbl"), &dnsbl_kind, 0, NULL, 0, SLICE("7.1") },
     { SLICE("dnswl"), &dnswl_kind, 0, NULL, 0, NO_STATUS },

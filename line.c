@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "proxy.h"
 
 enum { TLS_HANDSHAKE = 0x16 };
 
@@ -172,6 +173,18 @@ static enum line_status decide_ending(struct line_io *io, const char *lf)
     return LINE_OK;
 }
 
+/* Is what has arrived first of another protocol? Of PROXY a piece is too little to tell: its lines are refused. */
+static enum line_status look_at_first(const struct line_io *io)
+{
+    const char *first = io->in_buf + io->start;
+
+    if (first[0] == TLS_HANDSHAKE)
+        return LINE_NOT_SMTP;
+    if (first[0] != '\r' || io->end - io->start < PROXY_SIGNATURE)
+        return LINE_OK;
+    return memcmp(first, proxy_signature, PROXY_SIGNATURE) == 0 ? LINE_PROXY : LINE_OK;
+}
+
 /*
  * Finds the end of the line that begins at io->start, looking only at bytes from `from` on.
  * Returns the LF that ends it or NULL; `bare` is set when a lone LF was passed.
@@ -218,8 +231,8 @@ enum line_status line_read(struct line_io *io, struct slice *line)
             return io->failed;
         if ((status = fill(io, until)) != LINE_OK)
             return status;
-        if (io->ending == LINE_UNDECIDED && searched == 0 && io->in_buf[io->start] == TLS_HANDSHAKE)
-            return LINE_NOT_SMTP;
+        if (io->ending == LINE_UNDECIDED && searched == 0 && (status = look_at_first(io)) != LINE_OK)
+            return status;
     }
     if (io->ending == LINE_UNDECIDED && (status = decide_ending(io, lf)) != LINE_OK)
         return status;

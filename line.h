@@ -24,6 +24,7 @@ enum line_status {
     LINE_BARE_LF,      /* a complete line with a lone LF in it */
     LINE_FIRST_BARE,   /* the first line ended in a lone LF and that is not allowed */
     LINE_NOT_SMTP,     /* the first byte begins a TLS handshake */
+    LINE_PROXY,        /* the first bytes are those of a PROXY header, version 2 */
     LINE_EOF,          /* the client closed; an unfinished line is dropped */
     LINE_IDLE,         /* nothing (more) came for idle_ms */
     LINE_DEADLINE,     /* the session's deadline has passed */

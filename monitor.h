@@ -41,8 +41,10 @@ enum monitor_split monitor_split(struct monitor *monitor);
 /* SPOOL_MEMORY bytes that both sides see, for small messages. */
 char *monitor_memory(struct monitor *monitor);
 
-/* Is the client to be served? If it is not, its connection is to be closed without a word: it is locked out, and
- * knows. To be asked before anything else. */
+/*
+ * Is the client to be served? If it is not, its connection is to be closed without a word: it is locked out, and knows,
+ * or is a proxy that does not say for whom it speaks. To be asked before anything else.
+ */
 bool monitor_admits(struct monitor *monitor);
 
 /* Code 0, or the reply that takes the greeting's place. */

@@ -136,6 +136,22 @@ enum peer_status peer_find(struct peer *peer, int fd)
     return PEER_OK;
 }
 
+void peer_behind(struct peer *peer, const struct proxy_header *header)
+{
+    const struct peer proxy = *peer;
+    struct peer own = { .family = AF_UNSPEC };
+
+    if (header->family == AF_UNSPEC)
+        return;
+    set_none(peer);
+    set_bytes(peer, header->family, header->source.bytes);
+    set_bytes(&own, header->family, header->destination.bytes);
+    memcpy(peer->server_address, own.address, sizeof own.address);
+    memcpy(peer->proxy, proxy.address, sizeof proxy.address);
+    peer->port = header->source.port;
+    peer->server_port = header->destination.port;
+}
+
 /* Takes a name if it is one that DNS names of hosts may be; a PTR can hold anything. */
 static bool set_name(struct peer *peer, const char *name)
 {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "envelope.h"
+#include "proxy.h"
 
 /* What is known of the client's name. It counts only when it is forward-confirmed. */
 enum peer_name_state {
@@ -35,6 +36,7 @@ struct peer {
     char address_full[INET6_ADDRSTRLEN]; /* IPv6 in full (eight groups of four digits), else "" */
     char server_address[INET6_ADDRSTRLEN]; /* ours; "" when there is none */
     unsigned port, server_port;          /* 0 when there is none */
+    char proxy[INET6_ADDRSTRLEN];        /* the proxy that has told all this, "" if there is none */
     int family;                          /* AF_INET, AF_INET6, or AF_UNSPEC for "local" */
     unsigned char bytes[16];             /* the address in network order */
     enum peer_name_state state;
@@ -70,6 +72,9 @@ void peer_send(const struct peer *peer);
 
 /* What is known of the name, in a word: pass, fail, none or temperr; "" when it has not been asked for. */
 const char *peer_fcrdns(const struct peer *peer);
+
+/* What a trusted proxy has said: that the client is another, or nothing of the kind. */
+void peer_behind(struct peer *peer, const struct proxy_header *header);
 
 /* Is the descriptor a connected TCP socket? */
 bool peer_is_tcp(int fd);

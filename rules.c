@@ -459,6 +459,7 @@ void rules_free(struct rules *rules)
     free_patterns(&rules->allow);
     free_patterns(&rules->deny);
     free_patterns(&rules->exempt);
+    free_patterns(&rules->proxies);
     for (struct allowgroup *g = rules->first_group; g != NULL; g = g->next)
         free_patterns(&g->patterns);
     for (struct rule *r = rules->first_rule; r != NULL; r = r->next)

@@ -101,6 +101,7 @@ struct rules {
     struct slice delimiters;    /* recipient_delimiter; empty: none */
     struct patterns allow, deny;
     struct patterns exempt;     /* lockout.exempt */
+    struct patterns proxies;    /* proxy_protocol */
     bool need_fcrdns;           /* limit.fcrdns_check */
     struct reply fcrdns;
     struct rule *first_rule, **last_rule;

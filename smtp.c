@@ -93,6 +93,7 @@ static struct reply cmd_help(struct session *s, struct slice argument);
 static struct reply cmd_quit(struct session *s, struct slice argument);
 static struct reply cmd_not_implemented(struct session *s, struct slice argument);
 static struct reply cmd_http(struct session *s, struct slice argument);
+static struct reply cmd_proxy(struct session *s, struct slice argument);
 
 #define IN_ORDER { NULL, 0 }
 #define NOT_IMPLEMENTED(verb) \
@@ -131,6 +132,7 @@ static const struct command commands[] = {
     HTTP("OPTIONS"),
     HTTP("TRACE"),
     HTTP("PATCH"),
+    { SLICE("PROXY"), ANY, ARG_OPTIONAL, false, NO_UTF8, "input", cmd_proxy, IN_ORDER },
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -168,6 +170,8 @@ static const struct reply not_http = { .code = 500, .status = SLICE("5.1"), .clo
                                        .text = SLICE("This is an SMTP server, not HTTP") };
 static const struct reply not_tls = { .code = 500, .status = SLICE("5.1"), .closes = true,
                                       .text = SLICE("This is an SMTP server without TLS on this port") };
+static const struct reply not_proxied = { .code = 500, .status = SLICE("5.1"), .closes = true,
+                                          .text = SLICE("No PROXY header is taken from your host") };
 static const struct reply tls_go = REPLY(220, "0.0", "Go ahead with TLS");
 static const struct reply tls_twice = REPLY(503, "5.1", "TLS has begun already");
 static const struct reply tls_injected = { .code = 554, .status = SLICE("5.1"), .closes = true,
@@ -437,7 +441,8 @@ static struct reply cmd_help(struct session *s, struct slice argument)
     (void)argument;
     text_put(&text, (struct slice)SLICE("mailrecv takes mail for scripts. Commands:\n"));
     for (size_t i = 0; i < COMMANDS; i++) {
-        if (commands[i].handler == cmd_not_implemented || commands[i].handler == cmd_http)
+        if (commands[i].handler == cmd_not_implemented || commands[i].handler == cmd_http ||
+            commands[i].handler == cmd_proxy)
             continue;
         text_put(&text, slice_of(i > 0 ? " " : ""));
         text_put(&text, commands[i].verb);
@@ -466,6 +471,14 @@ static struct reply cmd_http(struct session *s, struct slice argument)
     (void)argument;
     s->end_reason = "http";
     return not_http;
+}
+
+/* Whoever proxy_protocol names has had its header read before there was a session. */
+static struct reply cmd_proxy(struct session *s, struct slice argument)
+{
+    (void)argument;
+    s->end_reason = "proxy";
+    return not_proxied;
 }
 
 /* ---- one line ---------------------------------------------------------------------------- */
@@ -575,7 +588,8 @@ static bool is_cut(const struct session *s, enum line_status status)
 static struct reply refuse_input(struct session *s, enum line_status status)
 {
     static const char *const reasons[] = {
-        [LINE_FIRST_BARE] = "bare-newline", [LINE_NOT_SMTP] = "tls", [LINE_EOF] = "eof", [LINE_IDLE] = "idle",
+        [LINE_FIRST_BARE] = "bare-newline", [LINE_NOT_SMTP] = "tls", [LINE_PROXY] = "proxy",
+        [LINE_EOF] = "eof", [LINE_IDLE] = "idle",
         [LINE_DEADLINE] = "time", [LINE_TERMINATED] = "terminated", [LINE_BROKEN] = "broken",
     };
     struct reply none = { .code = 0, .closes = true };
@@ -589,6 +603,8 @@ static struct reply refuse_input(struct session *s, enum line_status status)
         return exceed(&s->conf->bare_newline);
     case LINE_NOT_SMTP:
         return not_tls;
+    case LINE_PROXY:
+        return not_proxied;
     case LINE_IDLE:
         return exceed(&s->conf->command_secs);
     case LINE_DEADLINE:

@@ -92,7 +92,7 @@ rendered() {
 }
 
 @test "the table of keywords is found: repeatable and single ones, each once" {
-    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup bypass deliver deny dns.server dnsbl dnswl error lockout.exempt' ]
+    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup bypass deliver deny dns.server dnsbl dnswl error lockout.exempt proxy_protocol' ]
     keywords single >ones
     [ "$(wc -l <ones)" -gt 20 ]
     [ "$(keywords | sort | uniq -d)" = '' ]

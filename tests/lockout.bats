@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # lockout.bats - three strikes and you are out: what counts, whom, for how long, and that it never stops the mail
 #
-# HAMMER_SECS is how long a hundred processes at once are killed at random (3); `make check` takes a minute.
+# HAMMER_SECS is how long a hundred processes at once are killed at random (2); `make check` takes a minute.
 
 bats_require_minimum_version 1.5.0
 load common
@@ -429,9 +429,9 @@ compile() { "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O1 -I"$TESTS/.." "$@"; }
 
 @test "a hundred processes change one file without a pause, and are killed: nothing is lost, nobody is refused" {
     compile -o hammer "$TESTS/tools/hammer.c" "$TESTS/../contacts.c" "$TESTS/../log.c"
-    ./hammer contacts.db "${SEED:-$RANDOM}" "${HAMMER_SECS:-3}" 100
+    ./hammer contacts.db "${SEED:-$RANDOM}" "${HAMMER_SECS:-2}" 100
 }
 
 @test "a hundred sessions at once, half of them killed: no violation and no lock is lost, nobody waits" {
-    "$TESTS/tools/hammer-contacts" "$MAILRECV" "${SEED:-$RANDOM}" "${HAMMER_SECS:-3}" 100
+    "$TESTS/tools/hammer-contacts" "$MAILRECV" "${SEED:-$RANDOM}" "${HAMMER_SECS:-2}" 100
 }

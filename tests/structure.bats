@@ -28,7 +28,7 @@ dns
 answer punycode
 envelope reply
 line contacts
-log sandbox library
+log sandbox library proxy
 text table
 slice clock late account
 END

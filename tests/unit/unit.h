@@ -42,5 +42,6 @@ void test_answer(void);
 void test_punycode(void);
 void test_dns(void);
 void test_contacts(void);
+void test_proxy(void);
 
 #endif
