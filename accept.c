@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -85,6 +86,35 @@ static bool learn_client(struct acceptance *a)
     return status == PROXY_OK;
 }
 
+/* Waits, and sees whether the client talks, without reading what it says. It may just go: that is no talk. */
+static bool talks_early(const struct acceptance *a)
+{
+    uint64_t until = clock_ms() + a->conf->early_talker_secs * 1000;
+    struct pollfd client = { .fd = STDIN_FILENO, .events = POLLIN };
+    sigset_t waiting = clock_mask();
+    int bytes = 0;
+
+    return clock_poll(&client, 1, clock_earlier(until, a->deadline), &waiting) > 0 &&
+           ioctl(client.fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+/* limit.early_talker; with implicit TLS it is the client who begins. */
+static struct reply check_silence(struct acceptance *a)
+{
+    struct reply reply = a->conf->early_talker.reply;
+    enum match bypass;
+
+    if (a->conf->early_talker.value == 0 || a->conf->tls == TLS_IMPLICIT)
+        return no_objection;
+    bypass = rules_bypass(&a->conf->rules, a->peer);
+    accept_announce(a); /* not only when the pause is over */
+    if (bypass == MATCH_YES || !talks_early(a))
+        return no_objection;
+    if (bypass == MATCH_UNSURE && reply.code >= 500)
+        reply.code = 451;
+    return reply;
+}
+
 bool accept_admit(struct acceptance *a)
 {
     dns_stage();
@@ -100,6 +130,8 @@ struct reply accept_connect(struct acceptance *a)
 
     dns_stage();
     reply = a->locked == LOCKOUT_TELL ? lockout_reply(&a->lockout) : rules_connect(&a->conf->rules, a->peer);
+    if (reply.code == 0)
+        reply = check_silence(a);
     if (reply.code != 0 || log_wants('s'))
         accept_announce(a); /* the greeting is logged, and this stands before it */
     return reply;

@@ -141,6 +141,13 @@ static void check_lockout(struct conf *conf)
                           "'%s' has no effect without lockout.db", words[i]);
 }
 
+static void check_early_talker(struct conf *conf)
+{
+    if (conf->early_talker.value != 0 && conf->tls == TLS_IMPLICIT)
+        conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, "limit.early_talker"), 1,
+                      "'limit.early_talker' has no effect with tls implicit, where clients have to talk first");
+}
+
 /* What somebody who comes from 1.x, or is in a hurry, should know. */
 static void check_sense(struct conf *conf)
 {
@@ -165,6 +172,7 @@ static void check_sense(struct conf *conf)
     if (!conf->fsync)
         conf_complain(conf, SEVERITY_WARNING, 0, 0, "fsync off: an accepted message can be lost with the power");
     check_lockout(conf);
+    check_early_talker(conf);
     check_user(conf);
 }
 

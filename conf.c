@@ -326,7 +326,7 @@ static bool need_exactly(struct parser *p, const char *expected)
 
 /* ---- numbers, codes, replies ------------------------------------------------------------- */
 
-static bool parse_number(struct parser *p, struct word word, uint64_t max, uint64_t *number)
+static bool parse_range(struct parser *p, struct word word, uint64_t min, uint64_t max, uint64_t *number)
 {
     uint64_t n = 0;
     size_t digits = 0;
@@ -335,13 +335,18 @@ static bool parse_number(struct parser *p, struct word word, uint64_t max, uint6
         if (n <= max)
             n = n * 10 + (uint64_t)(word.text.text[digits] - '0');
     if (digits == 0 || digits < word.text.len)
-        fail(p, word.column, "'%.*s' is not a number, expected 1 to %ju", (int)word.text.len, word.text.text,
-             (uintmax_t)max);
-    else if (n < 1 || n > max)
-        fail(p, word.column, "'%.*s' is out of range, expected 1 to %ju", (int)word.text.len, word.text.text,
-             (uintmax_t)max);
+        fail(p, word.column, "'%.*s' is not a number, expected %ju to %ju", (int)word.text.len, word.text.text,
+             (uintmax_t)min, (uintmax_t)max);
+    else if (n < min || n > max)
+        fail(p, word.column, "'%.*s' is out of range, expected %ju to %ju", (int)word.text.len, word.text.text,
+             (uintmax_t)min, (uintmax_t)max);
     *number = n;
     return !p->failed;
+}
+
+static bool parse_number(struct parser *p, struct word word, uint64_t max, uint64_t *number)
+{
+    return parse_range(p, word, 1, max, number);
 }
 
 /* The number of bytes that look like the part "1.1 " of "5.1.1 text", 0 if they do not. */
@@ -412,7 +417,8 @@ static void set_default_reply(struct conf *conf, const struct keyword *k, struct
     struct parser p = { .conf = conf, .line = slice_of(k->initial) };
     struct word value, code;
 
-    if (next_word(&p, &value) && next_word(&p, &code))
+    if (next_word(&p, &value) && next_word(&p, &code) &&
+        (code.text.len == 3 || next_word(&p, &code))) /* behind on or off there may be seconds */
         parse_reply(&p, code, k->status, &limit->reply);
 }
 
@@ -611,6 +617,15 @@ static void parse_count(struct parser *p, const struct keyword *k)
         need_end(p);
 }
 
+/* Seconds, of which there may be none. */
+static void parse_delay(struct parser *p, const struct keyword *k)
+{
+    struct word word;
+
+    if (need_word(p, &word, "a number of seconds") && parse_range(p, word, 0, k->max, value_of(p->conf, k)))
+        need_end(p);
+}
+
 static void print_count(const struct conf *conf, const struct keyword *k, FILE *out)
 {
     fprintf(out, " %ju", (uintmax_t)*(const uint64_t *)setting_of(conf, k));
@@ -633,6 +648,28 @@ static void print_check(const struct conf *conf, const struct keyword *k, FILE *
     const struct limit *limit = setting_of(conf, k);
 
     fprintf(out, " %s", k->kind->words[limit->value]);
+    print_reply(&limit->reply, out);
+}
+
+/* limit.early_talker on|off SECS */
+static void parse_early_talker(struct parser *p, const struct keyword *k)
+{
+    struct limit *limit = value_of(p->conf, k);
+    struct word word;
+    size_t chosen;
+
+    if (!parse_choice(p, k, &chosen) || !need_word(p, &word, "a number of seconds") ||
+        !parse_number(p, word, k->max, &p->conf->early_talker_secs))
+        return;
+    limit->value = chosen;
+    parse_limit_reply(p, k, limit);
+}
+
+static void print_early_talker(const struct conf *conf, const struct keyword *k, FILE *out)
+{
+    const struct limit *limit = setting_of(conf, k);
+
+    fprintf(out, " %s %ju", k->kind->words[limit->value], (uintmax_t)conf->early_talker_secs);
     print_reply(&limit->reply, out);
 }
 
@@ -1234,6 +1271,8 @@ static const struct kind newline_kind = { parse_check, print_check, normalize_re
 static const struct kind count_kind = { parse_count, print_count, NULL };
 static const struct kind server_kind = { parse_server, NULL, NULL };
 static const struct kind host_kind = { parse_host_pattern, NULL, NULL };
+static const struct kind delay_kind = { parse_delay, print_count, NULL };
+static const struct kind talker_kind = { parse_early_talker, print_early_talker, off_on };
 static const struct kind client_kind = { parse_client_pattern, NULL, NULL };
 static const struct kind group_kind = { parse_allowgroup, NULL, NULL };
 static const struct kind dnsbl_kind = { parse_dnsbl, NULL, NULL };
@@ -1326,6 +1365,9 @@ static const struct keyword keywords[] = {
       "120 451 The delivery took too long", MANY, SLICE("3.0") },
     { SLICE("limit.lock_secs"), &limit_kind, AT(lock_secs),
       "30 451 The mailbox is locked", MANY, SLICE("2.0") },
+    { SLICE("limit.early_talker"), &talker_kind, AT(early_talker),
+      "off 5 554 You talk before you are greeted", MANY, SLICE("5.1") },
+    { SLICE("tarpit"), &delay_kind, AT(tarpit), "0", MANY, NO_STATUS },
     { SLICE("allow"), &host_kind, AT(rules.allow), NULL, 0, NO_STATUS },
     { SLICE("deny"), &host_kind, AT(rules.deny), NULL, 0, NO_STATUS },
     { SLICE("proxy_protocol"), &client_kind, AT(rules.proxies), NULL, 0, NO_STATUS },

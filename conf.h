@@ -83,6 +83,9 @@ struct conf {
     struct limit smtp_data_size, smtp_rcpt_to, smtp_ascii, fcrdns_check, helo_required;
     struct limit helo_dns_check, sender_dns_check, rcpt_dns_check, sender_syntax_check, rcpt_syntax_check;
     struct limit pipe_secs, lock_secs, bare_newline, hops, auth_failures;
+    struct limit early_talker;
+    uint64_t early_talker_secs;     /* the pause before the greeting */
+    uint64_t tarpit;                /* seconds before the first refusal of a session, twice that before the second... */
     struct rule dead_letter;        /* the rule of mail without a rule, line 0 */
 };
 

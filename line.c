@@ -270,6 +270,15 @@ void line_wipe(struct line_io *io, struct slice line)
         explicit_bzero(io->in_buf + (line.text - io->in_buf), line.len);
 }
 
+void line_pause(struct line_io *io, uint64_t ms)
+{
+    struct pollfd gone = { .fd = io->in, .events = POLLRDHUP };
+    uint64_t until = clock_ms() + ms;
+
+    if (line_flush(io) == LINE_OK && why_stop(io, until) == LINE_OK)
+        (void)clock_poll(&gone, 1, clock_earlier(until, io->deadline), &while_waiting);
+}
+
 void line_close(struct line_io *io, uint64_t wait_ms)
 {
     uint64_t until = clock_ms() + wait_ms;

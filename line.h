@@ -94,6 +94,12 @@ void line_put(struct line_io *io, const char *bytes, size_t len);
 enum line_status line_flush(struct line_io *io);
 
 /*
+ * Sends what was collected, and then does nothing for so many milliseconds: until the deadline at most, and no longer
+ * than the client is there and SIGTERM has not arrived.
+ */
+void line_pause(struct line_io *io, uint64_t ms);
+
+/*
  * The end of a connection: flushes, closes our direction and reads what the client is still
  * sending, for `wait_ms` at most, since closing with unread input would destroy the last reply.
  */

@@ -62,6 +62,7 @@ struct session {
     bool rcpt_refused;     /* in this transaction */
 
     uint64_t idle, unknown, failed, auth_failures; /* what the limits count */
+    uint64_t refused;      /* what tarpit counts */
     unsigned messages;
     unsigned total[COMMAND_COUNT], accepted[COMMAND_COUNT]; /* per row of the table */
     struct spool spool;
@@ -712,6 +713,14 @@ static void say(struct session *s, const struct reply *reply)
     reply_send(s->io, reply);
 }
 
+/* The more was refused to a client, the longer it waits for the next refusal. Nothing is held meanwhile. */
+static void delay_refusal(struct session *s)
+{
+    s->refused++;
+    if (s->conf->tarpit > 0)
+        line_pause(s->io, s->refused * s->conf->tarpit * 1000);
+}
+
 /* The one place where the reply to a command is logged and sent. */
 static void answer(struct session *s, const struct reply *reply, const char *stage, struct slice line)
 {
@@ -722,8 +731,10 @@ static void answer(struct session *s, const struct reply *reply, const char *sta
     }
     if (reply->code == 0)
         return;
-    if (reply_refuses(reply))
+    if (reply_refuses(reply)) {
         monitor_log_refusal(s->monitor, stage, reply, line);
+        delay_refusal(s);
+    }
     say(s, reply);
 }
 
@@ -878,8 +889,10 @@ static void open_session(struct session *s)
         s->io->idle_ms = REFUSED_WAIT_MS < s->io->idle_ms ? REFUSED_WAIT_MS : s->io->idle_ms;
     }
     /* RFC 2034 4: the greeting has no enhanced code */
-    if (reply_refuses(&reply))
+    if (reply_refuses(&reply)) {
         monitor_log_refusal(s->monitor, "connect", &reply, slice_of(""));
+        delay_refusal(s);
+    }
     reply.status.len = 0;
     say(s, &reply);
 }

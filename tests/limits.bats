@@ -547,7 +547,7 @@ after = client.peak()
 client.socket.shutdown(socket.SHUT_WR)
 client.expect_end()
 assert after - before < 256, f"peak {before} KiB, behind the line {after} KiB"
-assert log()[-1].startswith("end reason=eof "), log()
+assert log()[-1].startswith("end reason=cut "), log()
 END
 }
 
