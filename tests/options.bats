@@ -393,8 +393,8 @@ DEBUG r: line 5: pattern "^jo<0x5b>ea<0x5d>@" does not match "ann@example.com"' 
     rm log
     say QUIT | "$MAILRECV" -c conf -l log -d r -P 192.0.2.7=client.example
     [ "$(events | grep DEBUG)" = 'DEBUG r: line 1: pattern "zz" does not match "192.0.2.7"
-DEBUG r: line 1: pattern "zz" does not match "client.example"
-DEBUG r: line 2: pattern "^192<0x5c>.0" matches "192.0.2.7"' ]
+DEBUG r: line 2: pattern "^192<0x5c>.0" matches "192.0.2.7"
+DEBUG r: line 1: pattern "zz" does not match "client.example"' ]
 }
 
 @test "-d s: the dialogue, both ways" {
