@@ -118,8 +118,8 @@ static void print_table(FILE *out)
     for (enum measure m = 0; m < MEASURES; m++) {
         const double *first = servers[0].samples[m];
 
-        printf("tls: %s\n  %-24s %10s %7s %10s %7s %10s\n", measures[m].meaning, "", "median", "ratio", "least", "ratio",
-               "8 of 10");
+        printf("tls: %s\n  %-24s %10s %7s %10s %7s %10s\n", measures[m].meaning, "", "median", "ratio", "least",
+               "ratio", "8 of 10");
         for (size_t i = 0; i < server_count; i++) {
             const double *v = servers[i].samples[m];
             double median = v[rounds / 2], low = v[rounds / 10], high = v[rounds - 1 - rounds / 10];

@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 load common
 load serving
 
-# Four servers stay for the whole file: two super-servers, each with a port for STARTTLS and one for TLS from the first byte.
+# Four servers stay for the whole file: two super-servers, each with a port for STARTTLS and one for implicit TLS.
 KINDS='xinetd systemd-socket-activate'
 
 setup_file() {
@@ -236,8 +236,9 @@ nodemailer_auth() {
 
 @test "a client that verifies finds out that the name is another one" {
     PORT=$(cat xinetd-optional/port)
-    run -60 --separate-stderr curl -sS --max-time 20 --cacert ca.pem --ssl-reqd --connect-to "mx.example:$PORT:127.0.0.1:$PORT" \
-        "smtp://mx.example:$PORT/curl.example" --mail-from a@example.com --mail-rcpt box@example.com -T message
+    run -60 --separate-stderr curl -sS --max-time 20 --cacert ca.pem --ssl-reqd \
+        --connect-to "mx.example:$PORT:127.0.0.1:$PORT" "smtp://mx.example:$PORT/curl.example" \
+        --mail-from a@example.com --mail-rcpt box@example.com -T message
 }
 
 # ---- a large message -------------------------------------------------------------------------

@@ -131,7 +131,8 @@ END
 
 # s_client over STARTTLS with these options, which says QUIT.
 s_client() {
-    printf 'QUIT\r\n' | timeout 20 openssl s_client -connect "127.0.0.1:$SERVER_PORT" -starttls smtp -name client.example -ign_eof "$@" >seen 2>&1
+    printf 'QUIT\r\n' | timeout 20 openssl s_client -connect "127.0.0.1:$SERVER_PORT" -starttls smtp \
+        -name client.example -ign_eof "$@" >seen 2>&1
 }
 
 accepts() { # OPTION...
@@ -174,7 +175,8 @@ s.sendall(b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10" + bytes(37)) # one of 
 is_over(s)
 log(r"end reason=.*\n(.*\n)*.*end reason=")
 END
-    [ "$(grep -cE 'TLS failed reason="handshake: (unsupported protocol|wrong version number|unknown protocol|version too low)"$' log)" = 2 ]
+    grep -q 'TLS failed reason="handshake: version too low"$' log
+    grep -q 'TLS failed reason="handshake: unknown protocol"$' log
     keep_log
 }
 
@@ -342,7 +344,8 @@ END
     openssl req -new -key key.pem -subj /CN=mail.example.com -out request.pem
     openssl x509 -req -in request.pem -signkey key.pem -days -1 -out cert.pem 2>openssl.out || {
         # newer versions want the end of the validity otherwise
-        openssl x509 -req -in request.pem -signkey key.pem -not_before 20200101000000Z -not_after 20210101000000Z -out cert.pem
+        openssl x509 -req -in request.pem -signkey key.pem -not_before 20200101000000Z \
+            -not_after 20210101000000Z -out cert.pem
     }
     serve 'tls optional'
     accepts
@@ -475,8 +478,8 @@ END
 }
 
 @test "mailrecv-tls is killed in every phase: session and connection end, and nothing half is delivered" {
-    serve 'tls optional' "deliver rcpt_to slow@example.com pipe touch begun; until [ -e go ]; do sleep 0.02; done; cat >>$PWD/slow"
-    sed -i "s,touch begun; until \[ -e go,cd $PWD; &," conf
+    local slowly='until [ -e go ]; do sleep 0.02; done; cat >>slow'
+    serve 'tls optional' "deliver rcpt_to slow@example.com pipe cd $PWD; touch begun; $slowly"
     client <<'END'
 def envelope(s, recipient="inbox@example.com"):
     for line in "EHLO client.example", "MAIL FROM:<a@example.com>", "RCPT TO:<%s>" % recipient:
@@ -539,7 +542,8 @@ END
 
 # A program in the place of mailrecv-tls.
 put_helper() {
-    printf '#!/usr/bin/env python3\nimport os, signal, socket, time\nchannel = socket.socket(fileno=3)\n%s\n' "$1" >helper
+    printf '#!/usr/bin/env python3\nimport os, signal, socket, time\n' >helper
+    printf 'channel = socket.socket(fileno=3)\n%s\n' "$1" >>helper
     chmod 755 helper
 }
 
@@ -588,11 +592,11 @@ put_failing() { # CALL ERROR [WHEN]
 }
 
 @test "no filter of fail2ban finds anybody in the logs of the handshakes above" {
-    local filter
-    [ "$(grep -c 'TLS failed reason="handshake: ' "$BATS_FILE_TMPDIR/logs")" -ge 8 ]
-    [ "$(grep -c 'ERROR: 454 TLS is not available' "$BATS_FILE_TMPDIR/logs")" -ge 30 ]
+    local filter logs=$BATS_FILE_TMPDIR/logs
+    [ "$(grep -c 'TLS failed reason="handshake: ' "$logs")" -ge 8 ]
+    [ "$(grep -c 'ERROR: 454 TLS is not available' "$logs")" -ge 30 ]
     for filter in mailrecv mailrecv-auth; do
-        [ "$(fail2ban-regex -o ip --usedns=no "$BATS_FILE_TMPDIR/logs" "$TESTS/../fail2ban/filter.d/$filter.conf")" = '' ]
+        [ "$(fail2ban-regex -o ip --usedns=no "$logs" "$TESTS/../fail2ban/filter.d/$filter.conf")" = '' ]
     done
 }
 
