@@ -152,6 +152,7 @@ void accept_announce(struct acceptance *a)
         log_line(LOG_WARNING, "serving as root: user NAME in the configuration changes that");
     log_trouble();
     lists_log(a->conf->rules.lists);
+    dns_speak();
 }
 
 void accept_learn(struct acceptance *a)

@@ -48,6 +48,8 @@ static struct {
     size_t count;               /* of them asked so far, those included that made room */
     ares_channel channel;       /* NULL before the first one that goes out */
     bool broken;                /* there is no channel and will be none */
+    bool speaks;                /* the log has begun: */
+    char trouble[256];          /* what it is to be told before that, "" if nothing */
     bool over;                  /* SIGTERM has come: nothing is waited for any more */
 } dns;
 
@@ -115,6 +117,22 @@ static int make_channel(void)
     return status;
 }
 
+static void complain(const char *why)
+{
+    if (dns.speaks)
+        log_line(LOG_ERR, "the DNS cannot be asked: %s", why);
+    else
+        (void)snprintf(dns.trouble, sizeof dns.trouble, "%s", why); /* cut when too long */
+}
+
+void dns_speak(void)
+{
+    dns.speaks = true;
+    if (dns.trouble[0] != '\0')
+        complain(dns.trouble);
+    dns.trouble[0] = '\0';
+}
+
 /* Is there somebody to ask? If not, the log says so once. */
 static bool is_ready(void)
 {
@@ -131,7 +149,7 @@ static bool is_ready(void)
         why = ares.strerror(status);
     }
     if (dns.broken)
-        log_line(LOG_ERR, "the DNS cannot be asked: %s", why);
+        complain(why);
     return !dns.broken;
 }
 
@@ -143,8 +161,9 @@ bool dns_reversed(int family, const unsigned char bytes[16], struct slice zone, 
 
     if (family == AF_INET)
         used = (size_t)snprintf(name, DOMAIN_MAX + 1, "%u.%u.%u.%u.", bytes[3], bytes[2], bytes[1], bytes[0]);
-    for (size_t i = 16; family == AF_INET6 && i-- > 0;)
-        used += (size_t)snprintf(name + used, DOMAIN_MAX + 1 - used, "%x.%x.", bytes[i] & 15U, bytes[i] >> 4);
+    for (size_t i = 0; family == AF_INET6 && i < 16; i++)
+        used += (size_t)snprintf(name + used, DOMAIN_MAX + 1 - used, "%x.%x.", bytes[15 - i] & 15U,
+                                 (unsigned)bytes[15 - i] >> 4);
     if (used + zone.len > DOMAIN_MAX)
         return false;
     memcpy(name + used, zone.text, zone.len);
@@ -154,7 +173,10 @@ bool dns_reversed(int family, const unsigned char bytes[16], struct slice zone, 
 
 /* ---- hosts(5) ---------------------------------------------------------------------------- */
 
-/* Does the address, with its names behind it, answer the question? Adds what it says. */
+/*
+ * Does the address, with its names behind it, answer the question? Adds what it says. A name that is there
+ * with an address of the other kind only has none of this kind: ANSWER_NONE.
+ */
 static void add_host(const struct question *q, int family, const unsigned char bytes[16], char *names,
                      struct answer *answer)
 {
@@ -169,10 +191,13 @@ static void add_host(const struct question *q, int family, const unsigned char b
         memcpy(answer->names[answer->count++], name, strlen(name) + 1);
         return;
     }
-    for (; name != NULL; name = strtok_r(NULL, " \t", &rest))
-        if (kinds[q->kind].family == family && slice_equal_nocase(slice_of(name), slice_of(q->name)) &&
-            answer->count < ANSWER_ADDRESSES)
+    for (; name != NULL; name = strtok_r(NULL, " \t", &rest)) {
+        if (!slice_equal_nocase(slice_of(name), slice_of(q->name)))
+            continue;
+        answer->status = ANSWER_NONE;
+        if (kinds[q->kind].family == family && answer->count < ANSWER_ADDRESSES)
             memcpy(answer->addresses[answer->count++], bytes, family == AF_INET ? 4 : 16);
+    }
 }
 
 /* ADDRESS NAME... */
@@ -193,7 +218,7 @@ static void read_hosts_line(const struct question *q, char *line, struct answer 
         add_host(q, family, bytes, line + len + 1, answer);
 }
 
-/* Does the file know the answer? What it does not hold, the DNS may. */
+/* Does the file know the answer? Where it does not hold the name, the DNS may. */
 static bool is_in_hosts(struct question *q)
 {
     FILE *file = fopen("/etc/hosts", "re");
@@ -208,7 +233,7 @@ static bool is_in_hosts(struct question *q)
     (void)fclose(file); /* it was only read */
     if (q->answer.count > 0)
         q->answer.status = ANSWER_FOUND;
-    return q->answer.count > 0;
+    return q->answer.status != ANSWER_UNSURE;
 }
 
 /* ---- questions --------------------------------------------------------------------------- */

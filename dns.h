@@ -53,6 +53,9 @@ const struct answer *dns_ask(enum dns_kind kind, const char *name);
  */
 bool dns_reversed(int family, const unsigned char bytes[16], struct slice zone, char name[DOMAIN_MAX + 1]);
 
+/* What goes wrong with asking is logged at once from here on; until this is called it waits. */
+void dns_speak(void);
+
 /* Forgets all questions and closes the sockets. */
 void dns_end(void);
 

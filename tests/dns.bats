@@ -88,8 +88,8 @@ conf: limit.fcrdns_check on 550 5.7.25 No name" | "$TESTS/dialog" -
     local how records=() number=0
     for how in timeout refuse servfail garbage id other cut loop; do
         number=$((number + 2))
-        records+=(192.0.2.$((number - 1))={$how,client.example} 192.0.2.$number=$how.example)
-        records+=($how.example={$how,192.0.2.$number})
+        records+=("192.0.2.$((number - 1))="{"$how",client.example} "192.0.2.$number=$how.example"
+            "$how.example="{"$how","192.0.2.$number"})
     done
     odd "${records[@]}" client.example=192.0.2.1
     seq 16 | sed 's/.*/192.0.2.& 451 No name/' | decide "$ODD"

@@ -351,6 +351,92 @@ END
 A mail.client.example" ]
 }
 
+@test "hosts(5) is read first, and the DNS is not asked for what it holds (own DNS)" {
+    local questions=$BATS_TEST_TMPDIR/questions hosts='# names of hosts
+127.0.0.2 first.example
+ 127.0.0.1	Known.Example	alias.example # comment.example
+127.0.0.1 second.example
+192.0.2.9 second.example
+::1 six.example
+nonsense known.example
+127.0.0.9'
+
+    HOSTS=$hosts QUESTIONS=$questions play_with 127.0.0.1=fail known.example=fail <<'END'
+# the canonical name, which leads back
+conf: allow remotehost ^known\.example$
+conf: limit.helo_dns_check on
+S: 220 *
+C: HELO alias.example
+S: 250 mail.example.com
+C: HELO SIX.example
+S: 250 mail.example.com
+quit
+log: SMTP connection from remote host known.example [127.0.0.1]
+log: end *
+END
+    [ ! -e "$questions" ]
+    HOSTS=$hosts play_with comment.example=fail <<'END'
+# what is none
+conf: limit.helo_dns_check on 550 5.7.1 Who?
+S: 220 *
+C: HELO comment.example
+S: 451 *
+C: HELO known
+S: 550 Who?
+quit
+END
+    HOSTS='127.0.0.1 mail.client.example' play_with mail.client.example=192.0.2.7 <<'END'
+# hosts(5) has the last word about the names that it holds
+conf: allow remotehost ^mail\.client\.example$
+S: 220 *
+quit
+END
+    HOSTS='192.0.2.7 mail.client.example' play_with 127.0.0.1=mail.client.example mail.client.example=127.0.0.1 <<'END'
+# wherever they come from
+conf: allow remotehost ^mail\.client\.example$
+S: 554 *
+quit
+END
+}
+
+@test "a resolver library that cannot be loaded is a passing failure, which the log names" {
+    echo nonsense >"$BATS_TEST_TMPDIR/libcares.so.2"
+    play <<END
+# the wrong file is found first
+via: unix
+env: TCPREMOTEIP=192.0.2.7
+env: LD_LIBRARY_PATH=$BATS_TEST_TMPDIR
+peer: 192.0.2.7
+
+= before the greeting
+conf: limit.fcrdns_check on 550 5.7.25 No name
+S: 451 No name
+quit
+log: SMTP connection from remote host unknown [192.0.2.7]
+log: the name of the client cannot be found out: DNS failed in passing
+log: the DNS cannot be asked: *libcares.so.2: *
+log: ERROR: 451 No name *
+log: end *
+
+= for the Received: line
+conf: deliver rcpt_to a@example.com append \$DIR/mbox
+S: 220 *
+C: MAIL FROM:<>
+C: RCPT TO:<a@example.com>
+C: DATA
+C: .
+S: 250 2.1.0 *
+S: 250 2.1.5 *
+S: 354 *
+S: 250 2.0.0 *
+quit
+log: SMTP connection from remote host unknown [192.0.2.7]
+log: the DNS cannot be asked: *libcares.so.2: *
+log: delivery result=delivered *
+log: end *
+END
+}
+
 @test "debug h: what the DNS said (own DNS)" {
     play_with 127.0.0.1=mail.client.example mail.client.example=192.0.2.7 <<'END'
 # the lookups

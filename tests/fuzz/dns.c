@@ -24,10 +24,11 @@ static size_t count;
 static const uint8_t *input, *input_end;
 static bool active;
 
-const struct answer *__real_dns_ask(enum dns_kind kind, const char *name);
-const struct answer *__wrap_dns_ask(enum dns_kind kind, const char *name);
-void __real_dns_send(enum dns_kind kind, const char *name);
-void __wrap_dns_send(enum dns_kind kind, const char *name);
+/* The linker gives the program these (--wrap) in the place of the real ones. */
+const struct answer *real_ask(enum dns_kind kind, const char *name) __asm__("__real_dns_ask");
+const struct answer *fuzz_ask(enum dns_kind kind, const char *name) __asm__("__wrap_dns_ask");
+void real_send(enum dns_kind kind, const char *name) __asm__("__real_dns_send");
+void fuzz_send(enum dns_kind kind, const char *name) __asm__("__wrap_dns_send");
 
 static size_t put_question(uint8_t *message, const char *name, enum answer_type type)
 {
@@ -89,7 +90,7 @@ static void check_answer(const struct answer *answer, enum answer_type type)
         check_text(answer->text, ANSWER_TEXT);
 }
 
-const struct answer *__wrap_dns_ask(enum dns_kind kind, const char *name)
+const struct answer *fuzz_ask(enum dns_kind kind, const char *name)
 {
     static const enum answer_type types[] = {
         [DNS_NAMES] = ANSWER_PTR, [DNS_ADDRESSES4] = ANSWER_A, [DNS_ADDRESSES6] = ANSWER_AAAA,
@@ -97,7 +98,7 @@ const struct answer *__wrap_dns_ask(enum dns_kind kind, const char *name)
     };
 
     if (!active)
-        return __real_dns_ask(kind, name);
+        return real_ask(kind, name);
     for (size_t i = 0; i < count; i++)
         if (asked[i].kind == kind && strcmp(asked[i].name, name) == 0)
             return &asked[i].answer;
@@ -109,10 +110,10 @@ const struct answer *__wrap_dns_ask(enum dns_kind kind, const char *name)
     return &asked[count++].answer;
 }
 
-void __wrap_dns_send(enum dns_kind kind, const char *name)
+void fuzz_send(enum dns_kind kind, const char *name)
 {
     if (!active)
-        __real_dns_send(kind, name);
+        real_send(kind, name);
 }
 
 /* A confirmed name is one that the client's address has, and that has the client's address. */
