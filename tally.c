@@ -375,6 +375,7 @@ static void count_event(struct tally *tally, struct event *event)
         { SLICE("end reason=killed "), count_killed },
         { SLICE("end reason=failed "), count_killed },
         { SLICE("end "), count_end },
+        { SLICE("listed by "), count_nothing }, /* what comes of it is a refusal, or nothing */
         { SLICE("TLS protocol="), count_tls },
         { SLICE("TLS failed reason=\"handshake: "), count_handshake },
         { SLICE("authenticated "), count_login },
