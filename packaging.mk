@@ -28,7 +28,7 @@ is-it-the-same:
 ## install: copy program, manuals, units and examples to PREFIX (/usr/local) and SYSCONFDIR (/etc)
 # An administrator's files, mailrecv*.conf and what xinetd and logrotate read, are never overwritten.
 install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword $(BUILD)/mailrecv-report
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR) \
 	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) \
 	    $(DESTDIR)$(SYSCONFDIR) $(DESTDIR)$(XINETDDIR) $(DESTDIR)$(LOGROTATEDIR) \
@@ -37,6 +37,7 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-checkpassword $(DESTDIR)$(SBINDIR)/mailrecv-checkpassword
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-report $(DESTDIR)$(BINDIR)/mailrecv-report
 	$(INSTALL) -m 644 man/mailrecv-report.1 $(DESTDIR)$(MANDIR)/man1/mailrecv-report.1
+	$(INSTALL) -m 644 man/mailrecv-recipes.7 $(DESTDIR)$(MANDIR)/man7/mailrecv-recipes.7
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-tls $(DESTDIR)$(LIBEXECDIR)/mailrecv-tls
 	$(INSTALL) -m 644 man/mailrecv.8 man/mailrecv-tls.8 man/mailrecv-checkpassword.8 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 644 man/mailrecv.conf.5 $(DESTDIR)$(MANDIR)/man5/mailrecv.conf.5
@@ -72,7 +73,8 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 ## uninstall: remove all of that but the configuration
 # Leaves mailrecv*.conf, and directories that others may share. Stop the super-server first.
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/mailrecv-report $(DESTDIR)$(MANDIR)/man1/mailrecv-report.1
+	rm -f $(DESTDIR)$(BINDIR)/mailrecv-report $(DESTDIR)$(MANDIR)/man1/mailrecv-report.1 \
+	    $(DESTDIR)$(MANDIR)/man7/mailrecv-recipes.7
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv-checkpassword $(DESTDIR)$(MANDIR)/man8/mailrecv-checkpassword.8
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv $(DESTDIR)$(MANDIR)/man8/mailrecv.8 \
 	    $(DESTDIR)$(LIBEXECDIR)/mailrecv-tls $(DESTDIR)$(MANDIR)/man8/mailrecv-tls.8 \

@@ -1,0 +1,161 @@
+# recipes.bats - mailrecv-recipes(7): the lines of each recipe, as they stand there, with the real programs
+#
+# Those that need a server or much to install are in slow/, for `make check`.
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+load common
+load recipes
+
+AS=()
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    umask 022
+}
+
+teardown() { stop_hook; }
+
+# The messages of a mailbox, as `SUBJECT LINES-OF-TEXT`.
+mails() { # mbox|Maildir PATH
+    python3 - "$1" "$2" <<'END'
+import mailbox, sys
+for m in getattr(mailbox, sys.argv[1])(sys.argv[2], create=False):
+    print(m["Subject"], m.get_payload().split("\n"))
+END
+}
+
+@test "each recipe has its test, and each test its recipe" {
+    sed -n 's/^@test "recipe: \(.*\)" {$/\1/p' "$TESTS"/recipes.bats "$TESTS"/slow/*.bats | sort >tested
+    [ "$(wc -l <tested)" -eq 10 ]
+    recipe_titles | sort | diff - tested
+}
+
+@test "mailrecv-recipes(7) is clean for mandoc and knows the exit statuses" {
+    run -0 mandoc -Tlint -Wwarning "$RECIPES"
+    [ "$output" = "" ]
+    [[ "$(head -n1 "$RECIPES")" == '.\" mailrecv-recipes.7 - '* ]]
+    grep -q '^\.It 65, 67, 77, 100 Ta ' "$TESTS/../man/mailrecv.conf.5"
+    grep -q 'with 65, 67, 77 or 100 it hears$' "$RECIPES"
+}
+
+@test "recipe: Archive a mailing list" {
+    recipe 'Archive a mailing list'
+    for list in dev news; do
+        message | deliver_to $list-archive@example.com 192.0.2.25 | grep -q '^250 2.0.0 Ok, delivered'
+        message | deliver_to $list-archive@example.com 192.0.2.25 | grep -q '^250 2.0.0 Ok, delivered'
+        message | deliver_to $list-archive@example.com 192.0.2.250 | grep -q '^550 5.7.1 Not accepted from your host'
+    done
+    [ "$(mails Maildir lib/news | uniq -c | tr -s ' ')" = " 2 test ['text', 'From here', '.', '']" ]
+    # quoted as mboxrd; the last line feed parts messages
+    [ "$(mails mbox lib/dev.mbox | uniq -c | tr -s ' ')" = " 2 test ['text', '>From here', '.', '']" ]
+}
+
+@test "recipe: Post to a webhook" {
+    start_hook
+    recipe 'Post to a webhook' -e "s,https://hooks.example.com,http://127.0.0.1:$HOOK_PORT,"
+    message | deliver_to raw@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    [ "$(cat path)" = /raw ]
+    grep -qi '^content-type: message/rfc822$' headers
+    [ "$(tail -n 5 body)" = "$(message)" ]
+    [ "$(head -n 2 body)" = $'Return-Path: <a@example.com>\nDelivered-To: raw@example.com' ]
+    message | deliver_to hook@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    [ "$(cat path)" = /form ]
+    python3 - headers body <<'END'
+import email, json, sys
+form = email.message_from_bytes(open("headers", "rb").read().rstrip() + b"\n\n" + open("body", "rb").read())
+parts = {p.get_param("name", header="content-disposition"): p for p in form.get_payload()}
+assert set(parts) == {"message", "facts"}, parts
+facts = json.loads(parts["facts"].get_payload())
+assert facts["recipient"] == "hook@example.com" and facts["sender"] == "a@example.com" and facts["client_address"] == "192.0.2.7"
+message = parts["message"].get_payload()[0]
+assert message["Subject"] == "test" and message.get_payload().split() == ["text", "From", "here", "."]
+END
+    while read -r status raw hook; do
+        echo "$status" >answer
+        message | deliver_to raw@example.com | grep -q "^$raw "
+        message | deliver_to hook@example.com | grep -q "^$hook "
+    done <<'END'
+204 250 250
+500 451 451
+503 451 451
+404 451 554
+408 451 451
+429 451 451
+302 250 451
+END
+    echo 403 >answer
+    message | deliver_to hook@example.com | grep -q '^554 5.7.0 Delivery refused: <hook@example.com> The hook refused this message with 403'
+    stop_hook
+    wait
+    message | deliver_to raw@example.com | grep -q '^451 4.3.0 '
+    message | deliver_to hook@example.com | grep -q '^451 4.3.0 '
+}
+
+filters_mail() {
+    message 'List-Id: Dev <dev.lists.example.com>' | deliver_to joe@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    message | deliver_to joe@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    message 'X-Spam-Flag: YES' | deliver_to joe@example.com >refused
+    [ "$(ls lib/joe/new | wc -l)" -eq 1 ]
+    [ "$(ls lib/joe-dev/new | wc -l)" -eq 1 ]
+    [ "$(tail -n 5 lib/joe/new/*)" = "$(message)" ]
+    [ "$(tail -n 6 lib/joe-dev/new/*)" = "$(message 'List-Id: Dev <dev.lists.example.com>')" ]
+}
+
+@test "recipe: Hand to maildrop" {
+    recipe 'Hand to maildrop'
+    chmod 600 mailfilter
+    filters_mail
+    grep -q '^554 5.7.0 Delivery refused: <joe@example.com> This looks like spam' refused
+    rm mailfilter
+    message | deliver_to joe@example.com | grep -q '^451 4.3.0 '
+    grep -q 'reason="the command exited with status 75"$' log
+}
+
+@test "recipe: Hand to procmail" {
+    recipe 'Hand to procmail'
+    filters_mail
+    grep -q '^554 5.7.0 Delivery refused: <joe@example.com> ' refused
+    rm procmailrc
+    message | deliver_to joe@example.com | grep -q '^451 4.3.0 '
+    grep -q 'reason="the command exited with status 75"$' log
+}
+
+@test "recipe: Save attachments" {
+    recipe 'Save attachments'
+    mkdir lib/reports
+    cat >mail <<'END'
+Subject: report
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: text/plain
+
+see attached
+--b
+Content-Disposition: attachment; filename="../../evil; touch x"
+Content-Transfer-Encoding: base64
+
+aGVsbG8K
+--b
+Content-Disposition: attachment; filename="figures.csv"
+Content-Transfer-Encoding: base64
+
+YTtiCg==
+--b--
+END
+    deliver_to reports@example.com <mail | grep -q '^250 2.0.0 Ok, delivered'
+    [ "$(ls -A lib/reports | wc -l)" -eq 1 ]
+    cd lib/reports/*
+    [ "$(basename "$PWD")" = "$(sed -n 's/.* delivery result=delivered id=\([^ ]*\) .*/\1/p' ../../../log)" ]
+    tail -n "$(wc -l <../../../mail)" message | diff ../../../mail -
+    [ "$(cat files/figures.csv)" = 'a;b' ]
+    [ "$(find . -type f | wc -l)" -eq 3 ]
+    [ "$(cat files/*evil*)" = hello ]
+    # it cannot be written
+    cd ../../..
+    rm -r lib/reports
+    touch lib/reports
+    deliver_to reports@example.com <mail | grep -q '^451 4.3.0 '
+}
