@@ -94,7 +94,7 @@ clean:
 
 .PHONY: all always cert clean print-objects
 
-# install, uninstall, demo, serve
+# install, uninstall, deb, demo, serve
 -include packaging.mk
 
 # ---- tests -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-# packaging.mk - make install, uninstall, demo and serve; included by the Makefile
+# packaging.mk - make install, uninstall, deb, demo and serve; included by the Makefile
 
 FAIL2BANDIR  = $(SYSCONFDIR)/fail2ban
 XINETDDIR    = $(SYSCONFDIR)/xinetd.d
@@ -89,9 +89,22 @@ uninstall:
 	    rm -rf $$unit.socket $$unit@.service $$unit@.service.d $(DESTDIR)$(XINETDDIR)/mailrecv-$${at%=*}; done
 	test ! -d $(DESTDIR)$(DOCDIR) || rmdir $(DESTDIR)$(DOCDIR)
 
+## deb: build a Debian package, and put it into build/deb
+# In a copy of the tree: the tools of Debian write into it, and beside it.
+DEB = $(BUILD)/deb
+deb:
+	@tests/deps build deb
+	rm -rf $(DEB)
+	mkdir -p $(DEB)/mailrecv
+	tar -c --exclude=./build --exclude='./build-*' --exclude=./.git . | tar -x -C $(DEB)/mailrecv
+	cd $(DEB)/mailrecv && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc -b
+	lintian --allow-root --fail-on error,warning $(DEB)/mailrecv_*.changes
+	@rm -r $(DEB)/mailrecv
+	@ls $(DEB)/*.deb
+
 ## demo: serve on a free loopback port, send two messages, show what happens, clean up
 ## serve: the same set-up, until Ctrl-C, for you to try
 demo serve:
 	@tests/demo $@
 
-.PHONY: install uninstall demo serve is-it-the-same
+.PHONY: install uninstall deb demo serve is-it-the-same
