@@ -121,8 +121,7 @@ block() {
 }
 
 @test "the small configuration of README and the dialogue with nc go as printed" {
-    block conf 2 | sed -e "s,/var/lib/mailrecv,$PWD," >"$PWD/conf"
-    echo "logfile $PWD/log" >>conf
+    block conf 2 | sed -e "s,/var/lib/mailrecv,$PWD,; s,/var/log/mailrecv\.log,$PWD/log," >"$PWD/conf"
     block smtp 1 | sed '1d' >printed # the first line is the command
     [ "$(wc -l <printed)" -eq 18 ]
     for kind in xinetd systemd-socket-activate; do

@@ -36,7 +36,7 @@ fresh_tree() {
 in_tree() {
     # shellcheck disable=SC2016 # for the shell inside
     unshare --mount --pid --fork --kill-child --net --ipc --uts -- bash -c '
-        tree=$1
+        tree=$(realpath "$1")
         shift
         ip link set lo up && ip route add local 192.0.2.0/24 dev lo && ip route add local 203.0.113.0/24 dev lo &&
             mount -t proc proc "$tree/proc" && mount --bind /dev "$tree/dev" && mount -t tmpfs tmpfs "$tree/run" &&
