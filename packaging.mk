@@ -5,7 +5,12 @@ XINETDDIR    = $(SYSCONFDIR)/xinetd.d
 LOGROTATEDIR = $(SYSCONFDIR)/logrotate.d
 SYSUSERSDIR  = $(PREFIX)/lib/sysusers.d
 TMPFILESDIR  = $(PREFIX)/lib/tmpfiles.d
+BASHDIR      = $(PREFIX)/share/bash-completion/completions
+ZSHDIR       = $(PREFIX)/share/zsh/site-functions
 INSTALL      = install
+
+# Bash looks for the completion of a program under its name.
+COMPLETED = mailrecv-checkpassword mailrecv-report mailrecv-tls
 
 # What is installed names what is installed, wherever that is.
 PLACED = sed -e 's,/usr/local/sbin/mailrecv,$(SBINDIR)/mailrecv,' \
@@ -56,6 +61,10 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	$(INSTALL) -m 644 fail2ban/filter.d/mailrecv.conf fail2ban/filter.d/mailrecv-auth.conf \
 	    $(DESTDIR)$(FAIL2BANDIR)/filter.d
 	$(INSTALL) -m 644 fail2ban/jail.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/jail.d/mailrecv.conf
+	$(INSTALL) -d $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
+	$(INSTALL) -m 644 completion/mailrecv.bash $(DESTDIR)$(BASHDIR)/mailrecv
+	$(INSTALL) -m 644 completion/_mailrecv $(DESTDIR)$(ZSHDIR)/_mailrecv
+	for name in $(COMPLETED); do ln -sf mailrecv $(DESTDIR)$(BASHDIR)/$$name || exit 1; done
 	$(PLACED) xinetd/mailrecv >$(BUILD)/xinetd
 	test -e $(DESTDIR)$(XINETDDIR)/mailrecv || \
 	    $(INSTALL) -m 644 $(BUILD)/xinetd $(DESTDIR)$(XINETDDIR)/mailrecv
@@ -84,6 +93,7 @@ uninstall:
 	    $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv-auth.conf \
 	    $(DESTDIR)$(SYSUSERSDIR)/mailrecv.conf $(DESTDIR)$(TMPFILESDIR)/mailrecv.conf \
 	    $(DESTDIR)$(LOGROTATEDIR)/mailrecv
+	rm -f $(addprefix $(DESTDIR)$(BASHDIR)/,mailrecv $(COMPLETED)) $(DESTDIR)$(ZSHDIR)/_mailrecv
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE mailrecv.conf demanding-commands.conf tls.conf)
 	for at in $(OTHER_PORTS); do unit=$(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}; \
 	    rm -rf $$unit.socket $$unit@.service $$unit@.service.d $(DESTDIR)$(XINETDDIR)/mailrecv-$${at%=*}; done

@@ -52,6 +52,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 755 usr/local/libexec/mailrecv-tls
 755 usr/local/sbin/mailrecv
 755 usr/local/sbin/mailrecv-checkpassword
+644 usr/local/share/bash-completion/completions/mailrecv
 644 usr/local/share/doc/mailrecv/LICENSE
 644 usr/local/share/doc/mailrecv/README.md
 644 usr/local/share/doc/mailrecv/demanding-commands.conf
@@ -62,7 +63,8 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 usr/local/share/man/man7/mailrecv-recipes.7
 644 usr/local/share/man/man8/mailrecv-checkpassword.8
 644 usr/local/share/man/man8/mailrecv-tls.8
-644 usr/local/share/man/man8/mailrecv.8" ]
+644 usr/local/share/man/man8/mailrecv.8
+644 usr/local/share/zsh/site-functions/_mailrecv" ]
     cmp "$TESTS/../mailrecv.conf" root/etc/mailrecv.conf
     cmp "$TESTS/../fail2ban/filter.d/mailrecv.conf" root/etc/fail2ban/filter.d/mailrecv.conf
     cmp "$TESTS/../fail2ban/jail.d/mailrecv.conf" root/etc/fail2ban/jail.d/mailrecv.conf
