@@ -94,7 +94,7 @@ clean:
 
 .PHONY: all always cert clean print-objects
 
-# install, uninstall, deb, demo, serve
+# install, uninstall, deb, html, demo, serve
 -include packaging.mk
 
 # ---- tests -----------------------------------------------------------------------------------
@@ -119,6 +119,12 @@ test:
 ## check: test, and then other compilers, analysers, sanitizers, valgrind, a little fuzzing
 check:
 	+@status=0; tests/run || status=1; tests/check || status=1; exit $$status
+
+## docs-check: hold the table of keywords, mailrecv.conf, manual pages, help and README together
+docs-check:
+	@tests/deps build test
+	+@$(MAKE) -s all
+	@tests/run docs.bats
 
 ## fuzz: look for new crashes for FUZZ_SECONDS (100) in all, shared by the targets
 fuzz:
@@ -155,6 +161,6 @@ clean: clean-tests
 clean-tests:
 	rm -rf build-asan build-check build-cover build-fuzz
 
-.PHONY: test check fuzz cover help clean-tests
+.PHONY: test check docs-check fuzz cover help clean-tests
 
 -include bench/bench.mk

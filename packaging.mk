@@ -1,4 +1,4 @@
-# packaging.mk - make install, uninstall, deb, demo and serve; included by the Makefile
+# packaging.mk - make install, uninstall, deb, html, demo and serve; included by the Makefile
 
 FAIL2BANDIR  = $(SYSCONFDIR)/fail2ban
 XINETDDIR    = $(SYSCONFDIR)/xinetd.d
@@ -47,6 +47,8 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	$(INSTALL) -m 644 man/mailrecv.8 man/mailrecv-tls.8 man/mailrecv-checkpassword.8 $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 644 man/mailrecv.conf.5 $(DESTDIR)$(MANDIR)/man5/mailrecv.conf.5
 	$(INSTALL) -m 644 README.md LICENSE mailrecv.conf systemd/demanding-commands.conf $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -d $(DESTDIR)$(DOCDIR)/man
+	$(INSTALL) -m 644 man/delivery.svg $(DESTDIR)$(DOCDIR)/man
 	for unit in mailrecv.socket mailrecv@.service; do \
 	    $(PLACED) systemd/$$unit >$(BUILD)/$$unit && \
 	    $(INSTALL) -m 644 $(BUILD)/$$unit $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
@@ -94,10 +96,10 @@ uninstall:
 	    $(DESTDIR)$(SYSUSERSDIR)/mailrecv.conf $(DESTDIR)$(TMPFILESDIR)/mailrecv.conf \
 	    $(DESTDIR)$(LOGROTATEDIR)/mailrecv
 	rm -f $(addprefix $(DESTDIR)$(BASHDIR)/,mailrecv $(COMPLETED)) $(DESTDIR)$(ZSHDIR)/_mailrecv
-	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE mailrecv.conf demanding-commands.conf tls.conf)
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE mailrecv.conf demanding-commands.conf tls.conf man/delivery.svg)
 	for at in $(OTHER_PORTS); do unit=$(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}; \
 	    rm -rf $$unit.socket $$unit@.service $$unit@.service.d $(DESTDIR)$(XINETDDIR)/mailrecv-$${at%=*}; done
-	test ! -d $(DESTDIR)$(DOCDIR) || rmdir $(DESTDIR)$(DOCDIR)
+	for dir in $(DESTDIR)$(DOCDIR)/man $(DESTDIR)$(DOCDIR); do test ! -d $$dir || rmdir $$dir || exit 1; done
 
 ## deb: build a Debian package, and put it into build/deb
 # In a copy of the tree: the tools of Debian write into it, and beside it.
@@ -112,9 +114,34 @@ deb:
 	@rm -r $(DEB)/mailrecv
 	@ls $(DEB)/*.deb
 
+## html: render the manual pages to build/html
+PAGES = $(notdir $(wildcard man/*.[1-8]))
+HTML  = $(BUILD)/html
+html: $(PAGES:%=$(HTML)/%.html) $(HTML)/manual.css $(HTML)/index.html
+	@ls $(HTML)/*.html
+
+# Our pages refer to each other; what else there is to read, the system's reader of manual pages has.
+$(HTML)/%.html: man/% | $(HTML)
+	@cd man && mandoc -Thtml -O 'style=manual.css,man=%N.%S.html;man:%N(%S)' $* >$(abspath $@.new)
+	@mv $@.new $@
+
+$(HTML)/manual.css: man/manual.css | $(HTML)
+	@$(INSTALL) -m 644 $< $@
+
+$(HTML)/index.html: $(PAGES:%=man/%) | $(HTML)
+	@{ echo '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>mailrecv</title>'; \
+	   echo '<link rel="stylesheet" href="manual.css"></head><body><h1>mailrecv</h1><ul>'; \
+	   for page in $(PAGES); do \
+	       sed -n "s,^\.Nd \(.*\),<li><a href=\"$$page.html\">$$page</a> - \1</li>,p" man/$$page; done; \
+	   echo '</ul></body></html>'; } >$@
+
+$(HTML):
+	@tests/deps docs
+	mkdir -p $@
+
 ## demo: serve on a free loopback port, send two messages, show what happens, clean up
 ## serve: the same set-up, until Ctrl-C, for you to try
 demo serve:
 	@tests/demo $@
 
-.PHONY: install uninstall deb demo serve is-it-the-same
+.PHONY: install uninstall deb html demo serve is-it-the-same

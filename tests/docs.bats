@@ -78,7 +78,7 @@ rendered() {
 }
 
 @test "the manual pages are clean for mandoc" {
-    run -0 --separate-stderr mandoc -Tlint -Wwarning "$MAN5" "$MAN8"
+    run -0 --separate-stderr mandoc -Tlint -Wwarning "$SOURCE"/man/*.[1-8]
     [ "$output" = "" ]
 }
 
@@ -470,4 +470,162 @@ END
     [[ "$(head -n1 "$MAN5")" == '.\" mailrecv.conf.5 - '* ]]
     [[ "$(head -n1 "$MAN8")" == '.\" mailrecv.8 - '* ]]
     [[ "$(head -n1 "$EXAMPLE")" == '# mailrecv.conf - '* ]]
+}
+
+# ---- the pages of the programs beside mailrecv ----
+
+# The pages of sections 1 and 8, with the program that each is about, as lines "PROGRAM PAGE".
+program_pages() {
+    local page program
+    for page in "$SOURCE"/man/*.[18]; do
+        program=${page##*/}
+        echo "${MAILRECV%/*}/${program%.*} $page"
+    done
+}
+
+@test "each program has a page, and each page of sections 1 and 8 a program" {
+    sed -nE 's/^all: (.*)/\1/p' "$SOURCE/Makefile" | tr ' ' '\n' >known
+    program_pages | sed 's,.*/,,; s/\.[18]$//' >documented
+    same known documented
+}
+
+@test "each page of a program documents each option of its -h, and no other" {
+    while read -r program page; do
+        "$program" -h | sed -nE 's/^  (-[A-Za-z]) .*/\1/p' >known
+        sed -n 's/^\.It Fl \([A-Za-z]\).*/-\1/p' "$page" >described
+        same known described
+        awk '/^\.Sh SYNOPSIS/ { on = 1 } /^\.Sh DESCRIPTION/ { exit } on' "$page" |
+            grep -oE '(Fl|\|) [A-Za-z]\b' | sed -E 's/^(Fl|\|) /-/' | grep -v -- '-[A-Z][a-z]' >synopsis
+        same known synopsis
+        # the lines of usage have no other, either
+        "$program" -h | sed -n '1,/^$/p' | grep -oE -- '[[ |]-[A-Za-z]\b' | cut -c2- >usage
+        [ -z "$(sort -u usage | comm -23 - known)" ]
+    done < <(program_pages)
+}
+
+@test "the pages refer to each other: none is missing, none is forgotten" {
+    (cd "$SOURCE/man" && ls ./*.[1-8]) | sed 's,^\./,,' >known
+    sed -nE 's/^\.Xr (mailrecv[a-z.-]*) ([1-8]).*/\1.\2/p' "$SOURCE"/man/*.[1-8] >documented
+    same known documented
+}
+
+# ---- README ----
+
+@test "README names no option that the programs do not have" {
+    grep -oE '(^ *|`|\| )mailrecv(-checkpassword|-report|-tls)? +-[A-Za-z][^`|)]*' "$SOURCE/README.md" | tr -d '`|' >commands
+    [ "$(wc -l <commands)" -ge 4 ]
+    while read -r program rest; do
+        "${MAILRECV%/*}/$program" -h | sed -nE 's/^  (-[A-Za-z]) .*/\1/p' >known
+        for option in $(grep -oE '(^| )-[A-Za-z]\b' <<<"$rest"); do
+            grep -qx -e "$option" known || { echo "$program has no $option"; return 1; }
+        done
+    done <commands
+}
+
+@test "README names no directive, file, test or function that is not there" {
+    keywords | sort >known
+    # words like a.b and a_b within `...`
+    grep -oE '`[a-z]+([._/-][a-z]+)*[._/][a-z]+[` ]' "$SOURCE/README.md" | tr -d '` ' | sort -u >words
+    [ "$(wc -l <words)" -ge 20 ]
+    for word in $(grep -vxFf known words); do
+        [ -e "$SOURCE/$word" ] || [ -e "$SOURCE/tests/$word" ] || grep -q "\b$word(" "$SOURCE"/*.h ||
+            { echo "there is no $word"; return 1; }
+    done
+}
+
+@test "README names no target that make help does not, and the file Makefile has them" {
+    make -s -C "$SOURCE" help | cut -d: -f1 >known
+    grep -oE '(^    |`|&& )make [a-z][a-z-]*' "$SOURCE/README.md" | sed 's/.*make //' | sort -u >named
+    [ "$(wc -l <named)" -ge 6 ]
+    for target in $(grep -vxFf known named); do echo "there is no make $target"; return 1; done
+    for target in $(cat known); do
+        grep -qE "^([a-z-]+ )*$target( [a-z-]+)*:( |\$)" "$SOURCE"/Makefile "$SOURCE"/*.mk "$SOURCE"/bench/*.mk
+    done
+}
+
+@test "README says what each directory at the top is for" {
+    for directory in "$SOURCE"/*/; do
+        directory=$(basename "$directory")
+        case $directory in build | build-*) continue ;; esac
+        grep -q "\`$directory/\`" "$SOURCE/README.md" || { echo "what is $directory/?"; return 1; }
+    done
+}
+
+@test "README and mailrecv(8) have the same exit statuses" {
+    sed -n '/^## Exit statuses/,/^## /s/^| \([0-9][0-9]*\) |.*/\1/p' "$SOURCE/README.md" >known
+    awk '/^\.Sh EXIT STATUS/ { on = 1; next } /^\.Sh/ { on = 0 } on && /^\.It [0-9]/ { print $2 }' "$MAN8" >documented
+    same known documented
+}
+
+@test "the drawing in README is well formed, small, for light and dark, and needs nothing from elsewhere" {
+    drawing=$(sed -nE 's/^!\[One delivery[^]]*\]\((.*)\)$/\1/p' "$SOURCE/README.md")
+    [ "$(wc -c <"$SOURCE/$drawing")" -lt 8192 ]
+    python3 - "$SOURCE/$drawing" <<'END'
+import re, sys
+import xml.etree.ElementTree as tree
+text = open(sys.argv[1]).read()
+root = tree.fromstring(text)
+svg = "{http://www.w3.org/2000/svg}"
+assert root.tag == svg + "svg" and root.get("viewBox")
+assert root.find(svg + "title").text and root.find(svg + "desc").text  # for who cannot see it
+assert "prefers-color-scheme: dark" in text
+assert set(re.findall(r"url\(([^)]*)\)", text)) == {"#tip"} and "href" not in text and "@import" not in text
+width = float(root.get("viewBox").split()[2])
+for element in root.iter():
+    for name in ("x", "x1", "x2"):
+        assert 0 <= float(element.get(name, 0)) <= width, element.attrib
+END
+}
+
+# ---- versions, HTML ----
+
+@test "the version is the same in the programs and in the Debian package" {
+    version=$("$MAILRECV" -V | cut -d' ' -f2)
+    while read -r program _; do
+        [ "$("$program" -V)" = "${program##*/} $version" ]
+    done < <(program_pages)
+    [[ "$(head -n1 "$SOURCE/debian/changelog")" == "mailrecv ($version) "* ]]
+}
+
+@test "make html renders all pages, which have no link to something that is not there" {
+    make -s -C "$SOURCE" BUILD="$PWD/build" html >out
+    (cd "$SOURCE/man" && printf '%s.html\n' *.[1-8]; echo index.html; echo manual.css) | sort >known
+    (cd build/html && ls) | diff known -
+    cd build/html
+    python3 - *.html <<'END'
+import html.parser, os, sys
+class Page(html.parser.HTMLParser):
+    def __init__(self, name):
+        super().__init__()
+        self.ids, self.links, self.open = set(), [], []
+        self.feed(open(name).read())
+        assert not self.open, (name, self.open)
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.ids.add(attributes.get("id"))
+        if "href" in attributes:
+            self.links.append(attributes["href"])
+        if tag not in ("meta", "link", "br", "li", "p"):
+            self.open.append(tag)
+    def handle_startendtag(self, tag, attributes):
+        assert tag in ("meta", "link", "br"), tag
+        self.links += [value for name, value in attributes if name == "href"]
+    def handle_endtag(self, tag):
+        if tag not in ("li", "p"):
+            assert self.open.pop() == tag, tag
+pages = {name: Page(name) for name in sys.argv[1:]}
+local = 0
+for name, page in pages.items():
+    assert "manual.css" in page.links
+    for link in page.links:
+        if link.startswith("man:"):  # for the manual of the system
+            assert not os.path.exists(link[4:-1].replace("(", ".") + ".html"), link
+            continue
+        file, _, anchor = link.partition("#")
+        assert os.path.exists(file or name), (name, link)
+        assert not anchor or anchor in pages[file or name].ids, (name, link)
+        local += file.endswith(".html")
+assert set(pages["index.html"].links) == set(pages) - {"index.html"} | {"manual.css"}
+assert local >= 10, local
+END
 }

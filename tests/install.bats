@@ -57,6 +57,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 usr/local/share/doc/mailrecv/README.md
 644 usr/local/share/doc/mailrecv/demanding-commands.conf
 644 usr/local/share/doc/mailrecv/mailrecv.conf
+644 usr/local/share/doc/mailrecv/man/delivery.svg
 644 usr/local/share/doc/mailrecv/tls.conf
 644 usr/local/share/man/man1/mailrecv-report.1
 644 usr/local/share/man/man5/mailrecv.conf.5
