@@ -13,9 +13,8 @@ INSTALL      = install
 COMPLETED = mailrecv-checkpassword mailrecv-report mailrecv-tls
 
 # What is installed names what is installed, wherever that is.
-PLACED = sed -e 's,/usr/local/sbin/mailrecv,$(SBINDIR)/mailrecv,' \
-             -e 's,/etc/mailrecv\(-[a-z]*\)*\.conf,$(SYSCONFDIR)/mailrecv\1.conf,' \
-             -e 's,/etc/mailrecv/,$(SYSCONFDIR)/mailrecv/,g' \
+PLACED = sed -e 's,/usr/local/sbin/mailrecv,$(SBINDIR)/mailrecv,' -e 's,/usr/local/libexec/mailrecv,$(LIBEXECDIR)/mailrecv,' \
+             -e 's,/etc/mailrecv\([-./][a-z]\),$(SYSCONFDIR)/mailrecv\1,g' \
              -e 's,/usr/local/share/doc/mailrecv,$(DOCDIR),'
 
 # What serves another port is what serves port 25, with another name, number and configuration.
@@ -44,8 +43,8 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	$(INSTALL) -m 644 man/mailrecv-report.1 $(DESTDIR)$(MANDIR)/man1/mailrecv-report.1
 	$(INSTALL) -m 644 man/mailrecv-recipes.7 $(DESTDIR)$(MANDIR)/man7/mailrecv-recipes.7
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-tls $(DESTDIR)$(LIBEXECDIR)/mailrecv-tls
-	$(INSTALL) -m 644 man/mailrecv.8 man/mailrecv-tls.8 man/mailrecv-checkpassword.8 $(DESTDIR)$(MANDIR)/man8
-	$(INSTALL) -m 644 man/mailrecv.conf.5 $(DESTDIR)$(MANDIR)/man5/mailrecv.conf.5
+	for page in $(PAGES); do $(PLACED) man/$$page >$(BUILD)/page && \
+	    $(INSTALL) -D -m 644 $(BUILD)/page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit 1; done
 	$(INSTALL) -m 644 README.md LICENSE mailrecv.conf systemd/demanding-commands.conf $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -d $(DESTDIR)$(DOCDIR)/man
 	$(INSTALL) -m 644 man/delivery.svg $(DESTDIR)$(DOCDIR)/man
@@ -78,8 +77,9 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	    $(INSTALL) -m 644 $(BUILD)/conf $(DESTDIR)$(SYSCONFDIR)/$$name.conf || exit 1; done
 	test -e $(DESTDIR)$(LOGROTATEDIR)/mailrecv || \
 	    $(INSTALL) -m 644 logrotate/mailrecv $(DESTDIR)$(LOGROTATEDIR)/mailrecv
+	$(PLACED) mailrecv.conf >$(BUILD)/conf
 	test -e $(DESTDIR)$(SYSCONFDIR)/mailrecv.conf || \
-	    $(INSTALL) -m 644 mailrecv.conf $(DESTDIR)$(SYSCONFDIR)/mailrecv.conf
+	    $(INSTALL) -m 644 $(BUILD)/conf $(DESTDIR)$(SYSCONFDIR)/mailrecv.conf
 
 ## uninstall: remove all of that but the configuration
 # Leaves mailrecv*.conf, and directories that others may share. Stop the super-server first.

@@ -92,6 +92,10 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
     grep -qxE $'\tserver += /opt/mail/sbin/mailrecv' root/opt/mail/etc/xinetd.d/mailrecv
     grep -qxE $'\tserver_args +=.* -c /opt/mail/etc/mailrecv.conf' root/opt/mail/etc/xinetd.d/mailrecv
     [ "$(grep -rlE '/usr/local|[= ]/etc/mailrecv' root/opt/mail/etc/xinetd.d root/opt/mail/lib)" = "" ]
+    # the manual pages and the example, too
+    grep -qx '#tls.helper /opt/mail/libexec/mailrecv-tls' root/opt/mail/etc/mailrecv.conf
+    grep -qF ' /opt/mail/sbin/mailrecv mailrecv -c /opt/mail/etc/mailrecv.conf' root/opt/mail/share/man/man8/mailrecv.8
+    [ "$(grep -rlE '/usr/local/(sbin|libexec|share)/|[ =]/etc/mailrecv' root/opt/mail/share/man)" = "" ]
     # what is compiled in
     run root/opt/mail/sbin/mailrecv -h
     [[ $output == *" /opt/mail/etc/mailrecv.conf"* ]]
