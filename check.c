@@ -1,15 +1,17 @@
 /* check.c - what is wrong or doubtful in a configuration, told to a person */
 #include "check.h"
 
-#include <limits.h>
+#include <stdarg.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "account.h"
 #include "helpers.h"
+#include "lint.h"
 #include "reach.h"
 #include "sandbox.h"
+
+/* ---- patterns ---------------------------------------------------------------------------- */
 
 /* `skip` is where the pattern begins in its word: behind the slash of /REGEX/. */
 static void check_pattern(struct conf *conf, struct pattern *pattern, size_t skip)
@@ -44,204 +46,308 @@ static void check_patterns(struct conf *conf)
         check_pattern(conf, &r->pattern, 0);
 }
 
-/* 1.x followed links; whoever may write the directory could then have us write any file. */
-static void check_mailbox(struct conf *conf, unsigned line, struct slice path)
-{
-    char text[PATH_MAX];
-    struct stat status;
-
-    if (path.len >= sizeof text)
-        return;
-    memcpy(text, path.text, path.len);
-    text[path.len] = '\0';
-    if (lstat(text, &status) == 0 && S_ISLNK(status.st_mode))
-        conf_complain(conf, SEVERITY_WARNING, line, line > 0 ? 1 : 0, "%s is a symbolic link: mailrecv refuses to append to it",
-                      text);
-}
+/* ---- settings ---------------------------------------------------------------------------- */
 
 static void check_dead_letters(struct conf *conf)
 {
-    if (conf->deadletter_file.len == 0)
-        conf_complain(conf, SEVERITY_WARNING, 0, 0, "no deadletter_file: mail for an address without a rule is refused with 550");
-    else if (conf_keeps_dead_letters(conf))
-        check_mailbox(conf, 0, conf->deadletter_file);
-    else
-        conf_complain(conf, SEVERITY_WARNING, 0, 0, "deadletter_file /dev/null: mail for an address without a rule is accepted "
-                      "and thrown away; a delivery that fails in passing is answered with 451");
+    struct conf_place place = conf_place_of(conf, "deadletter_file", conf->deadletter_file);
+
+    if (conf->deadletter_file.len == 0) {
+        conf_complain(conf, SEVERITY_NOTE, 0, 0, "no deadletter_file: mail for an address without a rule is refused "
+                      "with 550");
+    } else if (!conf_keeps_dead_letters(conf)) {
+        conf_complain(conf, SEVERITY_WARNING, place.line, place.column, "mail for an address without a rule is "
+                      "accepted and thrown away; a delivery that fails in passing is answered with 451");
+        conf_advise(conf, "take the line out, or write a file that holds mail");
+    }
 }
 
-static bool list_has_names(const struct patterns *list)
+static const struct pattern *first_name(const struct patterns *list)
 {
-    for (const struct pattern *p = list->first; p != NULL; p = p->next)
-        if (!pattern_is_for_addresses(p->text))
-            return true;
-    return false;
+    const struct pattern *p = list->first;
+
+    while (p != NULL && pattern_is_for_addresses(p->text))
+        p = p->next;
+    return p;
+}
+
+/* Of two patterns that may be NULL the one that stands first. */
+static const struct pattern *upper(const struct pattern *a, const struct pattern *b)
+{
+    return a == NULL || (b != NULL && b->line < a->line) ? b : a;
 }
 
 static void check_names(struct conf *conf)
 {
-    bool names = list_has_names(&conf->rules.allow) || list_has_names(&conf->rules.deny) ||
-                 list_has_names(&conf->rules.exempt) || list_has_names(&conf->rules.proxies);
+    const struct pattern *first = upper(first_name(&conf->rules.allow), first_name(&conf->rules.deny));
 
+    first = upper(first, upper(first_name(&conf->rules.exempt), first_name(&conf->rules.proxies)));
     for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
-        names = names || list_has_names(&g->patterns);
-    if (names)
-        conf_complain(conf, SEVERITY_WARNING, 0, 0, "host names count only when they are forward-confirmed");
+        first = upper(first, first_name(&g->patterns));
+    if (first != NULL)
+        conf_complain(conf, SEVERITY_NOTE, first->line, first->column, "host names count only when they are "
+                      "forward-confirmed: when DNS leads from the name back to the address");
 }
 
-/* 1.x used the last of several lines for one address. */
-static void check_repeated(struct conf *conf, const struct rule *rule)
+/* AUTH without TLS would show passwords to whoever listens. */
+static void check_auth(struct conf *conf)
 {
-    for (const struct rule *r = conf->rules.first_rule; r != rule; r = r->next)
-        if (r->kind == RCPT_ADDRESS && slice_equal_nocase(r->rcpt, rule->rcpt)) {
-            conf_complain(conf, SEVERITY_WARNING, rule->line, 1, "%.*s has a rule on line %u, too: the first one that accepts the "
-                          "client decides", (int)rule->rcpt.len, rule->rcpt.text, r->line);
-            return;
-        }
-}
+    struct conf_place place = conf_place_of(conf, "auth", (struct slice){ NULL, 0 });
 
-static void check_sandbox(struct conf *conf)
-{
-    const char *missing = conf->sandbox != SANDBOX_OFF ? sandbox_missing() : "";
-
-    if (missing[0] != '\0')
-        conf_complain(conf, conf->sandbox == SANDBOX_TRY ? SEVERITY_WARNING : SEVERITY_ERROR, 0, 0, "sandbox: this kernel has no %s", missing);
-}
-
-static void check_user(struct conf *conf)
-{
-    struct account account;
-    char name[ACCOUNT_NAME];
-
-    if (conf->user.len == 0 && geteuid() == 0)
-        conf_complain(conf, SEVERITY_WARNING, 0, 0, "no user: when it is started as root, mailrecv serves as root");
-    if (conf->user.len == 0)
+    if (conf->auth == AUTH_OFF || conf->tls != TLS_OFF || conf->auth_insecure)
         return;
-    (void)snprintf(name, sizeof name, "%.*s", (int)conf->user.len, conf->user.text);
-    if (account_find(&account, name) != 0)
-        conf_complain(conf, SEVERITY_WARNING, 0, 0, "there is no user %s: started as root, mailrecv would serve nobody", name);
+    conf_complain(conf, SEVERITY_WARNING, place.line, place.column,
+                  "AUTH is never offered, because that takes TLS and tls is off%s",
+                  conf->auth == AUTH_REQUIRED ? ": nobody can send mail" : "");
+    conf_advise(conf, "write: tls required, tls.cert PATH and tls.key PATH");
+}
+
+static void check_commands(struct conf *conf)
+{
+    bool commands = false;
+
+    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
+        commands = commands || rule->target.kind == TARGET_PIPE;
+    if (commands && !conf->pipe_from_line)
+        conf_complain(conf, SEVERITY_NOTE, 0, 0, "commands get the message without an mbox From line "
+                      "(pipe.from_line on brings it back)");
 }
 
 /* Lists answer with errors and hints, too, and zones change hands: then everybody is on the list. */
 static void check_lists(struct conf *conf)
 {
     for (const struct host_list *list = conf->rules.lists; list != NULL; list = list->next)
-        if (!list->filtered)
-            conf_complain(conf, SEVERITY_WARNING, list->line, 1, "without a filter such as =127.0.0.2..11, any answer of %.*s "
-                          "below 127.0.0.0/8 says that a host is listed", (int)list->zone.len, list->zone.text);
+        if (!list->filtered) {
+            conf_complain(conf, SEVERITY_WARNING, list->line, conf_column_of(conf, list->line, list->zone),
+                          "without a filter such as =127.0.0.2..11, any answer of %.*s below 127.0.0.0/8 says that "
+                          "a host is listed", (int)list->zone.len, list->zone.text);
+            conf_advise(conf, "write: %.*s=127.0.0.2..11, or what the list says of its answers", (int)list->zone.len,
+                        list->zone.text);
+        }
 }
 
 static void check_lockout(struct conf *conf)
 {
-    static const char *const words[] = { "lockout.violations", "lockout.period", "lockout.secs", "lockout.exempt" };
+    static const char words[][20] = { "lockout.violations", "lockout.period", "lockout.secs", "lockout.exempt" };
 
-    for (size_t i = 0; i < sizeof words / sizeof words[0] && conf->lockout_db.len == 0; i++)
-        if (conf_line_of(conf, words[i]) > 0)
-            conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, words[i]), 1,
-                          "'%s' has no effect without lockout.db", words[i]);
+    for (size_t i = 0; i < sizeof words / sizeof words[0] && conf->lockout_db.len == 0; i++) {
+        struct conf_place place = conf_place_of(conf, words[i], (struct slice){ NULL, 0 });
+
+        if (place.line > 0)
+            conf_complain(conf, SEVERITY_WARNING, place.line, place.column, "'%s' has no effect without lockout.db",
+                          words[i]);
+    }
 }
 
 static void check_early_talker(struct conf *conf)
 {
+    struct conf_place place = conf_place_of(conf, "limit.early_talker", (struct slice){ NULL, 0 });
+
     if (conf->early_talker.value != 0 && conf->tls == TLS_IMPLICIT)
-        conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, "limit.early_talker"), 1,
-                      "'limit.early_talker' has no effect with tls implicit, where clients have to talk first");
+        conf_complain(conf, SEVERITY_WARNING, place.line, place.column, "'limit.early_talker' has no effect with "
+                      "tls implicit, where clients have to talk first");
 }
 
 /* What somebody who comes from 1.x, or is in a hurry, should know. */
-static void check_sense(struct conf *conf)
+static void check_settings(struct conf *conf)
 {
-    bool commands = false;
+    struct conf_place fsync = conf_place_of(conf, "fsync", (struct slice){ NULL, 0 });
 
-    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
-        commands = commands || rule->target.kind == TARGET_PIPE;
-        if (rule->target.kind == TARGET_APPEND)
-            check_mailbox(conf, rule->line, rule->target.text);
-        if (rule->kind == RCPT_ADDRESS)
-            check_repeated(conf, rule);
-    }
+    if (conf->rules.first_rule == NULL && conf->deadletter_file.len == 0)
+        conf_complain(conf, SEVERITY_NOTE, 0, 0, "no deliver line: no mail is accepted");
     check_dead_letters(conf);
     check_names(conf);
     check_lists(conf);
-    if (commands && !conf->pipe_from_line)
-        conf_complain(conf, SEVERITY_WARNING, 0, 0, "commands get the message without an mbox From line "
-                      "(pipe.from_line on brings it back)");
-    if (conf->default_reply_line > 0)
-        conf_complain(conf, SEVERITY_WARNING, conf->default_reply_line, 1, "without CODE and TEXT a limit answers with its "
-                      "default, 421 for most");
-    if (!conf->fsync)
-        conf_complain(conf, SEVERITY_WARNING, 0, 0, "fsync off: an accepted message can be lost with the power");
+    check_commands(conf);
+    check_auth(conf);
     check_lockout(conf);
     check_early_talker(conf);
-    check_user(conf);
+    if (conf->default_reply_line > 0)
+        conf_complain(conf, SEVERITY_NOTE, conf->default_reply_line, 1,
+                      "without CODE and TEXT a limit answers with its default, 421 for most");
+    if (!conf->fsync) {
+        conf_complain(conf, SEVERITY_WARNING, fsync.line, fsync.column,
+                      "an accepted message can be lost with the power");
+        conf_advise(conf, "take the line out, unless the mail is on a temporary file system anyway");
+    }
 }
 
 void check_conf(struct conf *conf)
 {
     check_patterns(conf);
-    check_sandbox(conf);
-    if (conf->errors == 0)
-        check_sense(conf);
-}
-
-/* The column of the first word of a line. */
-static unsigned first_column(const struct conf *conf, unsigned number)
-{
-    struct slice line = conf_line(conf, number);
-    unsigned column = 1;
-
-    while (column < line.len && strchr(" \t", line.text[column - 1]) != NULL)
-        column++;
-    return column;
-}
-
-/* AUTH without TLS would show passwords to whoever listens. */
-static void check_auth(struct conf *conf)
-{
-    unsigned line = conf_line_of(conf, "auth");
-
-    if (conf->auth == AUTH_OFF || conf->tls != TLS_OFF || conf->auth_insecure)
+    if (conf->errors > 0)
         return;
-    conf_complain(conf, SEVERITY_WARNING, line, first_column(conf, line),
-                  "AUTH is never offered, because that takes TLS and tls is off%s",
-                  conf->auth == AUTH_REQUIRED ? ": nobody can send mail" : "");
-    conf_advise(conf, "write: tls required, tls.cert PATH and tls.key PATH");
+    check_settings(conf);
+    lint_rules(conf);
+}
+
+/* ---- this host --------------------------------------------------------------------------- */
+
+static void check_sandbox(struct conf *conf)
+{
+    const char *missing = conf->sandbox != SANDBOX_OFF ? sandbox_missing() : "";
+
+    if (missing[0] != '\0')
+        conf_complain(conf, conf->sandbox == SANDBOX_TRY ? SEVERITY_WARNING : SEVERITY_ERROR, 0, 0,
+                      "sandbox: this kernel has no %s", missing);
+}
+
+/* `user` is whom the super-server makes it, NULL: that is not known. */
+static void check_user(struct conf *conf, const char *user)
+{
+    struct conf_place place = conf_place_of(conf, "user", conf->user);
+    struct account account;
+    char name[ACCOUNT_NAME];
+    bool known;
+
+    (void)snprintf(name, sizeof name, "%.*s", (int)conf->user.len, conf->user.text);
+    known = account_find(&account, user != NULL ? user : name) == 0;
+    if (user == NULL && conf->user.len == 0 && geteuid() == 0) {
+        conf_complain(conf, SEVERITY_NOTE, 0, 0, "no user: when it is started as root, mailrecv serves as root");
+        conf_advise(conf, "write: user mailrecv; or, if the super-server sees to that, ask mailrecv -t -u mailrecv");
+    } else if (user == NULL && conf->user.len > 0 && !known) {
+        conf_complain(conf, SEVERITY_WARNING, place.line, place.column,
+                      "there is no user %s: started as root, mailrecv would serve nobody", name);
+        conf_advise(conf, "run: useradd --system --user-group --home-dir / --shell /usr/sbin/nologin %s", name);
+    } else if (known && (user != NULL || conf->user.len > 0) && account.uid == 0) {
+        conf_complain(conf, SEVERITY_WARNING, place.line, place.column,
+                      "mailrecv serves as root: a mistake in a command is root's");
+        conf_advise(conf, "write: user mailrecv");
+    }
 }
 
 void check_host(struct conf *conf, const char *user)
 {
+    check_sandbox(conf);
     if (conf->errors > 0)
         return;
-    check_auth(conf);
+    check_user(conf, user);
     helpers_check(conf, reach_check(conf, user));
 }
 
+enum severity check_worst(const struct conf *conf)
+{
+    enum severity worst = SEVERITY_NOTE;
+
+    for (const struct conf_problem *p = conf->problems; p != NULL; p = p->next)
+        worst = p->severity < worst ? p->severity : worst;
+    return worst;
+}
+
+/* ---- for people -------------------------------------------------------------------------- */
+
+enum colour { PLAIN, BOLD, RED, MAGENTA, CYAN, GREEN };
+
+/* Writes the text in a colour, where there are colours. */
+static void __attribute__((format(printf, 4, 5)))
+paint(FILE *out, bool colours, enum colour colour, const char *format, ...)
+{
+    static const char codes[][8] = { [PLAIN] = "", [BOLD] = "\033[1m", [RED] = "\033[1;31m", [MAGENTA] = "\033[1;35m",
+                                     [CYAN] = "\033[1;36m", [GREEN] = "\033[1;32m" };
+    va_list args;
+
+    va_start(args, format);
+    if (colours && colour != PLAIN)
+        fputs(codes[colour], out);
+    vfprintf(out, format, args);
+    if (colours && colour != PLAIN)
+        fputs("\033[0m", out);
+    va_end(args);
+}
+
 /* The line itself and a caret under the column; tabs stay tabs, so that the caret meets its place. */
-static void print_source(const struct conf *conf, const struct conf_problem *problem, FILE *out)
+static void print_source(const struct conf *conf, const struct conf_problem *problem, FILE *out, bool colours)
 {
     struct slice line = conf_line(conf, problem->line);
 
     fprintf(out, "    %.*s\n    ", (int)line.len, line.text);
     for (unsigned i = 1; i < problem->column; i++)
         fputc(i <= line.len && line.text[i - 1] == '\t' ? '\t' : ' ', out);
-    fputs("^\n", out);
+    paint(out, colours, GREEN, "^");
+    fputc('\n', out);
 }
 
-void check_print(const struct conf *conf, FILE *out)
+static void print_problem(const struct conf *conf, const struct conf_problem *problem, FILE *out, bool colours)
 {
-    static const char kinds[][10] = { [SEVERITY_ERROR] = "", [SEVERITY_WARNING] = "warning: ",
-                                      [SEVERITY_NOTE] = "note: " };
+    static const struct {
+        char word[10];
+        enum colour colour;
+    } kinds[] = { [SEVERITY_ERROR] = { "", RED }, [SEVERITY_WARNING] = { "warning: ", MAGENTA },
+                  [SEVERITY_NOTE] = { "note: ", CYAN } };
 
-    for (const struct conf_problem *problem = conf->problems; problem != NULL; problem = problem->next) {
-        if (problem->line == 0) {
-            fprintf(out, "%s: %s%s\n", conf->path, kinds[problem->severity], problem->message);
-        } else {
-            fprintf(out, "%s:%u:%u: %s%s\n", conf->path, problem->line, problem->column, kinds[problem->severity],
-                    problem->message);
-            if (problem->severity != SEVERITY_NOTE)
-                print_source(conf, problem, out);
-        }
-        if (problem->advice != NULL)
-            fprintf(out, "    %s\n", problem->advice);
+    paint(out, colours, BOLD, "%s:", conf->path);
+    if (problem->line > 0)
+        paint(out, colours, BOLD, "%u:%u:", problem->line, problem->column);
+    fputc(' ', out);
+    paint(out, colours, kinds[problem->severity].colour, "%s", kinds[problem->severity].word);
+    paint(out, colours, problem->severity == SEVERITY_ERROR ? RED : PLAIN, "%s", problem->message);
+    fputc('\n', out);
+    if (problem->line > 0 && problem->severity != SEVERITY_NOTE)
+        print_source(conf, problem, out, colours);
+    if (problem->advice == NULL)
+        return;
+    paint(out, colours, GREEN, "    %s", problem->advice);
+    fputc('\n', out);
+}
+
+void check_print(const struct conf *conf, FILE *out, bool colours)
+{
+    for (const struct conf_problem *problem = conf->problems; problem != NULL; problem = problem->next)
+        print_problem(conf, problem, out, colours);
+}
+
+/* ---- for programs ------------------------------------------------------------------------ */
+
+static void print_json_text(FILE *out, struct slice text)
+{
+    fputc('"', out);
+    while (text.len > 0) {
+        size_t len = envelope_utf8(text);
+
+        if (len == 0)
+            fputs("\\ufffd", out);
+        else if ((unsigned char)text.text[0] < ' ' || text.text[0] == '\x7f')
+            fprintf(out, "\\u%04x", (unsigned)text.text[0]);
+        else
+            fprintf(out, "%s%.*s", text.text[0] == '"' || text.text[0] == '\\' ? "\\" : "", (int)len, text.text);
+        text.text += len > 0 ? len : 1;
+        text.len -= len > 0 ? len : 1;
     }
+    fputc('"', out);
+}
+
+static void print_json_problem(const struct conf *conf, const struct conf_problem *problem, FILE *out)
+{
+    static const char words[][8] = { [SEVERITY_ERROR] = "error", [SEVERITY_WARNING] = "warning",
+                                     [SEVERITY_NOTE] = "note" };
+
+    fprintf(out, "{\"severity\":\"%s\",\"line\":", words[problem->severity]);
+    if (problem->line > 0)
+        fprintf(out, "%u,\"column\":%u,\"source\":", problem->line, problem->column);
+    else
+        fputs("null,\"column\":null,\"source\":", out);
+    if (problem->line > 0)
+        print_json_text(out, conf_line(conf, problem->line));
+    else
+        fputs("null", out);
+    fputs(",\"message\":", out);
+    print_json_text(out, slice_of(problem->message));
+    fputs(",\"advice\":", out);
+    if (problem->advice != NULL)
+        print_json_text(out, slice_of(problem->advice));
+    else
+        fputs("null", out);
+    fputc('}', out);
+}
+
+void check_print_json(const struct conf *conf, FILE *out, int status)
+{
+    fputs("{\"file\":", out);
+    print_json_text(out, slice_of(conf->path));
+    fprintf(out, ",\"status\":%d,\"problems\":[", status);
+    for (const struct conf_problem *problem = conf->problems; problem != NULL; problem = problem->next) {
+        fputs(problem == conf->problems ? "\n" : ",\n", out);
+        print_json_problem(conf, problem, out);
+    }
+    fputs("]}\n", out);
 }

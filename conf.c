@@ -108,7 +108,8 @@ static bool is_behind(const struct conf_problem *problem, unsigned line, unsigne
 }
 
 /* A format and its arguments, in memory of the configuration. */
-static const char *__attribute__((format(printf, 2, 0))) format_text(struct conf *conf, const char *format, va_list args)
+static const char *__attribute__((format(printf, 2, 0)))
+format_text(struct conf *conf, const char *format, va_list args)
 {
     char text[1024], *copy;
 
@@ -147,7 +148,8 @@ void conf_advise(struct conf *conf, const char *format, ...)
 }
 
 /* An error in the line that is being parsed: where, what is wrong, what was expected. */
-#define fail(p, column, ...) ((p)->failed = true, conf_complain((p)->conf, SEVERITY_ERROR, (p)->number, column, __VA_ARGS__))
+#define fail(p, column, ...) \
+    ((p)->failed = true, conf_complain((p)->conf, SEVERITY_ERROR, (p)->number, column, __VA_ARGS__))
 
 /* The column of the next byte, counted from 1. */
 static unsigned column_of(const struct parser *p)
@@ -793,10 +795,12 @@ static struct allowgroup *group_named(struct conf *conf, struct slice name)
     return group;
 }
 
-static struct allowgroup *define_group(struct conf *conf, struct slice name)
+static struct allowgroup *define_group(struct conf *conf, struct slice name, unsigned number)
 {
     struct allowgroup *group = group_named(conf, name);
 
+    if (!group->defined)
+        group->line = number;
     group->defined = true;
     return group;
 }
@@ -826,6 +830,7 @@ static void parse_certificate(struct parser *p, struct allowgroup *group)
              (int)word.text.len, word.text.text);
         return;
     }
+    certificate->line = p->number;
     certificate->next = group->certificates;
     group->certificates = certificate;
     need_end(p);
@@ -870,7 +875,7 @@ static bool parse_membership(struct parser *p, struct slice name)
     for (size_t i = 0; i < sizeof memberships / sizeof memberships[0]; i++)
         if (word_is(word, memberships[i].word) && next_word(p, &value)) {
             p->at = behind;
-            memberships[i].parse(p, define_group(p->conf, name));
+            memberships[i].parse(p, define_group(p->conf, name, p->number));
             return true;
         }
     p->at = begin;
@@ -887,7 +892,7 @@ static void parse_allowgroup(struct parser *p, const struct keyword *k)
     if (!need_name(p, &name, "the name of a group") || parse_membership(p, name.text) ||
         !parse_pattern(p, false, pattern))
         return;
-    patterns_add(&define_group(p->conf, name.text)->patterns, pattern);
+    patterns_add(&define_group(p->conf, name.text, p->number)->patterns, pattern);
     need_end(p);
 }
 
@@ -1451,8 +1456,8 @@ static void parse_line(struct parser *p, unsigned seen[KEYWORDS])
         return;
     }
     if (k->initial != NULL && seen[k - keywords] > 0)
-        conf_complain(p->conf, SEVERITY_WARNING, p->number, word.column, "'%s' stands twice (first on line %u), the last one wins", k->name.text,
-             seen[k - keywords]);
+        conf_complain(p->conf, SEVERITY_WARNING, p->number, word.column,
+                      "'%s' stands twice (first on line %u), the last one wins", k->name.text, seen[k - keywords]);
     seen[k - keywords] = p->number;
     k->kind->parse(p, k);
 }
@@ -1523,12 +1528,31 @@ struct slice conf_line(const struct conf *conf, unsigned number)
     return line;
 }
 
+/* The column of the first word. */
+static unsigned first_column(struct slice line)
+{
+    unsigned column = 1;
+
+    while (column < line.len && is_blank(line.text[column - 1]))
+        column++;
+    return column;
+}
+
 unsigned conf_column_of(const struct conf *conf, unsigned number, struct slice text)
 {
     struct slice line = conf_line(conf, number);
     uintptr_t begin = (uintptr_t)line.text, at = (uintptr_t)text.text;
 
-    return at >= begin && at <= begin + line.len ? (unsigned)(at - begin) + 1 : 1;
+    return at >= begin && at < begin + line.len ? (unsigned)(at - begin) + 1 : first_column(line);
+}
+
+struct conf_place conf_place_of(const struct conf *conf, const char *keyword, struct slice value)
+{
+    struct conf_place place = { .line = conf_line_of(conf, keyword) };
+
+    if (place.line > 0)
+        place.column = conf_column_of(conf, place.line, value);
+    return place;
 }
 
 unsigned conf_line_of(const struct conf *conf, const char *keyword)
@@ -1562,7 +1586,8 @@ unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, 
 
 static void complain_missing(struct conf *conf, const char *keyword, const char *missing)
 {
-    conf_complain(conf, SEVERITY_ERROR, conf_line_of(conf, keyword), 1, "'%s' is on, expected %s as well", keyword, missing);
+    conf_complain(conf, SEVERITY_ERROR, conf_line_of(conf, keyword), 1, "'%s' is on, expected %s as well", keyword,
+                  missing);
 }
 
 /* What one directive needs of others. */

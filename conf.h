@@ -112,8 +112,16 @@ struct slice conf_line(const struct conf *conf, unsigned number);
 /* The column of the byte `offset` of the word at `column`, as its quotes and backslashes have it. */
 unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, size_t offset);
 
-/* The column of a slice that was read from this line; 1 if it was copied, because of a backslash in it. */
+/* The column of a slice that was read from this line; of its first word, if `text` was copied for a backslash in it. */
 unsigned conf_column_of(const struct conf *conf, unsigned number, struct slice text);
+
+/* Where a directive stands, or a value of it. */
+struct conf_place {
+    unsigned line, column; /* 0: nowhere */
+};
+
+/* The place of `value` in the last line with this keyword, or of the keyword if `value` was not read from there. */
+struct conf_place conf_place_of(const struct conf *conf, const char *keyword, struct slice value);
 
 /* The number of the last line with this keyword, 0 if there is none. */
 unsigned conf_line_of(const struct conf *conf, const char *keyword);

@@ -44,9 +44,9 @@ static const struct {
 static void complain(struct conf *conf, enum severity severity, const char *keyword, struct slice value,
                      const char *text)
 {
-    unsigned line = conf_line_of(conf, keyword);
+    struct conf_place place = conf_place_of(conf, keyword, value);
 
-    conf_complain(conf, severity, line, line > 0 ? conf_column_of(conf, line, value) : 0, "%s", text);
+    conf_complain(conf, severity, place.line, place.column, "%s", text);
 }
 
 /* Tells a line of a program, at the directive that it is about. */

@@ -33,7 +33,10 @@
 #define SYSCONFDIR "/etc"
 #endif
 
-enum { REFUSAL_MS = 10000 }; /* how long saying that nothing works may take */
+enum {
+    REFUSAL_MS = 10000, /* how long saying that nothing works may take */
+    DOUBTFUL = 1        /* the exit status of -t when there are warnings */
+};
 
 struct options {
     const char *conf, *flags, *log, *pretend, *user, *clear;
@@ -50,7 +53,7 @@ static void on_term(int signal)
 
 static void print_help(void)
 {
-    puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME]] [-t [-u USER]]\n"
+    puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME]] [-t [json] [-u USER]]\n"
          "       mailrecv [-c FILE] -S [json | clear ADDRESS]\n"
          "\n"
          "Receives mail by SMTP on standard input and output, and gives it to commands and files.\n"
@@ -59,7 +62,8 @@ static void print_help(void)
          "  -l WHERE           where the log goes, instead of the configuration's logfile\n"
          "  -P ADDRESS[=NAME]  pretend that this client is connected, with this confirmed name or none\n"
          "  -S                 show the clients that lockout.db remembers (json: for programs), or forget one (clear)\n"
-         "  -t                 check the configuration, show the effective settings; status 78 on errors\n"
+         "  -t [json]          check the configuration, show the effective settings, or all problems as JSON;\n"
+         "                     status 78 on errors, 1 on warnings\n"
          "  -u USER            check what this user, as whom mailrecv is started, can read, write and execute\n"
          "  -V                 show the version\n"
          "  -h                 show this help\n"
@@ -99,14 +103,20 @@ static int output_status(void)
     return fflush(stdout) == 0 && ferror(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
+/* The word `json` may stand behind -t and -S. */
+static void take_json(int argc, char **argv, int *i, struct options *o)
+{
+    o->json = *i + 1 < argc && strcmp(argv[*i + 1], "json") == 0;
+    *i += o->json;
+}
+
 /* What -S is to do: nothing behind it, json, or clear ADDRESS. */
 static void parse_show(int argc, char **argv, int *i, struct options *o)
 {
     const char *word = *i + 1 < argc ? argv[*i + 1] : "";
 
     o->show = true;
-    o->json = strcmp(word, "json") == 0;
-    *i += o->json;
+    take_json(argc, argv, i, o);
     if (strcmp(word, "clear") != 0)
         return;
     if (*i + 2 >= argc)
@@ -137,6 +147,7 @@ static void parse_options(int argc, char **argv, struct options *o)
             continue;
         if (strcmp(word, "-t") == 0) {
             o->test = true;
+            take_json(argc, argv, &i, o);
         } else if (strcmp(word, "-S") == 0) {
             parse_show(argc, argv, &i, o);
         } else if (strcmp(word, "-V") == 0) {
@@ -175,15 +186,30 @@ static void set_signals(void)
     (void)umask(S_IRWXG | S_IRWXO);
 }
 
-static int check_configuration(struct conf *conf, const char *user)
+/* Whether what is written to a person may be coloured (no-color.org). */
+static bool wants_colours(void)
 {
+    const char *none = getenv("NO_COLOR");
+
+    return isatty(STDERR_FILENO) && (none == NULL || none[0] == '\0');
+}
+
+static int check_configuration(struct conf *conf, const struct options *o)
+{
+    static const int statuses[] = { [SEVERITY_ERROR] = EX_CONFIG, [SEVERITY_WARNING] = DOUBTFUL,
+                                    [SEVERITY_NOTE] = EX_OK };
+    int status;
+
     check_conf(conf);
-    check_host(conf, user);
-    check_print(conf, stderr);
-    if (conf->errors > 0)
-        return EX_CONFIG;
-    conf_print(conf, stdout);
-    return output_status();
+    check_host(conf, o->user);
+    status = statuses[check_worst(conf)];
+    if (o->json)
+        check_print_json(conf, stdout, status);
+    else
+        check_print(conf, stderr, wants_colours());
+    if (!o->json && status != EX_CONFIG)
+        conf_print(conf, stdout);
+    return output_status() != EX_OK ? EX_IOERR : status;
 }
 
 /* The table of contacts; a file with mistakes names no place to look for it. */
@@ -192,7 +218,7 @@ static int show_contacts(const struct options *o, const struct conf *conf)
     int status;
 
     if (conf->errors > 0) {
-        check_print(conf, stderr);
+        check_print(conf, stderr, wants_colours());
         return EX_CONFIG;
     }
     status = o->clear != NULL ? status_clear(conf, o->clear, stdout) : status_show(conf, o->json, stdout);
@@ -385,7 +411,7 @@ int main(int argc, char **argv)
     set_signals();
     conf_load(&conf, options.conf);
     if (options.test) {
-        status = check_configuration(&conf, options.user);
+        status = check_configuration(&conf, &options);
     } else if (options.show) {
         status = show_contacts(&options, &conf);
     } else {
@@ -396,7 +422,7 @@ int main(int argc, char **argv)
             log_line(LOG_NOTICE, "the client has gone before it was greeted");
         status = found == PEER_OK ? serve(&conf, &peer) : EX_NOINPUT;
         if (conf.errors > 0 && isatty(STDERR_FILENO))
-            check_print(&conf, stderr);
+            check_print(&conf, stderr, wants_colours());
     }
     conf_free(&conf);
     return status;

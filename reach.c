@@ -13,29 +13,48 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "account.h"
+#include "environment.h"
+#include "late.h"
 
-enum { QUESTIONS_MAX = 16 };
+enum { SETTINGS_MAX = 16 }; /* questions about directives other than deliver */
+
+/* Adds a warning to a configuration: line, column, format. */
+#define warn(conf, ...) conf_complain(conf, SEVERITY_WARNING, __VA_ARGS__)
 
 /* What is to be possible with a path. */
 enum need {
     NEED_READ,
-    NEED_EXECUTE
+    NEED_EXECUTE,
+    NEED_COMMAND, /* the same, and a name without a slash is looked for in the search path of commands */
+    NEED_MAILBOX, /* to read and write the file, or to make it */
+    NEED_LOG,     /* to write it, or to make it */
+    NEED_MAILDIR, /* to make files in the three directories, or to make them */
+    NEED_SPOOL    /* to make files in the directory */
+};
+
+/* How a need is told. */
+static const char verbs[][12] = {
+    [NEED_READ] = "read",       [NEED_EXECUTE] = "executed", [NEED_COMMAND] = "executed", [NEED_MAILBOX] = "written",
+    [NEED_LOG] = "written",     [NEED_MAILDIR] = "written",  [NEED_SPOOL] = "written",
 };
 
 /* A question and its answer. */
 struct question {
     enum need need;
-    unsigned line, column;
+    unsigned line;
     struct slice path;
-    int error; /* why it is not possible; 0: it is */
+    bool opened_before; /* by root, before it becomes the user: nothing to be answered */
+    int error;          /* why it is not possible; 0: it is */
+    bool in_parent;     /* that is about the directory above, in which the path would have to be made */
 };
 
 /* Who is asked for. */
-static struct {
+static LATE struct {
     enum { OURSELVES, BY_BECOMING, BY_MODES } how;
     struct account account;
 } who;
@@ -81,8 +100,11 @@ static int test_modes(const char *path, int mode)
     char whole[PATH_MAX];
     struct stat status;
 
-    if (realpath(path, whole) == NULL)
-        return errno == EACCES ? 0 : errno;
+    if (realpath(path, whole) == NULL) {
+        if (errno != EACCES)
+            return errno;
+        (void)snprintf(whole, sizeof whole, "%s", path); /* as far as we can see */
+    }
     for (char *slash = strchr(whole + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (stat(whole, &status) == 0 && !permits(&status, X_OK))
@@ -102,22 +124,115 @@ static int test(const char *path, int mode)
 
 /* ---- questions --------------------------------------------------------------------------- */
 
-static void answer(struct question *q)
+/* The path above: of the same memory, which is changed. */
+static const char *parent_of(char *path)
 {
-    char path[PATH_MAX];
+    char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        return ".";
+    slash[slash == path] = '\0';
+    return path;
+}
+
+/* The path is not there, and would have to be made. */
+static void answer_parent(struct question *q, char *path)
+{
+    q->error = test(parent_of(path), W_OK | X_OK);
+    q->in_parent = q->error != 0;
+}
+
+static void answer_file(struct question *q, char *path, int mode)
+{
     struct stat status;
 
-    if ((size_t)snprintf(path, sizeof path, "%.*s", (int)q->path.len, q->path.text) >= sizeof path)
-        q->error = ENAMETOOLONG;
-    else if ((q->error = test(path, q->need == NEED_READ ? R_OK : X_OK)) == 0 && stat(path, &status) == 0 &&
-             S_ISDIR(status.st_mode))
+    if (lstat(path, &status) != 0)
+        q->error = errno;
+    else if (S_ISLNK(status.st_mode) && q->need == NEED_MAILBOX)
+        q->error = ELOOP;
+    else if (S_ISDIR(status.st_mode))
         q->error = EISDIR;
+    else
+        q->error = test(path, mode);
+    if (q->error == ENOENT)
+        answer_parent(q, path);
+}
+
+static void answer_maildir(struct question *q, char *path)
+{
+    static const char names[][4] = { "tmp", "new", "cur" };
+    char inner[PATH_MAX + 8];
+
+    q->error = test(path, F_OK);
+    if (q->error == ENOENT) {
+        answer_parent(q, path);
+        return;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && q->error == 0; i++) {
+        (void)snprintf(inner, sizeof inner, "%s/%.3s", path, names[i]);
+        q->error = test(inner, W_OK | X_OK);
+        if (q->error == ENOENT)
+            q->error = test(path, W_OK | X_OK);
+    }
+}
+
+static void answer_program(struct question *q, const char *path)
+{
+    struct stat status;
+
+    q->error = test(path, X_OK);
+    if (q->error == 0 && stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        q->error = EISDIR;
+}
+
+/* A name is looked for as the shell does. */
+static void answer_command(struct question *q, const char *name)
+{
+    char path[sizeof ENVIRONMENT_PATH + PATH_MAX];
+    size_t len;
+
+    if (strchr(name, '/') != NULL) {
+        answer_program(q, name);
+        return;
+    }
+    q->error = ENOENT;
+    for (const char *directory = ENVIRONMENT_PATH; q->error != 0 && *directory != '\0'; directory += len) {
+        len = strcspn(directory, ":");
+        (void)snprintf(path, sizeof path, "%.*s/%s", (int)len, directory, name);
+        answer_program(q, path);
+        len += directory[len] == ':';
+    }
+}
+
+static void answer(struct question *q)
+{
+    char path[PATH_MAX], above[PATH_MAX];
+
+    if ((size_t)snprintf(path, sizeof path, "%.*s", (int)q->path.len, q->path.text) >= sizeof path) {
+        q->error = ENAMETOOLONG;
+        return;
+    }
+    memcpy(above, path, sizeof above);
+    if (who.how == BY_MODES && path[0] == '/' && test(parent_of(above), X_OK) == EACCES) {
+        q->error = EACCES; /* even if we can see what is there */
+        return;
+    }
+    switch (q->need) {
+    case NEED_READ: q->error = test(path, R_OK); break;
+    case NEED_EXECUTE: answer_program(q, path); break;
+    case NEED_COMMAND: answer_command(q, path); break;
+    case NEED_MAILBOX: answer_file(q, path, R_OK | W_OK); break;
+    case NEED_LOG: answer_file(q, path, W_OK); break;
+    case NEED_MAILDIR: answer_maildir(q, path); break;
+    case NEED_SPOOL: q->error = test(path, W_OK | X_OK); break;
+    }
 }
 
 static void answer_all(void)
 {
     for (size_t i = 0; i < question_count; i++)
-        answer(&questions[i]);
+        if (!questions[i].opened_before)
+            answer(&questions[i]);
 }
 
 /* Lets a child answer as the user. False: it could not become that user. */
@@ -137,49 +252,202 @@ static bool answer_as_user(void)
     return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
 }
 
-/* What is wrong, and what to run. */
-static void complain(struct conf *conf, const struct question *q)
+/* What to run, where that is plain. */
+static void advise(struct conf *conf, const struct question *q, char *path)
 {
-    static const char verbs[][12] = { [NEED_READ] = "read", [NEED_EXECUTE] = "executed" };
-    const char *name = who.account.name;
-    int len = (int)q->path.len;
+    bool to_write = q->need >= NEED_MAILBOX, directory = q->need == NEED_MAILDIR || q->need == NEED_SPOOL;
 
-    conf_complain(conf, SEVERITY_WARNING, q->line, q->column, "%.*s cannot be %s by %s: %s", len, q->path.text,
-                  verbs[q->need], name, strerror(q->error));
-    if (q->error == EACCES && q->need == NEED_READ)
-        conf_advise(conf, "run: chgrp $(id -gn %s) %.*s && chmod g+r %.*s", name, len, q->path.text, len,
-                    q->path.text);
-    else if (q->error == EACCES && q->need == NEED_EXECUTE)
-        conf_advise(conf, "run: chmod a+rx %.*s", len, q->path.text);
+    if (q->error == EACCES && q->in_parent)
+        conf_advise(conf, directory ? "run: install -d -o %s -m 700 %s" : "run: install -o %s -m 600 /dev/null %s",
+                    who.account.name, path);
+    else if (q->error == EACCES && to_write)
+        conf_advise(conf, "run: chown %s%s %s", directory ? "-R " : "", who.account.name, path);
+    else if (q->error == EACCES && q->need == NEED_READ)
+        conf_advise(conf, "run: chgrp $(id -gn %s) %s && chmod g+r %s", who.account.name, path, path);
+    else if (q->error == EACCES)
+        conf_advise(conf, "run: chmod a+rx %s", path);
+    else if (q->error == ENOENT && to_write)
+        conf_advise(conf, "run: install -d -o %s -m 700 %s", who.account.name,
+                    directory && !q->in_parent ? path : parent_of(path));
 }
 
-static void ask(struct conf *conf, enum need need, const char *keyword, struct slice path)
+/* What is wrong. */
+static void complain(struct conf *conf, const struct question *q)
+{
+    unsigned column = conf_column_of(conf, q->line, q->path);
+    char path[PATH_MAX], above[PATH_MAX];
+
+    (void)snprintf(path, sizeof path, "%.*s", (int)q->path.len, q->path.text); /* cut when too long */
+    memcpy(above, path, sizeof above);
+    if (q->error == ELOOP)
+        warn(conf, q->line, column,
+             "%s is a symbolic link: mailrecv refuses to append to it", path);
+    else if (q->need == NEED_COMMAND && q->error == ENOENT && strchr(path, '/') == NULL)
+        warn(conf, q->line, column, "there is no program %s in " ENVIRONMENT_PATH, path);
+    else if (q->in_parent)
+        warn(conf, q->line, column, "%s is not there, and %s cannot make it in %s: %s", path,
+             who.account.name, parent_of(above), strerror(q->error));
+    else
+        warn(conf, q->line, column, "%s cannot be %s by %s: %s", path, verbs[q->need], who.account.name,
+             strerror(q->error));
+    advise(conf, q, path);
+}
+
+/* ---- exposure ---------------------------------------------------------------------------- */
+
+static bool is_open_to_all(const struct stat *status)
+{
+    return (status->st_mode & S_IWOTH) != 0 && (!S_ISDIR(status->st_mode) || (status->st_mode & S_ISVTX) == 0);
+}
+
+/* Whoever can write to the path, or to a directory above it that is not sticky, can put something else there. */
+static void check_exposure(struct conf *conf, const struct question *q)
+{
+    unsigned column = conf_column_of(conf, q->line, q->path);
+    char path[PATH_MAX];
+    struct stat status;
+    bool there, first = true;
+
+    if ((size_t)snprintf(path, sizeof path, "%.*s", (int)q->path.len, q->path.text) >= sizeof path || path[0] != '/')
+        return;
+    there = stat(path, &status) == 0;
+    if (there && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+        return; /* as /dev/null */
+    if (there && is_open_to_all(&status)) {
+        warn(conf, q->line, column, "everybody can write to %s", path);
+        conf_advise(conf, "run: chmod o-w %s", path);
+        return;
+    }
+    for (; strcmp(parent_of(path), "/") != 0; first = false) {
+        if (stat(path, &status) != 0 || (status.st_mode & S_IWOTH) == 0)
+            continue;
+        if (is_open_to_all(&status))
+            warn(conf, q->line, column, "everybody can write to %s, and so put something else there",
+                 path);
+        else if (first && !there)
+            warn(conf, q->line, column, "everybody can write to %s, and so be the first to make this",
+                 path);
+        else
+            continue;
+        conf_advise(conf, "write a path in a directory that is not open to everybody, as /var/lib/mailrecv");
+        return;
+    }
+}
+
+static void check_key(struct conf *conf)
+{
+    struct conf_place place = conf_place_of(conf, "tls.key", conf->tls_key);
+    char path[PATH_MAX];
+    struct stat status;
+
+    (void)snprintf(path, sizeof path, "%.*s", (int)conf->tls_key.len, conf->tls_key.text); /* cut, it is not there */
+    if (stat(path, &status) != 0 || (status.st_mode & S_IROTH) == 0)
+        return;
+    warn(conf, place.line, place.column, "everybody on this host can read the key");
+    conf_advise(conf, "run: chmod o-r %s", path);
+}
+
+/* ---- what is asked ----------------------------------------------------------------------- */
+
+static struct question *ask(struct conf *conf, enum need need, unsigned line, struct slice path)
+{
+    static struct question nobody_asks;
+
+    if (path.text[0] != '/' && (need != NEED_COMMAND || memchr(path.text, '/', path.len) != NULL)) {
+        warn(conf, line, conf_column_of(conf, line, path),
+             "%.*s is looked for where the super-server starts mailrecv, mostly in /", (int)path.len,
+             path.text);
+        conf_advise(conf, "write the full path");
+        return &nobody_asks;
+    }
+    questions[question_count] = (struct question){ .need = need, .line = line, .path = path };
+    return &questions[question_count++];
+}
+
+static void ask_setting(struct conf *conf, enum need need, const char *keyword, struct slice path, bool opened_before)
 {
     unsigned line = conf_line_of(conf, keyword);
 
     if (path.len > 0 && line > 0)
-        questions[question_count++] = (struct question){ .need = need, .line = line, .path = path,
-                                                         .column = conf_column_of(conf, line, path) };
+        ask(conf, need, line, path)->opened_before = opened_before;
 }
 
-/* `directly`: the user starts mailrecv, and root opens nothing before. */
-static void ask_secrets(struct conf *conf, bool directly)
+static void ask_secrets(struct conf *conf, bool opened_before)
 {
     if (conf->tls != TLS_OFF) {
-        ask(conf, NEED_EXECUTE, "tls.helper", conf->tls_helper);
-        if (directly) {
-            ask(conf, NEED_READ, "tls.cert", conf->tls_cert);
-            ask(conf, NEED_READ, "tls.key", conf->tls_key);
-            ask(conf, NEED_READ, "tls.client_ca", conf->tls_client_ca);
-        }
+        ask_setting(conf, NEED_EXECUTE, "tls.helper", conf->tls_helper, false);
+        ask_setting(conf, NEED_READ, "tls.cert", conf->tls_cert, opened_before);
+        ask_setting(conf, NEED_READ, "tls.key", conf->tls_key, opened_before);
+        ask_setting(conf, NEED_READ, "tls.client_ca", conf->tls_client_ca, opened_before);
+        check_key(conf);
     }
     if (conf->auth == AUTH_OFF)
         return;
-    ask(conf, NEED_EXECUTE, "auth.command", conf->auth_command.text);
-    if (directly && conf->auth_command.text.len == 0)
-        ask(conf, NEED_READ, "auth.users", conf->auth_users);
+    ask_setting(conf, NEED_EXECUTE, "auth.command", conf->auth_command.text, false);
+    if (conf->auth_command.text.len == 0)
+        ask_setting(conf, NEED_READ, "auth.users", conf->auth_users, opened_before);
     if (conf->auth_sender_check)
-        ask(conf, NEED_READ, "auth.senders", conf->auth_senders);
+        ask_setting(conf, NEED_READ, "auth.senders", conf->auth_senders, false);
+}
+
+/* Words of a shell that are no programs. */
+static bool is_of_shell(struct slice word)
+{
+    static const char words[][9] = { ".", ":", "!", "{", "}", "[", "[[", "alias", "break", "case", "cd", "continue",
+        "do", "done", "echo", "else", "eval", "exit", "export", "false", "fi", "for", "if", "local", "printf", "pwd",
+        "read", "readonly", "return", "set", "shift", "test", "then", "times", "trap", "true", "type", "ulimit",
+        "umask", "unset", "until", "wait", "while" };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (slice_equal(word, slice_of(words[i])))
+            return true;
+    return false;
+}
+
+/* The program with which a shell command begins: empty if that is not plain to see. */
+static struct slice program_of(struct slice command)
+{
+    static const char ends[] = " \t;&|<>", unclear[] = "$`\"'\\*?[]~(){}#!";
+    struct slice rest = command, word;
+
+    do {
+        while (rest.len > 0 && (rest.text[0] == ' ' || rest.text[0] == '\t')) {
+            rest.text++;
+            rest.len--;
+        }
+        word = (struct slice){ rest.text, 0 };
+        for (; word.len < rest.len && strchr(ends, rest.text[word.len]) == NULL; word.len++)
+            if (strchr(unclear, rest.text[word.len]) != NULL)
+                return (struct slice){ "", 0 };
+        rest.text += word.len;
+        rest.len -= word.len;
+    } while (word.len > 0 && (memchr(word.text, '=', word.len) != NULL || slice_equal(word, slice_of("exec"))));
+    return is_of_shell(word) ? (struct slice){ "", 0 } : word;
+}
+
+static void ask_targets(struct conf *conf)
+{
+    static const enum need needs[] = { [TARGET_APPEND] = NEED_MAILBOX, [TARGET_MAILDIR] = NEED_MAILDIR,
+                                       [TARGET_PIPE] = NEED_COMMAND, [TARGET_EXEC] = NEED_EXECUTE };
+
+    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
+        const struct target *target = &rule->target;
+        struct slice path = target->kind == TARGET_PIPE ? program_of(target->text) : target->text;
+
+        if (path.len > 0)
+            (void)ask(conf, needs[target->kind], rule->line, path);
+    }
+}
+
+static void ask_all(struct conf *conf, bool opened_before)
+{
+    ask_targets(conf);
+    ask_secrets(conf, opened_before || who.how == OURSELVES); /* what we cannot open is told by helpers.c */
+    ask_setting(conf, NEED_MAILBOX, "deadletter_file", conf->deadletter_file, false);
+    ask_setting(conf, NEED_MAILBOX, "lockout.db", conf->lockout_db, false);
+    ask_setting(conf, NEED_SPOOL, "spool_directory", conf->spool_directory, false);
+    if (!slice_equal(conf->logfile, slice_of("syslog")) && !slice_equal(conf->logfile, slice_of("stderr")))
+        ask_setting(conf, NEED_LOG, "logfile", conf->logfile, opened_before);
 }
 
 /* Finds out who is asked for: that user, or the directive's, or ourselves. */
@@ -188,7 +456,7 @@ static bool find_who(const struct conf *conf, const char *user)
     char name[ACCOUNT_NAME];
 
     (void)snprintf(name, sizeof name, "%.*s", (int)conf->user.len, conf->user.text);
-    if (user != NULL || (geteuid() == 0 && name[0] != '\0'))
+    if (user != NULL || name[0] != '\0')
         return find_user(user != NULL ? user : name);
     if (account_of(&who.account, geteuid()) != 0)
         (void)snprintf(who.account.name, sizeof who.account.name, "you");
@@ -196,26 +464,42 @@ static bool find_who(const struct conf *conf, const char *user)
     return true;
 }
 
+static size_t count_rules(const struct conf *conf)
+{
+    size_t count = 0;
+
+    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
+        count++;
+    return count;
+}
+
+static void tell_answers(struct conf *conf)
+{
+    if (who.how != BY_BECOMING)
+        answer_all();
+    else if (!answer_as_user())
+        warn(conf, 0, 0, "cannot become %s to see what it can read and write", who.account.name);
+    for (size_t i = 0; i < question_count; i++) {
+        if (questions[i].error != 0)
+            complain(conf, &questions[i]);
+        check_exposure(conf, &questions[i]);
+    }
+}
+
 bool reach_check(struct conf *conf, const char *user)
 {
-    const size_t size = QUESTIONS_MAX * sizeof *questions;
+    const size_t size = (count_rules(conf) + SETTINGS_MAX) * sizeof *questions;
 
     if (!find_who(conf, user))
         return true; /* there is no such user, which others have said */
     questions = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (questions == MAP_FAILED) {
-        conf_complain(conf, SEVERITY_WARNING, 0, 0, "cannot check files: %s", strerror(errno));
+        warn(conf, 0, 0, "cannot look at files: %s", strerror(errno));
         return who.how != OURSELVES;
     }
     question_count = 0;
-    ask_secrets(conf, user != NULL && who.how != OURSELVES);
-    if (who.how != BY_BECOMING)
-        answer_all();
-    else if (!answer_as_user())
-        conf_complain(conf, SEVERITY_WARNING, 0, 0, "cannot become %s to check what it can read and write", who.account.name);
-    for (size_t i = 0; i < question_count; i++)
-        if (questions[i].error != 0)
-            complain(conf, &questions[i]);
+    ask_all(conf, user == NULL && conf->user.len > 0);
+    tell_answers(conf);
     (void)munmap(questions, size);
     return who.how != OURSELVES || conf->user.len > 0;
 }

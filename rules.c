@@ -368,6 +368,14 @@ static void complete_address(const struct rules *rules, const struct address *gi
     a->text[a->len] = '\0';
 }
 
+enum match rules_names(const struct rules *rules, struct rule *rule, const struct address *given)
+{
+    struct recipient recipient;
+
+    complete_address(rules, given, &recipient);
+    return match_rcpt(rules, rule, &recipient);
+}
+
 /* The reply for an address that no deliver line names: the first error line, dead letters, 550. */
 static struct reply decide_unnamed(struct rules *rules, struct recipient *recipient)
 {

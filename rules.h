@@ -23,6 +23,7 @@
 /* The SHA-256 fingerprint of a client's certificate, as in peer.h. */
 struct certificate {
     struct certificate *next;
+    unsigned line;
     char fingerprint[PEER_FINGERPRINT + 1];
 };
 
@@ -31,6 +32,7 @@ struct allowgroup {
     struct allowgroup *next, *next_in_bucket;
     uint32_t hash;      /* of the name */
     bool defined;       /* not just named by a rule */
+    unsigned line;      /* where it is defined first */
     struct slice name;
     struct patterns patterns;
     struct certificate *certificates;
@@ -151,5 +153,8 @@ const char *rules_trouble(void);
  */
 struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct address *given,
                         struct recipient *recipient);
+
+/* Does the rule name this recipient, whoever may send to it? The part of that decision that -t needs alone. */
+enum match rules_names(const struct rules *rules, struct rule *rule, const struct address *given);
 
 #endif

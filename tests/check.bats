@@ -18,15 +18,19 @@ setup() {
     cp "$BATS_FILE_TMPDIR"/* .
 }
 
+teardown() {
+    [ -z "${place:-}" ] || rm -rf "$place"
+}
+
 # cert.pem and key.pem for this name, for 100 days unless other options say otherwise.
 pair() { # NAME [OPTION...]
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 100 -subj "/CN=$1" \
         -addext "subjectAltName=DNS:$1" -keyout key.pem -out cert.pem "${@:2}" 2>openssl.out
 }
 
-# conf, of these lines, of one that keeps some notes away, and of a user whom everybody may become.
+# conf, of these lines and of one that keeps some notes away.
 config() { # LINE...
-    printf '%s\n' "$@" "deadletter_file $PWD/dead" "user $(id -un)" >conf
+    printf '%s\n' "$@" "deadletter_file $PWD/dead" >conf
 }
 
 # conf with TLS and passwords, and these lines.
@@ -49,7 +53,8 @@ says() {
     secure
     run -0 --separate-stderr "$MAILRECV" -t -c conf
     # shellcheck disable=SC2154 # bats sets it
-    [ "$(sed 's/in [0-9]* days/in N days/' <<<"$stderr")" = "conf:2:10: note: the certificate expires in N days
+    sed -e 's/in [0-9]* days/in N days/' -e '/: no user: /,+1d' <<<"$stderr" >notes
+    [ "$(cat notes)" = "conf:2:10: note: the certificate expires in N days
 conf:2:10: note: the certificate is self-signed: only clients that know it can trust it
 conf:2:10: note: the certificate is for mail.example.com
 conf:5:12: note: $PWD/users: users: 1, locked: 0" ]
@@ -82,7 +87,6 @@ conf:5:12: note: $PWD/users: users: 1, locked: 0" ]
 
 @test "a key that may not be read is a mistake for its user" {
     secure
-    sed -i '/^user/d' conf
     chmod 000 key.pem users
     # root may read everything, unless it has given up its capabilities
     drop=()
@@ -93,22 +97,23 @@ conf:5:12: note: $PWD/users: users: 1, locked: 0" ]
     # a user to become says that root opens them
     echo "user nobody" >>conf
     [ "$(id -u)" != 0 ] || return 0
-    run -0 --separate-stderr "$MAILRECV" -t -c conf
+    run -1 --separate-stderr "$MAILRECV" -t -c conf
     grep -x "conf:3:9: warning: $PWD/key.pem cannot be checked: Permission denied" <<<"$stderr"
 }
 
 @test "a certificate that has expired, will soon, has no name: a warning" {
     secure
     pair mail.example.com -days 3
-    says 0 'conf:2:10: warning: the certificate expires in [23] days' "    tls.cert $PWD/cert.pem" '             ^'
+    says 1 'conf:2:10: warning: the certificate expires in [23] days' "    tls.cert $PWD/cert.pem" '             ^'
     openssl req -x509 -newkey ed25519 -nodes -days 100 -subj /CN=x -keyout key.pem -out cert.pem 2>openssl.out
-    says 0 'conf:2:10: warning: the certificate has no DNS name (subjectAltName): programs of people refuse it'
+    says 1 'conf:2:10: warning: the certificate has no DNS name (subjectAltName): programs of people refuse it'
 }
 
 @test "ciphers, authorities and oldest version are checked with the rest" {
     secure 'tls.min_version 1.3' 'tls.ciphers  HIGH:NONSENSE' "tls.client_ca $PWD/cas"
     cp cert.pem cas
-    says 0 'conf:7:14: warning: tls.ciphers: none is called NONSENSE' '    tls.ciphers  HIGH:NONSENSE' '                 ^'
+    says 1 'conf:7:14: warning: tls.ciphers: none is called NONSENSE' \
+        '    tls.ciphers  HIGH:NONSENSE' '                 ^'
     echo nothing >cas
     says 78 'conf:8:15: tls.client_ca: holds no certificate in PEM'
     sed -i 's/HIGH:NONSENSE/NONSENSE/' conf
@@ -129,7 +134,7 @@ conf:5:12: note: $PWD/users: users: 1, locked: 0" ]
     printf '#!/bin/sh\necho hello >&2\n' >helper
     says 78 'conf:2:10: mailrecv-tls says: hello'
     printf '#!/bin/sh\nseq -f "warning: w%%g" 100\n' >helper
-    run -0 "$MAILRECV" -t -c conf
+    run -1 "$MAILRECV" -t -c conf
     [ "$(grep -c 'warning: w' <<<"$output")" -eq 20 ]
     grep -x 'conf:2:10: note: 80 more of these: mailrecv-tls -t shows all' <<<"$output"
 }
@@ -140,8 +145,8 @@ conf:5:12: note: $PWD/users: users: 1, locked: 0" ]
     secure
     # shellcheck disable=SC2016 # a hash
     echo 'bob:$1$abcdefgh$IkKHPTwmkLxTMcdNxvP0e0' >>users
-    says 0 "conf:5:12: warning: $PWD/users:2: user \"bob\": md5crypt is too weak, make a new one with mailrecv-checkpassword -p" \
-        "    auth.users $PWD/users" '               ^'
+    weak='user "bob": md5crypt is too weak, make a new one with mailrecv-checkpassword -p'
+    says 1 "conf:5:12: warning: $PWD/users:2: $weak" "    auth.users $PWD/users" '               ^'
     echo nonsense >>users
     says 78 "conf:5:12: $PWD/users:3: no colon, expected NAME:HASH"
     chmod 644 users
@@ -152,10 +157,10 @@ conf:5:12: note: $PWD/users: users: 1, locked: 0" ]
 
 @test "AUTH that is never offered is a warning" {
     config '  auth required' "auth.users $PWD/users"
-    says 0 'conf:1:3: warning: AUTH is never offered, because that takes TLS and tls is off: nobody can send mail' \
+    says 1 'conf:1:3: warning: AUTH is never offered, because that takes TLS and tls is off: nobody can send mail' \
         '      auth required' '      ^' '    write: tls required, tls.cert PATH and tls.key PATH'
     sed -i 's/required/optional/' conf
-    says 0 'conf:1:3: warning: AUTH is never offered, because that takes TLS and tls is off'
+    says 1 'conf:1:3: warning: AUTH is never offered, because that takes TLS and tls is off'
     echo 'auth.insecure on' >>conf
     run -0 "$MAILRECV" -t -c conf
     [ "$(grep -c 'never offered' <<<"$output")" -eq 0 ]
@@ -163,19 +168,19 @@ conf:5:12: note: $PWD/users: users: 1, locked: 0" ]
 
 @test "auth.command that cannot be executed, and one beside auth.users, are warnings" {
     secure "auth.command $PWD/ask -x"
-    says 0 "conf:6:14: warning: $PWD/ask cannot be executed by $(id -un): No such file or directory" \
+    says 1 "conf:6:14: warning: $PWD/ask cannot be executed by $(id -un): No such file or directory" \
         "    auth.command $PWD/ask -x" '                 ^'
     : >ask
-    says 0 "conf:6:14: warning: $PWD/ask cannot be executed by $(id -un): Permission denied" \
+    says 1 "conf:6:14: warning: $PWD/ask cannot be executed by $(id -un): Permission denied" \
         "    auth.command $PWD/ask -x" '                 ^' "    run: chmod a+rx $PWD/ask"
-    says 0 'conf:6:1: warning: both auth.users and auth.command: auth.command is asked'
+    says 1 'conf:6:1: warning: both auth.users and auth.command: auth.command is asked'
     mkdir directory
     sed -i 's,/ask -x,/directory,' conf
-    says 0 "conf:6:14: warning: $PWD/directory cannot be executed by $(id -un): Is a directory"
+    says 1 "conf:6:14: warning: $PWD/directory cannot be executed by $(id -un): Is a directory"
     printf '#!/bin/sh\n' >directory/ask
     chmod 755 directory/ask
     sed -i 's,/directory,/directory/ask,' conf
-    run -0 "$MAILRECV" -t -c conf
+    run -1 "$MAILRECV" -t -c conf
     [ "$(grep -c executed <<<"$output")" -eq 0 ]
 }
 
@@ -183,10 +188,9 @@ conf:5:12: note: $PWD/users: users: 1, locked: 0" ]
 
 @test "-u USER: what that user cannot read is a warning, by modes or by becoming it" {
     secure 'auth.sender_check on' "auth.senders $PWD/senders"
-    sed -i '/^user/d' conf
     : >senders
     chmod 600 senders
-    run -0 --separate-stderr "$MAILRECV" -t -c conf -u games
+    run -1 --separate-stderr "$MAILRECV" -t -c conf -u games
     grep -x "conf:3:9: warning: $PWD/key.pem cannot be read by games: Permission denied" <<<"$stderr"
     grep -x "    run: chgrp \$(id -gn games) $PWD/key.pem && chmod g+r $PWD/key.pem" <<<"$stderr"
     grep -x "conf:5:12: warning: $PWD/users cannot be read by games: Permission denied" <<<"$stderr"
@@ -199,4 +203,298 @@ conf:5:12: note: $PWD/users: users: 1, locked: 0" ]
     [ "$output" = "mailrecv: there is no user 'nobody-of-this-name', see mailrecv -h" ]
     run -64 "$MAILRECV" -c conf -u nobody </dev/null
     [ "$output" = 'mailrecv: -u is for -t, see mailrecv -h' ]
+}
+
+# ---- rules ---------------------------------------------------------------------------------
+
+# What -t says of FILE, without the note that only root sees, with @DIR@ for this directory.
+said() { # FILE [OPTION...]
+    "$MAILRECV" -t -c "$@" 2>&1 >/dev/null | sed -e '/: note: no user: /,+1d' -e "s,$PWD,@DIR@,g"
+}
+
+@test "each file of conf/doubtful gets exactly what stands beside it, and status 1" {
+    for file in "$TESTS"/conf/doubtful/*.conf; do
+        name=$(basename "$file" .conf)
+        sed "s,@DIR@,$PWD,g" "$file" >"$name.conf"
+        said "$name.conf" | diff "$TESTS/conf/doubtful/$name.expected" - || { echo "in $name.conf"; return 1; }
+        run -1 "$MAILRECV" -t -c "$name.conf"
+    done
+}
+
+@test "of the lines that are said to be never reached none gets mail, and all others do" {
+    grep -v '^deny' "$TESTS/conf/doubtful/order.conf" | sed "s,@DIR@,$PWD,g" >conf
+    echo 'limit.smtp_commands 1000' >>conf
+    for client in 192.0.2.7 198.51.100.7 203.0.113.7; do
+        for rcpt in joe joe+x JOE ann bob late x b@example.net a@example.net c@example.org d@example.org; do
+            [[ $rcpt == *@* ]] || rcpt=$rcpt@example.com
+            printf '%s\r\n' 'MAIL FROM:<>' "RCPT TO:<$rcpt>" DATA x . RSET
+        done | "$MAILRECV" -c conf -P "$client" -l log >replies
+    done
+    sed -n 's,^deliver .*@DIR@/,,p' "$TESTS/conf/doubtful/order.conf" | sort -n >all
+    said conf | sed -n 's/^conf:\([0-9]*\):.*never reached.*/\1p/p' >numbers
+    sed -nf numbers conf | sed -n 's,.*/,,p' | grep -v '^[^0-9]' | sort -n >unreached
+    [ "$(paste -sd' ' unreached)" = '3 5 6 7 10 12 13 15' ]
+    find . -maxdepth 1 -name '[0-9]*' -type f -printf '%f\n' | sort -n >reached
+    sort -n reached unreached | diff all -
+}
+
+@test "what is written as advised is not warned of any more" {
+    sed "s,@DIR@,$PWD,g" "$TESTS/conf/doubtful/patterns.conf" >conf
+    # the line number and the pattern of each advice, where the last for a line counts
+    said conf | awk -F: '/^conf:[0-9]+:/ { line = $2 } sub(/^    write: /, "") { print line "\t" $0 }' >advice
+    [ "$(wc -l <advice)" -eq 10 ]
+    while IFS=$'\t' read -r line pattern; do
+        awk -v line="$line" -v number=0 -v pattern="$(sed 's/[\\&]/\\&/g' <<<"$pattern")" '
+            NR == line { place = $1 == "deliver" ? ($2 == "rcpt_to" ? 3 : 5) : 3
+                         $place = place == 5 || $2 == "rcpt_to" && $1 == "deliver" ? "/" pattern "/" : pattern }
+            { print }' conf >mended
+        mv mended conf
+    done <advice
+    said conf >again
+    [ "$(grep -c warning again)" -eq 0 ] || { cat conf again; false; }
+}
+
+# ---- files and programs --------------------------------------------------------------------
+
+# Runs what follows without root's right to read, write and execute everything.
+unprivileged() {
+    if [ "$(id -u)" != 0 ]; then "$@"; else setpriv --bounding-set=-all --inh-caps=-all "$@"; fi
+}
+
+@test "files, directories and programs that cannot be used: each with the reason, and what to run" {
+    mkdir -p closed box/tmp box/new box/cur full/tmp full/new full/cur
+    : >mbox
+    : >script
+    ln -s mbox link
+    chmod 555 closed box/new
+    chmod 444 mbox
+    chmod 500 full/cur
+    cat >conf <<END
+deliver rcpt_to a@example.com append $PWD/mbox
+deliver rcpt_to b@example.com append $PWD/closed/new
+deliver rcpt_to c@example.com append $PWD/missing/new
+deliver rcpt_to d@example.com append $PWD/box
+deliver rcpt_to e@example.com maildir $PWD/closed/box
+deliver rcpt_to f@example.com maildir $PWD/missing/box
+deliver rcpt_to g@example.com maildir $PWD/box
+deliver rcpt_to h@example.com exec $PWD/script
+deliver rcpt_to i@example.com exec $PWD/missing
+deliver rcpt_to j@example.com exec $PWD/closed -x
+deliver rcpt_to k@example.com pipe $PWD/missing/program
+deliver rcpt_to l@example.com append inbox
+deliver rcpt_to m@example.com maildir $PWD/new-box
+deliver rcpt_to n@example.com append $PWD/new-mbox
+deliver rcpt_to o@example.com append /dev/null
+deadletter_file $PWD/link
+spool_directory $PWD/closed
+logfile $PWD/closed/log
+END
+    unprivileged "$MAILRECV" -t -c conf 2>&1 >/dev/null |
+        sed -e '/: note: /d' -e "s/ $(id -un)\b/ ME/g" -e "s,$PWD,,g" |
+        awk '/^conf:/ { print } /^    (run|write)/ { print }' | sed '/mailrecv -t -u/d' >found
+    diff - found <<'END'
+conf:1:38: warning: /mbox cannot be written by ME: Permission denied
+    run: chown ME /mbox
+conf:2:38: warning: /closed/new is not there, and ME cannot make it in /closed: Permission denied
+    run: install -o ME -m 600 /dev/null /closed/new
+conf:3:38: warning: /missing/new is not there, and ME cannot make it in /missing: No such file or directory
+    run: install -d -o ME -m 700 /missing
+conf:4:38: warning: /box cannot be written by ME: Is a directory
+conf:5:39: warning: /closed/box is not there, and ME cannot make it in /closed: Permission denied
+    run: install -d -o ME -m 700 /closed/box
+conf:6:39: warning: /missing/box is not there, and ME cannot make it in /missing: No such file or directory
+    run: install -d -o ME -m 700 /missing
+conf:7:39: warning: /box cannot be written by ME: Permission denied
+    run: chown -R ME /box
+conf:8:36: warning: /script cannot be executed by ME: Permission denied
+    run: chmod a+rx /script
+conf:9:36: warning: /missing cannot be executed by ME: No such file or directory
+conf:10:36: warning: /closed cannot be executed by ME: Is a directory
+conf:11:36: warning: /missing/program cannot be executed by ME: No such file or directory
+conf:12:38: warning: inbox is looked for where the super-server starts mailrecv, mostly in /
+    write the full path
+conf:16:17: warning: /link is a symbolic link: mailrecv refuses to append to it
+conf:17:17: warning: /closed cannot be written by ME: Permission denied
+    run: chown -R ME /closed
+conf:18:9: warning: /closed/log is not there, and ME cannot make it in /closed: Permission denied
+    run: install -o ME -m 600 /dev/null /closed/log
+END
+}
+
+@test "the program of a shell command is looked for where that is plain, as the command will be" {
+    # shellcheck disable=SC2016 # for the shell of the command
+    for command in 'cat >/dev/null' 'exec cat' 'LANG=C X=1 exec cat' '  cat;no-such' 'cd /tmp && no-such' \
+        'if no-such; then :; fi' \
+        '{ no-such; }' '(no-such)' '"no such"' '$PROGRAM' 'no-su*' '/bin/sh -c x' 'FOO=$(no-such) bar' '! no-such'; do
+        config "deliver rcpt_to a@example.com pipe $command"
+        run -0 "$MAILRECV" -t -c conf
+    done
+    for command in 'no-such' 'no-such;cat' 'no-such|cat' 'X=1 no-such x' 'exec no-such' 'no-such>x' 'no-such&'; do
+        config "deliver rcpt_to a@example.com pipe $command"
+        run -1 "$MAILRECV" -t -c conf
+        [[ $output == *' warning: there is no program no-such in /usr/local/sbin:/usr/local/bin:/usr/sbin:'* ]]
+    done
+}
+
+@test "-u tells the same by becoming the user and by looking at modes" {
+    place=$(mktemp -d /var/tmp/mailrecv-test.XXXXXX) # a place that every user can reach
+    cd "$place"
+    mkdir own group others closed closed/inner sticky
+    : >own/mbox
+    : >others/mbox
+    : >closed/mbox
+    chmod 755 . own
+    chmod 700 closed
+    chmod 777 others closed/inner
+    chmod 1777 sticky
+    chmod 666 others/mbox closed/mbox
+    chmod 644 own/mbox
+    cp "$MAILRECV" mailrecv
+    cp /usr/bin/true true
+    chmod 755 mailrecv true
+    chmod 744 own
+    for target in append\ {own,others,closed}/{mbox,new} "maildir others/box" "maildir closed/inner" \
+        "maildir sticky/box" "exec true" "exec own/true"; do
+        echo "deliver rcpt_to u$((++n))@example.com ${target/ / $PWD/}"
+    done >conf
+    chmod 644 conf
+    ./mailrecv -t -u games -c conf 2>&1 >/dev/null | grep games >by-one || :
+    as_nobody=()
+    [ "$(id -u)" != 0 ] || as_nobody=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+    "${as_nobody[@]}" ./mailrecv -t -u games -c conf 2>&1 >/dev/null | grep games >by-modes || :
+    sed -e 's/.* warning: //' -e "s,$PWD/,,g" by-one >short
+    cd "$BATS_TEST_TMPDIR"
+    mv "$place"/{by-one,by-modes,short} .
+    diff by-one by-modes
+    grep -v '^ ' short | diff - <(cat <<'END'
+own/mbox cannot be written by games: Permission denied
+own/new cannot be written by games: Permission denied
+closed/mbox cannot be written by games: Permission denied
+closed/new cannot be written by games: Permission denied
+closed/inner cannot be written by games: Permission denied
+own/true cannot be executed by games: Permission denied
+END
+)
+}
+
+@test "what everybody can write to, above the path or itself, and a key that everybody can read" {
+    mkdir -p open/inner sticky/inner fine
+    : >sticky/mbox
+    : >fine/mbox
+    chmod 777 open
+    chmod 1777 sticky
+    chmod 666 fine/mbox
+    secure
+    chmod 644 key.pem
+    cat >>conf <<END
+deliver rcpt_to a@example.com append $PWD/open/inner/mbox
+deliver rcpt_to b@example.com append $PWD/open/mbox
+deliver rcpt_to c@example.com append $PWD/sticky/mbox
+deliver rcpt_to d@example.com append $PWD/sticky/new
+deliver rcpt_to e@example.com append $PWD/sticky/inner/new
+deliver rcpt_to f@example.com append $PWD/fine/mbox
+deliver rcpt_to g@example.com maildir $PWD/open
+spool_directory $PWD/sticky
+END
+    said conf | sed -e 's/@DIR@//g' |
+        awk '/warning: everybody/ { on = 1; print; next } on && /^    (run|write)/ { print; on = 0 }' |
+        diff - <(cat <<'END'
+conf:3:9: warning: everybody on this host can read the key
+    run: chmod o-r /key.pem
+conf:7:38: warning: everybody can write to /open, and so put something else there
+    write a path in a directory that is not open to everybody, as /var/lib/mailrecv
+conf:8:38: warning: everybody can write to /open, and so put something else there
+    write a path in a directory that is not open to everybody, as /var/lib/mailrecv
+conf:10:38: warning: everybody can write to /sticky, and so be the first to make this
+    write a path in a directory that is not open to everybody, as /var/lib/mailrecv
+conf:12:38: warning: everybody can write to /fine/mbox
+    run: chmod o-w /fine/mbox
+conf:13:39: warning: everybody can write to /open
+    run: chmod o-w /open
+END
+)
+}
+
+# ---- how it is told ------------------------------------------------------------------------
+
+@test "-t json: the same problems, status and lines, and no settings" {
+    name=$'tab\tand \xff "quotes"'
+    sed "s,@DIR@,$PWD,g" "$TESTS/conf/doubtful/patterns.conf" >"$name"
+    printf 'deliver rcpt_to t\xc3\xa4@example.com append %s\n' "$PWD/x" >>"$name"
+    run -1 --separate-stderr "$MAILRECV" -t json -c "$name"
+    [ "$stderr" = '' ]
+    printf '%s\n' "$output" >json
+    "$MAILRECV" -t -c "$name" 2>text >settings || :
+    python3 - "$name" <<'END'
+import json, os, sys
+found = json.load(open("json", encoding="utf-8"))
+assert list(found) == ["file", "status", "problems"], found
+assert found["file"] == os.fsencode(sys.argv[1]).decode("utf-8", "replace") and found["status"] == 1
+lines = open(sys.argv[1], encoding="utf-8").read().split("\n")
+out = b""
+for p in found["problems"]:
+    assert list(p) == ["severity", "line", "column", "source", "message", "advice"]
+    place = ""
+    if p["line"] is None:
+        assert p["column"] is None and p["source"] is None
+    else:
+        assert p["source"] == lines[p["line"] - 1]
+        place = "%d:%d:" % (p["line"], p["column"])
+    out += os.fsencode(sys.argv[1]) + (":%s %s: %s\n" % (place, p["severity"], p["message"])).encode()
+    if p["line"] is not None and p["severity"] != "note":
+        before = "".join(c if c == "\t" else " " for c in p["source"][:p["column"] - 1])
+        out += ("    %s\n    %s^\n" % (p["source"], before)).encode()
+    if p["advice"] is not None:
+        out += ("    %s\n" % p["advice"]).encode()
+assert out == open("text", "rb").read(), out
+assert len(found["problems"]) > 10
+END
+    echo nonsense >conf
+    run -78 --separate-stderr "$MAILRECV" -t json -c conf
+    [ "$output" = '{"file":"conf","status":78,"problems":[
+{"severity":"error","line":1,"column":1,"source":"nonsense",'"$(
+        )"'"message":"unknown keyword '"'nonsense'"', expected one of mailrecv.conf(5)","advice":null}]}' ]
+    run -64 "$MAILRECV" -c conf -t json json
+    [ "$output" = "mailrecv: unknown argument 'json', see mailrecv -h" ]
+    run -74 bash -c '"$1" -t json -c conf >/dev/full' _ "$MAILRECV"
+}
+
+@test "colours on a terminal only, and not with NO_COLOR" {
+    sed "s,@DIR@,$PWD,g" "$TESTS/conf/doubtful/groups.conf" >conf
+    echo 'user' >wrong
+    cat >on-terminal <<'END'
+import os, pty, subprocess, sys
+ours, theirs = pty.openpty()
+environment = {**os.environ, "NO_COLOR": sys.argv[1]}
+subprocess.run(sys.argv[2:], stderr=theirs, stdout=subprocess.DEVNULL, env=environment)
+os.close(theirs)
+text = b""
+try:
+    while piece := os.read(ours, 65536):
+        text += piece
+except OSError:
+    pass
+sys.stdout.buffer.write(text.replace(b"\r\n", b"\n"))
+END
+    for file in conf wrong; do
+        "$MAILRECV" -t -c $file 2>plain >settings || :
+        [ "$(grep -c $'\033' plain)" -eq 0 ]
+        python3 on-terminal 1 "$MAILRECV" -t -c $file | diff plain -
+        python3 on-terminal '' "$MAILRECV" -t -c $file >coloured
+        [ "$(grep -c $'\033' coloured)" -ge 2 ]
+        sed 's/\x1b\[[0-9;]*m//g' coloured | diff plain -
+    done
+    grep -F $'\033[1;35mwarning: \033[0m' <(python3 on-terminal '' "$MAILRECV" -t -c conf)
+    grep -F $'\033[1;32m^\033[0m' coloured
+}
+
+@test "the configurations that are shipped and shown give no warning to whoever has what they name" {
+    mkdir -p tls
+    cp cert.pem key.pem tls
+    for file in mailrecv.conf mailrecv-submission.conf mailrecv-submissions.conf; do
+        sed -e "s,/etc/mailrecv/,$PWD/,; s,/var/lib/mailrecv,$PWD,; s,new-ticket,cat,; s,^user .*,user $(id -un)," \
+            -e '/^#deliver rcpt_to hello/,$!s/^#\(domain\|deliver\) /\1 /' "$TESTS/../$file" >conf
+        run "$MAILRECV" -t -c conf
+        [ "$(grep 'warning' <<<"$output" | grep -vc 'mailrecv serves as root')" -eq 0 ] || { echo "$output"; false; }
+    done
 }

@@ -13,7 +13,7 @@ layers() {
     cat <<'END'
 mailrecv checkpassword tls report
 smtp check credentials picture status
-helpers reach
+helpers reach lint
 monitor tally
 accept
 deliver
@@ -28,7 +28,7 @@ dns
 answer punycode
 envelope reply
 line contacts
-log sandbox library proxy
+log sandbox library proxy suspect
 text table
 slice clock late account
 END

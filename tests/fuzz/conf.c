@@ -58,6 +58,7 @@ void fuzz_conf(const uint8_t *data, size_t size)
         check_conf(&conf);
         check_problems(&conf);
     }
-    check_print(&conf, null);
+    check_print(&conf, null, true);
+    check_print_json(&conf, null, 0);
     conf_free(&conf);
 }

@@ -43,5 +43,6 @@ void test_punycode(void);
 void test_dns(void);
 void test_contacts(void);
 void test_proxy(void);
+void test_suspect(void);
 
 #endif

@@ -1,0 +1,13 @@
+/* lint.h - rules that load but hardly mean what they say: patterns, order, groups, postmaster */
+#ifndef LINT_H
+#define LINT_H
+
+#include "conf.h"
+
+/*
+ * For -t: adds warnings about the rules of a configuration without errors, at their places, with what to write
+ * instead. Patterns must have been compiled (check.h). Looks at nothing but the configuration.
+ */
+void lint_rules(struct conf *conf);
+
+#endif

@@ -1,0 +1,28 @@
+/* suspect.h - regular expressions that match more than they seem to: loose ends, dots that match anything */
+#ifndef SUSPECT_H
+#define SUSPECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "slice.h"
+
+/* What an expression is tried on. */
+enum suspect_subject { SUSPECT_NAME, SUSPECT_ADDRESS /* of a host */, SUSPECT_RECIPIENT };
+
+struct suspicion {
+    bool any;                   /* it matches every text, as it was meant to: nothing else is said */
+    bool open_begin, open_end;  /* the text may go on there, where a name, number or domain should be at its end */
+    size_t dots, first_dot;     /* how many dots should be \., and where the first one is */
+};
+
+/* Looks at an expression that compiles. A rough look: what is said is likely, what is not said may be wrong, too. */
+struct suspicion suspect_look(struct slice pattern, enum suspect_subject subject);
+
+/* Writes what was meant, as a string that is cut to `size` bytes. */
+void suspect_mend(struct slice pattern, enum suspect_subject subject, char *out, size_t size);
+
+/* Is it one of the expressions by which people say that anything will do? */
+bool suspect_is_any(struct slice pattern);
+
+#endif
