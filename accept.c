@@ -41,7 +41,7 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
     *a = (struct acceptance){ .conf = conf, .peer = peer, .terminated = terminated, .recipients = room,
                               .tls.channel = -1, .lockout = { .conf = conf, .peer = peer },
                               .deadline = clock_ms() + conf->connection_secs.value * 1000 };
-    dns_begin(&conf->dns, a->deadline);
+    dns_begin(&conf->dns, a->deadline, terminated);
     if (room == MAP_FAILED)
         log_line(LOG_ERR, "no memory for %ju recipients", (uintmax_t)conf->smtp_rcpt_to.value);
     return room != MAP_FAILED;

@@ -9,7 +9,6 @@
 
 #include <ares.h>
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -50,7 +49,7 @@ static struct {
     bool broken;                /* there is no channel and will be none */
     bool speaks;                /* the log has begun: */
     char trouble[256];          /* what it is to be told before that, "" if nothing */
-    bool over;                  /* SIGTERM has come: nothing is waited for any more */
+    const volatile sig_atomic_t *terminated; /* SIGTERM has come: nothing is waited for any more */
 } dns;
 
 /* ---- the library ------------------------------------------------------------------------- */
@@ -238,8 +237,9 @@ static bool is_in_hosts(struct question *q)
 
 /* ---- questions --------------------------------------------------------------------------- */
 
-void dns_begin(const struct dns_settings *settings, uint64_t deadline)
+void dns_begin(const struct dns_settings *settings, uint64_t deadline, const volatile sig_atomic_t *terminated)
 {
+    dns.terminated = terminated;
     dns.settings = settings;
     dns.deadline = deadline;
     dns.until = 0;
@@ -303,7 +303,7 @@ static void send_question(struct question *q)
 {
     if (kinds[q->kind].in_hosts && is_in_hosts(q)) {
         log_answer(q, "in /etc/hosts");
-    } else if (!dns.over && is_ready()) {
+    } else if (!*dns.terminated && is_ready()) {
         if (dns.until == 0)
             dns.until = clock_earlier(clock_ms() + dns.settings->timeout, dns.deadline);
         q->open = true;
@@ -366,7 +366,6 @@ static bool wait_once(void)
     nfds_t count = list_sockets(fds);
     int ready = clock_poll(fds, count, next_try(), &waiting);
 
-    dns.over = dns.over || (ready < 0 && errno == EINTR);
     for (nfds_t i = 0; ready > 0 && i < count; i++) {
         bool readable = (fds[i].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
         bool writable = (fds[i].revents & (POLLOUT | POLLERR | POLLHUP)) != 0 && (fds[i].events & POLLOUT) != 0;
@@ -375,7 +374,7 @@ static bool wait_once(void)
     }
     if (ready == 0)
         ares.process_fd(dns.channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    return ready >= 0 && clock_left(dns.until) > 0;
+    return ready >= 0 && !*dns.terminated && clock_left(dns.until) > 0;
 }
 
 const struct answer *dns_ask(enum dns_kind kind, const char *name)

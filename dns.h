@@ -3,6 +3,7 @@
 #define DNS_H
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdint.h>
 
 #include "answer.h"
@@ -29,8 +30,11 @@ struct dns_settings {
     uint64_t timeout;                  /* of a stage, milliseconds */
 };
 
-/* Prepares for a session that ends by `deadline` (clock.h); the settings must outlive it. Asks nothing. */
-void dns_begin(const struct dns_settings *settings, uint64_t deadline);
+/*
+ * Prepares for a session that ends by `deadline` (clock.h) or when SIGTERM has set `terminated`; settings and flag
+ * must outlive it. Asks nothing.
+ */
+void dns_begin(const struct dns_settings *settings, uint64_t deadline, const volatile sig_atomic_t *terminated);
 
 /* A new stage: the time of the next question is its beginning. */
 void dns_stage(void);

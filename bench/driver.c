@@ -70,7 +70,7 @@ struct session {
 };
 
 static struct {
-    const char *sender, *recipient, *test, *output, *chosen;
+    const char *sender, *recipient, *client, *test, *output, *chosen;
     size_t rounds, warm_up, size, idle;
     bool pipelined, look;
 } options = { .sender = "sender@example.com", .recipient = "inbox@example.com", .test = "session",
@@ -220,6 +220,7 @@ static int connect_to(uint16_t port)
 {
     const struct timeval limit = { .tv_sec = WAIT_SECS };
     const struct sockaddr_in to = loopback(port);
+    struct sockaddr_in from = loopback(0);
     const int on = 1;
     int fd = socket_or_die();
 
@@ -227,6 +228,9 @@ static int connect_to(uint16_t port)
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0)
         die("cannot prepare a socket: %s", strerror(errno));
+    if (options.client != NULL && (inet_pton(AF_INET, options.client, &from.sin_addr) != 1 ||
+                                   bind(fd, (const struct sockaddr *)&from, sizeof from) != 0))
+        die("cannot connect from %s: %s", options.client, strerror(errno));
     if (connect(fd, (const struct sockaddr *)&to, sizeof to) != 0)
         die("cannot connect to port %u: %s", (unsigned)port, strerror(errno));
     return fd;
@@ -698,6 +702,7 @@ static void __attribute__((noreturn)) usage(void)
           "  -n ROUNDS  how often (100)            -w ROUNDS  before that, unmeasured (3)\n"
           "  -s BYTES   size of a message (2048)   -p         pipelined (RFC 2920)\n"
           "  -r ADDRESS recipient (inbox@example.com)\n"
+          "  -a ADDRESS of the client (127.0.0.1)\n"
           "  -m         look at the memory of all processes after the 250\n"
           "  -i COUNT   instead of rounds: so many idle sessions at once\n"
           "  -t NAME    name of the test           -k NAMES   only these columns, as \"banner exit\"\n"
@@ -711,7 +716,7 @@ static void parse_options(int argc, char **argv)
     const char *file = NULL;
     int option;
 
-    while ((option = getopt(argc, argv, "f:n:w:s:pr:mi:t:k:o:")) != -1) {
+    while ((option = getopt(argc, argv, "f:n:w:s:pr:a:mi:t:k:o:")) != -1) {
         switch (option) {
         case 'f': file = optarg; break;
         case 'n': options.rounds = number(optarg); break;
@@ -719,6 +724,7 @@ static void parse_options(int argc, char **argv)
         case 's': options.size = number(optarg); break;
         case 'p': options.pipelined = true; break;
         case 'r': options.recipient = optarg; break;
+        case 'a': options.client = optarg; break;
         case 'm': options.look = true; break;
         case 'i': options.idle = number(optarg); break;
         case 't': options.test = optarg; break;
