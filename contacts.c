@@ -421,7 +421,7 @@ struct contact *contacts_list(const struct contacts *contacts, size_t *count)
     outcome = read_header(contacts, fd, &header);
     if (outcome == DAMAGED)
         errno = EBADMSG;
-    if (outcome == DONE && (all = calloc(PAGES * PER_PAGE, sizeof *all)) != NULL && !collect(fd, all, count)) {
+    if (outcome == DONE && (all = calloc((size_t)PAGES * PER_PAGE, sizeof *all)) != NULL && !collect(fd, all, count)) {
         error = errno;
         free(all);
         all = NULL;

@@ -85,7 +85,7 @@ int status_show(const struct conf *conf, bool json, FILE *out)
     all = contacts_list(&contacts, &count);
     if (all == NULL && errno != ENOENT) /* nobody was seen yet */
         return complain(path);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; all != NULL && i < count; i++)
         if (lockout_present(conf, &all[i]))
             all[kept++] = all[i];
     if (kept > 0)
