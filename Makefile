@@ -101,9 +101,10 @@ clean:
 
 TEST_CFLAGS  = $(filter-out -MMD -MP,$(ALL_CFLAGS)) -I.
 UNIT         = $(wildcard tests/unit/*.c)
-FUZZ_TARGETS = line envelope sasl message conf session monitor starttls dns proxy
+FUZZ_TARGETS = line envelope sasl message conf session monitor starttls dns proxy report
 FUZZ         = $(FUZZ_TARGETS:%=tests/fuzz/%.c)
 FUZZ_SECONDS ?= 100
+FUZZED_OBJECTS = $(OBJECTS) $(patsubst %,$(BUILD)/%.o,$(filter-out report,$(REPORT)))
 
 # Instruments make system calls that a confined session must not make.
 UNCONFINED = -DSANDBOX_DEFAULT=\"off\"
@@ -147,11 +148,11 @@ $(BUILD)/unit: $(UNIT) tests/unit/unit.h $(OBJECTS) $(wildcard *.h)
 # The target dns answers the questions itself.
 $(BUILD)/replay $(BUILD)/fuzz-dns: WRAPPED = -Wl,--wrap=dns_ask,--wrap=dns_send
 
-$(BUILD)/replay: tests/fuzz/replay.c $(FUZZ) tests/fuzz/fuzz.h $(OBJECTS) $(wildcard *.h)
-	$(CC) $(TEST_CFLAGS) $(LINK) $(ALL_LDFLAGS) $(WRAPPED) -o $@ tests/fuzz/replay.c $(FUZZ) $(OBJECTS) $(LDLIBS)
+$(BUILD)/replay: tests/fuzz/replay.c $(FUZZ) tests/fuzz/fuzz.h $(FUZZED_OBJECTS) $(wildcard *.h)
+	$(CC) $(TEST_CFLAGS) $(LINK) $(ALL_LDFLAGS) $(WRAPPED) -o $@ tests/fuzz/replay.c $(FUZZ) $(FUZZED_OBJECTS) $(LDLIBS)
 
-$(BUILD)/fuzz-%: tests/fuzz/libfuzzer.c tests/fuzz/%.c tests/fuzz/fuzz.h $(OBJECTS) $(wildcard *.h)
-	$(CC) $(TEST_CFLAGS) -DTARGET=fuzz_$* -fsanitize=fuzzer $(WRAPPED) -o $@ $(filter %.c,$^) $(OBJECTS) $(LDLIBS)
+$(BUILD)/fuzz-%: tests/fuzz/libfuzzer.c tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZED_OBJECTS) $(wildcard *.h)
+	$(CC) $(TEST_CFLAGS) -DTARGET=fuzz_$* -fsanitize=fuzzer $(WRAPPED) -o $@ $(filter %.c,$^) $(FUZZED_OBJECTS) $(LDLIBS)
 
 # For make cover: a session that is able to write its counters.
 $(BUILD)/counted: tests/tools/count.c $(BUILD)/mailrecv.o $(OBJECTS)

@@ -18,7 +18,7 @@ static const struct {
     { "line", fuzz_line },       { "envelope", fuzz_envelope }, { "message", fuzz_message },
     { "conf", fuzz_conf },       { "session", fuzz_session },
     { "monitor", fuzz_monitor }, { "sasl", fuzz_sasl },       { "starttls", fuzz_starttls },
-    { "dns", fuzz_dns },         { "proxy", fuzz_proxy },
+    { "dns", fuzz_dns },         { "proxy", fuzz_proxy },       { "report", fuzz_report },
 };
 
 static unsigned tests;
