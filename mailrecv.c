@@ -40,7 +40,7 @@ enum {
 
 struct options {
     const char *conf, *flags, *log, *pretend, *user, *clear;
-    bool test, show, json;
+    bool test, show, json, version, help;
 };
 
 static volatile sig_atomic_t terminated;
@@ -125,40 +125,60 @@ static void parse_show(int argc, char **argv, int *i, struct options *o)
     *i += 2;
 }
 
-static void parse_options(int argc, char **argv, struct options *o)
+/* -t, or -t json. */
+static void parse_test(int argc, char **argv, int *i, struct options *o)
+{
+    o->test = true;
+    take_json(argc, argv, i, o);
+}
+
+/* Takes the option at argv[*i], and its value. False if there is no such option. */
+static bool parse_option(int argc, char **argv, int *i, struct options *o)
 {
     const struct {
         char letter;
         const char **value;
     } with_value[] = { { 'c', &o->conf }, { 'd', &o->flags }, { 'l', &o->log }, { 'P', &o->pretend },
                        { 'u', &o->user } };
+    const struct {
+        const char *word;
+        bool *flag;
+    } switches[] = { { "-V", &o->version }, { "-h", &o->help } };
+    const struct {
+        const char *word;
+        void (*parse)(int argc, char **argv, int *i, struct options *o);
+    } with_words[] = { { "-S", parse_show }, { "-t", parse_test } };
+    const char *word = argv[*i];
 
+    for (size_t j = 0; j < sizeof with_value / sizeof with_value[0]; j++)
+        if (word[0] == '-' && word[1] == with_value[j].letter) {
+            *with_value[j].value = option_value(argc, argv, i);
+            return true;
+        }
+    for (size_t j = 0; j < sizeof switches / sizeof switches[0]; j++)
+        if (strcmp(word, switches[j].word) == 0) {
+            *switches[j].flag = true;
+            return true;
+        }
+    for (size_t j = 0; j < sizeof with_words / sizeof with_words[0]; j++)
+        if (strcmp(word, with_words[j].word) == 0) {
+            with_words[j].parse(argc, argv, i, o);
+            return true;
+        }
+    return false;
+}
+
+static void parse_options(int argc, char **argv, struct options *o)
+{
     for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        bool known = false;
-
-        for (size_t j = 0; j < sizeof with_value / sizeof with_value[0]; j++) {
-            if (word[0] != '-' || word[1] != with_value[j].letter)
-                continue;
-            *with_value[j].value = option_value(argc, argv, &i);
-            known = true;
-        }
-        if (known)
-            continue;
-        if (strcmp(word, "-t") == 0) {
-            o->test = true;
-            take_json(argc, argv, &i, o);
-        } else if (strcmp(word, "-S") == 0) {
-            parse_show(argc, argv, &i, o);
-        } else if (strcmp(word, "-V") == 0) {
+        if (!parse_option(argc, argv, &i, o))
+            die_usage("unknown %s '%s'", argv[i][0] == '-' ? "option" : "argument", argv[i]);
+        if (o->version)
             puts("mailrecv " VERSION);
-            exit(output_status());
-        } else if (strcmp(word, "-h") == 0) {
+        else if (o->help)
             print_help();
+        if (o->version || o->help)
             exit(output_status());
-        } else {
-            die_usage("unknown %s '%s'", word[0] == '-' ? "option" : "argument", word);
-        }
     }
 }
 
