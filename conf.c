@@ -736,7 +736,7 @@ static void parse_server(struct parser *p, const struct keyword *k)
 
 /* ---- rules ------------------------------------------------------------------------------- */
 
-static bool parse_pattern(struct parser *p, bool for_recipients, struct pattern *pattern)
+static bool parse_pattern(struct parser *p, const char *directive, bool for_recipients, struct pattern *pattern)
 {
     struct word word;
 
@@ -744,7 +744,8 @@ static bool parse_pattern(struct parser *p, bool for_recipients, struct pattern 
         return false;
     if (word.text.len == 0)
         fail(p, word.column, "the regular expression is empty, expected . for any text");
-    *pattern = (struct pattern){ .text = word.text, .line = p->number, .column = word.column, .utf = for_recipients };
+    *pattern = (struct pattern){ .text = word.text, .line = p->number, .column = word.column,
+                                 .directive = directive, .utf = for_recipients };
     return true;
 }
 
@@ -752,10 +753,12 @@ static bool parse_pattern(struct parser *p, bool for_recipients, struct pattern 
 static void parse_host_pattern(struct parser *p, const struct keyword *k)
 {
     struct pattern *pattern = take_memory(p->conf, sizeof *pattern);
+    struct patterns *list = value_of(p->conf, k);
+    const char *directive = list == &p->conf->rules.deny ? "deny remotehost" : "allow remotehost";
 
-    if (!need_exactly(p, "remotehost") || !parse_pattern(p, false, pattern))
+    if (!need_exactly(p, "remotehost") || !parse_pattern(p, directive, false, pattern))
         return;
-    patterns_add(value_of(p->conf, k), pattern);
+    patterns_add(list, pattern);
     need_end(p);
 }
 
@@ -774,7 +777,7 @@ static void parse_client_pattern(struct parser *p, const struct keyword *k)
 {
     struct pattern *pattern = take_memory(p->conf, sizeof *pattern);
 
-    if (!parse_pattern(p, false, pattern))
+    if (!parse_pattern(p, k->name.text, false, pattern))
         return;
     patterns_add(value_of(p->conf, k), pattern);
     need_end(p);
@@ -890,7 +893,7 @@ static void parse_allowgroup(struct parser *p, const struct keyword *k)
 
     (void)k;
     if (!need_name(p, &name, "the name of a group") || parse_membership(p, name.text) ||
-        !parse_pattern(p, false, pattern))
+        !parse_pattern(p, "allowgroup", false, pattern))
         return;
     patterns_add(&define_group(p->conf, name.text, p->number)->patterns, pattern);
     need_end(p);
@@ -1029,7 +1032,7 @@ static void parse_recipient(struct parser *p, struct rule *rule)
         rule->kind = RCPT_PATTERN;
         rule->pattern = take_memory(p->conf, sizeof *rule->pattern);
         *rule->pattern = (struct pattern){ .text = { word.text.text + 1, word.text.len - 2 }, .line = p->number,
-                                           .column = word.column, .utf = true };
+                                           .column = word.column, .directive = "deliver rcpt_to", .utf = true };
         if (rule->pattern->text.len == 0)
             fail(p, word.column, "the regular expression is empty, expected /./ for any address");
     } else if (word.text.len >= 1 && word.text.text[0] == '@') {
@@ -1241,7 +1244,7 @@ static void parse_error(struct parser *p, const struct keyword *k)
     struct refusal *refusal = take_memory(p->conf, sizeof *refusal);
     struct word word;
 
-    if (!need_exactly(p, "rcpt_to") || !parse_pattern(p, true, &refusal->pattern) ||
+    if (!need_exactly(p, "rcpt_to") || !parse_pattern(p, "error rcpt_to", true, &refusal->pattern) ||
         !need_word(p, &word, "a reply code"))
         return;
     parse_reply(p, word, k->status, &refusal->reply);

@@ -22,6 +22,7 @@ struct pattern {
     struct slice text;
     void *code;       /* pcre2_code, NULL before the first use */
     unsigned line, column;
+    const char *directive; /* the words that it stands behind, for the log */
     bool utf;         /* for recipients: characters are UTF-8 */
 };
 

@@ -78,14 +78,24 @@ static enum match blame_dns(void)
     return MATCH_UNSURE;
 }
 
-static void show_match(const struct pattern *pattern, struct slice subject, bool matches)
+static void show_match(const struct rules *rules, const struct pattern *pattern, struct slice subject, bool matches)
 {
     char shown_pattern[LOG_TEXT], shown[LOG_TEXT];
 
     if (log_wants('r'))
-        log_debug('r', "line %u: pattern \"%s\" %s \"%s\"", pattern->line,
+        log_debug('r', "%s:%u: %s \"%s\" %s \"%s\"", rules->file, pattern->line, pattern->directive,
                   log_encode(shown_pattern, sizeof shown_pattern, pattern->text),
                   matches ? "matches" : "does not match", log_encode(shown, sizeof shown, subject));
+}
+
+/* A pattern that is left out, on the name of a client. */
+static void show_passed_over(const struct rules *rules, const struct pattern *pattern)
+{
+    char shown[LOG_TEXT];
+
+    if (log_wants('r'))
+        log_debug('r', "%s:%u: %s \"%s\" is for addresses, and is not tried on names", rules->file, pattern->line,
+                  pattern->directive, log_encode(shown, sizeof shown, pattern->text));
 }
 
 /* Tries one pattern on one text. */
@@ -97,7 +107,7 @@ static enum match match_text(const struct rules *rules, struct pattern *pattern,
 
     if (result == MATCH_UNSURE)
         return blame_pattern(rules, pattern, why);
-    show_match(pattern, subject, result == MATCH_YES);
+    show_match(rules, pattern, subject, result == MATCH_YES);
     return result;
 }
 
@@ -107,8 +117,10 @@ static enum match match_any(const struct rules *rules, const struct patterns *li
     for (struct pattern *p = list->first; p != NULL; p = p->next) {
         enum match result;
 
-        if (is_name && pattern_is_for_addresses(p->text))
+        if (is_name && pattern_is_for_addresses(p->text)) {
+            show_passed_over(rules, p);
             continue;
+        }
         result = match_text(rules, p, slice_of(text), NULL);
         if (result != MATCH_NO)
             return result;
@@ -161,11 +173,16 @@ enum match rules_match_host(const struct rules *rules, const struct patterns *li
     return result == MATCH_NO ? match_name_of(rules, list, peer) : result;
 }
 
-static bool has_certificate(const struct allowgroup *group, const struct peer *peer)
+static bool has_certificate(const struct rules *rules, const struct allowgroup *group, const struct peer *peer)
 {
-    for (const struct certificate *c = group->certificates; c != NULL; c = c->next)
-        if (strcmp(c->fingerprint, peer->tls.fingerprint) == 0)
+    for (const struct certificate *c = group->certificates; c != NULL; c = c->next) {
+        bool same = strcmp(c->fingerprint, peer->tls.fingerprint) == 0;
+
+        log_debug('r', "%s:%u: allowgroup cert %s %s the client's certificate", rules->file, c->line, c->fingerprint,
+                  same ? "is" : "is not");
+        if (same)
             return true;
+    }
     return false;
 }
 
@@ -192,7 +209,7 @@ static enum match is_member_by_address(const struct rules *rules, struct allowgr
 
 static enum match is_member(const struct rules *rules, struct allowgroup *group, struct peer *peer)
 {
-    if (group == NULL || has_certificate(group, peer))
+    if (group == NULL || has_certificate(rules, group, peer))
         return MATCH_YES;
     if (!group->asked)
         group->member = is_member_by_address(rules, group, peer);
@@ -388,6 +405,8 @@ static struct reply decide_unnamed(struct rules *rules, struct recipient *recipi
     recipient->captures.count = 0;
     recipient->extension = 0;
     recipient->rule = rules->dead_letter;
+    log_debug('r', "%s: no line names this address, and %s", rules->file,
+              rules->dead_letter != NULL ? "the dead-letter file takes it" : "there is no deadletter_file");
     return recipient->rule != NULL ? no_objection : rcpt_unknown;
 }
 
@@ -418,6 +437,40 @@ static struct reply deny(struct denial *d)
     return reply;
 }
 
+/* What a rule says of a recipient by itself; a pattern has said it already. */
+static void show_rcpt(const struct rules *rules, const struct rule *rule, const struct recipient *recipient, bool named)
+{
+    char shown[LOG_TEXT], address[LOG_TEXT];
+
+    if (rule->kind == RCPT_PATTERN)
+        return;
+    log_debug('r', "%s:%u: deliver rcpt_to \"%s%s\" %s \"%s\"%s", rules->file, rule->line,
+              rule->kind == RCPT_DOMAIN ? "@" : "", log_encode(shown, sizeof shown, rule->rcpt),
+              named ? "names" : "does not name", log_encode(address, sizeof address, address_slice(&recipient->address)),
+              recipient->extension > 0 ? " without its extension" : "");
+}
+
+/* Which conditions of a rule that names the recipient are met; the group is not asked for when others are not. */
+static void show_conditions(const struct rules *rules, const struct rule *rule, const struct peer *peer,
+                            bool lacks_tls, bool lacks_auth, enum match result)
+{
+    static const char *const membership[] = { [MATCH_NO] = "is no member", [MATCH_YES] = "is a member",
+                                              [MATCH_UNSURE] = "may be a member, or not" };
+    char shown[LOG_TEXT];
+
+    if (rule->needs_tls)
+        log_debug('r', "%s:%u: deliver tls: the connection is %sencrypted", rules->file, rule->line,
+                  lacks_tls ? "not " : "");
+    if (rule->needs_auth)
+        log_debug('r', "%s:%u: deliver auth: \"%s\" has authenticated", rules->file, rule->line,
+                  lacks_auth ? "nobody" : log_encode(shown, sizeof shown, slice_of(peer->user)));
+    if (rule->group != NULL && !lacks_tls && !lacks_auth)
+        log_debug('r', "%s:%u: deliver allowgroup %s: the client %s", rules->file, rule->line,
+                  log_encode(shown, sizeof shown, rule->group->name), membership[result]);
+    if (result == MATCH_YES)
+        log_debug('r', "%s:%u: this line decides", rules->file, rule->line);
+}
+
 /* Does the client meet the conditions of a rule that names the recipient? */
 static enum match meets(const struct rules *rules, const struct rule *rule, struct peer *peer, struct denial *denial)
 {
@@ -425,6 +478,8 @@ static enum match meets(const struct rules *rules, const struct rule *rule, stru
     bool lacks_auth = rule->needs_auth && peer->user[0] == '\0';
     enum match result = lacks_tls || lacks_auth ? MATCH_NO : is_member(rules, rule->group, peer);
 
+    if (log_wants('r'))
+        show_conditions(rules, rule, peer, lacks_tls, lacks_auth, result);
     denial->denied = denial->denied || result == MATCH_NO;
     denial->needs_tls = denial->needs_tls || lacks_tls;
     denial->needs_auth = denial->needs_auth || lacks_auth;
@@ -437,6 +492,7 @@ struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct add
                         struct recipient *recipient)
 {
     static struct denial denial;
+    bool shown = log_wants('r');
 
     denial = (struct denial){ .denied = false };
     trouble[0] = '\0';
@@ -444,6 +500,8 @@ struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct add
     for (struct rule *rule = rules->first_rule; rule != NULL; rule = rule->next) {
         enum match result = match_rcpt(rules, rule, recipient);
 
+        if (shown)
+            show_rcpt(rules, rule, recipient, result == MATCH_YES);
         if (result == MATCH_YES)
             result = meets(rules, rule, peer, &denial);
         if (result == MATCH_UNSURE)

@@ -135,6 +135,11 @@ void rules_add_group(struct rules *rules, struct allowgroup *group);
 /* Frees what patterns have compiled. */
 void rules_free(struct rules *rules);
 
+/*
+ * Both decisions log what they try, and how it turned out, under the debug flag r: each line as
+ * `FILE:LINE: DIRECTIVE ...`. Nothing else explains a decision, so that no explanation can differ from it.
+ */
+
 /* May this client speak to us at all? Code 0, or the reply that takes the greeting's place. */
 struct reply rules_connect(struct rules *rules, struct peer *peer);
 

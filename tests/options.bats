@@ -384,17 +384,22 @@ DEBUG l: message: "text <0x5b><0x22><0x5d><0x0d>"
 DEBUG l: message: ".<0x0d>"' ]
 }
 
-@test "-d r: each regular expression that is tried, on what, and whether it matches" {
+@test "-d r: each rule and regular expression that is tried, on what, and whether it matches" {
     flagged -d r
-    only '^DEBUG r: line [0-9]+: pattern ".*" (matches|does not match) ".*"$'
-    [ "$(cat debug)" = 'DEBUG r: line 5: pattern "^jo<0x5b>ea<0x5d>@" matches "joa@example.com"
-DEBUG r: line 5: pattern "^jo<0x5b>ea<0x5d>@" does not match "ann@example.com"' ]
+    only '^DEBUG r: conf:[0-9]+: '
+    [ "$(cat debug)" = 'DEBUG r: conf:4: deliver rcpt_to "joe@example.com" does not name "joa@example.com"
+DEBUG r: conf:5: deliver rcpt_to "^jo<0x5b>ea<0x5d>@" matches "joa@example.com"
+DEBUG r: conf:5: this line decides
+DEBUG r: conf:4: deliver rcpt_to "joe@example.com" does not name "ann@example.com"
+DEBUG r: conf:5: deliver rcpt_to "^jo<0x5b>ea<0x5d>@" does not match "ann@example.com"
+DEBUG r: conf:6: deliver rcpt_to "ann@example.com" names "ann@example.com"
+DEBUG r: conf:6: this line decides' ]
     printf 'deny remotehost zz\nallow remotehost ^192\\.0\n' >conf
     rm log
     say QUIT | "$MAILRECV" -c conf -l log -d r -P 192.0.2.7=client.example
-    [ "$(events | grep DEBUG)" = 'DEBUG r: line 1: pattern "zz" does not match "192.0.2.7"
-DEBUG r: line 2: pattern "^192<0x5c>.0" matches "192.0.2.7"
-DEBUG r: line 1: pattern "zz" does not match "client.example"' ]
+    [ "$(events | grep DEBUG)" = 'DEBUG r: conf:1: deny remotehost "zz" does not match "192.0.2.7"
+DEBUG r: conf:2: allow remotehost "^192<0x5c>.0" matches "192.0.2.7"
+DEBUG r: conf:1: deny remotehost "zz" does not match "client.example"' ]
 }
 
 @test "-d s: the dialogue, both ways" {
