@@ -3,7 +3,7 @@
 
 load common
 
-# The address of nsd, which serves tests/zones, in $DNS; stop_nsd ends it.
+# The address of nsd, which serves tests/zones, in $DNS, and on the same port of ::1; stop_nsd ends it.
 start_nsd() {
     local directory=$BATS_FILE_TMPDIR/nsd try zone file
 
@@ -17,6 +17,7 @@ with socket.socket() as s:
         cat >"$directory/conf" <<END
 server:
     ip-address: ${DNS/:/@}
+    ip-address: ::1@${DNS#*:}
     username: ""
     chroot: ""
     zonesdir: "$TESTS/zones"

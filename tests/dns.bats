@@ -115,6 +115,10 @@ conf: limit.fcrdns_check on 550 5.7.25 No name" | "$TESTS/dialog" -
     decide 127.0.0.1:1 <<<'192.0.2.7 451 No name'
 }
 
+@test "a server may have an IPv6 address" {
+    names "[::1]:${DNS#*:}" <<<'192.0.2.1 good.example'
+}
+
 @test "the next server is asked when one fails" {
     local bad
     odd 192.0.2.7=servfail client.example=refuse
