@@ -74,7 +74,7 @@ PYTHON
 END
     } >tree/root/typed
     begin=$SECONDS
-    in_tree tree bash -c 'cd && exec bash typed' >out 2>&1 </dev/null || { cat out; return 1; }
+    in_tree tree bash -c 'cd && exec bash typed' >out 2>&1 </dev/null || { tail -n 40 out; return 1; }
     echo "# by README from nothing to a ban: $((SECONDS - begin)) s" >&3
     [ $((SECONDS - begin)) -lt 900 ]
     cd tree/root/mailrecv
