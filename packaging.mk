@@ -40,8 +40,6 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	$(INSTALL) -m 755 $(BUILD)/mailrecv $(DESTDIR)$(SBINDIR)/mailrecv
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-checkpassword $(DESTDIR)$(SBINDIR)/mailrecv-checkpassword
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-report $(DESTDIR)$(BINDIR)/mailrecv-report
-	$(INSTALL) -m 644 man/mailrecv-report.1 $(DESTDIR)$(MANDIR)/man1/mailrecv-report.1
-	$(INSTALL) -m 644 man/mailrecv-recipes.7 $(DESTDIR)$(MANDIR)/man7/mailrecv-recipes.7
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-tls $(DESTDIR)$(LIBEXECDIR)/mailrecv-tls
 	for page in $(PAGES); do $(PLACED) man/$$page >$(BUILD)/page && \
 	    $(INSTALL) -D -m 644 $(BUILD)/page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit 1; done

@@ -18,6 +18,8 @@ _mailrecv_values() {
     VERSION) words='1.2 1.3' ;;
     FORM) words='text html json prom' ;;
     DAYS) words='today yesterday' ;;
+    USER) mapfile -t COMPREPLY < <(compgen -u -- "$2") && return ;;
+    WORDS) words=$(sed -E '/^$/,$d; s/usage:|mailrecv[a-z-]*|-[A-Za-z]( [^][ ]*)?//g' <<<"$3" | grep -oE '\b[a-z]+\b') ;;
     PROGRAM) mapfile -t COMPREPLY < <(compgen -c -- "$2") && return ;;
     *) return ;; # whatever somebody likes
     esac
@@ -41,8 +43,9 @@ _mailrecv() { # PROGRAM WORD WORD-BEFORE
         _mailrecv_values "$value" "$2" "$help"
     elif [[ $2 == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$(cut -d' ' -f1 <<<"$options")" -- "$2")
-    else # what is no option, as the lines of usage have it
-        _mailrecv_values "$(sed -nE 's/.*\[(PROGRAM|LOGFILE)[ .].*/\1/p' <<<"$help" | head -n1)" "$2" "$help"
+    else # what is no option, as the lines of usage have it: files, a program, or words
+        value=$(sed -nE 's/.*\[(PROGRAM|LOGFILE)[ .].*/\1/p' <<<"$help" | head -n1)
+        _mailrecv_values "${value:-WORDS}" "$2" "$help"
     fi
 }
 

@@ -3,7 +3,7 @@
 
 load common
 
-programs=(mailrecv mailrecv-checkpassword mailrecv-tls)
+programs=(mailrecv mailrecv-checkpassword mailrecv-report mailrecv-tls)
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
@@ -48,15 +48,21 @@ words() { tr ' ' '\n' <<<"$1"; }
 @test "files are offered where a file is wanted, with whatever blanks" {
     printf '%s\n' 'file one' file2 | offered 'mailrecv -c file'
     words 'directory file2 other stderr syslog' | cat - <(echo 'file one') | offered 'mailrecv -l '
+    printf '%s\n' 'file one' file2 | offered 'mailrecv-report file'
     words 'file2' | offered 'mailrecv-checkpassword -t -f file2'
 }
 
 @test "words are offered where one of a few is wanted, all of them right" {
     words 'a c f F h l r s w +' | offered 'mailrecv -d '
     words 'stderr' | offered 'mailrecv -t -l std'
+    words 'text html json prom' | offered 'mailrecv-report -o '
+    words 'today' | offered 'mailrecv-report -d to'
+    words 'root' | offered 'mailrecv -t -u roo'
+    words 'json' | offered 'mailrecv -S js'
     words '1.2 1.3' | offered 'mailrecv-tls -m '
     words 'yescrypt gost-yescrypt scrypt bcrypt sha512crypt sha256crypt' | offered 'mailrecv-checkpassword -p -m '
     for flag in $(in_bash 'mailrecv -d '); do mailrecv -t -c ../empty.conf -d "$flag"; done
+    for form in $(in_bash 'mailrecv-report -o '); do mailrecv-report -o "$form" -d today ../empty.conf; done
     for method in $(in_bash 'mailrecv-checkpassword -m '); do echo secret | mailrecv-checkpassword -p -m "$method"; done
 }
 
