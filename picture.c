@@ -56,6 +56,7 @@ static const struct {
     [TOTAL_DEFERRED] = { "deliveries_deferred", "Deliveries deferred" },
     [TOTAL_REFUSED] = { "deliveries_refused", "Deliveries refused" },
     [TOTAL_REFUSALS] = { "refusals", "Refusals" },
+    [TOTAL_LOCKS] = { "lockouts", "Clients locked out" },
     [TOTAL_LINES] = { "log_lines", "Lines read" },
     [TOTAL_IGNORED] = { "log_lines_ignored", "Lines that are not mailrecv's" },
 };

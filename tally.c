@@ -105,6 +105,17 @@ static bool take_fact(struct slice *text, struct slice *key, struct slice *value
     return true;
 }
 
+/* The values of a line whose keys are known. */
+static void take_facts(struct slice text, const struct slice *keys, struct slice *values, size_t count)
+{
+    struct slice key, value;
+
+    while (take_fact(&text, &key, &value))
+        for (size_t i = 0; i < count; i++)
+            if (slice_equal(key, keys[i]))
+                values[i] = value;
+}
+
 /* ---- the date ---------------------------------------------------------------------------------- */
 
 /* Does the text look so? 9 is a digit, _ a digit or a blank, A a letter, all else itself. */
@@ -277,6 +288,22 @@ static void count_refusal(struct tally *tally, const struct event *event)
     refuse(tally, event->client, reason, take_until(&facts, ' '));
 }
 
+/* violations=N/M reason=REASON [until=TIME]; with a time it has locked the client out. */
+static void count_violation(struct tally *tally, const struct event *event)
+{
+    static const struct slice keys[] = { SLICE("until") };
+    struct slice until = { "", 0 };
+
+    take_facts(event->text, keys, &until, 1);
+    tally->totals[TOTAL_LOCKS] += until.len > 0;
+}
+
+/* Who is locked out and comes again. */
+static void count_closed(struct tally *tally, const struct event *event)
+{
+    refuse(tally, event->client, (struct slice)SLICE("locked out"), (struct slice)SLICE("connect"));
+}
+
 /* "handshake: TEXT", which is the client's failure; all others are ours. */
 static void count_handshake(struct tally *tally, const struct event *event)
 {
@@ -297,17 +324,6 @@ static uint64_t milliseconds(struct slice secs)
     struct slice whole = take_until(&secs, '.');
 
     return number(whole) * 1000 + number(secs);
-}
-
-/* The values of a line whose keys are known. */
-static void take_facts(struct slice text, const struct slice *keys, struct slice *values, size_t count)
-{
-    struct slice key, value;
-
-    while (take_fact(&text, &key, &value))
-        for (size_t i = 0; i < count; i++)
-            if (slice_equal(key, keys[i]))
-                values[i] = value;
 }
 
 static void count_delivery(struct tally *tally, const struct event *event)
@@ -375,6 +391,8 @@ static void count_event(struct tally *tally, struct event *event)
         { SLICE("end reason=killed "), count_killed },
         { SLICE("end reason=failed "), count_killed },
         { SLICE("end "), count_end },
+        { SLICE("lockout: violations="), count_violation },
+        { SLICE("lockout: closed "), count_closed },
         { SLICE("listed by "), count_nothing }, /* what comes of it is a refusal, or nothing */
         { SLICE("TLS protocol="), count_tls },
         { SLICE("TLS failed reason=\"handshake: "), count_handshake },

@@ -10,7 +10,7 @@
 /* What is counted as one number. */
 enum total {
     TOTAL_SESSIONS, TOTAL_TLS, TOTAL_LOGINS, TOTAL_MESSAGES, TOTAL_DELIVERED, TOTAL_DEFERRED, TOTAL_REFUSED,
-    TOTAL_REFUSALS, TOTAL_LINES, TOTAL_IGNORED, TOTALS
+    TOTAL_REFUSALS, TOTAL_LOCKS, TOTAL_LINES, TOTAL_IGNORED, TOTALS
 };
 
 /* What is counted per key. The parts of a key, TALLY_PARTS at most, stand one on a line each. */
