@@ -58,6 +58,11 @@ enum auth {
 };
 
 struct conf_memory;
+struct transaction;
+
+/* Is shown a delivery that is not made (deliver.h). */
+typedef void conf_rehearse(const struct transaction *transaction, const struct recipient *recipient,
+                           const struct target *target);
 
 /* The configuration. All slices point into memory that conf_free releases. */
 struct conf {
@@ -87,6 +92,7 @@ struct conf {
     uint64_t early_talker_secs;     /* the pause before the greeting */
     uint64_t tarpit;                /* seconds before the first refusal of a session, twice that before the second... */
     struct rule dead_letter;        /* the rule of mail without a rule, line 0 */
+    conf_rehearse *rehearse;        /* not of the file: set, nothing is delivered but shown to this; else NULL */
 };
 
 /*

@@ -24,16 +24,21 @@ static const struct way {
     [TARGET_EXEC] = { "exec", true, command_run },
 };
 
+enum { REHEARSED = RESULT_REFUSED + 1 };
+
+static const char *const names[] = { [RESULT_DELIVERED] = "delivered", [RESULT_DEFERRED] = "deferred",
+                                     [RESULT_REFUSED] = "refused", [REHEARSED] = "rehearsed" };
+
 /* The line per delivery, which is always logged. */
 static void log_delivery(const struct transaction *t, const struct recipient *r, const struct target *target,
-                         const char *result, const char *reason, uint64_t milliseconds)
+                         unsigned result, const char *reason, uint64_t milliseconds)
 {
     char path[LOG_TEXT], from[LOG_TEXT], to[LOG_TEXT], why[LOG_TEXT], rule[32];
 
     (void)snprintf(rule, sizeof rule, r->rule->line > 0 ? "%u" : "dead-letter", r->rule->line);
-    log_line(strcmp(result, "delivered") == 0 ? LOG_INFO : LOG_WARNING,
+    log_line(result == RESULT_DELIVERED || result == REHEARSED ? LOG_INFO : LOG_WARNING,
              "delivery result=%s id=%s rule=%s target=%s bytes=%ju secs=%ju.%03u path=\"%s\" from=\"%s\" to=\"%s\""
-             "%s%s%s", result, t->id, rule, ways[target->kind].name, (uintmax_t)t->spool->size,
+             "%s%s%s", names[result], t->id, rule, ways[target->kind].name, (uintmax_t)t->spool->size,
              (uintmax_t)(milliseconds / 1000), (unsigned)(milliseconds % 1000),
              log_encode(path, sizeof path, target->text), log_encode(from, sizeof from, address_slice(t->sender)),
              log_encode(to, sizeof to, address_slice(&r->address)), reason[0] != '\0' ? " reason=\"" : "",
@@ -43,12 +48,16 @@ static void log_delivery(const struct transaction *t, const struct recipient *r,
 static void deliver_one(const struct transaction *t, const struct recipient *r, const struct target *target,
                         struct outcome *outcome)
 {
-    static const char *const names[] = { [RESULT_DELIVERED] = "delivered", [RESULT_DEFERRED] = "deferred",
-                                         [RESULT_REFUSED] = "refused" };
     uint64_t begin = clock_ms();
 
+    if (t->conf->rehearse != NULL) {
+        t->conf->rehearse(t, r, target);
+        outcome_set(outcome, RESULT_DELIVERED, "%s", "");
+        log_delivery(t, r, target, REHEARSED, "", 0);
+        return;
+    }
     ways[target->kind].deliver(t, r, target, outcome);
-    log_delivery(t, r, target, names[outcome->result], outcome->reason, clock_ms() - begin);
+    log_delivery(t, r, target, outcome->result, outcome->reason, clock_ms() - begin);
 }
 
 /* A failed delivery whose copy reaches the dead-letter file is in safe hands. */
@@ -89,7 +98,9 @@ static struct reply reply_refused(const struct recipient *r, const struct outcom
 
 static struct reply reply_delivered(const struct transaction *t)
 {
-    struct reply reply = REPLY(250, "0.0", "Ok, delivered as");
+    static const struct reply delivered = REPLY(250, "0.0", "Ok, delivered as");
+    static const struct reply rehearsed = REPLY(250, "0.0", "Ok, but nothing is delivered in a rehearsal of");
+    struct reply reply = t->conf->rehearse != NULL ? rehearsed : delivered;
 
     reply.detail = slice_of(t->id);
     return reply;

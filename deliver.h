@@ -13,6 +13,8 @@
  *   554  all were tried and one was refused for good: its detail names recipient and reason
  * A delivery that failed in passing and whose copy could be put into a real dead-letter file
  * counts as delivered; one that was refused does so only if there are other recipients.
+ * With conf->rehearse set, nothing is delivered: each delivery is shown to that function, logged as
+ * rehearsed, and counts as a success.
  * The detail of the reply lives until the next call.
  */
 struct reply deliver_all(const struct transaction *transaction, const struct recipient *recipients, size_t count);

@@ -36,6 +36,7 @@ void line_init(struct line_io *io, int in, int out, const volatile sig_atomic_t 
     io->deadline = UINT64_MAX;
     io->idle_ms = UINT64_MAX / 2;
     io->start = io->end = io->out_len = 0;
+    io->before_wait = NULL;
     terminated_flag = terminated;
     while_waiting = clock_mask();
 }
@@ -127,6 +128,8 @@ static enum line_status fill(struct line_io *io, uint64_t until)
 
     if (line_flush(io) != LINE_OK)
         return io->failed;
+    if (io->before_wait != NULL)
+        io->before_wait(io);
     if (io->start == io->end)
         io->start = io->end = 0;
     if (io->end == sizeof io->in_buf) {

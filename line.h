@@ -48,6 +48,7 @@ struct line_io {
     uint64_t idle_ms;        /* longest single wait */
     size_t start, end;       /* unread bytes in in_buf */
     size_t out_len;
+    void (*before_wait)(struct line_io *io); /* called when more input is wanted, and output has left; NULL: nobody */
     char out_buf[LINE_OUT];
     char in_buf[LINE_IN];
 };

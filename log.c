@@ -21,6 +21,7 @@ static struct {
     int fd; /* TO_SYSLOG, or where lines are written */
     bool owns_fd;
     bool syslog_open;
+    log_sink *sink;
     char client[64];
     char flags[sizeof(LOG_FLAGS)];
 } log_state = { .fd = TO_SYSLOG };
@@ -53,6 +54,11 @@ bool log_open(const char *where)
                         S_IRUSR | S_IWUSR | S_IRGRP);
     log_state.owns_fd = log_state.fd >= 0;
     return log_state.owns_fd;
+}
+
+void log_divert(log_sink *sink)
+{
+    log_state.sink = sink;
 }
 
 void log_set_client(const char *address)
@@ -110,15 +116,16 @@ static void date_text(char *out, size_t size)
 static void __attribute__((format(printf, 3, 0))) write_event(int level, char flag, const char *format, va_list args)
 {
     char line[LINE_SIZE], date[40];
-    size_t event = 0, used;
+    size_t event = 0, text, used;
     int saved_errno = errno, len;
 
-    if (log_state.fd != TO_SYSLOG) {
+    if (log_state.fd != TO_SYSLOG && log_state.sink == NULL) {
         date_text(date, sizeof date);
         event = (size_t)snprintf(line, sizeof line, "%s MAILRECV[%ld]: ", date, (long)getpid());
     }
     used = event + (size_t)snprintf(line + event, sizeof line - event, "[%s] ",
                                     log_state.client[0] != '\0' ? log_state.client : "-");
+    text = used; /* without client */
     if (level == LOG_DEBUG)
         used += (size_t)snprintf(line + used, sizeof line - used, "DEBUG %c: ", flag);
     errno = saved_errno; /* for %m */
@@ -127,7 +134,10 @@ static void __attribute__((format(printf, 3, 0))) write_event(int level, char fl
     if (used > sizeof line - 2)
         used = sizeof line - 2; /* cut, as the header says */
     memcpy(line + used, "\n", 2);
-    if (log_state.fd == TO_SYSLOG || write(log_state.fd, line, used + 1) != (ssize_t)used + 1) {
+    if (log_state.sink != NULL) {
+        line[used] = '\0';
+        log_state.sink(level, line + text);
+    } else if (log_state.fd == TO_SYSLOG || write(log_state.fd, line, used + 1) != (ssize_t)used + 1) {
         line[used] = '\0';
         to_syslog(level, line + event);
     }

@@ -29,6 +29,13 @@ enum { LOG_TEXT = 512 };
  */
 bool log_open(const char *where);
 
+/*
+ * From now on each event goes to a function and nowhere else, without date, process and client; NULL: to
+ * where log_open has said. The text is the function's until it returns.
+ */
+typedef void log_sink(int level, const char *event);
+void log_divert(log_sink *sink);
+
 /* The client's address that stands in brackets on every line; copied, cut at 63 bytes. */
 void log_set_client(const char *address);
 

@@ -28,6 +28,7 @@
 #include "smtp.h"
 #include "starttls.h"
 #include "status.h"
+#include "terminal.h"
 
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"
@@ -40,7 +41,7 @@ enum {
 
 struct options {
     const char *conf, *flags, *log, *pretend, *user, *clear;
-    bool test, show, json, version, help;
+    bool test, rehearse, show, json, version, help;
 };
 
 static volatile sig_atomic_t terminated;
@@ -53,14 +54,16 @@ static void on_term(int signal)
 
 static void print_help(void)
 {
-    puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME]] [-t [json] [-u USER]]\n"
+    puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME] [-n]] [-t [json] [-u USER]]\n"
          "       mailrecv [-c FILE] -S [json | clear ADDRESS]\n"
          "\n"
          "Receives mail by SMTP on standard input and output, and gives it to commands and files.\n"
          "  -c FILE            the configuration, instead of " SYSCONFDIR "/mailrecv.conf\n"
          "  -d FLAGS           debug flags, any of " LOG_FLAGS ", instead of the configuration's\n"
          "  -l WHERE           where the log goes, instead of the configuration's logfile\n"
-         "  -P ADDRESS[=NAME]  pretend that this client is connected, with this confirmed name or none\n"
+         "  -P ADDRESS[=NAME]  pretend that this client is connected, with this confirmed name or none;\n"
+         "                     on a terminal with a prompt, and the log beneath each command\n"
+         "  -n                 deliver nothing, say what would have been done\n"
          "  -S                 show the clients that lockout.db remembers (json: for programs), or forget one (clear)\n"
          "  -t [json]          check the configuration, show the effective settings, or all problems as JSON;\n"
          "                     status 78 on errors, 1 on warnings\n"
@@ -143,7 +146,7 @@ static bool parse_option(int argc, char **argv, int *i, struct options *o)
     const struct {
         const char *word;
         bool *flag;
-    } switches[] = { { "-V", &o->version }, { "-h", &o->help } };
+    } switches[] = { { "-n", &o->rehearse }, { "-V", &o->version }, { "-h", &o->help } };
     const struct {
         const char *word;
         void (*parse)(int argc, char **argv, int *i, struct options *o);
@@ -251,13 +254,21 @@ static void open_log_at(const char *where)
         log_line(LOG_ERR, "cannot open the log %s: %m", where);
 }
 
+/* A person tries the rules, and wants to see beneath each command what comes of it. */
+static bool is_typed(const struct options *o)
+{
+    return o->pretend != NULL && isatty(STDIN_FILENO) != 0;
+}
+
 /* The log of the configuration, unless an option has named another, and what it says first. */
 static void open_log(const struct options *o, const struct conf *conf)
 {
     char path[4096];
 
     (void)snprintf(path, sizeof path, "%.*s", (int)conf->logfile.len, conf->logfile.text);
-    if (o->log == NULL && conf->errors == 0)
+    if (o->log == NULL && is_typed(o))
+        log_divert(terminal_log);
+    else if (o->log == NULL && conf->errors == 0)
         open_log_at(path);
     if (o->flags == NULL)
         (void)log_set_flags(conf->debug); /* conf.c has checked them */
@@ -284,6 +295,8 @@ static void check_options(const struct options *o, struct peer *peer)
         die_usage("-u is for -t");
     if (o->user != NULL && account_find(&(struct account){ .uid = 0 }, o->user) != 0)
         die_usage("there is no user '%s'", o->user);
+    if (o->rehearse && o->pretend == NULL)
+        die_usage("-n needs -P");
     if (o->pretend == NULL)
         return;
     if (peer_is_tcp(STDIN_FILENO))
@@ -387,7 +400,24 @@ static bool begin_implicit_tls(struct line_io *io, struct monitor *monitor)
     return false;
 }
 
-static int serve(struct conf *conf, struct peer *peer)
+/* For conf->rehearse: its line in the log says it all. */
+static void deliver_nothing(const struct transaction *transaction, const struct recipient *recipient,
+                            const struct target *target)
+{
+    (void)transaction;
+    (void)recipient;
+    (void)target;
+}
+
+/* What TLS from the first byte would be to a client on a terminal. */
+static bool begin_typed(struct line_io *io, const struct conf *conf, struct peer *peer)
+{
+    if (conf->tls == TLS_IMPLICIT)
+        peer_pretend_tls(peer);
+    return terminal_begin(io);
+}
+
+static int serve(struct conf *conf, struct peer *peer, bool typed)
 {
     static struct line_io io LATE;
     struct monitor *monitor;
@@ -403,10 +433,12 @@ static int serve(struct conf *conf, struct peer *peer)
         monitor_end(monitor);
         return EX_OK;
     }
-    if (conf->tls == TLS_IMPLICIT && !begin_implicit_tls(&io, monitor))
+    if (typed && !begin_typed(&io, conf, peer))
+        return refuse_service(&io, false, "The service is out of resources, try again later");
+    if (!typed && conf->tls == TLS_IMPLICIT && !begin_implicit_tls(&io, monitor))
         return EX_UNAVAILABLE;
     session = smtp_greet(&io, monitor, conf);
-    if (conf->sandbox == SANDBOX_OFF) {
+    if (typed || conf->sandbox == SANDBOX_OFF) {
         monitor_announce(monitor);
         smtp_session(session);
     } else {
@@ -430,6 +462,10 @@ int main(int argc, char **argv)
     check_options(&options, &peer);
     set_signals();
     conf_load(&conf, options.conf);
+    if (options.rehearse)
+        conf.rehearse = deliver_nothing;
+    if (options.rehearse || is_typed(&options))
+        conf.lockout_db = (struct slice){ "", 0 }; /* nobody shall be locked out by somebody else's tests */
     if (options.test) {
         status = check_configuration(&conf, &options);
     } else if (options.show) {
@@ -440,7 +476,7 @@ int main(int argc, char **argv)
         open_log(&options, &conf);
         if (found != PEER_OK)
             log_line(LOG_NOTICE, "the client has gone before it was greeted");
-        status = found == PEER_OK ? serve(&conf, &peer) : EX_NOINPUT;
+        status = found == PEER_OK ? serve(&conf, &peer, is_typed(&options)) : EX_NOINPUT;
         if (conf.errors > 0 && isatty(STDERR_FILENO))
             check_print(&conf, stderr, wants_colours());
     }

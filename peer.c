@@ -189,6 +189,12 @@ enum peer_status peer_pretend(struct peer *peer, const char *who)
     return PEER_OK;
 }
 
+void peer_pretend_tls(struct peer *peer)
+{
+    (void)snprintf(peer->tls.protocol, sizeof peer->tls.protocol, "TLSv1.3");
+    (void)snprintf(peer->tls.cipher, sizeof peer->tls.cipher, "TLS_AES_256_GCM_SHA384");
+}
+
 /* ---- its name ---------------------------------------------------------------------------- */
 
 static bool reverse_name(const struct peer *peer, char name[DOMAIN_MAX + 1])

@@ -60,6 +60,9 @@ enum peer_status peer_find(struct peer *peer, int fd);
 /* Becomes ADDRESS or ADDRESS=NAME: that client, with that confirmed name or with none. */
 enum peer_status peer_pretend(struct peer *peer, const char *who);
 
+/* Pretends that the connection is encrypted. */
+void peer_pretend_tls(struct peer *peer);
+
 /*
  * The confirmed name, asked for at most once: PTR, then A/AAAA of its names, one of which must
  * be the client's address (RFC 1912 2.1). Of several confirmed names the first in alphabetical order

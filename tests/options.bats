@@ -57,7 +57,7 @@ END
     run -0 --separate-stderr "$MAILRECV" -h
     [ "$stderr" = '' ]
     [[ $output == 'usage: mailrecv '* ]]
-    for option in c d l P t u V h; do [[ $output == *$'\n'"  -$option "* ]]; done
+    for option in c d l P n t u V h; do [[ $output == *$'\n'"  -$option "* ]]; done
     [[ $output == *'mailrecv(8) and mailrecv.conf(5) say more.' ]]
 }
 

@@ -12,7 +12,7 @@ setup() {
 layers() {
     cat <<'END'
 mailrecv checkpassword tls report
-smtp check credentials picture status
+smtp check credentials picture status terminal
 helpers reach lint
 monitor tally
 accept
