@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -176,6 +177,23 @@ enum lockout_verdict lockout_connect(struct lockout *lockout)
     log_line(LOG_NOTICE, "lockout: closed until=%s connections=%ju", lockout_time(l->until, until),
              (uintmax_t)contact.connections);
     return LOCKOUT_CLOSE;
+}
+
+uint64_t lockout_until(const struct lockout *lockout)
+{
+    char path[PATH_MAX];
+    const struct contacts contacts = lockout_contacts(lockout->conf, path, false);
+    const struct contact wanted = contact_of(lockout->peer->family, lockout->peer->bytes);
+    size_t count = 0;
+    struct contact *list = is_on(lockout) ? contacts_list(&contacts, &count) : NULL;
+    uint64_t until = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (list[i].family == wanted.family && memcmp(list[i].network, wanted.network, sizeof wanted.network) == 0 &&
+            lockout_present(lockout->conf, &list[i]) && list[i].until > (uint64_t)time(NULL))
+            until = list[i].until;
+    free(list);
+    return until != 0 && !is_exempt(lockout) ? until : 0;
 }
 
 struct reply lockout_reply(const struct lockout *lockout)

@@ -33,6 +33,9 @@ enum lockout_verdict lockout_connect(struct lockout *lockout);
 /* What a locked client hears; its text lives until the next call. */
 struct reply lockout_reply(const struct lockout *lockout);
 
+/* The end of the lock of a client that would be refused for it now, 0: it would not. Changes nothing; may ask DNS. */
+uint64_t lockout_until(const struct lockout *lockout);
+
 /* A refusal was given at this stage (monitor.h): counts it, if it is of the kinds that the fail2ban filters count. */
 void lockout_refusal(struct lockout *lockout, const char *stage, unsigned code);
 

@@ -20,11 +20,13 @@
 #include "check.h"
 #include "clock.h"
 #include "conf.h"
+#include "explain.h"
 #include "late.h"
 #include "log.h"
 #include "monitor.h"
 #include "peer.h"
 #include "sandbox.h"
+#include "scenario.h"
 #include "smtp.h"
 #include "starttls.h"
 #include "status.h"
@@ -41,7 +43,9 @@ enum {
 
 struct options {
     const char *conf, *flags, *log, *pretend, *user, *clear;
-    bool test, rehearse, show, json, version, help;
+    bool test, rehearse, explain, show, json, version, help;
+    char **words;             /* behind the options, NULL: none */
+    struct scenario scenario; /* what they say */
 };
 
 static volatile sig_atomic_t terminated;
@@ -56,6 +60,8 @@ static void print_help(void)
 {
     puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME] [-n]] [-t [json] [-u USER]]\n"
          "       mailrecv [-c FILE] -S [json | clear ADDRESS]\n"
+         "       mailrecv -x [-c FILE] [-P ADDRESS[=NAME]] [helo NAME] [from ADDRESS] [auth USER] [tls] [cert SHA256]\n"
+         "                [rcpt ADDRESS...]\n"
          "\n"
          "Receives mail by SMTP on standard input and output, and gives it to commands and files.\n"
          "  -c FILE            the configuration, instead of " SYSCONFDIR "/mailrecv.conf\n"
@@ -68,6 +74,7 @@ static void print_help(void)
          "  -t [json]          check the configuration, show the effective settings, or all problems as JSON;\n"
          "                     status 78 on errors, 1 on warnings\n"
          "  -u USER            check what this user, as whom mailrecv is started, can read, write and execute\n"
+         "  -x                 explain what a client that says this would meet with, and why; status 1 if it is refused\n"
          "  -V                 show the version\n"
          "  -h                 show this help\n"
          "\n"
@@ -146,7 +153,7 @@ static bool parse_option(int argc, char **argv, int *i, struct options *o)
     const struct {
         const char *word;
         bool *flag;
-    } switches[] = { { "-n", &o->rehearse }, { "-V", &o->version }, { "-h", &o->help } };
+    } switches[] = { { "-n", &o->rehearse }, { "-x", &o->explain }, { "-V", &o->version }, { "-h", &o->help } };
     const struct {
         const char *word;
         void (*parse)(int argc, char **argv, int *i, struct options *o);
@@ -174,6 +181,10 @@ static bool parse_option(int argc, char **argv, int *i, struct options *o)
 static void parse_options(int argc, char **argv, struct options *o)
 {
     for (int i = 1; i < argc; i++) {
+        if (o->explain && argv[i][0] != '-') {
+            o->words = argv + i;
+            return;
+        }
         if (!parse_option(argc, argv, &i, o))
             die_usage("unknown %s '%s'", argv[i][0] == '-' ? "option" : "argument", argv[i]);
         if (o->version)
@@ -284,10 +295,11 @@ static void open_log(const struct options *o, const struct conf *conf)
 }
 
 /* What can be wrong with the values of options, found before anything else is done. */
-static void check_options(const struct options *o, struct peer *peer)
+static void check_options(struct options *o, struct peer *peer)
 {
     struct slice flags = slice_of(o->flags != NULL ? o->flags : "");
     size_t bad = log_set_flags(flags);
+    char message[256];
 
     if (bad < flags.len)
         die_usage("'%c' is no debug flag, expected any of " LOG_FLAGS, flags.text[bad]);
@@ -295,6 +307,10 @@ static void check_options(const struct options *o, struct peer *peer)
         die_usage("-u is for -t");
     if (o->user != NULL && account_find(&(struct account){ .uid = 0 }, o->user) != 0)
         die_usage("there is no user '%s'", o->user);
+    if (o->explain && peer_is_tcp(STDIN_FILENO))
+        die_usage("-x is not for real connections");
+    if (!scenario_parse(&o->scenario, o->words, message, sizeof message))
+        die_usage("%s", message);
     if (o->rehearse && o->pretend == NULL)
         die_usage("-n needs -P");
     if (o->pretend == NULL)
@@ -448,6 +464,23 @@ static int serve(struct conf *conf, struct peer *peer, bool typed)
     return status;
 }
 
+/* Explains to whoever asks, in one process and as that user. */
+static int explain_configuration(const struct options *o, struct conf *conf, struct peer *peer)
+{
+    int status;
+
+    if (conf->errors > 0) {
+        check_print(conf, stderr);
+        return EX_CONFIG;
+    }
+    if (o->pretend == NULL)
+        (void)peer_find(peer, STDIN_FILENO); /* no socket: cannot fail */
+    if (o->flags == NULL)
+        (void)log_set_flags(slice_of(EXPLAIN_FLAGS));
+    status = explain(conf, peer, &o->scenario);
+    return output_status() != EX_OK ? EX_IOERR : status;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = { .conf = SYSCONFDIR "/mailrecv.conf" };
@@ -470,6 +503,8 @@ int main(int argc, char **argv)
         status = check_configuration(&conf, &options);
     } else if (options.show) {
         status = show_contacts(&options, &conf);
+    } else if (options.explain) {
+        status = explain_configuration(&options, &conf, &peer);
     } else {
         enum peer_status found = find_peer(&options, &peer);
 

@@ -462,8 +462,9 @@ static void show_conditions(const struct rules *rules, const struct rule *rule, 
         log_debug('r', "%s:%u: deliver tls: the connection is %sencrypted", rules->file, rule->line,
                   lacks_tls ? "not " : "");
     if (rule->needs_auth)
-        log_debug('r', "%s:%u: deliver auth: \"%s\" has authenticated", rules->file, rule->line,
-                  lacks_auth ? "nobody" : log_encode(shown, sizeof shown, slice_of(peer->user)));
+        log_debug('r', "%s:%u: deliver auth: %s%s%s has authenticated", rules->file, rule->line,
+                  lacks_auth ? "" : "user \"", lacks_auth ? "nobody" : log_encode(shown, sizeof shown, slice_of(peer->user)),
+                  lacks_auth ? "" : "\"");
     if (rule->group != NULL && !lacks_tls && !lacks_auth)
         log_debug('r', "%s:%u: deliver allowgroup %s: the client %s", rules->file, rule->line,
                   log_encode(shown, sizeof shown, rule->group->name), membership[result]);

@@ -1,15 +1,13 @@
 /* terminal.c - a session that a person types: a prompt, and the log lines beneath each command */
 /*
- * The dialogue reads from one end of a socket pair and knows nothing of this. Whenever it wants more, its
- * replies are on the screen; then the next line is prompted for and put into the other end. The
+ * The dialogue reads from a pipe and knows nothing of this. Whenever it wants more, its
+ * replies are on the screen; then the next line is prompted for and put into the pipe. The
  * session must be one process with its monitor: else log lines would come when they like.
  */
 #include "terminal.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -18,7 +16,7 @@
 
 enum { TYPED_LINE = 4096 }; /* what a terminal gives at once (termios(3)) */
 
-static int keyboard = -1; /* our end of the pair */
+static int keyboard; /* the pipe's end to be written into */
 
 /* For a while only, as a client would be waited for; line.c finds out by itself when the time is up. */
 static bool wait_for_line(const struct line_io *io)
@@ -41,26 +39,26 @@ static void prompt(struct line_io *io)
     n = read(STDIN_FILENO, line, TYPED_LINE);
     if (n <= 0) {
         (void)dprintf(STDERR_FILENO, "\n"); /* Ctrl-D leaves the cursor behind the prompt */
-        (void)shutdown(keyboard, SHUT_WR);
+        (void)close(keyboard);
         return;
     }
     len = (size_t)n;
     if (line[len - 1] == '\n') {
-        memcpy(line + len - 1, "\r\n", 2);
-        len++;
+        line[len - 1] = '\r';
+        line[len++] = '\n';
     }
-    if (send(keyboard, line, len, MSG_NOSIGNAL) != (ssize_t)len) /* a few bytes into an empty pair */
-        (void)shutdown(keyboard, SHUT_WR);
+    if (write(keyboard, line, len) != (ssize_t)len) /* one line into an empty pipe */
+        (void)close(keyboard);
 }
 
 bool terminal_begin(struct line_io *io)
 {
     int ends[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    if (pipe2(ends, O_CLOEXEC) != 0)
         return false;
-    keyboard = ends[0];
-    io->in = ends[1];
+    keyboard = ends[1];
+    io->in = ends[0];
     io->before_wait = prompt;
     return true;
 }

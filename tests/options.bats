@@ -57,7 +57,7 @@ END
     run -0 --separate-stderr "$MAILRECV" -h
     [ "$stderr" = '' ]
     [[ $output == 'usage: mailrecv '* ]]
-    for option in c d l P n t u V h; do [[ $output == *$'\n'"  -$option "* ]]; done
+    for option in c d l P n t u x V h; do [[ $output == *$'\n'"  -$option "* ]]; done
     [[ $output == *'mailrecv(8) and mailrecv.conf(5) say more.' ]]
 }
 
@@ -77,7 +77,7 @@ END
 # ---- what is wrong -------------------------------------------------------------------------
 
 @test "an unknown option is named in full" {
-    for option in -x -xyz --config --help -T -tc -Vh -hV -th - -- -é; do
+    for option in -xyz --config --help -T -tc -Vh -hV -th - -- -é; do
         wrong "unknown option '$option'" $option
     done
     wrong "unknown option '-z'" -c conf -l stderr -z -P 192.0.2.7
@@ -111,7 +111,7 @@ END
 }
 
 @test "what is wrong with the command line is found before the configuration is looked at" {
-    wrong "unknown option '-x'" -t -c missing -x
+    wrong "unknown option '-y'" -t -c missing -y
     wrong "'z' is no debug flag, expected any of acfFhlrsw+" -t -c missing -d z
 }
 

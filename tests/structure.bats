@@ -12,6 +12,7 @@ setup() {
 layers() {
     cat <<'END'
 mailrecv checkpassword tls report
+explain
 smtp check credentials picture status terminal
 helpers reach lint
 monitor tally
@@ -20,7 +21,7 @@ deliver
 command mailbox auth starttls screen lockout
 environment process
 copy
-conf message
+conf message scenario
 rules
 lists
 pattern peer packet sasl

@@ -1,0 +1,327 @@
+/* explain.c - why a mail would be accepted or refused, and what would become of it (-x) */
+/*
+ * There is no second opinion here: smtp.c holds a real session with us, in which nothing is delivered. Two
+ * pipes are the connection. Whenever the dialogue wants more input, its reply to the last command is in
+ * one of them, and the next command is put into the other. What decides has logged its reasons meanwhile.
+ */
+#include "explain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "environment.h"
+#include "late.h"
+#include "line.h"
+#include "lockout.h"
+#include "log.h"
+#include "monitor.h"
+#include "smtp.h"
+
+enum { REFUSED = 1 }; /* exit status */
+
+/* What is being said; recipients are one step each. */
+enum step { GREETING, HELO, MAIL, RCPT, DATA, MESSAGE, QUIT };
+
+static struct play {
+    const struct scenario *scenario;
+    const struct peer *peer;
+    int commands, replies;  /* our ends of the pipes */
+    enum step step;
+    size_t recipient;       /* the next one */
+    size_t accepted;        /* recipients */
+    bool refused;           /* anything */
+    bool stopped;           /* before the recipients */
+} play;
+
+/* ---- what is printed --------------------------------------------------------------------- */
+
+/* What the log has encoded, as far as it can be printed: <0x5c> is a backslash again. */
+static void print_decoded(const char *event)
+{
+    for (; *event != '\0'; event++) {
+        bool encoded = strncmp(event, "<0x", 3) == 0;
+        char *end = NULL;
+        unsigned long byte = encoded ? strtoul(event + 3, &end, 16) : 0;
+
+        if (byte >= ' ' && byte <= '~' && end == event + 5 && *end == '>') {
+            putchar((int)byte);
+            event = end;
+        } else {
+            putchar(*event);
+        }
+    }
+}
+
+/* For log_divert: reasons, questions to DNS, troubles and refusals; not what any session logs. */
+static void print_event(int level, const char *event)
+{
+    static const char debug[] = "DEBUG r: ";
+    size_t skip = sizeof debug - 1;
+
+    if (level == LOG_DEBUG && strlen(event) > skip) {
+        fputs(event[skip - 3] == 'h' ? "    DNS: " : "    ", stdout);
+        print_decoded(event + skip);
+        putchar('\n');
+    } else if (level != LOG_INFO && level != LOG_WARNING) {
+        printf("    log: %s\n", event);
+    }
+}
+
+/* A value as it is, but that a terminal is not to be commanded by it. */
+static void print_text(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            printf("<0x%02x>", (unsigned char)*text);
+        else
+            putchar(*text);
+}
+
+static void print_command(const struct transaction *t, const struct recipient *r, const struct target *target)
+{
+    static struct environment environment LATE;
+    struct copy copy;
+    char argument[8192];
+
+    for (size_t i = 0; target->kind == TARGET_EXEC && i < target->argument_count; i++) {
+        fputs(" \"", stdout);
+        print_text(environment_argument(t, r, &target->arguments[i], argument, sizeof argument));
+        putchar('"');
+    }
+    putchar('\n');
+    copy_begin(&copy, t, r, t->conf->pipe_from_line);
+    if (!environment_build(&environment, t, r, copy_size(&copy)))
+        puts("        the environment does not fit, and the command would not be started");
+    for (size_t i = 0; i < environment.count; i++) {
+        fputs("        ", stdout);
+        print_text(environment.variables[i]);
+        putchar('\n');
+    }
+}
+
+/* For conf->rehearse. */
+static void print_delivery(const struct transaction *t, const struct recipient *r, const struct target *target)
+{
+    static const char *const kinds[] = { [TARGET_APPEND] = "append", [TARGET_MAILDIR] = "maildir",
+                                         [TARGET_PIPE] = "pipe", [TARGET_EXEC] = "exec" };
+
+    fputs("delivery to ", stdout);
+    print_text(r->address.text);
+    printf("\n    %s:", t->conf->path);
+    if (r->rule->line > 0)
+        printf("%u: ", r->rule->line);
+    else
+        fputs(" deadletter_file: ", stdout);
+    printf("%s %.*s", kinds[target->kind], (int)target->text.len, target->text.text);
+    if (target->kind == TARGET_PIPE || target->kind == TARGET_EXEC)
+        print_command(t, r, target);
+    else
+        putchar('\n');
+}
+
+static void print_client(const struct peer *peer)
+{
+    printf("client %s", peer->address);
+    if (peer->state == PEER_NAME_CONFIRMED)
+        printf(" %s", peer->name);
+    if (peer->tls.protocol[0] != '\0')
+        printf(", %s", peer->tls.protocol);
+    if (peer->tls.fingerprint[0] != '\0')
+        printf(", certificate %s", peer->tls.fingerprint);
+    if (peer->user[0] != '\0') {
+        fputs(", authenticated as ", stdout);
+        print_text(peer->user);
+    }
+    putchar('\n');
+}
+
+/* ---- the dialogue ------------------------------------------------------------------------ */
+
+/* Sends a command, and shows it unless nobody has asked for it. */
+static void say(const char *verb, const char *path, const char *parameters)
+{
+    char line[LINE_MAX_COMMAND];
+    int len = snprintf(line, sizeof line, "%s%s%s%s%s\r\n", verb, path != NULL && path[0] != '<' ? "<" : "",
+                       path != NULL ? path : "", path != NULL && path[0] != '<' ? ">" : "", parameters);
+
+    if (path != NULL || play.step == HELO) {
+        print_text(verb);
+        printf("%.*s\n", len - (int)strlen(verb) - 2, line + strlen(verb));
+    }
+    /* words are short enough, and the pipe is empty; if not, the session hears nothing more */
+    if (len < 0 || (size_t)len >= sizeof line || write(play.commands, line, (size_t)len) != len)
+        play.stopped = true;
+}
+
+static bool needs_utf8(const struct scenario *s)
+{
+    bool needs = false;
+
+    for (size_t i = 0; i <= s->count; i++) {
+        const char *text = i < s->count ? s->recipients[i] : s->from != NULL ? s->from : "";
+
+        for (; *text != '\0'; text++)
+            needs = needs || (unsigned char)*text >= 0x80;
+    }
+    return needs;
+}
+
+/* What a client that does not say its name is supposed to call itself: an address literal (RFC 5321 4.1.4). */
+static void say_helo(void)
+{
+    const struct peer *peer = play.peer;
+    char line[LINE_MAX_COMMAND];
+
+    if (play.scenario->helo != NULL)
+        (void)snprintf(line, sizeof line, "EHLO %s", play.scenario->helo);
+    else if (peer->family == AF_UNSPEC)
+        (void)snprintf(line, sizeof line, "EHLO localhost");
+    else
+        (void)snprintf(line, sizeof line, "EHLO [%s%s]", peer->family == AF_INET6 ? "IPv6:" : "", peer->address);
+    say(line, NULL, "");
+}
+
+/* Goes on to what is to be said next. */
+static enum step next_step(void)
+{
+    const struct scenario *s = play.scenario;
+
+    switch (play.step) {
+    case GREETING:
+        return HELO;
+    case HELO:
+        return MAIL;
+    case MAIL:
+    case RCPT:
+        return play.recipient < s->count ? RCPT : play.accepted > 0 ? DATA : QUIT;
+    case DATA:
+        return MESSAGE;
+    case MESSAGE:
+    case QUIT:
+        break;
+    }
+    return QUIT;
+}
+
+static void say_next(void)
+{
+    const struct scenario *s = play.scenario;
+
+    play.step = play.stopped ? QUIT : next_step();
+    switch (play.step) {
+    case HELO:
+        say_helo();
+        break;
+    case MAIL:
+        say("MAIL FROM:", s->from != NULL ? s->from : "", needs_utf8(s) ? " SMTPUTF8" : "");
+        break;
+    case RCPT:
+        say("RCPT TO:", s->recipients[play.recipient++], "");
+        break;
+    case DATA:
+        say("DATA", NULL, "");
+        break;
+    case MESSAGE:
+        say(".", NULL, "");
+        break;
+    case GREETING:
+    case QUIT:
+        say("QUIT", NULL, "");
+        break;
+    }
+}
+
+/* The reply to the last step: shown where it says something about the mail. */
+static void hear(void)
+{
+    char reply[8192];
+    ssize_t n = read(play.replies, reply, sizeof reply - 1);
+    bool refuses, shown;
+
+    if (n <= 0)
+        return; /* there is none: the session has ended before */
+    reply[n] = '\0';
+    refuses = reply[0] >= '4';
+    shown = refuses || play.step == GREETING || play.step == MAIL || play.step == RCPT;
+    play.refused = play.refused || (refuses && play.step != QUIT);
+    play.stopped = play.stopped || (refuses && play.step != RCPT);
+    play.accepted += play.step == RCPT && !refuses;
+    for (const char *line = strtok(reply, "\r\n"); shown && line != NULL; line = strtok(NULL, "\r\n"))
+        printf("    %s\n", line);
+}
+
+/* For line_io. */
+static void go_on(struct line_io *io)
+{
+    (void)io;
+    hear();
+    say_next();
+}
+
+/*
+ * What is kept of clients between sessions is looked at and not changed; what only takes time, or needs a
+ * connection, is left out.
+ */
+static void consider_lockout(struct conf *conf, struct peer *peer)
+{
+    const struct lockout lockout = { .conf = conf, .peer = peer };
+    uint64_t until = lockout_until(&lockout);
+    char text[LOCKOUT_TIME];
+
+    if (until != 0)
+        printf("    lockout.db: locked out until %s, whatever the rules say; mailrecv -S clear %s ends that\n",
+               lockout_time(until, text), peer->address);
+    play.refused = until != 0;
+    conf->lockout_db = (struct slice){ "", 0 };
+    conf->tarpit = 0;
+    conf->early_talker.value = 0;
+}
+
+static bool connect_pipes(struct line_io *io)
+{
+    int commands[2], replies[2];
+
+    if (pipe2(commands, O_CLOEXEC) != 0 || pipe2(replies, O_CLOEXEC) != 0 ||
+        fcntl(replies[0], F_SETFL, O_NONBLOCK) != 0)
+        return false;
+    play.commands = commands[1];
+    play.replies = replies[0];
+    line_init(io, commands[0], replies[1], NULL);
+    io->before_wait = go_on;
+    return true;
+}
+
+int explain(struct conf *conf, struct peer *peer, const struct scenario *scenario)
+{
+    static struct line_io io LATE;
+    static const volatile sig_atomic_t terminated;
+    struct monitor *monitor;
+    struct session *session;
+
+    play = (struct play){ .scenario = scenario, .peer = peer };
+    if (peer->family != AF_UNSPEC && peer->state == PEER_NAME_NONE)
+        peer->state = PEER_NAME_UNASKED; /* nobody has said that it has none */
+    if (conf->tls == TLS_IMPLICIT)
+        peer_pretend_tls(peer);
+    scenario_apply(scenario, peer);
+    conf->rehearse = print_delivery;
+    log_divert(print_event);
+    monitor = monitor_begin(conf, peer, &terminated);
+    if (monitor == NULL || !connect_pipes(&io)) {
+        fprintf(stderr, "mailrecv: cannot begin: %s\n", strerror(errno));
+        return EX_OSERR;
+    }
+    print_client(peer);
+    consider_lockout(conf, peer);
+    session = smtp_greet(&io, monitor, conf);
+    monitor_announce(monitor); /* what there was wrong with the decision */
+    smtp_session(session);
+    hear(); /* its last word */
+    monitor_end(monitor);
+    return play.refused ? REFUSED : EX_OK;
+}
