@@ -27,13 +27,14 @@ static inline int clock_left(uint64_t deadline)
     return deadline - now > INT32_MAX ? INT32_MAX : (int)(deadline - now);
 }
 
-/* The signal mask of a wait: what is blocked now, but for SIGTERM, which is let in. */
+/* The signal mask of a wait: what is blocked now, but for SIGTERM and SIGINT, which are let in. */
 static inline sigset_t clock_mask(void)
 {
     sigset_t mask;
 
     (void)sigprocmask(SIG_SETMASK, NULL, &mask); /* a query, which cannot fail */
     (void)sigdelset(&mask, SIGTERM);
+    (void)sigdelset(&mask, SIGINT);
     return mask;
 }
 

@@ -106,6 +106,13 @@ static struct reply reply_delivered(const struct transaction *t)
     return reply;
 }
 
+static char failure[REASON_MAX]; /* touched only when there is one */
+
+const char *deliver_failure(void)
+{
+    return failure;
+}
+
 struct reply deliver_all(const struct transaction *transaction, const struct recipient *recipients, size_t count)
 {
     struct reply refusal = { .code = 0 };
@@ -118,6 +125,8 @@ struct reply deliver_all(const struct transaction *transaction, const struct rec
             if (ways[target->kind].runs_command != (commands == 1))
                 continue;
             deliver_one(transaction, &recipients[i], target, &outcome);
+            if (outcome.result != RESULT_DELIVERED)
+                (void)snprintf(failure, sizeof failure, "%s", outcome.reason);
             save_dead_letter(transaction, &recipients[i], count, &outcome);
             if (outcome.result == RESULT_DEFERRED)
                 return reply_deferred(transaction, &outcome);

@@ -19,4 +19,7 @@
  */
 struct reply deliver_all(const struct transaction *transaction, const struct recipient *recipients, size_t count);
 
+/* Why the delivery that failed last has failed, for people. Lives until the next one fails. */
+const char *deliver_failure(void);
+
 #endif

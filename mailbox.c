@@ -159,7 +159,7 @@ static void on_tick(int signal)
  * Waits for both locks until a deadline. The timer ticks on, so that it does not matter if a
  * tick comes between the look at the clock and the call that waits.
  */
-static bool lock_file(int fd, uint64_t until)
+bool mailbox_lock(int fd, uint64_t until)
 {
     const struct sigaction tick = { .sa_handler = on_tick };
     struct itimerval timer = { .it_value.tv_usec = LOCK_TICK_US, .it_interval.tv_usec = LOCK_TICK_US };
@@ -194,7 +194,7 @@ static int open_mailbox(const char *path)
 }
 
 /* Is what we have locked still what the path names? Readers replace mailboxes by renaming. */
-static bool still_there(int fd, const char *path)
+bool mailbox_is_at(int fd, const char *path)
 {
     struct stat open_file, named;
 
@@ -207,7 +207,7 @@ static bool is_dev_null(const struct stat *status)
     return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
 }
 
-/* Why lock_file failed: EINTR means that the time was up. */
+/* Why mailbox_lock failed: EINTR means that the time was up. */
 static void outcome_unlocked(struct outcome *outcome, const struct transaction *t, const struct limit *limit)
 {
     if (errno == EINTR)
@@ -236,9 +236,9 @@ static int open_locked(const struct transaction *t, const char *path, struct out
             outcome_set(outcome, RESULT_DELIVERED, "%s", "");
         else if (!S_ISREG(status.st_mode))
             outcome_set(outcome, RESULT_DEFERRED, "not a regular file");
-        else if (!lock_file(fd, until))
+        else if (!mailbox_lock(fd, until))
             outcome_unlocked(outcome, t, limit);
-        else if (still_there(fd, path))
+        else if (mailbox_is_at(fd, path))
             return fd;
         else if (clock_left(until) == 0)
             outcome_timeout(outcome, t, limit);

@@ -14,6 +14,16 @@ void mailbox_append(const struct transaction *transaction, const struct recipien
                     const struct target *target, struct outcome *outcome);
 
 /*
+ * Locks a file that is open for writing with flock(2) and fcntl(2), until the deadline (clock.h) at most. False
+ * with errno set; EINTR means that the time was up. Closing the file unlocks it, and so does closing it
+ * where it was opened another time.
+ */
+bool mailbox_lock(int fd, uint64_t until);
+
+/* Is this open file still what the path names? */
+bool mailbox_is_at(int fd, const char *path);
+
+/*
  * Puts a copy into a maildir as a new file: written to tmp, fsynced, renamed to new, the
  * directory fsynced. Missing directories are made with mode 0700 if their parent exists.
  */

@@ -25,6 +25,7 @@
 #include "log.h"
 #include "monitor.h"
 #include "peer.h"
+#include "replay.h"
 #include "sandbox.h"
 #include "scenario.h"
 #include "smtp.h"
@@ -42,9 +43,10 @@ enum {
 };
 
 struct options {
-    const char *conf, *flags, *log, *pretend, *user, *clear;
+    const char *conf, *flags, *log, *pretend, *replay, *user, *clear;
     bool test, rehearse, explain, show, json, version, help;
     char **words;             /* behind the options, NULL: none */
+    size_t numbers;           /* how many of them are numbers of messages */
     struct scenario scenario; /* what they say */
 };
 
@@ -62,6 +64,7 @@ static void print_help(void)
          "       mailrecv [-c FILE] -S [json | clear ADDRESS]\n"
          "       mailrecv -x [-c FILE] [-P ADDRESS[=NAME]] [helo NAME] [from ADDRESS] [auth USER] [tls] [cert SHA256]\n"
          "                [rcpt ADDRESS...]\n"
+         "       mailrecv -r PLACE [-c FILE] [-l WHERE] [-P ADDRESS[=NAME]] [-n] [NUMBER...] [WORDS as with -x]\n"
          "\n"
          "Receives mail by SMTP on standard input and output, and gives it to commands and files.\n"
          "  -c FILE            the configuration, instead of " SYSCONFDIR "/mailrecv.conf\n"
@@ -74,7 +77,8 @@ static void print_help(void)
          "  -t [json]          check the configuration, show the effective settings, or all problems as JSON;\n"
          "                     status 78 on errors, 1 on warnings\n"
          "  -u USER            check what this user, as whom mailrecv is started, can read, write and execute\n"
-         "  -x                 explain what a client that says this would meet with, and why; status 1 if it is refused\n"
+         "  -x                 explain what a client that says this meets with, and why; status 1 if refused\n"
+         "  -r PLACE           deliver once more what a dead-letter file, mbox, maildir or file holds; status 1 if not\n"
          "  -V                 show the version\n"
          "  -h                 show this help\n"
          "\n"
@@ -149,7 +153,7 @@ static bool parse_option(int argc, char **argv, int *i, struct options *o)
         char letter;
         const char **value;
     } with_value[] = { { 'c', &o->conf }, { 'd', &o->flags }, { 'l', &o->log }, { 'P', &o->pretend },
-                       { 'u', &o->user } };
+                       { 'r', &o->replay }, { 'u', &o->user } };
     const struct {
         const char *word;
         bool *flag;
@@ -181,7 +185,7 @@ static bool parse_option(int argc, char **argv, int *i, struct options *o)
 static void parse_options(int argc, char **argv, struct options *o)
 {
     for (int i = 1; i < argc; i++) {
-        if (o->explain && argv[i][0] != '-') {
+        if ((o->explain || o->replay != NULL) && argv[i][0] != '-') {
             o->words = argv + i;
             return;
         }
@@ -268,7 +272,7 @@ static void open_log_at(const char *where)
 /* A person tries the rules, and wants to see beneath each command what comes of it. */
 static bool is_typed(const struct options *o)
 {
-    return o->pretend != NULL && isatty(STDIN_FILENO) != 0;
+    return o->pretend != NULL && o->replay == NULL && isatty(STDIN_FILENO) != 0;
 }
 
 /* The log of the configuration, unless an option has named another, and what it says first. */
@@ -307,12 +311,14 @@ static void check_options(struct options *o, struct peer *peer)
         die_usage("-u is for -t");
     if (o->user != NULL && account_find(&(struct account){ .uid = 0 }, o->user) != 0)
         die_usage("there is no user '%s'", o->user);
-    if (o->explain && peer_is_tcp(STDIN_FILENO))
-        die_usage("-x is not for real connections");
-    if (!scenario_parse(&o->scenario, o->words, message, sizeof message))
+    if ((o->explain || o->replay != NULL) && peer_is_tcp(STDIN_FILENO))
+        die_usage("-%c is not for real connections", o->explain ? 'x' : 'r');
+    while (!o->explain && o->words != NULL && o->words[o->numbers] != NULL && replay_is_number(o->words[o->numbers]))
+        o->numbers++;
+    if (!scenario_parse(&o->scenario, o->words != NULL ? o->words + o->numbers : NULL, message, sizeof message))
         die_usage("%s", message);
-    if (o->rehearse && o->pretend == NULL)
-        die_usage("-n needs -P");
+    if (o->rehearse && o->pretend == NULL && !o->explain && o->replay == NULL)
+        die_usage("-n needs -P or -r");
     if (o->pretend == NULL)
         return;
     if (peer_is_tcp(STDIN_FILENO))
@@ -470,7 +476,7 @@ static int explain_configuration(const struct options *o, struct conf *conf, str
     int status;
 
     if (conf->errors > 0) {
-        check_print(conf, stderr);
+        check_print(conf, stderr, wants_colours());
         return EX_CONFIG;
     }
     if (o->pretend == NULL)
@@ -478,6 +484,38 @@ static int explain_configuration(const struct options *o, struct conf *conf, str
     if (o->flags == NULL)
         (void)log_set_flags(slice_of(EXPLAIN_FLAGS));
     status = explain(conf, peer, &o->scenario);
+    return output_status() != EX_OK ? EX_IOERR : status;
+}
+
+/* Ctrl-C shall stop between two messages, or end a command, as SIGTERM does. */
+static void heed_interrupts(void)
+{
+    const struct sigaction term = { .sa_handler = on_term };
+    sigset_t blocked;
+
+    (void)sigemptyset(&blocked);
+    (void)sigaddset(&blocked, SIGINT); /* let in where SIGTERM is */
+    if (sigprocmask(SIG_BLOCK, &blocked, NULL) != 0 || sigaction(SIGINT, &term, NULL) != 0)
+        log_line(LOG_WARNING, "cannot prepare the process: %m");
+}
+
+static int replay_messages(const struct options *o, struct conf *conf, const struct peer *peer)
+{
+    const struct replay order = { .place = o->replay, .numbers = o->words, .count = o->numbers,
+                                  .peer = o->pretend != NULL ? peer : NULL, .scenario = &o->scenario };
+    int status;
+
+    if (conf->errors > 0) {
+        check_print(conf, stderr, wants_colours());
+        return EX_CONFIG;
+    }
+    open_log(o, conf);
+    heed_interrupts();
+    if (!become_user(conf))
+        return EX_CONFIG;
+    if (geteuid() == 0)
+        log_line(LOG_WARNING, "delivering as root: user NAME in the configuration changes that");
+    status = replay(conf, &order, &terminated);
     return output_status() != EX_OK ? EX_IOERR : status;
 }
 
@@ -505,6 +543,8 @@ int main(int argc, char **argv)
         status = show_contacts(&options, &conf);
     } else if (options.explain) {
         status = explain_configuration(&options, &conf, &peer);
+    } else if (options.replay != NULL) {
+        status = replay_messages(&options, &conf, &peer);
     } else {
         enum peer_status found = find_peer(&options, &peer);
 

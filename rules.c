@@ -446,7 +446,8 @@ static void show_rcpt(const struct rules *rules, const struct rule *rule, const 
         return;
     log_debug('r', "%s:%u: deliver rcpt_to \"%s%s\" %s \"%s\"%s", rules->file, rule->line,
               rule->kind == RCPT_DOMAIN ? "@" : "", log_encode(shown, sizeof shown, rule->rcpt),
-              named ? "names" : "does not name", log_encode(address, sizeof address, address_slice(&recipient->address)),
+              named ? "names" : "does not name",
+              log_encode(address, sizeof address, address_slice(&recipient->address)),
               recipient->extension > 0 ? " without its extension" : "");
 }
 
@@ -463,7 +464,8 @@ static void show_conditions(const struct rules *rules, const struct rule *rule, 
                   lacks_tls ? "not " : "");
     if (rule->needs_auth)
         log_debug('r', "%s:%u: deliver auth: %s%s%s has authenticated", rules->file, rule->line,
-                  lacks_auth ? "" : "user \"", lacks_auth ? "nobody" : log_encode(shown, sizeof shown, slice_of(peer->user)),
+                  lacks_auth ? "" : "user \"",
+                  lacks_auth ? "nobody" : log_encode(shown, sizeof shown, slice_of(peer->user)),
                   lacks_auth ? "" : "\"");
     if (rule->group != NULL && !lacks_tls && !lacks_auth)
         log_debug('r', "%s:%u: deliver allowgroup %s: the client %s", rules->file, rule->line,
@@ -513,6 +515,12 @@ struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct add
         }
     }
     return denial.denied ? deny(&denial) : decide_unnamed(rules, recipient);
+}
+
+void rules_forget(struct rules *rules)
+{
+    for (struct allowgroup *g = rules->first_group; g != NULL; g = g->next)
+        g->asked_address = g->asked = false;
 }
 
 static void free_patterns(const struct patterns *list)

@@ -149,6 +149,9 @@ enum match rules_bypass(struct rules *rules, struct peer *peer);
 /* Does the client match a list of patterns? Its address first; its name is asked for only when that does not decide. */
 enum match rules_match_host(const struct rules *rules, const struct patterns *list, struct peer *peer);
 
+/* Another client comes: what groups were found out to say of the last one is forgotten. */
+void rules_forget(struct rules *rules);
+
 /* Why the last decision could not be taken, for the log: the pattern with its line, or DNS. "" if it could. */
 const char *rules_trouble(void);
 

@@ -57,7 +57,7 @@ END
     run -0 --separate-stderr "$MAILRECV" -h
     [ "$stderr" = '' ]
     [[ $output == 'usage: mailrecv '* ]]
-    for option in c d l P n t u x V h; do [[ $output == *$'\n'"  -$option "* ]]; done
+    for option in c d l P n t u r x V h; do [[ $output == *$'\n'"  -$option "* ]]; done
     [[ $output == *'mailrecv(8) and mailrecv.conf(5) say more.' ]]
 }
 
@@ -90,7 +90,7 @@ END
 }
 
 @test "an option without its value is named" {
-    for option in -c -d -l -P -u; do
+    for option in -c -d -l -P -u -r; do
         wrong "option '$option' needs a value" $option
         wrong "option '$option' needs a value" -c conf -t $option
     done

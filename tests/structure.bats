@@ -12,12 +12,12 @@ setup() {
 layers() {
     cat <<'END'
 mailrecv checkpassword tls report
-explain
+explain replay
 smtp check credentials picture status terminal
 helpers reach lint
 monitor tally
 accept
-deliver
+deliver saved
 command mailbox auth starttls screen lockout
 environment process
 copy

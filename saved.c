@@ -1,0 +1,497 @@
+/* saved.c - messages that lie in a file or a maildir: finding them, what is known of them, marking what is done */
+/*
+ * Nothing of a file is kept between two calls but offsets, and what stands there is looked at again under the
+ * lock: others append to the file while a message is delivered, and readers may have replaced it.
+ */
+#include "saved.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "late.h"
+#include "mailbox.h"
+
+enum { PIECE = 65536, HEAD = 4096, MARK = 13 };
+
+static const char marks[][MARK + 1] = { [SAVED_WAITING] = "Delivered-To:", [SAVED_BEGUN] = "Redelivering:",
+                                        [SAVED_DONE] = "Re-delivered:" };
+
+static const char from_[] = "From ";
+
+enum { FROM = sizeof from_ - 1 };
+
+/* ---- places ------------------------------------------------------------------------------ */
+
+static bool add_file(struct saved_box *box, const char *directory, const char *name)
+{
+    char **files = reallocarray(box->files, box->count + 1, sizeof *files);
+
+    if (files == NULL)
+        return false;
+    box->files = files;
+    if (asprintf(&files[box->count], name != NULL ? "%s/%s" : "%s", directory, name) < 0)
+        return false;
+    box->count++;
+    return true;
+}
+
+/* The files of one directory of a maildir. */
+static bool add_directory(struct saved_box *box, const char *path, const char *name)
+{
+    char directory[PATH_MAX];
+    const struct dirent *entry;
+    bool added = true;
+    DIR *stream;
+
+    if (snprintf(directory, sizeof directory, "%s/%s", path, name) >= (int)sizeof directory) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    stream = opendir(directory);
+    if (stream == NULL)
+        return false;
+    while (added && (errno = 0, entry = readdir(stream)) != NULL)
+        added = entry->d_name[0] == '.' || add_file(box, directory, entry->d_name);
+    added = added && errno == 0;
+    (void)closedir(stream); /* it was only read */
+    return added;
+}
+
+/* By the names alone, which begin with the time: mail keeps its number when it moves from new to cur. */
+static int compare_names(const void *a, const void *b)
+{
+    const char *const *x = a, *const *y = b;
+
+    return strcmp(strrchr(*x, '/'), strrchr(*y, '/'));
+}
+
+bool saved_open(struct saved_box *box, const char *path, uint64_t lock_ms)
+{
+    char resolved[PATH_MAX]; /* without links: marks are set only where the path still leads */
+    struct stat status;
+
+    *box = (struct saved_box){ .fd = -1, .lock_ms = lock_ms };
+    if (realpath(path, resolved) == NULL || stat(path, &status) != 0)
+        return false;
+    if (!S_ISDIR(status.st_mode))
+        return add_file(box, resolved, NULL);
+    if (!add_directory(box, path, "new") || !add_directory(box, path, "cur"))
+        return false;
+    if (box->count > 0)
+        qsort(box->files, box->count, sizeof *box->files, compare_names);
+    return true;
+}
+
+static void close_file(struct saved_box *box)
+{
+    if (box->fd >= 0)
+        (void)close(box->fd); /* marks are synced */
+    box->fd = -1;
+}
+
+void saved_close(struct saved_box *box)
+{
+    close_file(box);
+    for (size_t i = 0; i < box->count; i++)
+        free(box->files[i]);
+    free(box->files);
+}
+
+static const char *file_of(const struct saved_box *box)
+{
+    return box->files[box->next - 1];
+}
+
+/* Unlocked are files that cannot be written: nobody waits for us, and nothing is marked. */
+static bool lock(const struct saved_box *box)
+{
+    return !box->writable || mailbox_lock(box->fd, clock_ms() + box->lock_ms);
+}
+
+static void unlock(const struct saved_box *box)
+{
+    const struct flock record = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+    if (box->writable) {
+        (void)fcntl(box->fd, F_SETLK, &record); /* to give back what we have cannot fail */
+        (void)flock(box->fd, LOCK_UN);
+    }
+}
+
+/* Opens the next file, without waiting for a FIFO. */
+static bool open_file(struct saved_box *box)
+{
+    const char *path = box->files[box->next++];
+    const int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    struct stat status;
+    char first[FROM];
+    bool known;
+
+    box->fd = open(path, O_RDWR | flags);
+    box->writable = box->fd >= 0;
+    if (box->fd < 0 && (errno == EACCES || errno == EROFS || errno == EPERM))
+        box->fd = open(path, O_RDONLY | flags);
+    if (box->fd < 0 || fstat(box->fd, &status) != 0)
+        return false;
+    if (!S_ISREG(status.st_mode)) {
+        errno = EINVAL;
+        return false;
+    }
+    if (!lock(box))
+        return false;
+    known = fstat(box->fd, &status) == 0; /* not before: somebody may be appending */
+    box->at = 0;
+    box->size = known ? (uint64_t)status.st_size : 0;
+    box->mbox = pread(box->fd, first, FROM, 0) == FROM && memcmp(first, from_, FROM) == 0;
+    unlock(box);
+    return known;
+}
+
+/* ---- one message ------------------------------------------------------------------------- */
+
+/* Where the next line that begins with "From " stands, from `offset` on, which is behind a line's begin; or `size`. */
+static uint64_t find_from_line(int fd, uint64_t offset, uint64_t size)
+{
+    static char piece[PIECE] LATE;
+    static const char wanted[] = "\nFrom ";
+    const size_t len = sizeof wanted - 1;
+
+    while (offset + len <= size) {
+        ssize_t n = pread(fd, piece, sizeof piece, (off_t)offset);
+        const char *found;
+
+        if (n < (ssize_t)len)
+            break; /* the file has become shorter; what is there is looked at again under the lock */
+        found = memmem(piece, (size_t)n, wanted, len);
+        if (found != NULL)
+            return offset + (uint64_t)(found - piece) + 1;
+        offset += (uint64_t)n - (len - 1);
+    }
+    return size;
+}
+
+/* Takes a prefix off a text. */
+static bool skip(struct slice *text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    if (text->len < len || memcmp(text->text, prefix, len) != 0)
+        return false;
+    text->text += len;
+    text->len -= len;
+    return true;
+}
+
+/* Takes off what stands before a word, and the word, and keeps a copy of the former. */
+static bool take_until(struct slice *text, const char *word, char *out, size_t size)
+{
+    const char *found = memmem(text->text, text->len, word, strlen(word));
+    size_t len = found != NULL ? (size_t)(found - text->text) : 0;
+
+    if (found == NULL || len >= size || memchr(text->text, '\n', len) != NULL)
+        return false;
+    memcpy(out, text->text, len);
+    out[len] = '\0';
+    text->text += len;
+    text->len -= len;
+    return skip(text, word);
+}
+
+/* "local)", "NAME [ADDRESS])" or "unknown [IPv6:ADDRESS])" as -P has it. */
+static bool take_client(struct slice *text, struct saved *m)
+{
+    char name[DOMAIN_MAX + 1], address[INET6_ADDRSTRLEN];
+
+    if (skip(text, "local)\n")) {
+        (void)snprintf(m->client, sizeof m->client, "local");
+        return true;
+    }
+    if (!take_until(text, " [", name, sizeof name))
+        return false;
+    (void)skip(text, "IPv6:"); /* if it is one */
+    if (!take_until(text, "])\n", address, sizeof address))
+        return false;
+    (void)snprintf(m->client, sizeof m->client, "%s%s%s", address, strcmp(name, "unknown") != 0 ? "=" : "",
+                   strcmp(name, "unknown") != 0 ? name : "");
+    return true;
+}
+
+/* The header lines of copy_begin, without the From_ line. False if they are somebody else's. */
+static bool parse_head(struct slice text, uint64_t offset, struct saved *m)
+{
+    const char *begin = text.text;
+    char domain[DOMAIN_MAX + 1], rest[HEAD];
+    size_t mark = 0;
+
+    if (!skip(&text, "Return-Path: <") || !take_until(&text, ">\n", m->sender, sizeof m->sender))
+        return false;
+    m->mark_at = offset + (uint64_t)(text.text - begin);
+    while (mark < sizeof marks / sizeof marks[0] && !skip(&text, marks[mark]))
+        mark++;
+    if (mark == sizeof marks / sizeof marks[0] || !skip(&text, " ") ||
+        !take_until(&text, "\n", m->recipient, sizeof m->recipient))
+        return false;
+    m->mark = (enum saved_mark)mark;
+    m->body = offset + (uint64_t)(text.text - begin);
+    if (!skip(&text, "Received: from ") || !take_until(&text, " (", m->helo, sizeof m->helo) ||
+        !take_client(&text, m) || !skip(&text, "\tby ") ||
+        !take_until(&text, " (mailrecv) with ", domain, sizeof domain) ||
+        !take_until(&text, " id ", m->protocol, sizeof m->protocol))
+        return false;
+    if (!take_until(&text, "\n\t", rest, sizeof rest) || !skip(&text, "("))
+        return true;
+    if (take_until(&text, " ", m->tls_protocol, sizeof m->tls_protocol) &&
+        take_until(&text, ");\n", m->tls_cipher, sizeof m->tls_cipher))
+        m->tls_cipher[strcspn(m->tls_cipher, ",")] = '\0'; /* the certificate follows */
+    return true;
+}
+
+/* Looks at the message that begins at an offset and ends at m->end. */
+static bool read_head(const struct saved_box *box, uint64_t begin, struct saved *m)
+{
+    char head[HEAD], end[2];
+    size_t size = m->end - begin < sizeof head ? (size_t)(m->end - begin) : sizeof head;
+    ssize_t n = pread(box->fd, head, size, (off_t)begin);
+    const char *line = n > 0 && box->mbox ? memchr(head, '\n', (size_t)n) : NULL;
+    size_t from_line = line != NULL ? (size_t)(line - head) + 1 : 0;
+
+    if (n < 0 || (size_t)n < size || (box->mbox && memcmp(head, from_, FROM) != 0)) {
+        errno = n < 0 ? errno : ESTALE;
+        return false;
+    }
+    m->ours = parse_head((struct slice){ head + from_line, size - from_line }, begin + from_line, m);
+    m->complete = true;
+    if (!m->ours)
+        *m = (struct saved){ .path = m->path, .end = m->end, .body = begin + from_line, .complete = true };
+    else if (box->mbox) /* what was written whole ends in an empty line */
+        m->complete = pread(box->fd, end, 2, (off_t)m->end - 2) == 2 && memcmp(end, "\n\n", 2) == 0;
+    return true;
+}
+
+static bool find_in_file(struct saved_box *box, struct saved *m)
+{
+    struct stat status;
+    uint64_t begin = box->at;
+    bool found = false;
+
+    if (!lock(box))
+        return false;
+    if (fstat(box->fd, &status) == 0) {
+        uint64_t size = (uint64_t)status.st_size < box->size ? (uint64_t)status.st_size : box->size;
+
+        m->end = box->mbox && begin < size ? find_from_line(box->fd, begin, size) : size;
+        box->at = m->end > begin ? m->end : begin;
+        found = m->end <= begin || read_head(box, begin, m);
+    }
+    unlock(box);
+    return found;
+}
+
+int saved_next(struct saved_box *box, struct saved *message)
+{
+    *message = (struct saved){ .ours = false };
+    for (;;) {
+        uint64_t begin;
+
+        if (box->fd < 0 && box->next == box->count)
+            return 0;
+        message->path = box->files[box->fd < 0 ? box->next : box->next - 1];
+        message->number = box->found + 1;
+        begin = box->fd < 0 ? 0 : box->at;
+        if ((box->fd < 0 && !open_file(box)) || !find_in_file(box, message)) {
+            int error = errno;
+
+            close_file(box); /* the next call goes on with the next file */
+            box->found++;
+            errno = error;
+            return -1;
+        }
+        if (box->at > begin)
+            break;
+        close_file(box);
+    }
+    message->number = ++box->found;
+    return 1;
+}
+
+/* ---- copying ----------------------------------------------------------------------------- */
+
+/*
+ * Turns what was saved into what a client would send, for message.c: so what is stored is what a session
+ * would have stored. The quoting of mboxrd is one > before any number of them and "From ".
+ */
+struct sender {
+    struct message *message;
+    bool quoted, drop_cr;
+    bool at_start;       /* of a line that goes out */
+    bool in_line;        /* the line that comes in cannot be a quoted one (any more) */
+    bool cr;             /* held back */
+    uint64_t quotes;     /* > seen at the begin of the line, and not sent */
+    size_t matched;      /* bytes of "From " seen behind them, and not sent */
+    size_t used;
+    char bytes[PIECE];
+};
+
+static void send_bytes(struct sender *s)
+{
+    size_t used;
+
+    (void)message_feed(s->message, (struct slice){ s->bytes, s->used }, &used); /* its errors are in the message */
+    s->used = 0;
+}
+
+static void send_byte(struct sender *s, char byte)
+{
+    if (s->used + 4 > sizeof s->bytes)
+        send_bytes(s);
+    if (s->cr && byte != '\n')
+        s->bytes[s->used++] = '\r';
+    s->cr = s->drop_cr && byte == '\r';
+    if (s->cr)
+        return;
+    if (s->at_start && byte == '.')
+        s->bytes[s->used++] = '.';
+    if (byte == '\n')
+        s->bytes[s->used++] = '\r';
+    s->bytes[s->used++] = byte;
+    s->at_start = byte == '\n';
+}
+
+/* The line is no quoted one: what was held back goes out. */
+static void release(struct sender *s, uint64_t quotes)
+{
+    for (; quotes > 0; quotes--)
+        send_byte(s, '>');
+    for (size_t i = 0; i < s->matched; i++)
+        send_byte(s, from_[i]);
+    s->quotes = 0;
+    s->matched = 0;
+    s->in_line = true;
+}
+
+static void take_byte(struct sender *s, char byte)
+{
+    if (s->quoted && !s->in_line) {
+        if (byte == '>' && s->matched == 0) {
+            s->quotes++;
+            return;
+        }
+        if (byte == from_[s->matched]) {
+            if (++s->matched == FROM)
+                release(s, s->quotes > 0 ? s->quotes - 1 : 0);
+            return;
+        }
+        release(s, s->quotes);
+    }
+    send_byte(s, byte);
+    if (byte == '\n')
+        s->in_line = false;
+}
+
+/* In what is not ours, the end of the first line says how lines end. */
+static bool ends_in_crlf(int fd, uint64_t begin)
+{
+    char line[HEAD];
+    ssize_t n = pread(fd, line, sizeof line, (off_t)begin);
+    const char *lf = n > 0 ? memchr(line, '\n', (size_t)n) : NULL;
+
+    return lf != NULL && lf > line && lf[-1] == '\r';
+}
+
+static const char *copy_message(const struct saved_box *box, const struct saved *m, struct message *spooled)
+{
+    static struct sender s LATE;
+    static char piece[PIECE] LATE;
+    char last[2] = "";
+    uint64_t end = m->end;
+
+    s = (struct sender){ .message = spooled, .quoted = box->mbox, .at_start = true,
+                         .drop_cr = !m->ours && ends_in_crlf(box->fd, m->body) };
+    /* the empty line between two messages of an mbox belongs to neither */
+    if (box->mbox && end >= m->body + 2 && pread(box->fd, last, 2, (off_t)end - 2) == 2 && memcmp(last, "\n\n", 2) == 0)
+        end--;
+    for (uint64_t offset = m->body; offset < end;) {
+        size_t size = end - offset < sizeof piece ? (size_t)(end - offset) : sizeof piece;
+        ssize_t n = pread(box->fd, piece, size, (off_t)offset);
+
+        if (n <= 0)
+            return n < 0 ? strerror(errno) : "the file has become shorter";
+        for (ssize_t i = 0; i < n; i++)
+            take_byte(&s, piece[i]);
+        offset += (uint64_t)n;
+    }
+    if (!s.in_line && s.quotes + s.matched > 0)
+        release(&s, s.quotes);
+    if (!s.at_start)
+        send_byte(&s, '\n');
+    send_bytes(&s);
+    memcpy(s.bytes, ".\r\n", 3);
+    s.used = 3;
+    send_bytes(&s);
+    message_finish(spooled);
+    return spooled->error != 0 ? strerror(spooled->error) : NULL;
+}
+
+/* ---- marks ------------------------------------------------------------------------------- */
+
+/* Only over the mark that is expected there, whatever has happened to the file. */
+static const char *set_mark(const struct saved_box *box, const struct saved *m, enum saved_mark from,
+                            enum saved_mark to)
+{
+    char there[MARK];
+
+    if (!box->writable)
+        return "the file cannot be written";
+    if (pread(box->fd, there, MARK, (off_t)m->mark_at) != MARK || memcmp(there, marks[from], MARK) != 0 ||
+        !mailbox_is_at(box->fd, file_of(box)))
+        return "the file has been changed by somebody else";
+    if (pwrite(box->fd, marks[to], MARK, (off_t)m->mark_at) != MARK || fdatasync(box->fd) != 0)
+        return strerror(errno);
+    return NULL;
+}
+
+static const char *take_locked(const struct saved_box *box, const struct saved *m, bool mark, struct message *spooled)
+{
+    char there[MARK];
+    const char *why;
+
+    if (m->ours &&
+        (pread(box->fd, there, MARK, (off_t)m->mark_at) != MARK || memcmp(there, marks[m->mark], MARK) != 0))
+        return "somebody else is at it";
+    why = copy_message(box, m, spooled);
+    if (why == NULL && mark && m->ours)
+        why = set_mark(box, m, m->mark, SAVED_BEGUN);
+    return why;
+}
+
+const char *saved_take(struct saved_box *box, struct saved *message, bool mark, struct message *spooled)
+{
+    const char *why;
+
+    if (!lock(box))
+        return "the file cannot be locked";
+    why = take_locked(box, message, mark, spooled);
+    unlock(box);
+    return why;
+}
+
+const char *saved_settle(struct saved_box *box, const struct saved *message, enum saved_mark mark)
+{
+    const char *why;
+
+    if (!message->ours)
+        return NULL;
+    if (!lock(box))
+        return "the file cannot be locked";
+    why = set_mark(box, message, SAVED_BEGUN, mark);
+    unlock(box);
+    return why;
+}

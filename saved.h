@@ -1,0 +1,78 @@
+/* saved.h - messages that lie in a file or a maildir: finding them, what is known of them, marking what is done */
+#ifndef SAVED_H
+#define SAVED_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "envelope.h"
+#include "message.h"
+#include "peer.h"
+
+/*
+ * A place is a maildir, an mbox (its first line begins with "From ") or a file that is one message. Copies
+ * that mailrecv has written (copy.c) begin with Return-Path:, Delivered-To: and its Received:, which tell the
+ * envelope, and carry their mark: the name of the second line. It is changed in place, to another of the same
+ * length, so that others may append to the file meanwhile, and the mark goes wherever the file goes:
+ *   Delivered-To:    nothing has been done with it since
+ *   Redelivering:    somebody has begun to; if that was killed, nobody knows whether it was delivered
+ *   Re-delivered:    done
+ */
+enum saved_mark { SAVED_WAITING, SAVED_BEGUN, SAVED_DONE };
+
+enum { SAVED_CLIENT = INET6_ADDRSTRLEN + 1 + DOMAIN_MAX };
+
+/* One message. What stands behind `ours` is known only if that is true; all of it was true when it was received. */
+struct saved {
+    size_t number;               /* in its place, from 1 */
+    const char *path;            /* of its file; lives until the next is found */
+    bool ours;
+    bool complete;               /* false: the end is missing, nobody has acknowledged it */
+    enum saved_mark mark;
+    char sender[ADDRESS_MAX + 1], recipient[ADDRESS_MAX + 1];
+    char client[SAVED_CLIENT + 1]; /* as -P has it: ADDRESS, ADDRESS=NAME or local */
+    char helo[HELO_MAX + 1];
+    char protocol[16];           /* of RFC 3848: ESMTPS... */
+    char tls_protocol[PEER_TEXT + 1], tls_cipher[PEER_TEXT + 1]; /* "": it was not encrypted */
+
+    uint64_t end;                /* of it in the file */
+    uint64_t mark_at;            /* where the name of its second line stands */
+    uint64_t body;               /* where that begins which is not of this place: below Delivered-To: */
+};
+
+struct saved_box {
+    char **files;                /* their paths; one for all but maildirs */
+    size_t count, next;          /* of files; the one that is to be opened next */
+    size_t found;                /* messages so far */
+    uint64_t lock_ms;            /* how long a lock is waited for */
+    int fd;                      /* of the open file, -1: none */
+    bool writable, mbox;
+    uint64_t at;                 /* where the next message of the open file begins */
+    uint64_t size;               /* of it when it was opened: what others append later is not found */
+};
+
+/* Opens a place. False with errno set. It must be closed either way. */
+bool saved_open(struct saved_box *box, const char *path, uint64_t lock_ms);
+void saved_close(struct saved_box *box);
+
+/*
+ * Finds the next message: in an mbox in the order of the file, in a maildir in that of the names. Returns 1, 0 when
+ * there are no more, or -1 with errno set, and `path` naming a file that cannot be read: it counts as one message,
+ * and the next call goes on with the next file.
+ */
+int saved_next(struct saved_box *box, struct saved *message);
+
+/*
+ * Takes the message that was found last: copies it to a spool and, if `mark` is set and it is ours, marks it as
+ * begun, synced to the disk. What a copy has above its Received: line, the mbox quoting and CR before LF at line
+ * ends of what is not ours are left out. All under the file's lock, but the lock is given back. NULL, or why
+ * that cannot be; then nothing was marked.
+ */
+const char *saved_take(struct saved_box *box, struct saved *message, bool mark, struct message *spooled);
+
+/* Marks what was taken, synced to the disk; to be called before the next is found. NULL, or why that cannot be. */
+const char *saved_settle(struct saved_box *box, const struct saved *message, enum saved_mark mark);
+
+#endif
