@@ -18,6 +18,9 @@ static const struct reply rcpt_unsure = REPLY(451, "3.0", "This address cannot b
 static const struct reply rcpt_other_host = REPLY(550, "7.1", "Not accepted from your host");
 static const struct reply rcpt_unknown = REPLY(550, "1.1", "No one here by that name");
 
+static const char *const membership[] = { [MATCH_NO] = "is no member", [MATCH_YES] = "is a member",
+                                          [MATCH_UNSURE] = "may be a member, or not" };
+
 const struct slice rules_placeholders[ARGUMENT_WORD] = {
     [ARGUMENT_SENDER] = SLICE("%{sender}"),       [ARGUMENT_RECIPIENT] = SLICE("%{recipient}"),
     [ARGUMENT_LOCAL] = SLICE("%{local}"),         [ARGUMENT_DOMAIN] = SLICE("%{domain}"),
@@ -186,14 +189,20 @@ static bool has_certificate(const struct rules *rules, const struct allowgroup *
     return false;
 }
 
-static enum match match_fcrdns(const struct allowgroup *group, struct peer *peer)
+static enum match match_fcrdns(const struct rules *rules, const struct allowgroup *group, struct peer *peer)
 {
     enum peer_name_state state;
+    char shown[LOG_TEXT];
+    bool matches;
 
     if (group->fcrdns == 0)
         return MATCH_NO;
     state = peer_name(peer);
-    if ((group->fcrdns >> state & 1) != 0)
+    matches = (group->fcrdns >> state & 1) != 0;
+    if (log_wants('r'))
+        log_debug('r', "%s: allowgroup %s fcrdns: the client's name %s", rules->file,
+                  log_encode(shown, sizeof shown, group->name), matches ? "is as it wants" : "is not as it wants");
+    if (matches)
         return MATCH_YES;
     return state == PEER_NAME_UNSURE ? blame_dns() : MATCH_NO;
 }
@@ -214,7 +223,7 @@ static enum match is_member(const struct rules *rules, struct allowgroup *group,
     if (!group->asked)
         group->member = is_member_by_address(rules, group, peer);
     if (!group->asked && group->member == MATCH_NO)
-        group->member = match_fcrdns(group, peer);
+        group->member = match_fcrdns(rules, group, peer);
     if (!group->asked && group->member == MATCH_NO)
         group->member = match_name_of(rules, &group->patterns, peer);
     group->asked = true;
@@ -227,7 +236,11 @@ enum match rules_bypass(struct rules *rules, struct peer *peer)
 
     for (const struct bypass *b = rules->bypasses; b != NULL && result != MATCH_YES; b = b->next) {
         enum match member = is_member(rules, b->group, peer);
+        char shown[LOG_TEXT];
 
+        if (log_wants('r'))
+            log_debug('r', "%s:%u: bypass allowgroup %s: the client %s", rules->file, b->line,
+                      log_encode(shown, sizeof shown, b->group->name), membership[member]);
         result = member != MATCH_NO ? member : result;
     }
     return result;
@@ -271,6 +284,23 @@ static void send_questions(const struct rules *rules, const struct peer *peer, b
         peer_send(peer);
 }
 
+/* What came of limit.fcrdns_check and of each list. */
+static void show_checks(const struct rules *rules, const struct reply *reply)
+{
+    static const char *const verdicts[] = { [LIST_UNASKED] = "is not asked", [LIST_NO] = "does not list the client",
+                                            [LIST_YES] = "lists the client", [LIST_UNSURE] = "says nothing" };
+    bool asked = false;
+
+    for (const struct host_list *l = rules->lists; l != NULL; l = l->next)
+        asked = asked || l->verdict != LIST_UNASKED;
+    if (rules->need_fcrdns)
+        log_debug('r', "%s: limit.fcrdns_check %s", rules->file,
+                  reply->code == 0 || asked ? "has no objection" : "objects");
+    for (const struct host_list *l = rules->lists; l != NULL; l = l->next)
+        log_debug('r', "%s:%u: %s %.*s %s", rules->file, l->line, l->allows ? "dnswl" : "dnsbl", (int)l->zone.len,
+                  l->zone.text, verdicts[l->verdict]);
+}
+
 /* What there is against a client that may connect. */
 static struct reply check_host(struct rules *rules, struct peer *peer)
 {
@@ -286,6 +316,8 @@ static struct reply check_host(struct rules *rules, struct peer *peer)
         reply = lists_check(rules->lists, peer);
     if (bypass == MATCH_UNSURE && reply.code >= 500)
         reply.code = 451;
+    if (log_wants('r') && bypass != MATCH_YES)
+        show_checks(rules, &reply);
     return reply;
 }
 
@@ -455,8 +487,6 @@ static void show_rcpt(const struct rules *rules, const struct rule *rule, const 
 static void show_conditions(const struct rules *rules, const struct rule *rule, const struct peer *peer,
                             bool lacks_tls, bool lacks_auth, enum match result)
 {
-    static const char *const membership[] = { [MATCH_NO] = "is no member", [MATCH_YES] = "is a member",
-                                              [MATCH_UNSURE] = "may be a member, or not" };
     char shown[LOG_TEXT];
 
     if (rule->needs_tls)

@@ -2,6 +2,7 @@
 #include "screen.h"
 
 #include "dns.h"
+#include "log.h"
 #include "punycode.h"
 
 static const struct reply no_objection = { .code = 0 };
@@ -18,6 +19,15 @@ static struct reply refuse(const struct limit *limit, enum match bypass, const s
         reply.text = unsure->text;
     if ((unsure != NULL || bypass == MATCH_UNSURE) && reply.code >= 500)
         reply.code = 451;
+    return reply;
+}
+
+/* Says under the debug flag r what a check came to. */
+static struct reply shown(const struct conf *conf, const char *keyword, struct reply reply)
+{
+    if (log_wants('r'))
+        log_debug('r', "%s:%u: %s %s", conf->path, conf_line_of(conf, keyword), keyword,
+                  reply.code == 0 ? "has no objection" : "objects");
     return reply;
 }
 
@@ -108,8 +118,9 @@ struct reply screen_helo(struct conf *conf, struct peer *peer, struct slice name
         return no_objection;
     status = look_at_helo(peer, name);
     if (status == ANSWER_FOUND)
-        return no_objection;
-    return refuse(&conf->helo_dns_check, bypass, status == ANSWER_UNSURE ? &unsure : NULL);
+        return shown(conf, "limit.helo_dns_check", no_objection);
+    return shown(conf, "limit.helo_dns_check",
+                 refuse(&conf->helo_dns_check, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
 }
 
 /* RFC 5321 4.1.2: a Dot-string in ASCII, at a domain with a dot. A bare postmaster has none. */
@@ -121,18 +132,21 @@ static bool is_plain(const struct address *address)
            (domain.len == 0 || (domain.text[0] != '[' && memchr(domain.text, '.', domain.len) != NULL));
 }
 
-static struct reply check_syntax(struct conf *conf, struct peer *peer, const struct limit *limit,
+static struct reply check_syntax(struct conf *conf, struct peer *peer, const char *keyword, const struct limit *limit,
                                  const struct address *address)
 {
     enum match bypass;
 
-    if (limit->value == 0 || is_plain(address) || (bypass = rules_bypass(&conf->rules, peer)) == MATCH_YES)
+    if (limit->value == 0)
         return no_objection;
-    return refuse(limit, bypass, NULL);
+    if (is_plain(address))
+        return shown(conf, keyword, no_objection);
+    bypass = rules_bypass(&conf->rules, peer);
+    return bypass == MATCH_YES ? no_objection : shown(conf, keyword, refuse(limit, bypass, NULL));
 }
 
 /* Does the domain take mail? `null_mx` is the reply when it says itself that it does not (RFC 7505). */
-static struct reply check_domain(struct conf *conf, struct peer *peer, const struct limit *limit,
+static struct reply check_domain(struct conf *conf, struct peer *peer, const char *keyword, const struct limit *limit,
                                  struct slice domain, const struct reply *null_mx)
 {
     static const struct reply unsure = REPLY(451, "", "The domain cannot be looked up now, try again later");
@@ -147,10 +161,10 @@ static struct reply check_domain(struct conf *conf, struct peer *peer, const str
     if (punycode_domain(domain, text))
         status = find_mail_host(text, &none_wanted);
     if (none_wanted)
-        return bypass == MATCH_UNSURE ? refuse(limit, bypass, NULL) : *null_mx;
+        return shown(conf, keyword, bypass == MATCH_UNSURE ? refuse(limit, bypass, NULL) : *null_mx);
     if (status == ANSWER_FOUND)
-        return no_objection;
-    return refuse(limit, bypass, status == ANSWER_UNSURE ? &unsure : NULL);
+        return shown(conf, keyword, no_objection);
+    return shown(conf, keyword, refuse(limit, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
 }
 
 bool screen_wants_mail(const struct conf *conf)
@@ -164,15 +178,16 @@ struct reply screen_sender(struct conf *conf, struct peer *peer, const struct ad
     struct reply reply = no_objection;
 
     if (sender->len > 0)
-        reply = check_syntax(conf, peer, &conf->sender_syntax_check, sender);
+        reply = check_syntax(conf, peer, "limit.sender_syntax_check", &conf->sender_syntax_check, sender);
     if (reply.code == 0)
-        reply = check_domain(conf, peer, &conf->sender_dns_check, address_domain(sender), &null_mx);
+        reply = check_domain(conf, peer, "limit.sender_dns_check", &conf->sender_dns_check, address_domain(sender),
+                             &null_mx);
     return reply;
 }
 
 struct reply screen_recipient(struct conf *conf, struct peer *peer, const struct address *recipient)
 {
-    return check_syntax(conf, peer, &conf->rcpt_syntax_check, recipient);
+    return check_syntax(conf, peer, "limit.rcpt_syntax_check", &conf->rcpt_syntax_check, recipient);
 }
 
 struct reply screen_accepted(struct conf *conf, struct peer *peer, const struct recipient *recipient)
@@ -181,5 +196,6 @@ struct reply screen_accepted(struct conf *conf, struct peer *peer, const struct 
 
     if (recipient->rule->kind != RCPT_PATTERN)
         return no_objection;
-    return check_domain(conf, peer, &conf->rcpt_dns_check, address_domain(&recipient->address), &null_mx);
+    return check_domain(conf, peer, "limit.rcpt_dns_check", &conf->rcpt_dns_check,
+                        address_domain(&recipient->address), &null_mx);
 }
