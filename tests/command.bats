@@ -41,7 +41,7 @@ expected_environment() {
     {
         printf '%s\n' "$@" 'SENDER=s@client.example' 'RECIPIENT=joe@mx.example' 'ORIGINAL_RECIPIENT=joe@mx.example' \
             LOCAL=joe DOMAIN=mx.example EXTENSION= CLIENT_ADDRESS=192.0.2.7 CLIENT_PORT= \
-            CLIENT_HOSTNAME=client.example CLIENT_HELO=helo.example CLIENT_PROTOCOL=ESMTP SERVER_ADDRESS= \
+            CLIENT_HOSTNAME=client.example CLIENT_FCRDNS=pass DNSBL= DNSWL= CLIENT_HELO=helo.example CLIENT_PROTOCOL=ESMTP SERVER_ADDRESS= \
             SERVER_PORT= SASL_USERNAME= TLS_PROTOCOL= TLS_CIPHER= TLS_SNI= \
             TLS_CLIENT_SUBJECT= TLS_CLIENT_FINGERPRINT= RULE=conf:5 ALLOWGROUP= \
             PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -93,12 +93,12 @@ END
     done <<'END'
 192.0.2.7=client.example|EHLO helo.example||SENDER=
 192.0.2.7=client.example|EHLO helo.example|"a\"b\\c"@client.example|SENDER="a\"b\\c"@client.example
-192.0.2.7|HELO [192.0.2.7]|s@client.example|CLIENT_HOSTNAME=unknown CLIENT_HELO=[192.0.2.7] CLIENT_PROTOCOL=SMTP
-192.0.2.7|NOOP|s@client.example|CLIENT_HOSTNAME=unknown CLIENT_HELO= CLIENT_PROTOCOL=SMTP
+192.0.2.7|HELO [192.0.2.7]|s@client.example|CLIENT_HOSTNAME=unknown CLIENT_FCRDNS=none CLIENT_HELO=[192.0.2.7] CLIENT_PROTOCOL=SMTP
+192.0.2.7|NOOP|s@client.example|CLIENT_HOSTNAME=unknown CLIENT_FCRDNS=none CLIENT_HELO= CLIENT_PROTOCOL=SMTP
 2001:0DB8::0:7=SIX.client.example|EHLO helo.example|s@client.example|CLIENT_ADDRESS=2001:db8::7 CLIENT_HOSTNAME=six.client.example
-::ffff:192.0.2.7|EHLO helo.example|s@client.example|CLIENT_HOSTNAME=unknown
-192.0.2.7|EHLO helo.example|jürgen@bücher.example> SMTPUTF8|SENDER=jürgen@bücher.example CLIENT_HOSTNAME=unknown CLIENT_PROTOCOL=UTF8SMTP
-local|EHLO $(id);`id`|s@client.example|CLIENT_ADDRESS=local CLIENT_HOSTNAME=unknown CLIENT_HELO=$(id);`id`
+::ffff:192.0.2.7|EHLO helo.example|s@client.example|CLIENT_HOSTNAME=unknown CLIENT_FCRDNS=none
+192.0.2.7|EHLO helo.example|jürgen@bücher.example> SMTPUTF8|SENDER=jürgen@bücher.example CLIENT_HOSTNAME=unknown CLIENT_FCRDNS=none CLIENT_PROTOCOL=UTF8SMTP
+local|EHLO $(id);`id`|s@client.example|CLIENT_ADDRESS=local CLIENT_HOSTNAME=unknown CLIENT_FCRDNS=none CLIENT_HELO=$(id);`id`
 END
 }
 

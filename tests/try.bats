@@ -142,7 +142,7 @@ END
     echo QUIT | typed >seen
     grep -qx '554 Connections from your host are not accepted' seen
     echo 'delivr' >>conf
-    run -78 "$TESTS/tools/at-terminal" "$MAILRECV" -c conf -P 192.0.2.7 </dev/null
+    NO_COLOR=1 run -78 "$TESTS/tools/at-terminal" "$MAILRECV" -c conf -P 192.0.2.7 </dev/null
     grep -qx '421 The service is not configured, try again later' <<<"$output"
     grep -q "^conf:11:1: unknown keyword 'delivr'" <<<"$output"
 }
