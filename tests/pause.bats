@@ -172,7 +172,7 @@ client.send("QUIT\r\n")
 client.expect("221 .*")
 assert client.clock() < 15
 END
-    run -0 --separate-stderr "$MAILRECV" -t -c conf
+    run -1 --separate-stderr "$MAILRECV" -t -c conf
     # shellcheck disable=SC2154 # bats sets it
     [[ $stderr == *"conf:2:1: warning: 'limit.early_talker' has no effect with tls implicit, where clients have to talk first"* ]]
 }

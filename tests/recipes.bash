@@ -32,6 +32,7 @@ recipe() { # TITLE [SED-ARGUMENT...]
     done
     rm changed
     grep -q '^domain ' mailrecv.conf || sed -i '1i domain mail.example.com' mailrecv.conf
+    echo 'deliver rcpt_to /^postmaster(@|$)/ append /dev/null' >>mailrecv.conf # as every file should have one
     chmod 644 mailrecv.conf
     "$MAILRECV" -t -c mailrecv.conf >effective
     [ ! -s commands ] || . ./commands
