@@ -102,6 +102,7 @@ SHOW='EHLO client.example\r\nMAIL FROM:<>\r\nRCPT TO:<who@mx.example>\r\nDATA\r\
     mkfifo silence
     "$MAILRECV" -c conf -l log -P 203.0.113.9 <>silence >replies &
     pid=$!
+    wait_for "/proc/$pid/comm" '^mailrecv$' # and no longer the shell that starts it
     wait_for "/proc/$pid/status" '^SigCgt:.*[4567cdef]...$' # no event announces that it has a handler
     kill "$pid"
     wait "$pid"
