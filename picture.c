@@ -30,19 +30,24 @@ static const struct chart {
         { { "messages", "messages", "mailrecv_delivered_messages_total", "Copies delivered.", OF_COUNT, COUNT },
           { "bytes", "bytes", "mailrecv_delivered_bytes_total", "Bytes of the copies delivered.", OF_SUM, BYTES } } },
     [SECTION_FAILURES] = { "failures", "Failed deliveries", { "result", "recipient", "reason" },
-        { { "times", "times", "mailrecv_failed_deliveries_total", "Deliveries deferred or refused.", OF_COUNT, COUNT } } },
+        { { "times", "times", "mailrecv_failed_deliveries_total",
+            "Deliveries deferred or refused.", OF_COUNT, COUNT } } },
     [SECTION_REFUSALS] = { "refusals", "Refusals per reason", { "reason", "stage" },
-        { { "times", "times", "mailrecv_refusals_by_reason_total", "Commands and messages refused.", OF_COUNT, COUNT } } },
+        { { "times", "times", "mailrecv_refusals_by_reason_total",
+            "Commands and messages refused.", OF_COUNT, COUNT } } },
     [SECTION_HOSTS] = { "refused_hosts", "Most refused hosts", { "host" },
         { { "times", "times", "mailrecv_refusals_by_host_total", "Refusals heard by a host.", OF_COUNT, COUNT } } },
     [SECTION_COMMANDS] = { "commands", "Slowest commands", { "command" },
-        { { "seconds_max", "longest s", "mailrecv_command_seconds_max", "Longest run of a command.", OF_MAX, MILLISECONDS },
-          { "seconds", "all s", "mailrecv_command_seconds_total", "Time of all runs of a command.", OF_SUM, MILLISECONDS },
+        { { "seconds_max", "longest s", "mailrecv_command_seconds_max",
+            "Longest run of a command.", OF_MAX, MILLISECONDS },
+          { "seconds", "all s", "mailrecv_command_seconds_total",
+            "Time of all runs of a command.", OF_SUM, MILLISECONDS },
           { "runs", "runs", "mailrecv_command_runs_total", "Runs of a command.", OF_COUNT, COUNT } } },
     [SECTION_ENDS] = { "ends", "How sessions ended", { "reason" },
         { { "times", "times", "mailrecv_session_ends_total", "Sessions that ended so.", OF_COUNT, COUNT } } },
     [SECTION_TROUBLES] = { "troubles", "Troubles", { "text" },
-        { { "times", "times", "mailrecv_troubles_total", "Lines that are none of the usual events.", OF_COUNT, COUNT } } },
+        { { "times", "times", "mailrecv_troubles_total",
+            "Lines that are none of the usual events.", OF_COUNT, COUNT } } },
 };
 
 static const struct {
@@ -400,13 +405,16 @@ static void write_prom(FILE *out, const struct tally *tally, size_t rows)
 
 static const char style[] =
     ":root{color-scheme:light dark;--ink:#1c2733;--soft:#5d6b7a;--paper:#fff;--line:#d5dce3;--bar:#2f6fb3}\n"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e3e9ef;--soft:#98a6b4;--paper:#12181f;--line:#2f3b47;--bar:#5b9bdc}}\n"
-    "body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:60em;margin:2em auto;padding:0 1em}\n"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e3e9ef;--soft:#98a6b4;--paper:#12181f;"
+    "--line:#2f3b47;--bar:#5b9bdc}}\n"
+    "body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper);"
+    "max-width:60em;margin:2em auto;padding:0 1em}\n"
     "h1{font-size:1.5em;margin-bottom:0}h2{font-size:1.1em;margin:2em 0 .5em}p{color:var(--soft);margin:.2em 0}\n"
     "svg{display:block;width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}\n"
     "svg .soft{fill:var(--soft)}svg rect{fill:var(--bar)}svg line{stroke:var(--line)}\n"
-    "table{border-collapse:collapse;margin:.5em 0}td,th{text-align:left;padding:.15em .8em .15em 0;border-bottom:1px solid var(--line);\n"
-    "overflow-wrap:anywhere}th{color:var(--soft);font-weight:normal}.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
+    "table{border-collapse:collapse;margin:.5em 0}td,th{text-align:left;padding:.15em .8em .15em 0;"
+    "border-bottom:1px solid var(--line);overflow-wrap:anywhere}th{color:var(--soft);font-weight:normal}\n"
+    ".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\n"
     "summary{color:var(--soft);cursor:pointer}\n";
 
 static void html_text(FILE *out, struct slice text)
@@ -431,8 +439,8 @@ static void html_hours(FILE *out, const struct tally *tally)
         (void)fprintf(out, "<rect x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%.1f\"/>"
                       "<text x=\"%d\" y=\"%.1f\" text-anchor=\"middle\">%" PRIu64 "</text>"
                       "<text class=\"soft\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">%02d</text>\n",
-                      x + 4, 20 + HEIGHT - height, STEP - 8, height, x + STEP / 2, 15 + HEIGHT - height, tally->hours[i],
-                      x + STEP / 2, HEIGHT + 38, i);
+                      x + 4, 20 + HEIGHT - height, STEP - 8, height, x + STEP / 2, 15 + HEIGHT - height,
+                      tally->hours[i], x + STEP / 2, HEIGHT + 38, i);
     }
     (void)fprintf(out, "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n</svg>\n", LEFT, HEIGHT + 20,
                   LEFT + TALLY_HOURS * STEP, HEIGHT + 20);
@@ -478,7 +486,8 @@ static void html_chart(FILE *out, const struct chart *chart, const struct table 
     enum { STEP = 22 };
     uint64_t most = 0;
 
-    (void)fprintf(out, "<svg viewBox=\"0 0 880 %zu\" role=\"img\" aria-label=\"%s\" xmlns=\"http://www.w3.org/2000/svg\">\n",
+    (void)fprintf(out, "<svg viewBox=\"0 0 880 %zu\" role=\"img\" aria-label=\"%s\" "
+                  "xmlns=\"http://www.w3.org/2000/svg\">\n",
                   shown(table, rows) * STEP, chart->title);
     for (size_t i = 0; i < shown(table, rows); i++)
         if (value_of(&table->rows[i], &chart->columns[0]) > most)
@@ -523,8 +532,9 @@ static void html_table(FILE *out, const struct chart *chart, const struct table 
 
 static void write_html(FILE *out, const struct tally *tally, size_t rows)
 {
-    (void)fprintf(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>mailrecv</title>\n"
-                  "<meta name=\"viewport\" content=\"width=device-width\">\n<meta http-equiv=\"Content-Security-Policy\" "
+    (void)fprintf(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                  "<title>mailrecv</title>\n<meta name=\"viewport\" content=\"width=device-width\">\n"
+                  "<meta http-equiv=\"Content-Security-Policy\" "
                   "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<style>\n%s</style>\n</head>\n<body>\n"
                   "<h1>mailrecv</h1>\n<p>", style);
     put_period(out, tally);

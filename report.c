@@ -67,7 +67,8 @@ static void __attribute__((format(printf, 1, 2))) complain(const char *format, .
 
 static const char *decompressor(const char *name)
 {
-    static const char *const programs[][2] = { { ".gz", "gzip" }, { ".xz", "xz" }, { ".zst", "zstd" }, { ".bz2", "bzip2" } };
+    static const char *const programs[][2] = { { ".gz", "gzip" }, { ".xz", "xz" },
+                                                { ".zst", "zstd" }, { ".bz2", "bzip2" } };
     const char *suffix = strrchr(name, '.');
 
     for (size_t i = 0; suffix != NULL && i < sizeof programs / sizeof programs[0]; i++)
@@ -204,6 +205,7 @@ static bool read_log(const char *name)
 static bool parse_day(const char *text, size_t len, unsigned *day)
 {
     static const char shape[] = "9999-99-99";
+    unsigned month, date;
 
     if (len == 5 && memcmp(text, "today", len) == 0) {
         *day = tally_day(0);
@@ -215,12 +217,16 @@ static bool parse_day(const char *text, size_t len, unsigned *day)
     }
     *day = 0;
     for (size_t i = 0; i < len; i++) {
-        if (i >= sizeof shape - 1 || (shape[i] == '-') != (text[i] == '-') || (text[i] != '-' && (text[i] < '0' || text[i] > '9')))
+        bool digit = text[i] >= '0' && text[i] <= '9';
+
+        if (i >= sizeof shape - 1 || (shape[i] == '9' ? !digit : text[i] != shape[i]))
             return false;
-        if (text[i] != '-')
+        if (digit)
             *day = *day * 10 + (unsigned)(text[i] - '0');
     }
-    return len == sizeof shape - 1 && *day % 100 >= 1 && *day % 100 <= 31 && *day / 100 % 100 >= 1 && *day / 100 % 100 <= 12;
+    month = *day / 100 % 100;
+    date = *day % 100;
+    return len == sizeof shape - 1 && month >= 1 && month <= 12 && date >= 1 && date <= 31;
 }
 
 /* DAY, DAY.., ..DAY or DAY..DAY; NULL is all days. */
