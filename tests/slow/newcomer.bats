@@ -46,7 +46,13 @@ typed() {
     {
         cat <<'END'
 # xinetd begins to listen when the command that starts it has ended; a person is slower than that
-listening() { until cat /proc/net/tcp* | grep -q ':0019 .* 0A '; do [ "$SECONDS" -lt 100 ] && sleep 0.1; done; }
+listening() {
+    for _ in $(seq 300); do
+        ! cat /proc/net/tcp* | grep -q ':0019 .* 0A ' || return 0
+        sleep 0.1
+    done
+    return 1
+}
 PS4="+ \$SECONDS s: "
 set -ex
 END

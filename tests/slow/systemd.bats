@@ -66,7 +66,7 @@ with Client() as c:
 connect().close()
 s = connect(); s.recv(4); s.close()
 PYTHON
-sleep 1
+while systemctl list-units --plain --no-legend --state=active 'mailrecv@*' | grep -q .; do sleep 0.1; done
 journalctl --sync
 journalctl -t MAILRECV -o cat >journal
 systemctl list-units --failed --plain --no-legend 'mailrecv*' >failed
