@@ -127,7 +127,10 @@ END
     (cd "$tree/etc/mailrecv/tls" && umask 077 && make -s -f "$TESTS/../Makefile" CERT_NAME=mail.example.com cert >/dev/null 2>&1)
     for name in submission submissions; do
         sed -i '/^deliver/d' "$tree/etc/mailrecv-$name.conf"
-        echo "deliver auth rcpt_to $name@example.com pipe cat >/var/lib/mailrecv/$name" >>"$tree/etc/mailrecv-$name.conf"
+        cat >>"$tree/etc/mailrecv-$name.conf" <<END
+deliver auth rcpt_to $name@example.com pipe cat >/var/lib/mailrecv/$name
+deliver rcpt_to /^postmaster(@|\$)/ append /var/lib/mailrecv/postmaster
+END
     done
     {
         echo 'chmod 755 /etc/mailrecv; chown -R root: /etc/mailrecv/tls; chmod 700 /etc/mailrecv/tls; chmod 600 /etc/mailrecv/tls/*'
