@@ -535,6 +535,26 @@ program_pages() {
     done <commands
 }
 
+@test "each of the ten questions of README has one command, which there is" {
+    sed -n '/^## Ten questions/,/^## /s/^| \(.*?\) | \(.*\) |$/\1\t\2/p' "$SOURCE/README.md" >table
+    cut -f1 table >questions
+    diff questions - <<'END'
+Why was this refused?
+Where did that mail go?
+Which rule?
+Is my pattern too wide?
+Is my certificate fine?
+What does my script get?
+How do I test from here?
+How do I run it again?
+Who is attacking?
+How do I turn on more logging?
+END
+    [ "$(cut -f2 table | grep -cE '^`(mailrecv|mailrecv-report|grep|echo) [^`]*`$')" -eq 10 ]
+    flags=$(sed -nE "s/.*echo 'debug ([a-z]+)' .*/\1/p" table)
+    "$MAILRECV" -t -c empty.conf -d "$flags"
+}
+
 @test "README names no directive, file, test or function that is not there" {
     keywords | sort >known
     # words like a.b and a_b within `...`
