@@ -147,7 +147,7 @@ static void answer_file(struct question *q, char *path, int mode)
     struct stat status;
 
     if (lstat(path, &status) != 0)
-        q->error = errno;
+        q->error = who.how == BY_MODES && errno == EACCES ? 0 : errno; /* that is about ourselves */
     else if (S_ISLNK(status.st_mode) && q->need == NEED_MAILBOX)
         q->error = ELOOP;
     else if (S_ISDIR(status.st_mode))

@@ -357,6 +357,9 @@ END
         "maildir sticky/box" "exec true" "exec own/true"; do
         echo "deliver rcpt_to u$((++n))@example.com ${target/ / $PWD/}"
     done >conf
+    # what its group may do; only root can give it something
+    chmod 770 group
+    [ "$(id -u)" != 0 ] || { chgrp games group && echo "deliver rcpt_to g@example.com append $PWD/group/new" >>conf; }
     chmod 644 conf
     ./mailrecv -t -u games -c conf 2>&1 >/dev/null | grep games >by-one || :
     as_nobody=()
