@@ -109,7 +109,7 @@ static bool next_atom(struct slice text, size_t *at, struct atom *atom)
 /* The alternative at *at, and past it and its |; false behind the last one. An empty text has one. */
 static bool next_alternative(struct slice text, size_t *at, struct slice *alternative)
 {
-    size_t begin = *at, i = *at;
+    size_t begin = *at, i = begin;
     struct atom atom;
 
     if (begin > text.len)
