@@ -121,7 +121,7 @@ static void check_lists(struct conf *conf)
             conf_complain(conf, SEVERITY_WARNING, list->line, conf_column_of(conf, list->line, list->zone),
                           "without a filter such as =127.0.0.2..11, any answer of %.*s below 127.0.0.0/8 says that "
                           "a host is listed", (int)list->zone.len, list->zone.text);
-            conf_advise(conf, "write: %.*s=127.0.0.2..11, or what the list says of its answers", (int)list->zone.len,
+            conf_advise(conf, "write: %.*s =127.0.0.2..11, or what the list says of its answers", (int)list->zone.len,
                         list->zone.text);
         }
 }

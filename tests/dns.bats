@@ -697,7 +697,9 @@ END
     printf '%s\n' 'dnsbl bl.example' 'dnsbl bl.example =127.0.0.2' 'dnswl wl.example' >"$BATS_TEST_TMPDIR/conf"
     run -1 --separate-stderr "$MAILRECV" -t -c "$BATS_TEST_TMPDIR/conf"
     # shellcheck disable=SC2154 # bats sets it
-    [ "$(grep -o ':[0-9]*:7: warning: without a filter.*' <<<"$stderr")" = \
+    [ "$(grep -o -e ':[0-9]*:7: warning: without a filter.*' -e 'write: .*127.*' <<<"$stderr")" = \
 ":1:7: warning: without a filter such as =127.0.0.2..11, any answer of bl.example below 127.0.0.0/8 says that a host is listed
-:3:7: warning: without a filter such as =127.0.0.2..11, any answer of wl.example below 127.0.0.0/8 says that a host is listed" ]
+write: bl.example =127.0.0.2..11, or what the list says of its answers
+:3:7: warning: without a filter such as =127.0.0.2..11, any answer of wl.example below 127.0.0.0/8 says that a host is listed
+write: wl.example =127.0.0.2..11, or what the list says of its answers" ]
 }
