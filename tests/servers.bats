@@ -394,6 +394,7 @@ EOF
     exec 5<>"/dev/tcp/127.0.0.1/$SERVER_PORT"
     read -r -t 20 -u 5 greeting
     [[ $greeting == 220* ]]
+    until [ "$(grep -c 'SMTP connection' log)" -eq 2 ]; do sleep 0.02; done # logged behind the greeting
     kill -TERM "$(sed -nE '$s/.*MAILRECV\[([0-9]+)\].*/\1/p' log)"
     read -r -t 20 -u 5 last
     [[ $last == "421 "* ]]
