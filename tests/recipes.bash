@@ -23,6 +23,8 @@ recipe() { # TITLE [SED-ARGUMENT...]
         /^\.Ed/ { inside = 0 }
         inside { print >file }' "$RECIPES"
     [ -s mailrecv.conf ]
+    sed -n 's/^\.Dl deliver /deliver /p' "$RECIPES" >>mailrecv.conf
+    [ "$(grep -c postmaster mailrecv.conf)" -eq 1 ]
     mkdir -p lib
     for file in *; do
         [ -f "$file" ] || continue
@@ -34,8 +36,8 @@ recipe() { # TITLE [SED-ARGUMENT...]
     grep -q '^domain ' mailrecv.conf || sed -i '1i domain mail.example.com' mailrecv.conf
     echo 'deliver rcpt_to /^postmaster(@|$)/ append /dev/null' >>mailrecv.conf # as every file should have one
     chmod 644 mailrecv.conf
-    "$MAILRECV" -t -c mailrecv.conf >effective
     [ ! -s commands ] || . ./commands
+    "$MAILRECV" -t -c mailrecv.conf >effective # not even a warning
 }
 
 # The replies to a message for $1 from client $2 (192.0.2.7); the message is on standard input.
