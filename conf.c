@@ -769,7 +769,7 @@ static void make_buckets(struct conf *conf)
 
     for (rules->bucket_count = 16; rules->bucket_count < conf->text.len / 32 && rules->bucket_count < MAX_BUCKETS;)
         rules->bucket_count *= 2;
-    rules->buckets = take_memory(conf, rules->bucket_count * sizeof *rules->buckets);
+    rules->buckets = take_memory(conf, rules->bucket_count * sizeof(struct allowgroup *));
 }
 
 /* lockout.exempt REGEX, proxy_protocol REGEX */
