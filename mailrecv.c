@@ -78,7 +78,7 @@ static void print_help(void)
          "                     status 78 on errors, 1 on warnings\n"
          "  -u USER            check what this user, as whom mailrecv is started, can read, write and execute\n"
          "  -x                 explain what a client that says this meets with, and why; status 1 if refused\n"
-         "  -r PLACE           deliver once more what a dead-letter file, mbox, maildir or file holds; status 1 if not\n"
+         "  -r PLACE           deliver again what a dead-letter file, mbox, maildir or file holds; status 1 if not\n"
          "  -V                 show the version\n"
          "  -h                 show this help\n"
          "\n"
@@ -315,7 +315,7 @@ static void check_options(struct options *o, struct peer *peer)
         die_usage("-%c is not for real connections", o->explain ? 'x' : 'r');
     while (!o->explain && o->words != NULL && o->words[o->numbers] != NULL && replay_is_number(o->words[o->numbers]))
         o->numbers++;
-    if (!scenario_parse(&o->scenario, o->words != NULL ? o->words + o->numbers : NULL, message, sizeof message))
+    if (o->words != NULL && !scenario_parse(&o->scenario, o->words + o->numbers, message, sizeof message))
         die_usage("%s", message);
     if (o->rehearse && o->pretend == NULL && !o->explain && o->replay == NULL)
         die_usage("-n needs -P or -r");

@@ -73,10 +73,7 @@ static bool take_recipients(struct scenario *s, char *const *words, char *messag
 
 bool scenario_parse(struct scenario *scenario, char *const *words, char *message, size_t size)
 {
-    static char *const none[] = { NULL };
-
     *scenario = (struct scenario){ .helo = NULL };
-    words = words != NULL ? words : none;
     for (char *const *word = words; *word != NULL; word++) {
         const char *why = why_not(*word);
 

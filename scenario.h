@@ -19,7 +19,7 @@ struct scenario {
 
 /*
  * Parses `[helo NAME] [from ADDRESS] [auth USER] [tls] [cert SHA256] [rcpt ADDRESS...]`: the words in any
- * order, but rcpt is the last, and all behind it are addresses. `words` ends with NULL and may be NULL. Only
+ * order, but rcpt is the last, and all behind it are addresses. `words` ends with NULL. Only
  * what no command line of SMTP could hold is refused here: whether an address is one, a session shall
  * say. False with what is wrong in `message`.
  */
