@@ -10,7 +10,8 @@ recipe_titles() { sed -n '/^\.Sh RECIPES/,/^\.Sh SEE/s/^\.Ss //p' "$RECIPES"; }
 unescape() { sed -e 's/\\(aq/'\''/g; s/\\(dq/"/g; s/\\(ha/^/g; s/\\(ti/~/g; s/\\&//g; s/\\e/\\/g'; }
 
 # Writes the blocks of recipe $1, each to the file whose name stands last before it, without directories;
-# its `# ` lines to `commands`. Then changes places: our directory and, by further arguments of sed, others.
+# its `# ` lines to `commands`. Then changes places in all files here: our directory and, by further arguments
+# of sed, others.
 recipe() { # TITLE [SED-ARGUMENT...]
     local title=$1 file
     shift
@@ -34,7 +35,6 @@ recipe() { # TITLE [SED-ARGUMENT...]
     done
     rm changed
     grep -q '^domain ' mailrecv.conf || sed -i '1i domain mail.example.com' mailrecv.conf
-    echo 'deliver rcpt_to /^postmaster(@|$)/ append /dev/null' >>mailrecv.conf # as every file should have one
     chmod 644 mailrecv.conf
     [ ! -s commands ] || . ./commands
     "$MAILRECV" -t -c mailrecv.conf >effective # not even a warning

@@ -148,8 +148,9 @@ start_broker() {
 as_nobody() {
     [ "$(id -u)" -eq 0 ] || return 0
     ELSEWHERE=$(mktemp -d)
-    cp "$MAILRECV" "$ELSEWHERE"/mailrecv
-    MAILRECV=$ELSEWHERE/mailrecv
+    mkdir "$ELSEWHERE/bin"
+    cp "$MAILRECV" "$ELSEWHERE/bin/mailrecv"
+    MAILRECV=$ELSEWHERE/bin/mailrecv
     AS=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
     cd "$ELSEWHERE"
 }
