@@ -17,7 +17,7 @@ setup() {
 
 # What README says is typed, as a script: indented blocks are commands, but for lines of the log, which begin
 # with "..."; the fence `conf` is what to write into mailrecv.conf, and `smtp` a command, what is typed into
-# it, and the replies that it prints.
+# it, and the replies that it prints. What is said to come `# a second later: ...` is waited for, as a person does.
 typed() {
     awk -v path="^#+ ($path)\$" '
         /^#/ && !fence { on = $0 ~ path; found += on; next }
@@ -29,9 +29,42 @@ typed() {
         /^```/ { print "exit 99 # unknown fence"; next }
         fence { print; next }
         /^    \.\.\. / { print "echo " quoted(substr($0, 9)) " >>shown"; next }
+        /^    .*# a second later: / { print "later " quoted(substr($0, 5)); next }
         /^    / { print substr($0, 5) }
         END { print "followed=" found }
         function quoted(text) { gsub(/\047/, "\047\\\047\047", text); return "\047" text "\047" }' "$TESTS/../README.md"
+}
+
+# The ten questions of README: each command as it is printed, with its output in answer.1 to answer.10. There is
+# mail for a script that fails, so that there is something to ask about.
+questions() {
+    cat <<'END'
+cat >>/etc/mailrecv.conf <<'CONF'
+deliver rcpt_to tickets@example.com pipe exit 75
+deadletter_file /var/lib/mailrecv/dead.letter
+CONF
+printf '%s\n' 'HELO me' 'MAIL FROM:<ann@client.example>' 'RCPT TO:<tickets@example.com>' DATA 'Subject: x' '' text . QUIT |
+    mailrecv -P 192.0.2.7
+END
+    sed -n '/^## Ten questions/,/^## /s/^| .*? | `\(.*\)` |$/\1/p' "$TESTS/../README.md" |
+        awk '{ print $0 " >answer." NR " 2>&1 || echo \"status $?\" >>answer." NR }'
+    echo 'tail -n 1 /etc/mailrecv.conf >>answer.10; echo answered'
+}
+
+# What the answers must say, in their order.
+answers() {
+    cat <<'END'
+250 2.1.5 Recipient ok
+delivery result=deferred .* from="ann@client.example"
+this line decides
+note: no user
+/etc/mailrecv/tls/cert.pem
+SENDER=ann@client.example
+^220 mail.example.com
+1 deferred from="ann@client.example" to="tickets@example.com"
+203\.0\.113\.9
+^debug rs$
+END
 }
 
 @test "a newcomer has mail, a log and a ban within a quarter of an hour, by the lines of README" {
@@ -51,6 +84,13 @@ listening() {
         ! cat /proc/net/tcp* | grep -q ':0019 .* 0A ' || return 0
         sleep 0.1
     done
+    return 1
+}
+later() { # LINE
+    for _ in $(seq 300); do
+        ! eval "$1" | tr -s '[:blank:]' ' ' | grep -F -e "${1##*# a second later: }" || return 0
+        sleep 0.1
+    done 2>/dev/null
     return 1
 }
 PS4="+ \$SECONDS s: "
@@ -78,10 +118,11 @@ except ConnectionRefusedError:
     print("banned")
 PYTHON
 END
+        questions
     } >tree/root/typed
     begin=$SECONDS
     in_tree tree bash -c 'cd && exec bash typed' >out 2>&1 </dev/null || { tail -n 40 out; return 1; }
-    echo "# by README from nothing to a ban: $((SECONDS - begin)) s" >&3
+    echo "# by README from nothing to a ban and ten answers: $((SECONDS - begin)) s" >&3
     [ $((SECONDS - begin)) -lt 900 ]
     cd tree/root/mailrecv
     [ "$(grep -c '^git clone ' ../typed)" -eq 1 ]
@@ -97,5 +138,12 @@ END
     sed -E "$known" shown | while IFS= read -r line; do grep -qF -e "$line" log || { echo "not in the log: $line"; cat log; return 1; }; done
     grep -qE 'Banned IP list:\s*203\.0\.113\.9$' status
     grep -q "Banned IP list: 203\.0\.113\.9" ../typed
-    [ "$(tail -n1 "$BATS_TEST_TMPDIR/out")" = banned ]
+    grep -qx banned "$BATS_TEST_TMPDIR/out"
+    [ "$(tail -n1 "$BATS_TEST_TMPDIR/out")" = answered ]
+    n=0
+    while IFS= read -r pattern; do
+        n=$((n + 1))
+        grep -qE -e "$pattern" answer.$n || { echo "question $n"; cat answer.$n; return 1; }
+    done < <(answers)
+    [ "$n" -eq 10 ]
 }
