@@ -14,6 +14,7 @@
 #include "dns.h"
 #include "log.h"
 #include "screen.h"
+#include "text.h"
 
 enum { PROXY_MS = 10000 }; /* how long a proxy may take for its header */
 
@@ -270,17 +271,27 @@ static void delay_failure(const struct acceptance *a)
 }
 
 /* Failed logins are counted here, because a session that was taken over would not tell of them. */
+/* user=NAME as one word, blanks encoded as well: a fact has no quotes, and a name could bring others along. */
+static struct slice user_fact(struct slice user)
+{
+    static char fact[LOG_TEXT * 2];
+    struct text text = { fact, sizeof fact, 0 };
+    char shown[LOG_TEXT];
+
+    text_put(&text, (struct slice)SLICE("user="));
+    for (const char *c = log_encode(shown, sizeof shown, user); *c != '\0'; c++)
+        text_put(&text, *c == ' ' ? (struct slice)SLICE("<0x20>") : (struct slice){ c, 1 });
+    return text_slice(&text);
+}
+
 static struct reply refuse_password(struct acceptance *a, struct slice user)
 {
-    static char note[LOG_TEXT + 16];
     struct reply reply = REPLY(535, "7.8", "Authentication failed");
-    char shown[LOG_TEXT];
 
     a->auth_failures++;
     lockout_violation(&a->lockout, "auth");
     delay_failure(a);
-    (void)snprintf(note, sizeof note, "user=%s", log_encode(shown, sizeof shown, user));
-    reply.note = slice_of(note);
+    reply.note = user_fact(user);
     reply.counts = COUNTS_AUTH;
     return reply;
 }

@@ -201,6 +201,7 @@ assert s.docmd('AUTH', 'CRAM-MD5')[0] == 504
 assert s.docmd('AUTH', 'PLAIN ' + plain('bob', 'ann@example.com', 'secret')) == (535, b'5.7.8 You can act for nobody but yourself')
 assert s.docmd('AUTH', 'PLAIN ' + plain('', 'ann@example.com', 'secret2')) == (535, b'5.7.8 Authentication failed')
 assert s.docmd(base64.b64encode(b'secret').decode())[0] == 500
+assert s.docmd('AUTH', 'PLAIN ' + plain('', 'x stage=limit', 'secret2'))[0] == 535
 assert s.docmd('MAIL', 'FROM:<a@example.com> AUTH=<>')[0] == 250
 assert s.docmd('AUTH', 'PLAIN ' + good)[0] == 503
 s.rset()
@@ -210,6 +211,7 @@ s.quit()
 END
     wait_for log 'end reason=quit'
     grep -q 'ERROR: 535 Authentication failed stage=auth user=ann@example.com ' log
+    grep -q 'ERROR: 535 Authentication failed stage=auth user=x<0x20>stage=limit from="" line="AUTH PLAIN"$' log
     grep -q 'authenticated user="ann@example.com"' log
     [ "$(grep -ciE 'secret|c2Vjc|zZWNyZX|Y3Jld|AGFub' log)" = 0 ]
 }
