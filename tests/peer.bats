@@ -400,6 +400,10 @@ END
 }
 
 @test "a resolver library that cannot be loaded is a passing failure, which the log names" {
+    if ! readelf -lW "$MAILRECV" | grep -q INTERP; then # a static program has the library, and loads nothing
+        grep -qa ares_ "$MAILRECV"
+        return
+    fi
     echo nonsense >"$BATS_TEST_TMPDIR/libcares.so.2"
     play <<END
 # the wrong file is found first
