@@ -102,7 +102,6 @@ static bool talks_early(const struct acceptance *a)
 /* limit.early_talker; with implicit TLS it is the client who begins. */
 static struct reply check_silence(struct acceptance *a)
 {
-    struct reply reply = a->conf->early_talker.reply;
     enum match bypass;
 
     if (a->conf->early_talker.value == 0 || a->conf->tls == TLS_IMPLICIT)
@@ -111,9 +110,7 @@ static struct reply check_silence(struct acceptance *a)
     accept_announce(a); /* not only when the pause is over */
     if (bypass == MATCH_YES || !talks_early(a))
         return no_objection;
-    if (bypass == MATCH_UNSURE && reply.code >= 500)
-        reply.code = 451;
-    return reply;
+    return bypass == MATCH_UNSURE ? reply_for_now(a->conf->early_talker.reply) : a->conf->early_talker.reply;
 }
 
 bool accept_admit(struct acceptance *a)
@@ -270,7 +267,6 @@ static void delay_failure(const struct acceptance *a)
     (void)clock_poll(NULL, 0, clock_earlier(until, a->deadline), &waiting);
 }
 
-/* Failed logins are counted here, because a session that was taken over would not tell of them. */
 /* user=NAME as one word, blanks encoded as well: a fact has no quotes, and a name could bring others along. */
 static struct slice user_fact(struct slice user)
 {
@@ -284,6 +280,7 @@ static struct slice user_fact(struct slice user)
     return text_slice(&text);
 }
 
+/* Failed logins are counted here, because a session that was taken over would not tell of them. */
 static struct reply refuse_password(struct acceptance *a, struct slice user)
 {
     struct reply reply = REPLY(535, "7.8", "Authentication failed");

@@ -78,10 +78,9 @@ static void save_dead_letter(const struct transaction *t, const struct recipient
 
 static struct reply reply_deferred(const struct transaction *t, const struct outcome *outcome)
 {
-    struct reply reply = outcome->limit != NULL ? outcome->limit->reply : deferred;
+    /* the time limit of the session has a reply that is meant for commands, and may be final */
+    struct reply reply = reply_for_now(outcome->limit != NULL ? outcome->limit->reply : deferred);
 
-    if (reply.code >= 500)
-        reply.code = deferred.code; /* the time limit of the session has one that is meant for commands */
     reply.closes = outcome->limit == &t->conf->connection_secs;
     return reply;
 }

@@ -85,9 +85,7 @@ static struct reply refuse(const struct host_list *list, const struct peer *peer
     struct reply reply = list->reply;
 
     reply.detail = reason_of(list, peer);
-    if (allowed == LIST_UNSURE && reply.code >= 500)
-        reply.code = 451;
-    return reply;
+    return allowed == LIST_UNSURE ? reply_for_now(reply) : reply;
 }
 
 struct reply lists_check(struct host_list *lists, const struct peer *peer)

@@ -32,6 +32,14 @@ struct reply {
 #define REPLY(number, subject_detail, words) \
     { .code = (number), .status = SLICE(subject_detail), .text = SLICE(words) }
 
+/* The same refusal, but for now: what rests on a question that has no answer yet must not be final. */
+static inline struct reply reply_for_now(struct reply reply)
+{
+    if (reply.code >= 500)
+        reply.code = 451;
+    return reply;
+}
+
 /* Does the reply refuse something? */
 static inline bool reply_refuses(const struct reply *reply)
 {

@@ -248,22 +248,18 @@ enum match rules_bypass(struct rules *rules, struct peer *peer)
 
 static struct reply check_fcrdns(const struct rules *rules, struct peer *peer)
 {
-    struct reply reply = rules->fcrdns;
-
     switch (peer_name(peer)) {
     case PEER_NAME_CONFIRMED:
         return no_objection;
     case PEER_NAME_UNSURE:
         (void)blame_dns();
-        if (reply.code >= 500)
-            reply.code = 451;
-        return reply;
+        return reply_for_now(rules->fcrdns);
     case PEER_NAME_NONE:
     case PEER_NAME_FAIL:
     case PEER_NAME_UNASKED:
         break;
     }
-    return reply;
+    return rules->fcrdns;
 }
 
 /*
@@ -314,8 +310,8 @@ static struct reply check_host(struct rules *rules, struct peer *peer)
         reply = check_fcrdns(rules, peer);
     if (bypass != MATCH_YES && reply.code == 0)
         reply = lists_check(rules->lists, peer);
-    if (bypass == MATCH_UNSURE && reply.code >= 500)
-        reply.code = 451;
+    if (bypass == MATCH_UNSURE)
+        reply = reply_for_now(reply);
     if (log_wants('r') && bypass != MATCH_YES)
         show_checks(rules, &reply);
     return reply;

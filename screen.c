@@ -17,9 +17,7 @@ static struct reply refuse(const struct limit *limit, enum match bypass, const s
 
     if (unsure != NULL)
         reply.text = unsure->text;
-    if ((unsure != NULL || bypass == MATCH_UNSURE) && reply.code >= 500)
-        reply.code = 451;
-    return reply;
+    return unsure != NULL || bypass == MATCH_UNSURE ? reply_for_now(reply) : reply;
 }
 
 /* Says under the debug flag r what a check came to. */
