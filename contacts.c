@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "hash.h"
 #include "log.h"
 
 enum { PAGE = 4096, PAGES = 1024, PER_PAGE = PAGE / sizeof(struct contact), WAIT_MS = 2000, ATTEMPTS = 4 };
@@ -50,20 +51,10 @@ static const struct contact nobody;
 
 /* ---- records ------------------------------------------------------------------------------- */
 
-/* FNV-1a, as far as it tells damage; `hash` is where it goes on from. */
-static uint32_t hash_on(uint32_t hash, const void *bytes, size_t len)
-{
-    const unsigned char *byte = bytes;
-
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ byte[i]) * 16777619U;
-    return hash;
-}
-
-/* Of all that follows the sum itself at the beginning of a record or header. */
+/* Of all that follows the sum itself at the beginning of a record or header; it tells damage, not malice. */
 static uint32_t sum_of(const void *bytes, size_t len)
 {
-    return hash_on(2166136261U, (const char *)bytes + sizeof(uint32_t), len - sizeof(uint32_t));
+    return hash_on(HASH_BEGIN, (const char *)bytes + sizeof(uint32_t), len - sizeof(uint32_t));
 }
 
 static bool is_free(const struct contact *contact)
@@ -201,7 +192,7 @@ static enum outcome read_page(int fd, off_t at, struct page *page)
 
 static off_t page_for(const struct header *header, const struct contact *contact)
 {
-    uint32_t hash = hash_on(2166136261U, &header->secret, sizeof header->secret);
+    uint32_t hash = hash_on(HASH_BEGIN, &header->secret, sizeof header->secret);
 
     hash = hash_on(hash, &contact->family, sizeof contact->family);
     hash = hash_on(hash, contact->network, sizeof contact->network);

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "hash.h"
 #include "log.h"
 
 static const struct reply no_objection = { .code = 0 };
@@ -27,19 +28,9 @@ const struct slice rules_placeholders[ARGUMENT_WORD] = {
     [ARGUMENT_EXTENSION] = SLICE("%{extension}"), [ARGUMENT_CLIENT_ADDRESS] = SLICE("%{client_address}"),
 };
 
-/* FNV-1a: short, and good enough for names that an administrator chose */
-static uint32_t hash_of(struct slice name)
-{
-    uint32_t hash = 2166136261U;
-
-    for (size_t i = 0; i < name.len; i++)
-        hash = (hash ^ (unsigned char)name.text[i]) * 16777619U;
-    return hash;
-}
-
 struct allowgroup *rules_group(const struct rules *rules, struct slice name)
 {
-    uint32_t hash = hash_of(name);
+    uint32_t hash = hash_on(HASH_BEGIN, name.text, name.len);
     struct allowgroup *group = rules->bucket_count > 0 ? rules->buckets[hash & (rules->bucket_count - 1)] : NULL;
 
     while (group != NULL && (group->hash != hash || !slice_equal(group->name, name)))
@@ -51,7 +42,7 @@ void rules_add_group(struct rules *rules, struct allowgroup *group)
 {
     struct allowgroup **bucket;
 
-    group->hash = hash_of(group->name);
+    group->hash = hash_on(HASH_BEGIN, group->name.text, group->name.len);
     bucket = &rules->buckets[group->hash & (rules->bucket_count - 1)];
     group->next_in_bucket = *bucket;
     *bucket = group;

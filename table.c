@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
+#include "hash.h"
+
 static uint32_t hash_of(struct slice key)
 {
-    uint32_t hash = 2166136261U; /* FNV-1a */
+    uint32_t hash = hash_on(HASH_BEGIN, key.text, key.len);
 
-    for (size_t i = 0; i < key.len; i++)
-        hash = (hash ^ (unsigned char)key.text[i]) * 16777619U;
     return hash ^ hash >> 15;
 }
 

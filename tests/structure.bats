@@ -31,7 +31,7 @@ envelope reply
 line contacts
 log sandbox library proxy suspect
 text table
-slice clock late account
+slice clock late account hash
 END
 }
 
