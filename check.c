@@ -25,7 +25,7 @@ static void check_pattern(struct conf *conf, struct pattern *pattern, size_t ski
                       "bad regular expression: %s", message);
 }
 
-static void check_list(struct conf *conf, const struct patterns *list)
+static void check_list(struct patterns *list, void *conf)
 {
     for (struct pattern *pattern = list->first; pattern != NULL; pattern = pattern->next)
         check_pattern(conf, pattern, 0);
@@ -33,12 +33,7 @@ static void check_list(struct conf *conf, const struct patterns *list)
 
 static void check_patterns(struct conf *conf)
 {
-    check_list(conf, &conf->rules.allow);
-    check_list(conf, &conf->rules.deny);
-    check_list(conf, &conf->rules.exempt);
-    check_list(conf, &conf->rules.proxies);
-    for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
-        check_list(conf, &g->patterns);
+    rules_each_hosts(&conf->rules, check_list, conf);
     for (struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
         if (r->kind == RCPT_PATTERN)
             check_pattern(conf, r->pattern, 1);
@@ -62,28 +57,22 @@ static void check_dead_letters(struct conf *conf)
     }
 }
 
-static const struct pattern *first_name(const struct patterns *list)
+/* Finds the pattern for names that stands first in the file; `context` points to the pointer that will be it. */
+static void find_first_name(struct patterns *list, void *context)
 {
-    const struct pattern *p = list->first;
+    const struct pattern **first = context, *p = list->first;
 
     while (p != NULL && pattern_is_for_addresses(p->text))
         p = p->next;
-    return p;
-}
-
-/* Of two patterns that may be NULL the one that stands first. */
-static const struct pattern *upper(const struct pattern *a, const struct pattern *b)
-{
-    return a == NULL || (b != NULL && b->line < a->line) ? b : a;
+    if (p != NULL && (*first == NULL || p->line < (*first)->line))
+        *first = p;
 }
 
 static void check_names(struct conf *conf)
 {
-    const struct pattern *first = upper(first_name(&conf->rules.allow), first_name(&conf->rules.deny));
+    const struct pattern *first = NULL;
 
-    first = upper(first, upper(first_name(&conf->rules.exempt), first_name(&conf->rules.proxies)));
-    for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
-        first = upper(first, first_name(&g->patterns));
+    rules_each_hosts(&conf->rules, find_first_name, &first);
     if (first != NULL)
         conf_complain(conf, SEVERITY_NOTE, first->line, first->column, "host names count only when they are "
                       "forward-confirmed: when DNS leads from the name back to the address");

@@ -45,7 +45,7 @@ static void lint_pattern(struct conf *conf, const struct pattern *p, enum suspec
     conf_advise(conf, "write: %s", mended);
 }
 
-static void lint_hosts(struct conf *conf, const struct patterns *list)
+static void lint_hosts(struct patterns *list, void *conf)
 {
     for (const struct pattern *p = list->first; p != NULL; p = p->next)
         lint_pattern(conf, p, pattern_is_for_addresses(p->text) ? SUSPECT_ADDRESS : SUSPECT_NAME, 0);
@@ -53,12 +53,7 @@ static void lint_hosts(struct conf *conf, const struct patterns *list)
 
 static void lint_patterns(struct conf *conf)
 {
-    lint_hosts(conf, &conf->rules.allow);
-    lint_hosts(conf, &conf->rules.deny);
-    lint_hosts(conf, &conf->rules.exempt);
-    lint_hosts(conf, &conf->rules.proxies);
-    for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
-        lint_hosts(conf, &g->patterns);
+    rules_each_hosts(&conf->rules, lint_hosts, conf);
     for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
         if (r->kind == RCPT_PATTERN)
             lint_pattern(conf, r->pattern, SUSPECT_RECIPIENT, 1);

@@ -540,20 +540,26 @@ void rules_forget(struct rules *rules)
         g->asked_address = g->asked = false;
 }
 
-static void free_patterns(const struct patterns *list)
+void rules_each_hosts(struct rules *rules, void (*visit)(struct patterns *list, void *context), void *context)
 {
+    struct patterns *const alone[] = { &rules->allow, &rules->deny, &rules->exempt, &rules->proxies };
+
+    for (size_t i = 0; i < sizeof alone / sizeof alone[0]; i++)
+        visit(alone[i], context);
+    for (struct allowgroup *g = rules->first_group; g != NULL; g = g->next)
+        visit(&g->patterns, context);
+}
+
+static void free_patterns(struct patterns *list, void *context)
+{
+    (void)context;
     for (struct pattern *p = list->first; p != NULL; p = p->next)
         pattern_free(p);
 }
 
 void rules_free(struct rules *rules)
 {
-    free_patterns(&rules->allow);
-    free_patterns(&rules->deny);
-    free_patterns(&rules->exempt);
-    free_patterns(&rules->proxies);
-    for (struct allowgroup *g = rules->first_group; g != NULL; g = g->next)
-        free_patterns(&g->patterns);
+    rules_each_hosts(rules, free_patterns, NULL);
     for (struct rule *r = rules->first_rule; r != NULL; r = r->next)
         if (r->pattern != NULL)
             pattern_free(r->pattern);

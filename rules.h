@@ -132,6 +132,9 @@ struct allowgroup *rules_group(const struct rules *rules, struct slice name);
 /* Adds a group with a new name; there must be buckets. */
 void rules_add_group(struct rules *rules, struct allowgroup *group);
 
+/* Visits each list of patterns for hosts: those that stand alone, and those of groups in the order of the file. */
+void rules_each_hosts(struct rules *rules, void (*visit)(struct patterns *list, void *context), void *context);
+
 /* Frees what patterns have compiled. */
 void rules_free(struct rules *rules);
 
