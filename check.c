@@ -7,6 +7,7 @@
 
 #include "account.h"
 #include "helpers.h"
+#include "json.h"
 #include "lint.h"
 #include "reach.h"
 #include "sandbox.h"
@@ -289,18 +290,13 @@ void check_print(const struct conf *conf, FILE *out, bool colours)
 
 static void print_json_text(FILE *out, struct slice text)
 {
+    char escaped[JSON_CHARACTER];
+
     fputc('"', out);
     while (text.len > 0) {
-        size_t len = envelope_utf8(text);
+        const char *character = json_character(&text, escaped).text;
 
-        if (len == 0)
-            fputs("\\ufffd", out);
-        else if ((unsigned char)text.text[0] < ' ' || text.text[0] == '\x7f')
-            fprintf(out, "\\u%04x", (unsigned)text.text[0]);
-        else
-            fprintf(out, "%s%.*s", text.text[0] == '"' || text.text[0] == '\\' ? "\\" : "", (int)len, text.text);
-        text.text += len > 0 ? len : 1;
-        text.len -= len > 0 ? len : 1;
+        fputs(character[0] == '\x7f' ? "\\u007f" : character, out); /* terminals show it, too */
     }
     fputc('"', out);
 }

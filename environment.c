@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json.h"
+
 /* The delivery that the facts are about. */
 struct delivery {
     const struct transaction *transaction;
@@ -275,35 +277,18 @@ static struct slice capture(const struct recipient *r, size_t i)
 
 /* ---- JSON -------------------------------------------------------------------------------- */
 
-/* One character of a JSON string (RFC 8259 7). Bytes that are no UTF-8 become U+FFFD. */
-static bool json_character(struct environment *e, struct slice *text)
-{
-    unsigned char byte = (unsigned char)text->text[0];
-    size_t len = envelope_utf8(*text);
-    char escaped[8];
-    bool done;
-
-    if (len == 0)
-        done = append(e, "\\ufffd", 6);
-    else if (byte == '"' || byte == '\\')
-        done = append(e, "\\", 1) && append(e, text->text, 1);
-    else if (byte < ' ')
-        done = append(e, escaped, (size_t)snprintf(escaped, sizeof escaped, "\\u%04x", byte));
-    else
-        done = append(e, text->text, len);
-    len += len == 0;
-    text->text += len;
-    text->len -= len;
-    return done;
-}
-
 static bool json_string(struct environment *e, struct slice text)
 {
+    char escaped[JSON_CHARACTER];
+
     if (!append(e, "\"", 1))
         return false;
-    while (text.len > 0)
-        if (!json_character(e, &text))
+    while (text.len > 0) {
+        struct slice character = json_character(&text, escaped);
+
+        if (!append(e, character.text, character.len))
             return false;
+    }
     return append(e, "\"", 1);
 }
 

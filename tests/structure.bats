@@ -26,7 +26,7 @@ rules
 lists
 pattern peer packet sasl
 dns
-answer punycode
+answer punycode json
 envelope reply
 line contacts
 log sandbox library proxy suspect
