@@ -390,8 +390,9 @@ enum monitor_split monitor_split(struct monitor *monitor)
     int ends[2] = { -1, -1 };
     pid_t parent = getpid();
 
-    if (!prepare_tls(monitor) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 || (monitor->session = _Fork()) < 0) {
-        accept_announce(&monitor->accept);
+    accept_announce(&monitor->accept);
+    if (!prepare_tls(monitor) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
+        (monitor->session = _Fork()) < 0) {
         log_line(LOG_ERR, "cannot split the process: %m");
         if (ends[0] >= 0) {
             (void)close(ends[0]);
@@ -407,7 +408,6 @@ enum monitor_split monitor_split(struct monitor *monitor)
     (void)close(ends[1]);
     close_fd(&monitor->plain[SESSION]);
     monitor->channel = ends[0];
-    accept_announce(&monitor->accept);
     if (!let_go_of_client()) {
         log_line(LOG_ERR, "cannot let go of the client: %m");
         (void)kill(monitor->session, SIGKILL);
