@@ -144,14 +144,32 @@ static const struct {
     [SANDBOX_TLS] = { tls_calls, sizeof tls_calls / sizeof tls_calls[0] },
 };
 
-enum { FILTER_HEAD = 4, FILTER_CALL = 5, FILTER_MAX = 128 };
+enum { FILTER_HEAD = 4, FILTER_CALL = 3, FILTER_TAIL = 2, FILTER_MAX = 64 };
 
-_Static_assert(FILTER_HEAD + FILTER_CALL * sizeof session_calls / sizeof session_calls[0] < FILTER_MAX &&
-               FILTER_HEAD + FILTER_CALL * sizeof tls_calls / sizeof tls_calls[0] < FILTER_MAX, "filters fit");
+_Static_assert(FILTER_HEAD + FILTER_CALL * sizeof session_calls / sizeof session_calls[0] + FILTER_TAIL < FILTER_MAX &&
+               FILTER_HEAD + FILTER_CALL * sizeof tls_calls / sizeof tls_calls[0] + FILTER_TAIL < FILTER_MAX &&
+               FILTER_MAX <= UINT8_MAX, "filters fit, and jumps reach their ends");
 
-#define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(field))
-#define ALLOW       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-#define KILL        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
+/* It is short, for the kernel translates it, and tries each call there is on it, at each start. */
+struct filter {
+    struct sock_filter code[FILTER_MAX];
+    unsigned short len, kill, allow; /* and where its two ends are */
+};
+
+/* The distance from the instruction that is added next. */
+static uint8_t to(const struct filter *f, unsigned short end)
+{
+    return (uint8_t)(end - f->len - 1);
+}
+
+static void add(struct filter *f, struct sock_filter code)
+{
+    f->code[f->len++] = code;
+}
+
+#define LOAD(field)              BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(field))
+#define TEST(how, value, yes, no) BPF_JUMP(BPF_JMP | (how) | BPF_K, (value), (yes), (no))
+#define RETURN(action)           BPF_STMT(BPF_RET | BPF_K, (action))
 
 /* Where the lower half of an argument is, on a little-endian machine. */
 static size_t argument_at(uint32_t index)
@@ -159,38 +177,44 @@ static size_t argument_at(uint32_t index)
     return offsetof(struct seccomp_data, args) + index * sizeof(uint64_t);
 }
 
-/* Appends what lets this call through; returns the new length. */
-static unsigned short add_call(struct sock_filter *filter, unsigned short len, const struct call *call)
+/* The number of the system call is loaded. */
+static void add_call(struct filter *f, const struct call *call)
 {
-    const struct sock_filter code[FILTER_CALL] = {
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call->number, 0, call->forbidden != 0 ? FILTER_CALL - 1 : 1),
-        ALLOW, /* unless an argument matters */
-        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, call->forbidden, 0, 1),
-        KILL,
-        ALLOW,
-    };
-    size_t count = call->forbidden != 0 ? FILTER_CALL : 2; /* the kernel translates each of them, at each start */
+    if (call->forbidden == 0) {
+        add(f, (struct sock_filter)TEST(BPF_JEQ, call->number, to(f, f->allow), 0));
+        return;
+    }
+    add(f, (struct sock_filter)TEST(BPF_JEQ, call->number, 0, 2));
+    add(f, (struct sock_filter)LOAD(argument_at(call->argument)));
+    add(f, (struct sock_filter)TEST(BPF_JSET, call->forbidden, to(f, f->kill), to(f, f->allow)));
+}
 
+static struct filter make_filter(const struct call *calls, size_t count)
+{
+    struct filter f = { .kill = FILTER_HEAD };
+    uint32_t highest = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        f.kill = (unsigned short)(f.kill + (calls[i].forbidden == 0 ? 1 : FILTER_CALL));
+        highest = calls[i].number > highest ? calls[i].number : highest;
+    }
+    f.allow = (unsigned short)(f.kill + 1);
+    add(&f, (struct sock_filter)LOAD(offsetof(struct seccomp_data, arch)));
+    add(&f, (struct sock_filter)TEST(BPF_JEQ, ARCHITECTURE, 0, to(&f, f.kill)));
+    add(&f, (struct sock_filter)LOAD(offsetof(struct seccomp_data, nr)));
+    add(&f, (struct sock_filter)TEST(BPF_JGT, highest, to(&f, f.kill), 0)); /* most of those there are */
     for (size_t i = 0; i < count; i++)
-        filter[len++] = code[i];
-    if (call->forbidden != 0)
-        filter[len - FILTER_CALL + 1] = (struct sock_filter)LOAD(argument_at(call->argument));
-    return len;
+        add_call(&f, &calls[i]);
+    add(&f, (struct sock_filter)RETURN(SECCOMP_RET_KILL_PROCESS));
+    add(&f, (struct sock_filter)RETURN(SECCOMP_RET_ALLOW));
+    return f;
 }
 
 static bool enter_seccomp(enum sandbox_role role)
 {
-    struct sock_filter filter[FILTER_MAX] = {
-        LOAD(offsetof(struct seccomp_data, arch)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
-        KILL,
-        LOAD(offsetof(struct seccomp_data, nr)),
-    };
-    struct sock_fprog program = { FILTER_HEAD, filter };
+    struct filter filter = make_filter(roles[role].calls, roles[role].count);
+    struct sock_fprog program = { filter.len, filter.code };
 
-    for (size_t i = 0; i < roles[role].count; i++)
-        program.len = add_call(filter, program.len, &roles[role].calls[i]);
-    filter[program.len++] = (struct sock_filter)KILL;
     return !has_seccomp() || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
 
