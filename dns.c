@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "late.h"
 #include "library.h"
 #include "log.h"
 
@@ -43,14 +44,15 @@ static struct {
     const struct dns_settings *settings;
     uint64_t deadline;          /* of the session */
     uint64_t until;             /* of the stage; 0: nothing was asked in it */
-    struct question *questions; /* QUESTIONS; NULL before the first one */
-    size_t count;               /* of them asked so far, those included that made room */
+    size_t count;               /* of questions asked so far, those included that made room */
     ares_channel channel;       /* NULL before the first one that goes out */
     bool broken;                /* there is no channel and will be none */
     bool speaks;                /* the log has begun: */
     char trouble[256];          /* what it is to be told before that, "" if nothing */
     const volatile sig_atomic_t *terminated; /* SIGTERM has come: nothing is waited for any more */
 } dns;
+
+static struct question questions[QUESTIONS] LATE;
 
 /* ---- the library ------------------------------------------------------------------------- */
 
@@ -280,18 +282,16 @@ static struct question *find(enum dns_kind kind, const char *name)
     size_t known = dns.count < QUESTIONS ? dns.count : QUESTIONS;
 
     for (size_t i = 0; i < known; i++)
-        if (dns.questions[i].kind == kind && slice_equal_nocase(slice_of(dns.questions[i].name), slice_of(name)))
-            return &dns.questions[i];
+        if (questions[i].kind == kind && slice_equal_nocase(slice_of(questions[i].name), slice_of(name)))
+            return &questions[i];
     return NULL;
 }
 
 /* Room for a question, in the place of the oldest one that c-ares is done with; NULL if there is none. */
 static struct question *make_room(void)
 {
-    if (dns.questions == NULL)
-        dns.questions = calloc(QUESTIONS, sizeof *dns.questions);
-    for (size_t i = 0; dns.questions != NULL && i < QUESTIONS; i++) {
-        struct question *q = &dns.questions[dns.count++ % QUESTIONS];
+    for (size_t i = 0; i < QUESTIONS; i++) {
+        struct question *q = &questions[dns.count++ % QUESTIONS];
 
         if (!q->open)
             return q;
@@ -318,7 +318,9 @@ static struct question *ask(enum dns_kind kind, const char *name)
     if (q != NULL || strlen(name) > DOMAIN_MAX || (q = make_room()) == NULL)
         return q;
     q->kind = kind;
-    q->answer = (struct answer){ .status = ANSWER_UNSURE };
+    q->answer.status = ANSWER_UNSURE;
+    q->answer.count = 0; /* of names and addresses: what they were does not matter */
+    q->answer.null_mx = false;
     memcpy(q->name, name, strlen(name) + 1);
     send_question(q);
     return q;
@@ -396,8 +398,6 @@ void dns_end(void)
 {
     if (dns.channel != NULL)
         ares.destroy(dns.channel);
-    free(dns.questions);
     dns.channel = NULL;
-    dns.questions = NULL;
     dns.count = 0;
 }
