@@ -538,25 +538,32 @@ static void print_text_value(const struct conf *conf, const struct keyword *k, F
     print_text(*(const struct slice *)setting_of(conf, k), out);
 }
 
+/* "'off', 'try' or 'on'" */
+static void list_choices(const char *const *words, char *out, size_t size)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; words[i] != NULL && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s'%s'", i == 0 ? "" : words[i + 1] != NULL ? ", " : " or ",
+                                 words[i]);
+}
+
 /* One of the words of the directive's kind; `chosen` is its index. */
 static bool parse_choice(struct parser *p, const struct keyword *k, size_t *chosen)
 {
     const char *const *words = k->kind->words;
     char expected[64] = "";
-    size_t used = 0, count = 0;
     struct word word;
+    bool found = next_word(p, &word);
 
-    while (words[count] != NULL)
-        count++;
-    for (size_t i = 0; i < count && used < sizeof expected; i++)
-        used += (size_t)snprintf(expected + used, sizeof expected - used, "%s'%s'",
-                                 i == 0 ? "" : i + 1 < count ? ", " : " or ", words[i]);
-    if (!need_word(p, &word, expected))
-        return false;
-    for (*chosen = 0; *chosen < count; ++*chosen)
+    for (*chosen = 0; found && words[*chosen] != NULL; ++*chosen)
         if (word_is(word, words[*chosen]))
             return true;
-    fail(p, word.column, "unexpected '%.*s', expected %s", (int)word.text.len, word.text.text, expected);
+    list_choices(words, expected, sizeof expected);
+    if (found)
+        fail(p, word.column, "unexpected '%.*s', expected %s", (int)word.text.len, word.text.text, expected);
+    else
+        fail(p, word.column, "the line ends too early, expected %s", expected);
     return false;
 }
 
