@@ -21,7 +21,8 @@ HARDEN ?= -fPIE -fstack-protector-strong -fstack-clash-protection $(CF_$(shell u
           -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 CF_x86_64 = -fcf-protection=full
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(WARN) -MMD -MP
-ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--sort-section=name $(LDFLAGS)
+# noseparate-code: code and constants are one mapping, not three, to be made at each start and copied by each fork.
+ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,-z,noseparate-code -Wl,--as-needed -Wl,--sort-section=name $(LDFLAGS)
 LDLIBS      =
 
 # make STATIC=1: no dynamic loader, a faster start; users are those of /etc/passwd, whatever nsswitch.conf says
