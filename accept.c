@@ -328,6 +328,14 @@ void accept_reset(struct acceptance *a)
     a->count = 0;
 }
 
+void accept_prepare(struct acceptance *a)
+{
+    if (a->count == 0)
+        return;
+    dns_stage();
+    (void)peer_name(a->peer); /* kept */
+}
+
 int accept_spool(struct acceptance *a)
 {
     struct slice directory = a->conf->spool_directory;

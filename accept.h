@@ -62,6 +62,12 @@ bool accept_admit(struct acceptance *a);
  */
 void accept_announce(struct acceptance *a);
 
+/*
+ * Everything is answered, and the client is about to send its message: finds out meanwhile what each delivery
+ * needs and may take time, the client's name. Waits as long as one stage of dns.h takes.
+ */
+void accept_prepare(struct acceptance *a);
+
 /* The questions of monitor.h, which see. */
 struct reply accept_connect(struct acceptance *a);
 struct reply accept_helo(struct acceptance *a, bool extended, struct slice name);

@@ -305,8 +305,10 @@ static void serve(struct monitor *m)
     const char *violation = NULL;
     int status = 0;
 
-    while (violation == NULL && wait_packet(m))
+    while (violation == NULL && wait_packet(m)) {
         violation = monitor_hear(m, &received);
+        accept_prepare(&m->accept);
+    }
     if (violation != NULL)
         log_line(LOG_ERR, "violation: the session sent a %s and is ended", violation);
     forget_spool(m);

@@ -204,6 +204,8 @@ groups() {
 # a group of several
 
 = the address
+# one process: of two, one asks for the name while the client sends its message
+conf: sandbox off
 conf: allowgroup g fcrdns pass
 conf: allowgroup g \.example$
 conf: allowgroup g ^192\.0\.2\.7$
@@ -458,12 +460,48 @@ log: end *
 END
 }
 
+@test "the name that a delivery shows is looked up while the client sends its message" {
+    odd
+    from 192.0.2.7 "$ODD" <<'END'
+# a client that changes its mind
+
+= before there is a recipient, nothing is asked
+conf: deliver rcpt_to a@example.com append /dev/null
+S: 220 *
+C: MAIL FROM:<>
+S: 250 *
+C: RCPT TO:<b@example.com>
+S: 550 *
+quit
+END
+    [ "$(asked)" = '' ]
+    from 192.0.2.7 "$ODD" <<'END'
+# a client that changes its mind
+
+= with the first recipient, and once
+conf: deliver rcpt_to a@example.com append /dev/null
+conf: deliver rcpt_to b@example.com append /dev/null
+S: 220 *
+C: MAIL FROM:<>
+S: 250 *
+C: RCPT TO:<a@example.com>
+S: 250 *
+C: RCPT TO:<b@example.com>
+S: 250 *
+quit
+END
+    [[ $(asked) = 'PTR 7.2.0.192.in-addr.arpa udp'* ]]
+    [ "$(asked | grep -c PTR)" -eq 1 ]
+}
+
 @test "bypass: none of it for a client in such a group" {
     odd 192.0.2.9=timeout
     from 192.0.2.7 "$ODD" <<'END'
 # a client that may
 
 = by its address, and no question is asked
+# one process: of two, one asks for the name while the client sends its message
+conf: sandbox off
 conf: allowgroup friends ^192\.0\.2\.7$
 conf: allowgroup others ^192\.0\.2\.9$
 conf: bypass allowgroup others
