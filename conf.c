@@ -32,12 +32,11 @@ struct conf_memory {
 };
 
 struct parser {
-    struct conf *conf;
+    struct conf *conf;  /* NULL: words stay as they are written */
     struct slice line;  /* without its end */
     unsigned number;    /* 0 while a default is parsed */
     size_t at;          /* the next byte to look at */
     bool failed;        /* an error was found in this line */
-    bool escapes;       /* there is a backslash in this line */
 };
 
 struct word {
@@ -187,7 +186,7 @@ static size_t find_escape(struct slice text, size_t at, const char *which)
 /* Takes the backslash from before each character of `which`; copies only if there is one. */
 static struct slice unescape(struct parser *p, struct slice text, const char *which)
 {
-    size_t escape = p->escapes ? find_escape(text, 0, which) : text.len, used = 0, at = 0;
+    size_t escape = p->conf != NULL ? find_escape(text, 0, which) : text.len, used = 0, at = 0;
     char *copy;
 
     if (escape == text.len)
@@ -220,35 +219,36 @@ static size_t end_of_quoted(struct slice line, size_t at)
     return 0;
 }
 
-/* The index of the next blank from `at` on, or of the end of the line. */
-static size_t end_of_word(struct slice line, size_t at)
-{
-    const char *begin = line.text + at, *blank = memchr(begin, ' ', line.len - at), *tab;
-    size_t len = blank != NULL ? (size_t)(blank - begin) : line.len - at;
-
-    tab = memchr(begin, '\t', len);
-    return at + (tab != NULL ? (size_t)(tab - begin) : len);
-}
-
 /* The next word of the line; false at its end or before a comment. */
 static bool next_word(struct parser *p, struct word *word)
 {
+    const char *text = p->line.text;
     size_t begin, end;
+    bool has_hash = false; /* few have, and nothing else can be escaped */
 
     skip_blanks(p);
     begin = p->at;
     word->column = column_of(p);
-    word->text = (struct slice){ p->line.text + begin, 0 };
-    if (begin == p->line.len || p->line.text[begin] == '#')
+    word->text = (struct slice){ text + begin, 0 };
+    if (begin == p->line.len || text[begin] == '#')
         return false;
     end = end_of_quoted(p->line, begin);
     if (end > 0) {
         p->at = end;
-        word->text = unescape(p, (struct slice){ p->line.text + begin + 1, end - begin - 2 }, "\"\\#");
+        word->text = unescape(p, (struct slice){ text + begin + 1, end - begin - 2 }, "\"\\#");
         return true;
     }
-    p->at = end_of_word(p->line, begin);
-    word->text = unescape(p, (struct slice){ p->line.text + begin, p->at - begin }, "#");
+    for (end = begin; end < p->line.len; end++) {
+        if (text[end] > '#') /* nearly every byte of a word */
+            continue;
+        if (is_blank(text[end]))
+            break;
+        has_hash = has_hash || text[end] == '#';
+    }
+    p->at = end;
+    word->text.len = end - begin;
+    if (has_hash)
+        word->text = unescape(p, word->text, "#");
     return true;
 }
 
@@ -743,16 +743,22 @@ static void parse_server(struct parser *p, const struct keyword *k)
 
 /* ---- rules ------------------------------------------------------------------------------- */
 
+static void set_pattern(struct parser *p, struct word word, const char *directive, bool for_recipients,
+                        struct pattern *pattern)
+{
+    if (word.text.len == 0)
+        fail(p, word.column, "the regular expression is empty, expected . for any text");
+    *pattern = (struct pattern){ .text = word.text, .line = p->number, .column = word.column,
+                                 .directive = directive, .utf = for_recipients };
+}
+
 static bool parse_pattern(struct parser *p, const char *directive, bool for_recipients, struct pattern *pattern)
 {
     struct word word;
 
     if (!need_word(p, &word, "a regular expression"))
         return false;
-    if (word.text.len == 0)
-        fail(p, word.column, "the regular expression is empty, expected . for any text");
-    *pattern = (struct pattern){ .text = word.text, .line = p->number, .column = word.column,
-                                 .directive = directive, .utf = for_recipients };
+    set_pattern(p, word, directive, for_recipients, pattern);
     return true;
 }
 
@@ -869,39 +875,38 @@ static void parse_fcrdns(struct parser *p, struct allowgroup *group)
 }
 
 static const struct {
-    const char *word;
+    struct slice word;
     void (*parse)(struct parser *p, struct allowgroup *group);
-} memberships[] = { { "cert", parse_certificate }, { "fcrdns", parse_fcrdns } };
+} memberships[] = { { SLICE("cert"), parse_certificate }, { SLICE("fcrdns"), parse_fcrdns } };
 
 /* WORD VALUE instead of a pattern. A word that stands alone is a pattern, whatever it is. */
-static bool parse_membership(struct parser *p, struct slice name)
+static bool parse_membership(struct parser *p, struct word word, struct slice name)
 {
-    size_t begin = p->at, behind;
-    struct word word, value;
+    size_t behind = p->at;
+    struct word value;
 
-    if (!next_word(p, &word))
-        return false;
-    behind = p->at;
     for (size_t i = 0; i < sizeof memberships / sizeof memberships[0]; i++)
-        if (word_is(word, memberships[i].word) && next_word(p, &value)) {
+        if (slice_equal(word.text, memberships[i].word) && next_word(p, &value)) {
             p->at = behind;
             memberships[i].parse(p, define_group(p->conf, name, p->number));
             return true;
         }
-    p->at = begin;
+    p->at = behind;
     return false;
 }
 
 /* allowgroup NAME REGEX, allowgroup NAME cert SHA256, allowgroup NAME fcrdns RESULT */
 static void parse_allowgroup(struct parser *p, const struct keyword *k)
 {
-    struct pattern *pattern = take_memory(p->conf, sizeof *pattern);
-    struct word name;
+    struct word name, word;
+    struct pattern *pattern;
 
     (void)k;
-    if (!need_name(p, &name, "the name of a group") || parse_membership(p, name.text) ||
-        !parse_pattern(p, "allowgroup", false, pattern))
+    if (!need_name(p, &name, "the name of a group") || !need_word(p, &word, "a regular expression") ||
+        parse_membership(p, word, name.text))
         return;
+    pattern = take_memory(p->conf, sizeof *pattern);
+    set_pattern(p, word, "allowgroup", false, pattern);
     patterns_add(&define_group(p->conf, name.text, p->number)->patterns, pattern);
     need_end(p);
 }
@@ -1082,12 +1087,12 @@ static void parse_auth_condition(struct parser *p, struct word word, struct rule
 }
 
 static const struct {
-    const char *word;
+    struct slice word;
     void (*parse)(struct parser *p, struct word word, struct rule *rule);
 } conditions[] = {
-    { "allowgroup", parse_group_condition },
-    { "auth", parse_auth_condition },
-    { "tls", parse_tls_condition },
+    { SLICE("allowgroup"), parse_group_condition },
+    { SLICE("auth"), parse_auth_condition },
+    { SLICE("tls"), parse_tls_condition },
 };
 
 /* The conditions before rcpt_to. */
@@ -1101,7 +1106,7 @@ static void parse_conditions(struct parser *p, struct rule *rule)
 
         if (word_is(word, "rcpt_to"))
             return;
-        while (i < CONDITIONS && !word_is(word, conditions[i].word))
+        while (i < CONDITIONS && !slice_equal(word.text, conditions[i].word))
             i++;
         if (i < CONDITIONS)
             conditions[i].parse(p, word, rule);
@@ -1201,14 +1206,14 @@ static void parse_command(struct parser *p, struct target *target)
 }
 
 static const struct {
-    const char *word;
+    struct slice word;
     enum target_kind kind;
     void (*parse)(struct parser *p, struct target *target);
 } targets[] = {
-    { "append", TARGET_APPEND, parse_target_path },
-    { "pipe", TARGET_PIPE, parse_command },
-    { "exec", TARGET_EXEC, parse_exec },
-    { "maildir", TARGET_MAILDIR, parse_target_path },
+    { SLICE("append"), TARGET_APPEND, parse_target_path },
+    { SLICE("pipe"), TARGET_PIPE, parse_command },
+    { SLICE("exec"), TARGET_EXEC, parse_exec },
+    { SLICE("maildir"), TARGET_MAILDIR, parse_target_path },
 };
 
 static void parse_target(struct parser *p, struct target *target)
@@ -1218,7 +1223,7 @@ static void parse_target(struct parser *p, struct target *target)
     if (p->failed || !need_word(p, &word, "append, pipe, exec or maildir"))
         return;
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
-        if (word_is(word, targets[i].word)) {
+        if (slice_equal(word.text, targets[i].word)) {
             target->kind = targets[i].kind;
             targets[i].parse(p, target);
             return;
@@ -1398,7 +1403,7 @@ enum { KEYWORDS = sizeof keywords / sizeof keywords[0] };
 
 static const struct keyword *find_keyword(struct slice name)
 {
-    for (size_t i = 0; i < KEYWORDS; i++)
+    for (size_t i = KEYWORDS; i-- > 0;) /* from the end: those of which a file has many stand there */
         if (slice_equal(keywords[i].name, name))
             return &keywords[i];
     return NULL;
@@ -1458,7 +1463,6 @@ static void parse_line(struct parser *p, unsigned seen[KEYWORDS])
 
     p->at = 0;
     p->failed = false;
-    p->escapes = memchr(p->line.text, '\\', p->line.len) != NULL;
     if (!next_word(p, &word))
         return;
     if ((k = find_keyword(word.text)) == NULL) {

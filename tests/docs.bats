@@ -297,7 +297,7 @@ END
 }
 
 @test "mailrecv.conf(5) documents each target, and no other" {
-    sed -n '/^} targets\[\] = {/,/^};/s/^ *{ "\([a-z]*\)".*/\1/p' "$SOURCE/conf.c" >known
+    sed -n '/^} targets\[\] = {/,/^};/s/^ *{ SLICE("\([a-z]*\)").*/\1/p' "$SOURCE/conf.c" >known
     awk '/^\.Sh TARGETS/ { on = 1 } /^\.El/ { on = 0 } on && /^\.It Cm/ { print $3 }' "$MAN5" >documented
     same known documented
 }
