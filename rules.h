@@ -31,12 +31,12 @@ struct certificate {
 struct allowgroup {
     struct allowgroup *next, *next_in_bucket;
     uint32_t hash;      /* of the name */
-    bool defined;       /* not just named by a rule */
     unsigned line;      /* where it is defined first */
     struct slice name;
     struct patterns patterns;
     struct certificate *certificates;
     unsigned fcrdns;             /* a set of 1 << enum peer_name_state */
+    bool defined;                /* not just named by a rule */
     bool asked_address, asked;   /* are these known? Host and address stay the same for a session. */
     enum match by_address, member;
 };
@@ -83,9 +83,9 @@ struct rule {
     struct rule *next;
     unsigned line, group_column;
     enum rcpt_kind kind;
+    bool needs_tls, needs_auth;
     struct slice rcpt;        /* the address, or the domain behind the @ */
     struct pattern *pattern;  /* RCPT_PATTERN */
-    bool needs_tls, needs_auth;
     struct allowgroup *group; /* NULL: any client */
     struct target target;
 };
