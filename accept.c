@@ -130,6 +130,7 @@ struct reply accept_connect(struct acceptance *a)
     reply = a->locked == LOCKOUT_TELL ? lockout_reply(&a->lockout) : rules_connect(&a->conf->rules, a->peer);
     if (reply.code == 0)
         reply = check_silence(a);
+    a->greeted = reply.code == 0;
     if (reply.code != 0 || log_wants('s'))
         accept_announce(a); /* the greeting is logged, and this stands before it */
     return reply;
@@ -218,8 +219,20 @@ struct reply accept_mail(struct acceptance *a, struct slice argument)
     return no_objection;
 }
 
+/* Is all of the configuration known now, and right? */
+static bool finish_configuration(struct acceptance *a)
+{
+    if (a->conf->unfinished) {
+        conf_finish(a->conf);
+        conf_log_problems(a->conf);
+    }
+    return a->conf->errors == 0;
+}
+
 struct reply accept_rcpt(struct acceptance *a, struct slice argument)
 {
+    static const struct reply broken = { .code = 421, .status = SLICE("3.5"), .closes = true,
+                                         .text = SLICE("The service is not configured, try again later") };
     struct address address;
     struct reply reply;
 
@@ -227,6 +240,8 @@ struct reply accept_rcpt(struct acceptance *a, struct slice argument)
         return contradict(a);
     if (a->count >= a->conf->smtp_rcpt_to.value)
         return a->conf->smtp_rcpt_to.reply;
+    if (!finish_configuration(a))
+        return broken;
     dns_stage();
     reply = screen_recipient(a->conf, a->peer, &address);
     if (reply.code != 0)
@@ -330,10 +345,12 @@ void accept_reset(struct acceptance *a)
 
 void accept_prepare(struct acceptance *a)
 {
-    if (a->count == 0)
-        return;
-    dns_stage();
-    (void)peer_name(a->peer); /* kept */
+    if (a->greeted)
+        (void)finish_configuration(a); /* each recipient asks again */
+    if (a->count > 0) {
+        dns_stage();
+        (void)peer_name(a->peer); /* kept */
+    }
 }
 
 int accept_spool(struct acceptance *a)

@@ -25,6 +25,7 @@ struct acceptance {
     const volatile sig_atomic_t *terminated;
     uint64_t deadline;            /* of the session, see clock.h */
     bool announced;               /* the log has the connection */
+    bool greeted;                 /* the client was not refused */
     bool contradiction;
 
     struct starttls tls;
@@ -63,8 +64,9 @@ bool accept_admit(struct acceptance *a);
 void accept_announce(struct acceptance *a);
 
 /*
- * Everything is answered, and the client is about to send its message: finds out meanwhile what each delivery
- * needs and may take time, the client's name. Waits as long as one stage of dns.h takes.
+ * The client has been answered: does meanwhile what it will soon wait for. That is to parse what conf_load_settings
+ * has left, if it was not refused, and to find out its name, if there is a delivery that shows it. Takes one stage
+ * of dns.h at most.
  */
 void accept_prepare(struct acceptance *a);
 

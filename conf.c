@@ -33,12 +33,17 @@ struct conf_memory {
     char bytes[] __attribute__((aligned(8)));
 };
 
+/* What a line is about. */
+enum part { SETTINGS = 1, RECIPIENTS = 2 };
+
 struct parser {
     struct conf *conf;  /* NULL: words stay as they are written */
+    unsigned parts;     /* a set of enum part: which lines are read, the others are passed over */
     struct slice line;  /* without its end */
     unsigned number;    /* 0 while a default is parsed */
     size_t at;          /* the next byte to look at */
     bool failed;        /* an error was found in this line */
+    bool has_nul;       /* there is a NUL byte somewhere in the text */
 };
 
 struct word {
@@ -1429,6 +1434,13 @@ static const struct keyword *find_keyword(struct slice name)
     return NULL;
 }
 
+/* Directives that nothing but the decision about a recipient needs, unless a bypass line names a group. */
+static enum part part_of(const struct keyword *k)
+{
+    return k != NULL && (k->kind == &group_kind || k->kind == &deliver_kind || k->kind == &error_kind) ? RECIPIENTS
+                                                                                                      : SETTINGS;
+}
+
 /* Levenshtein's distance, as far as it matters: names up to 31 bytes. */
 static size_t edit_distance(struct slice a, struct slice b)
 {
@@ -1476,16 +1488,28 @@ static void fail_unknown(struct parser *p, struct word word)
 
 /* ---- the file ---------------------------------------------------------------------------- */
 
+static bool check_bytes(struct parser *p)
+{
+    const char *nul = memchr(p->line.text, '\0', p->line.len);
+
+    if (nul != NULL)
+        fail(p, (unsigned)(nul - p->line.text) + 1, "a NUL byte, expected text");
+    return nul == NULL;
+}
+
 static void parse_line(struct parser *p, unsigned seen[KEYWORDS])
 {
     const struct keyword *k;
     struct word word;
+    bool begins;
 
     p->at = 0;
     p->failed = false;
-    if (!next_word(p, &word))
+    begins = next_word(p, &word);
+    k = begins ? find_keyword(word.text) : NULL;
+    if ((p->parts & part_of(k)) == 0 || (p->has_nul && !check_bytes(p)) || !begins)
         return;
-    if ((k = find_keyword(word.text)) == NULL) {
+    if (k == NULL) {
         fail_unknown(p, word);
         return;
     }
@@ -1649,14 +1673,10 @@ static void check_defined(struct conf *conf, const struct allowgroup *group, uns
                       (int)group->name.len, group->name.text);
 }
 
-/* The second pass: what could not be known while the lines were read. */
-static void resolve(struct conf *conf)
+/* What could not be known while the lines were read. */
+static void resolve_settings(struct conf *conf)
 {
     check_needs(conf);
-    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
-        check_defined(conf, rule->group, rule->line, rule->group_column);
-    for (const struct bypass *b = conf->rules.bypasses; b != NULL; b = b->next)
-        check_defined(conf, b->group, b->line, b->group_column);
     if (conf->rules.domain.len == 0)
         set_host_name(conf);
     if (conf->greeting.len == 0)
@@ -1670,56 +1690,88 @@ static void resolve(struct conf *conf)
     conf->smtp_rcpt_to.reply.counts = COUNTS_NOT;
 }
 
-static void check_bytes(struct parser *p)
+static void resolve_groups(struct conf *conf)
 {
-    const char *nul = memchr(p->line.text, '\0', p->line.len);
-
-    if (nul != NULL)
-        fail(p, (unsigned)(nul - p->line.text) + 1, "a NUL byte, expected text");
+    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
+        check_defined(conf, rule->group, rule->line, rule->group_column);
+    for (const struct bypass *b = conf->rules.bypasses; b != NULL; b = b->next)
+        check_defined(conf, b->group, b->line, b->group_column);
 }
 
-static void parse_lines(struct parser *p)
+/* Most lines of a large file are one of these, and written so; parse_line has the last word about the others. */
+static bool is_surely_about_recipients(struct slice line)
 {
+    static const struct slice words[] = { SLICE("deliver "), SLICE("allowgroup ") };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (line.len >= words[i].len && memcmp(line.text, words[i].text, words[i].len) == 0)
+            return true;
+    return false;
+}
+
+static void parse_lines(struct conf *conf, unsigned parts)
+{
+    struct slice text = conf->text;
+    struct parser p = { .conf = conf, .parts = parts, .has_nul = memchr(text.text, '\0', text.len) != NULL };
     unsigned seen[KEYWORDS] = { 0 };
-    struct slice text = p->conf->text;
-    static const struct slice mark = SLICE("\xef\xbb\xbf");
-    bool has_nul = memchr(text.text, '\0', text.len) != NULL;
 
-    if (text.len >= mark.len && memcmp(text.text, mark.text, mark.len) == 0) {
-        text.text += mark.len;
-        text.len -= mark.len;
-        p->conf->text = text;
+    while (next_line(&text, &p.line)) {
+        p.number++;
+        if (parts != SETTINGS || !is_surely_about_recipients(p.line))
+            parse_line(&p, seen);
     }
-    while (next_line(&text, &p->line)) {
-        p->number++;
-        p->failed = false;
-        if (has_nul)
-            check_bytes(p);
-        if (!p->failed)
-            parse_line(p, seen);
-    }
+    if ((parts & SETTINGS) != 0)
+        resolve_settings(conf);
+    if ((parts & RECIPIENTS) != 0)
+        resolve_groups(conf);
+    conf->unfinished = (parts & RECIPIENTS) == 0;
 }
 
-static void begin(struct parser *p, struct conf *conf, const char *path)
+static void begin(struct conf *conf, const char *path)
 {
-    *p = (struct parser){ .conf = conf };
+    struct parser p = { .conf = conf };
+
     *conf = (struct conf){ .path = path };
-    set_defaults(p);
+    set_defaults(&p);
 }
 
-static void parse_all(struct parser *p, struct slice text)
+static void set_text(struct conf *conf, struct slice text)
 {
-    p->conf->text = text;
-    parse_lines(p);
-    resolve(p->conf);
+    static const struct slice mark = SLICE("\xef\xbb\xbf");
+    bool marked = text.len >= mark.len && memcmp(text.text, mark.text, mark.len) == 0;
+
+    conf->text = marked ? (struct slice){ text.text + mark.len, text.len - mark.len } : text;
 }
 
 void conf_parse(struct conf *conf, const char *path, struct slice text)
 {
-    struct parser p;
+    begin(conf, path);
+    set_text(conf, text);
+    parse_lines(conf, SETTINGS | RECIPIENTS);
+}
 
-    begin(&p, conf, path);
-    parse_all(&p, text);
+/* Groups of bypass lines are asked for from the start, and all mistakes are shown at once. */
+static void parse_settings(struct conf *conf)
+{
+    parse_lines(conf, SETTINGS);
+    if (conf->errors > 0 || conf->rules.bypasses != NULL)
+        conf_finish(conf);
+}
+
+void conf_parse_settings(struct conf *conf, const char *path, struct slice text)
+{
+    begin(conf, path);
+    set_text(conf, text);
+    parse_settings(conf);
+}
+
+void conf_finish(struct conf *conf)
+{
+    if (!conf->unfinished)
+        return;
+    if (is_huge(conf->text.len))
+        add_chunk(conf, 0, true); /* to write into the first one copies it if it is shared with the session by now */
+    parse_lines(conf, RECIPIENTS);
 }
 
 /* Others than owner and root could otherwise make us run their commands. */
@@ -1761,21 +1813,38 @@ static const char *read_file(struct conf *conf, int fd, struct slice *text)
     return read_all(conf, fd, (size_t)status.st_size, text) ? NULL : strerror(errno);
 }
 
-void conf_load(struct conf *conf, const char *path)
+/* Reads a file, of which nothing is parsed yet. False: that is an error, and listed. */
+static bool load_text(struct conf *conf, const char *path)
 {
     struct slice text = { "", 0 };
-    struct parser p;
     const char *why;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
-    begin(&p, conf, path);
+    begin(conf, path);
     why = read_file(conf, fd, &text);
     if (fd >= 0)
         (void)close(fd); /* it was only read */
     if (why != NULL)
         conf_complain(conf, SEVERITY_ERROR, 0, 0, "cannot be used: %s", why);
     else
-        parse_all(&p, text);
+        set_text(conf, text);
+    return why == NULL;
+}
+
+void conf_load(struct conf *conf, const char *path)
+{
+    if (load_text(conf, path))
+        parse_lines(conf, SETTINGS | RECIPIENTS);
+}
+
+void conf_load_settings(struct conf *conf, const char *path)
+{
+    if (!load_text(conf, path))
+        return;
+    if (conf->text.len > CONF_LARGE)
+        parse_settings(conf);
+    else
+        parse_lines(conf, SETTINGS | RECIPIENTS);
 }
 
 void conf_log_lines(const struct conf *conf)
@@ -1789,6 +1858,19 @@ void conf_log_lines(const struct conf *conf)
         skip_blanks(&p);
         if (p.at < line.len && line.text[p.at] != '#')
             log_debug('c', "%s:%u: \"%s\"", conf->path, number, log_encode(shown, sizeof shown, line));
+    }
+}
+
+void conf_log_problems(struct conf *conf)
+{
+    for (struct conf_problem *p = conf->problems; p != NULL; p = p->next) {
+        char place[32] = "";
+
+        if (p->line > 0)
+            (void)snprintf(place, sizeof place, ":%u:%u", p->line, p->column);
+        if (!p->logged && (p->severity == SEVERITY_ERROR || log_wants('w')))
+            log_line(p->severity == SEVERITY_ERROR ? LOG_ERR : LOG_WARNING, "%s%s: %s", conf->path, place, p->message);
+        p->logged = true;
     }
 }
 

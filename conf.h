@@ -12,7 +12,10 @@
 #include "rules.h"
 #include "slice.h"
 
-enum { CONF_TEXT = 1900 }; /* bytes that the text of a reply may have */
+enum {
+    CONF_TEXT = 1900,        /* bytes that the text of a reply may have */
+    CONF_LARGE = 128 * 1024  /* bytes beyond which conf_load_settings leaves lines for later */
+};
 
 /* A limit and the reply that a client gets beyond it. For on/off limits the value is 1 or 0. */
 struct limit {
@@ -40,6 +43,7 @@ struct conf_problem {
     enum severity severity;
     const char *message;    /* what is wrong, what was expected */
     const char *advice;     /* what to write or do instead; NULL: the message says all */
+    bool logged;
 };
 
 /* Whether the connection is encrypted (RFC 3207, RFC 8314). */
@@ -71,6 +75,7 @@ struct conf {
     struct conf_memory *memory;
     struct conf_problem *problems, *last_problem; /* in the order of their lines; the one added last */
     unsigned errors;
+    bool unfinished;                /* conf_finish has something to do */
 
     unsigned default_reply_line;    /* a limit without CODE TEXT stands here, 0: none does */
     struct rules rules;             /* domain, allow, deny, groups, deliver, error */
@@ -105,6 +110,19 @@ void conf_load(struct conf *conf, const char *path);
 /* The same for a text that is in memory (it must outlive conf). */
 void conf_parse(struct conf *conf, const char *path, struct slice text);
 
+/*
+ * For a greeting that shall not wait: of a file larger than CONF_LARGE, the lines allowgroup, deliver and error, which
+ * only the decision about a recipient needs, are left for conf_finish; nothing may ask for groups and rules before.
+ * If there are bypass lines, whose groups are asked for earlier, or if there are errors, all is parsed at once.
+ */
+void conf_load_settings(struct conf *conf, const char *path);
+
+/* The same for a text that is in memory, whatever its size. */
+void conf_parse_settings(struct conf *conf, const char *path, struct slice text);
+
+/* Parses what was left, which may add errors. Nothing is done where nothing was left. */
+void conf_finish(struct conf *conf);
+
 /* Adds a problem to the list, at its place; the message is a format. */
 void conf_complain(struct conf *conf, enum severity severity, unsigned line, unsigned column, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
@@ -134,6 +152,9 @@ unsigned conf_line_of(const struct conf *conf, const char *keyword);
 
 /* Logs every directive as it was read, if the debug flag c is on. */
 void conf_log_lines(const struct conf *conf);
+
+/* Logs the errors that have not been logged yet; warnings and notes, too, if the debug flag w is on. */
+void conf_log_problems(struct conf *conf);
 
 /* Writes the effective settings in the language of the file, so that they can be loaded again. */
 void conf_print(struct conf *conf, FILE *out);

@@ -276,7 +276,7 @@ static bool is_typed(const struct options *o)
 }
 
 /* The log of the configuration, unless an option has named another, and what it says first. */
-static void open_log(const struct options *o, const struct conf *conf)
+static void open_log(const struct options *o, struct conf *conf)
 {
     char path[4096];
 
@@ -288,14 +288,7 @@ static void open_log(const struct options *o, const struct conf *conf)
     if (o->flags == NULL)
         (void)log_set_flags(conf->debug); /* conf.c has checked them */
     conf_log_lines(conf);
-    for (const struct conf_problem *p = conf->problems; p != NULL; p = p->next) {
-        char place[32] = "";
-
-        if (p->line > 0)
-            (void)snprintf(place, sizeof place, ":%u:%u", p->line, p->column);
-        if (p->severity == SEVERITY_ERROR || log_wants('w'))
-            log_line(p->severity == SEVERITY_ERROR ? LOG_ERR : LOG_WARNING, "%s%s: %s", conf->path, place, p->message);
-    }
+    conf_log_problems(conf);
 }
 
 /* What can be wrong with the values of options, found before anything else is done. */
@@ -408,7 +401,8 @@ static int split_session(struct line_io *io, struct monitor *monitor, struct ses
     case SPLIT_ENDED:
         break;
     }
-    _exit(EX_OK); /* freeing page by page what the kernel frees at once would copy a dozen of them */
+    /* freeing page by page what the kernel frees at once would copy a dozen of them */
+    _exit(conf->errors > 0 ? EX_CONFIG : EX_OK);
 }
 
 /* RFC 8314 3.3: the client says nothing in clear, and would not understand it either. */
@@ -463,6 +457,7 @@ static int serve(struct conf *conf, struct peer *peer, bool typed)
     if (typed || conf->sandbox == SANDBOX_OFF) {
         monitor_announce(monitor);
         smtp_session(session);
+        status = conf->errors > 0 ? EX_CONFIG : EX_OK;
     } else {
         status = split_session(&io, monitor, session, conf);
     }
@@ -519,6 +514,15 @@ static int replay_messages(const struct options *o, struct conf *conf, const str
     return output_status() != EX_OK ? EX_IOERR : status;
 }
 
+/* Whoever waits for a greeting shall not wait for all of a large file. */
+static void load_configuration(const struct options *o, struct conf *conf)
+{
+    if (o->test || o->show || o->explain || o->replay != NULL || o->pretend != NULL)
+        conf_load(conf, o->conf);
+    else
+        conf_load_settings(conf, o->conf);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = { .conf = SYSCONFDIR "/mailrecv.conf" };
@@ -532,7 +536,7 @@ int main(int argc, char **argv)
         open_log_at(options.log);
     check_options(&options, &peer);
     set_signals();
-    conf_load(&conf, options.conf);
+    load_configuration(&options, &conf);
     if (options.rehearse)
         conf.rehearse = deliver_nothing;
     if (options.rehearse || is_typed(&options))

@@ -305,10 +305,9 @@ static void serve(struct monitor *m)
     const char *violation = NULL;
     int status = 0;
 
-    while (violation == NULL && wait_packet(m)) {
-        violation = monitor_hear(m, &received);
+    do
         accept_prepare(&m->accept);
-    }
+    while (wait_packet(m) && (violation = monitor_hear(m, &received)) == NULL);
     if (violation != NULL)
         log_line(LOG_ERR, "violation: the session sent a %s and is ended", violation);
     forget_spool(m);
@@ -483,6 +482,7 @@ struct reply monitor_connect(struct monitor *monitor)
 void monitor_announce(struct monitor *monitor)
 {
     accept_announce(&monitor->accept);
+    accept_prepare(&monitor->accept);
 }
 
 struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice name)

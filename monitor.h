@@ -50,7 +50,10 @@ bool monitor_admits(struct monitor *monitor);
 /* Code 0, or the reply that takes the greeting's place. */
 struct reply monitor_connect(struct monitor *monitor);
 
-/* The greeting is on its way: logs who has connected. monitor_split does so, too. */
+/*
+ * The greeting is on its way: logs who has connected, and parses what of the configuration was left for now.
+ * monitor_split does so, too.
+ */
 void monitor_announce(struct monitor *monitor);
 
 /* HELO or EHLO (`extended`) with this name: code 0 or a refusal. Ends a transaction. The name and

@@ -270,6 +270,108 @@ refused_service() {
     [ "$(tail -n1 answers)" = '250 2.0.0 Ok, delivered' ]
 }
 
+# ---- large files ---------------------------------------------------------------------------
+
+# Writes conf: the given lines behind 1500 groups and as many recipients, in more than 131072 bytes.
+large() {
+    {
+        echo 'domain mx.example.com'
+        seq 1500 | sed 's/.*/allowgroup group& ^192\\.0\\.2\\.1&$\
+deliver allowgroup group& rcpt_to user&@example.com append \/dev\/null/'
+        printf '%s\n' "$@"
+    } >conf
+    [ "$(wc -c <conf)" -gt 131072 ]
+}
+
+# stranger LINE...: a session that is no trial (-P reads all at once); its exit status is that of mailrecv.
+stranger() {
+    printf '%s\r\n' "$@" >commands
+    TCPREMOTEIP=192.0.2.15 "$MAILRECV" -c conf -l log <commands >replies.crlf && status=0 || status=$?
+    tr -d '\r' <replies.crlf >replies
+}
+
+# A session that names three recipients: a member's, one that needs no group, and none.
+three_recipients() {
+    stranger 'HELO client.example' 'MAIL FROM:<>' 'RCPT TO:<user5@example.com>' 'RCPT TO:<user6@example.com>' \
+        'RCPT TO:<last@example.com>' 'RCPT TO:<spam@example.com>' DATA 'Subject: to all' '' text . QUIT
+}
+
+@test "a large file serves like any other, in two processes and in one" {
+    for sandbox in try off; do
+        large "sandbox $sandbox" "deliver rcpt_to last@example.com append $PWD/last.$sandbox" 'error rcpt_to ^spam 550 Never'
+        three_recipients
+        [ "$status" -eq 0 ]
+        sed -i 's/ delivered as .*/ delivered/' replies
+        diff - replies <<'END'
+220 mx.example.com ESMTP mailrecv
+250 mx.example.com
+250 2.1.0 Sender ok
+250 2.1.5 Recipient ok
+550 5.7.1 Not accepted from your host
+250 2.1.5 Recipient ok
+550 5.7.1 Never
+354 Send the message, end it with a dot on a line of its own
+250 2.0.0 Ok, delivered
+221 2.0.0 Goodbye
+END
+        [ "$(subjects "last.$sandbox")" = all ]
+    done
+}
+
+@test "a mistake at the end of a large file: each recipient is a 421, and the log has its place" {
+    for sandbox in try off; do
+        large "sandbox $sandbox" 'deliver rcpt_to last@example.com append' 'allowgroup office' \
+            'debug w' 'fsync on' 'fsync on'
+        : >log
+        three_recipients
+        [ "$status" -eq 78 ]
+        diff - replies <<'END'
+220 mx.example.com ESMTP mailrecv
+250 mx.example.com
+250 2.1.0 Sender ok
+421 4.3.5 The service is not configured, try again later
+END
+        sed -n 's/.*MAILRECV\[[0-9]*\]: \[192\.0\.2\.15\] \(conf:.*\)/\1/p' log >found
+        diff - found <<'END'
+conf:3007:1: 'fsync' stands twice (first on line 3006), the last one wins
+conf:3003:40: the line ends too early, expected a path
+conf:3004:18: the line ends too early, expected a regular expression
+END
+        grep -q '\[192\.0\.2\.15\] ERROR: 421 The service is not configured, try again later stage=rcpt ' log
+        run -78 --separate-stderr "$MAILRECV" -t -c conf
+        [[ $stderr == *'conf:3003:40: the line ends too early, expected a path'* ]]
+        run -78 --separate-stderr "$MAILRECV" -x -c conf rcpt last@example.com
+        run -78 --separate-stderr "$MAILRECV" -c conf -l log -P 192.0.2.15 <commands
+        [ "$output" = $'421 The service is not configured, try again later\r' ]
+    done
+}
+
+@test "a mistake in a large file's settings, or among the groups of bypass lines, is a 421 in the greeting" {
+    for case in 'fsync maybe|2' 'bypass allowgroup group1|1'; do
+        large 'deliver rcpt_to last@example.com append' "${case%|*}"
+        : >log
+        three_recipients
+        [ "$status" -eq 78 ]
+        [ "$(cat replies)" = '421 The service is not configured, try again later' ]
+        grep -q '\] conf:3002:40: the line ends too early, expected a path$' log
+        [ "$(grep -c '\] conf:[0-9]' log)" = "${case#*|}" ]
+    done
+}
+
+@test "131072 bytes are parsed before the greeting, and one byte more is not" {
+    for size in 131072 131073; do
+        config 'domain mx.example.com' deliver
+        printf '%*s' $((size - $(wc -c <conf))) '#' >>conf
+        [ "$(wc -c <conf)" -eq "$size" ]
+        stranger QUIT
+        [ "$status" -eq 78 ]
+        head -n 1 replies
+    done >greetings
+    [ "$(cat greetings)" = '421 The service is not configured, try again later
+220 mx.example.com ESMTP mailrecv' ]
+    grep -oE '[0-9]+' <<<"$(grep -A 1 'Of a file of more than' "$TESTS/../man/mailrecv.8")" | grep -qx 131072
+}
+
 # ---- warnings ------------------------------------------------------------------------------
 
 @test "-t warns where a directive stands twice, of which the last wins" {
