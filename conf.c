@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -244,6 +245,28 @@ static size_t end_of_quoted(struct slice line, size_t at)
     return 0;
 }
 
+/*
+ * The next byte from `at` on that is at most '#': few are inside words. Eight at a time, because no processor
+ * can guess where a loop over single bytes ends.
+ */
+static size_t skip_letters(struct slice line, size_t at)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+
+    for (; line.len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t eight, low;
+
+        memcpy(&eight, line.text + at, sizeof eight);
+        eight = le64toh(eight);
+        low = (eight - each * ('#' + 1)) & ~eight & each * 0x80; /* the first such byte has the lowest bit */
+        if (low != 0)
+            return at + (size_t)__builtin_ctzll(low) / 8;
+    }
+    while (at < line.len && (unsigned char)line.text[at] > '#')
+        at++;
+    return at;
+}
+
 /* The next word of the line; false at its end or before a comment. */
 static bool next_word(struct parser *p, struct word *word)
 {
@@ -263,13 +286,9 @@ static bool next_word(struct parser *p, struct word *word)
         word->text = unescape(p, (struct slice){ text + begin + 1, end - begin - 2 }, "\"\\#");
         return true;
     }
-    for (end = begin; end < p->line.len; end++) {
-        if (text[end] > '#') /* nearly every byte of a word */
-            continue;
-        if (is_blank(text[end]))
-            break;
+    for (end = skip_letters(p->line, begin); end < p->line.len && !is_blank(text[end]);
+         end = skip_letters(p->line, end + 1))
         has_hash = has_hash || text[end] == '#';
-    }
     p->at = end;
     word->text.len = end - begin;
     if (has_hash)

@@ -272,6 +272,30 @@ static void test_order(void)
     conf_free(&conf);
 }
 
+/* A word ends where it ends, however long it is, whatever stands in it, and whatever follows. */
+static void test_words(void)
+{
+    static const char *const ends[] = { "", " ", "\t", " #x", "\t# y", "\r\n", "\ndomain a.example" };
+    static const char inside[] = "$%\x80\xff~\"#\x01!";
+    size_t wrong = 0;
+
+    for (size_t len = 1; len < 20; len++)
+        for (size_t at = 0; at < len; at++)
+            for (size_t i = 0; i < COUNT(ends) * (COUNT(inside) - 1); i++) {
+                char text[64], *word = text + strlen("logfile ");
+                struct conf conf;
+
+                (void)snprintf(text, sizeof text, "logfile %.*s%s", (int)len, "aaaaaaaaaaaaaaaaaaaa",
+                               ends[i / (COUNT(inside) - 1)]);
+                if (at > 0)
+                    word[at] = inside[i % (COUNT(inside) - 1)];
+                conf_parse(&conf, "test.conf", slice_of(text));
+                wrong += conf.errors > 0 || !slice_equal(conf.logfile, (struct slice){ word, len });
+                conf_free(&conf);
+            }
+    ok_number(wrong, 0, "words of 1 to 19 bytes");
+}
+
 /* Settings first, and what only recipients need afterwards. */
 static const struct {
     struct slice text;
@@ -323,5 +347,6 @@ void test_conf(void)
     test_errors();
     test_targets();
     test_order();
+    test_words();
     test_steps();
 }
