@@ -2,7 +2,8 @@
 /*
  * A state machine of five states reads the bytes. Inside a line it looks for LF only and copies
  * what stands before it in one go; CR matters only right before LF, so it is held back for a
- * moment (AFTER_CR) when it is the last byte at hand.
+ * moment (AFTER_CR) when it is the last byte at hand. Any other CR is a lone one and is stored,
+ * so they are looked for in what was stored, all at once.
  */
 #include "message.h"
 
@@ -71,11 +72,20 @@ void message_begin(struct message *message, struct spool *spool, uint64_t limit,
                                  .lf_session = lf_session, .state = AT_LINE_START };
 }
 
+/* A CR that was stored was no part of a line end. */
+static void look_for_lone_cr(struct message *message)
+{
+    const struct spool *spool = message->spool;
+
+    message->bare_newline = message->bare_newline || memchr(spool->memory, '\r', spool->used) != NULL;
+}
+
 /* Empties the memory of a spool into its file. */
 static void write_out(struct message *message)
 {
     struct spool *spool = message->spool;
 
+    look_for_lone_cr(message);
     if (spool->fd < 0 && (spool->fd = message->open(message->open_context)) < 0)
         message->error = errno;
     else
@@ -83,50 +93,61 @@ static void write_out(struct message *message)
     spool->used = 0;
 }
 
-static void store(struct message *message, const char *bytes, size_t len)
+/* Text, and behind it an LF if `lf` is set. What does not fit fills the memory, which is then written. */
+static void store(struct message *message, const char *text, size_t len, bool lf)
 {
     struct spool *spool = message->spool;
+    size_t room;
 
-    while (len > 0 && message->error == 0 && !message->too_large) {
-        size_t room = SPOOL_MEMORY - spool->used, part = len < room ? len : room;
+    while (message->error == 0 && len + lf > (room = SPOOL_MEMORY - spool->used)) {
+        size_t part = len < room ? len : room;
 
-        memcpy(spool->memory + spool->used, bytes, part);
+        memcpy(spool->memory + spool->used, text, part);
         spool->used += part;
         spool->size += part;
-        bytes += part;
+        text += part;
         len -= part;
-        if (spool->used == SPOOL_MEMORY && len > 0)
-            write_out(message);
+        write_out(message);
     }
+    if (message->error != 0)
+        return;
+    memcpy(spool->memory + spool->used, text, len);
+    if (lf)
+        spool->memory[spool->used + len] = '\n';
+    spool->used += len + lf;
+    spool->size += len + lf;
 }
 
-/* Follows the header byte by byte to its end, and counts the hosts that the message has passed. */
-static void count_hops(struct message *message, const char *bytes, size_t len)
+/* Follows the header line by line to its end, and counts the hosts that the message has passed. */
+static void count_hops(struct message *message, const char *text, size_t len, bool ends)
 {
     static const char name[] = "received:";
     enum { NAME = sizeof name - 1, OTHER = NAME + 1 }; /* what `field` is once the line is decided */
 
-    for (size_t i = 0; i < len && !message->in_body; i++) {
-        if (bytes[i] == '\n') {
-            message->in_body = message->field == 0;
-            message->field = 0;
-        } else if (message->field < NAME) {
-            bool same = lower_ascii(bytes[i]) == name[message->field];
+    for (size_t i = 0; i < len && message->field < NAME; i++) {
+        bool same = lower_ascii(text[i]) == name[message->field];
 
-            message->field = same ? message->field + 1 : OTHER;
-            message->hops += message->field == NAME;
-        }
+        message->field = same ? message->field + 1 : OTHER;
+        message->hops += message->field == NAME;
+    }
+    if (ends) {
+        message->in_body = message->field == 0;
+        message->field = 0;
     }
 }
 
-/* Counts before storing, so that nothing beyond the limit is ever kept. */
-static void take(struct message *message, const char *bytes, size_t len, size_t as_received)
+/*
+ * Text of a line and, if `end` is not 0, its end, which came as so many bytes. Counts before storing,
+ * so that nothing beyond the limit is ever kept.
+ */
+static void take(struct message *message, const char *text, size_t len, size_t end)
 {
-    message->received += as_received;
+    message->received += len + end;
     if (!message->in_body)
-        count_hops(message, bytes, len);
+        count_hops(message, text, len, end > 0);
     message->too_large = message->too_large || message->received > message->limit;
-    store(message, bytes, len);
+    if (!message->too_large)
+        store(message, text, len, end > 0);
 }
 
 /* Bytes inside a line, up to and including its LF if that is here. Returns how many were taken. */
@@ -134,19 +155,15 @@ static size_t take_line(struct message *message, const char *bytes, size_t len)
 {
     const char *lf = memchr(bytes, '\n', len);
     size_t body = lf != NULL ? (size_t)(lf - bytes) : len;
-    bool crlf = lf != NULL && body > 0 && bytes[body - 1] == '\r';
-    bool held = lf == NULL && bytes[len - 1] == '\r';
-    size_t text = body - (crlf || held);
+    bool cr = body > 0 && bytes[body - 1] == '\r';
 
-    if (!message->bare_newline)
-        message->bare_newline = memchr(bytes, '\r', text) != NULL || (lf != NULL && !crlf);
-    take(message, bytes, text, text);
-    if (held)
-        message->state = AFTER_CR;
-    if (lf == NULL)
+    take(message, bytes, body - cr, lf == NULL ? 0 : cr ? 2 : 1);
+    if (lf == NULL) {
+        message->state = cr ? AFTER_CR : IN_LINE;
         return len;
-    take(message, "\n", 1, crlf ? 2 : 1);
-    message->state = crlf || message->lf_session ? AT_LINE_START : IN_LINE;
+    }
+    message->bare_newline = message->bare_newline || !cr;
+    message->state = cr || message->lf_session ? AT_LINE_START : IN_LINE;
     return body + 1;
 }
 
@@ -157,8 +174,8 @@ static bool take_byte(struct message *message, char byte, bool *end)
 
     switch (message->state) {
     case AT_LINE_START:
-        message->state = byte == '.' ? AFTER_DOT : IN_LINE;
-        return byte == '.';
+        message->state = AFTER_DOT;
+        return true;
     case AFTER_DOT:
         *end = lf_ends;
         message->state = byte == '\r' ? AFTER_DOT_CR : IN_LINE;
@@ -170,7 +187,7 @@ static bool take_byte(struct message *message, char byte, bool *end)
         break;
     case AFTER_CR:
         if (byte == '\n') {
-            take(message, "\n", 1, 2);
+            take(message, "", 0, 2);
             message->state = AT_LINE_START;
             return true;
         }
@@ -178,8 +195,7 @@ static bool take_byte(struct message *message, char byte, bool *end)
     case IN_LINE:
         return false;
     }
-    take(message, "\r", 1, 1); /* the CR was no part of a line end */
-    message->bare_newline = true;
+    take(message, "\r", 1, 0); /* the CR was no part of a line end */
     message->state = IN_LINE;
     return false;
 }
@@ -190,7 +206,7 @@ enum message_status message_feed(struct message *message, struct slice bytes, si
     bool end = false;
 
     while (at < bytes.len && !end) {
-        if (message->state == IN_LINE)
+        if (message->state == IN_LINE || (message->state == AT_LINE_START && bytes.text[at] != '.'))
             at += take_line(message, bytes.text + at, bytes.len - at);
         else
             at += take_byte(message, bytes.text[at], &end);
@@ -203,7 +219,9 @@ enum message_status message_feed(struct message *message, struct slice bytes, si
 
 void message_finish(struct message *message)
 {
-    if (message->spool->fd >= 0 && message->error == 0 && !message->too_large)
+    if (message->spool->fd < 0)
+        look_for_lone_cr(message);
+    else if (message->error == 0 && !message->too_large)
         write_out(message);
 }
 

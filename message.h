@@ -45,7 +45,7 @@ struct message {
     bool lf_session;    /* LF ends lines, and LF.LF the message */
     enum message_state state;
     bool too_large;     /* beyond the limit; nothing more is stored */
-    bool bare_newline;  /* a lone LF or CR was seen */
+    bool bare_newline;  /* a lone LF or CR was seen; before message_finish maybe not yet */
     bool in_body;       /* the empty line behind the header was seen */
     size_t field;       /* bytes of the current header line that are those of "Received:" */
     unsigned hops;      /* Received: lines in the header (RFC 5321 6.3) */
