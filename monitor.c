@@ -178,7 +178,6 @@ static bool hear_deliver(struct monitor *m, const struct question *q, struct rep
         spool.used = (size_t)spool.size;
     }
     *reply = accept_deliver(&m->accept, &spool);
-    forget_spool(m);
     return true;
 }
 
@@ -271,6 +270,8 @@ const char *monitor_hear(struct monitor *m, const struct packet *packet)
             return "contradiction";
         if (kinds[q.kind].answered)
             send_answer(m, &reply, q.kind == ASK_SPOOL ? m->spool : -1);
+        if (q.kind == ASK_DELIVER)
+            forget_spool(m); /* to free a large file takes a while, for which nobody has to wait */
     } while (offset < packet->used);
     return NULL;
 }
@@ -580,11 +581,14 @@ int monitor_spool(struct monitor *monitor)
     return fd;
 }
 
-struct reply monitor_deliver(struct monitor *monitor, const struct spool *spool)
+struct reply monitor_deliver(struct monitor *monitor, struct spool *spool)
 {
+    const struct question q = { .kind = ASK_DELIVER, .number = spool->fd >= 0, .size = spool->size };
+
     if (monitor->channel == DIRECT)
         return accept_deliver(&monitor->accept, spool);
-    return ask(monitor, &(struct question){ .kind = ASK_DELIVER, .number = spool->fd >= 0, .size = spool->size }, NULL);
+    spool_clear(spool); /* what the monitor reads, nobody writes to any more */
+    return ask(monitor, &q, NULL);
 }
 
 void monitor_log_refusal(struct monitor *monitor, const char *stage, const struct reply *reply, struct slice line)

@@ -78,8 +78,9 @@ struct reply monitor_auth(struct monitor *monitor, const struct sasl *sasl);
 /* A file without a name for a message that outgrows its memory; -1 with errno set. */
 int monitor_spool(struct monitor *monitor);
 
-/* Delivers the spool to the accepted recipients and forgets them: the reply to the client. */
-struct reply monitor_deliver(struct monitor *monitor, const struct spool *spool);
+/* Delivers the spool to the accepted recipients and forgets them: the reply to the client. The spool is to be cleared
+ * then, if it is not already. */
+struct reply monitor_deliver(struct monitor *monitor, struct spool *spool);
 
 /* Ends a transaction, if there is one. */
 void monitor_reset(struct monitor *monitor);
