@@ -104,16 +104,16 @@ uint64_t copy_size(const struct copy *copy)
     return copy->head_len + copy->transaction->spool->size;
 }
 
-struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer)
+struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer, size_t size)
 {
     if (offset < copy->head_len)
         return (struct slice){ copy->head + offset, copy->head_len - (size_t)offset };
-    return spool_piece(copy->transaction->spool, offset - copy->head_len, buffer, COPY_PIECE);
+    return spool_piece(copy->transaction->spool, offset - copy->head_len, buffer, size);
 }
 
 int copy_as_file(const struct copy *copy)
 {
-    static char buffer[COPY_PIECE] LATE;
+    static char buffer[SPOOL_PIECE] LATE;
     uint64_t size = copy_size(copy);
     int fd = copy->transaction->spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC)
                                               : spool_file(copy->transaction->conf->spool_directory);
@@ -122,7 +122,7 @@ int copy_as_file(const struct copy *copy)
     if (fd < 0)
         return -1;
     for (uint64_t offset = 0; offset < size && error == 0;) {
-        struct slice piece = copy_piece(copy, offset, buffer);
+        struct slice piece = copy_piece(copy, offset, buffer, copy_room(offset));
 
         error = piece.text == NULL ? errno : write_all(fd, piece.text, piece.len);
         offset += piece.len;

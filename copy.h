@@ -40,7 +40,7 @@ struct outcome {
     char reason[REASON_MAX];   /* "" or one line: what happened, or what the command said */
 };
 
-enum { COPY_HEAD = 4096, COPY_PIECE = 65536 };
+enum { COPY_HEAD = 4096 };
 
 struct copy {
     const struct transaction *transaction;
@@ -57,10 +57,16 @@ void copy_begin(struct copy *copy, const struct transaction *transaction, const 
 uint64_t copy_size(const struct copy *copy);
 
 /*
- * A piece of the copy from `offset` on; `buffer` has COPY_PIECE bytes, which may or may not be
- * used. Empty at the end; .text is NULL when the spool cannot be read, with errno set.
+ * A piece of the copy from `offset` on: the rest of its head, or at most `size` bytes of the message. `buffer` has
+ * that size, and may or may not be used. Empty at the end; .text is NULL when the spool cannot be read, with errno set.
  */
-struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer);
+struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer, size_t size);
+
+/* For the piece of a copy that is written at this offset of a file: how large it should be (see SPOOL_PIECE). */
+static inline size_t copy_room(uint64_t offset)
+{
+    return SPOOL_PIECE - offset % SPOOL_PIECE;
+}
 
 /*
  * Writes the whole copy to a file without a name, in memory while it is small, and sets it to its

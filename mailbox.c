@@ -1,8 +1,9 @@
 /* mailbox.c - a copy into a file: mbox and maildir */
 /*
- * Both kinds write through a struct writer, which remembers the first failure. The order of the
- * calls is the promise: lock, remember the end, write, fsync, and only then success; on failure
- * cut back while the lock is still held.
+ * Both kinds write through a struct writer, which remembers the first failure. It collects where the
+ * bytes are, not the bytes: what is copied is copied by the kernel. The order of the calls is the
+ * promise: lock, remember the end, write, fsync, and only then success; on failure cut back while the
+ * lock is still held.
  */
 #include "mailbox.h"
 
@@ -15,106 +16,140 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "late.h"
 #include "log.h"
 
-enum { WRITE_BUFFER = 65536, LOCK_TICK_US = 100000 };
+enum {
+    LOCK_TICK_US = 100000,
+    PARTS = 64,          /* of one write */
+    WRITE_BACK = 4 << 20 /* bytes after which the disk is told to begin */
+};
 
 struct writer {
     int fd;
-    int error; /* errno of the first failure */
-    size_t used;
-    char buffer[WRITE_BUFFER];
+    int error;      /* errno of the first failure */
+    bool sync;      /* there will be an fsync */
+    uint64_t at;    /* where in the file the next byte goes */
+    size_t waiting; /* bytes that were written and that the disk was not told of */
+    size_t count;
+    struct iovec parts[PARTS];
 };
 
-static struct writer writer LATE; /* one delivery at a time */
-static char piece_buffer[COPY_PIECE] LATE;
-
-static void write_through(struct writer *w, const char *bytes, size_t len)
+static void writer_begin(struct writer *w, int fd, bool sync)
 {
-    if (w->error == 0)
-        w->error = write_all(w->fd, bytes, len);
+    w->fd = fd;
+    w->error = 0;
+    w->sync = sync;
+    w->at = 0;
+    w->waiting = w->count = 0;
+}
+
+/* An fsync waits less for what is on its way already. It also reports what fails on that way. */
+static void start_write_back(struct writer *w)
+{
+    if (w->sync && w->waiting >= WRITE_BACK) {
+        (void)sync_file_range(w->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+        w->waiting = 0;
+    }
 }
 
 static void flush(struct writer *w)
 {
-    write_through(w, w->buffer, w->used);
-    w->used = 0;
+    struct iovec *part = w->parts, *end = part + w->count;
+
+    while (part < end && w->error == 0) {
+        ssize_t written = writev(w->fd, part, (int)(end - part));
+        size_t n = written > 0 ? (size_t)written : 0;
+
+        if (written < 0 && errno != EINTR)
+            w->error = errno;
+        w->waiting += n;
+        for (; part < end && n >= part->iov_len; part++)
+            n -= part->iov_len;
+        if (n > 0) {
+            part->iov_base = (char *)part->iov_base + n;
+            part->iov_len -= n;
+        }
+    }
+    w->count = 0;
+    start_write_back(w);
 }
 
+/* The bytes must stay where they are until they are flushed. */
 static void put(struct writer *w, const char *bytes, size_t len)
 {
-    if (len > sizeof w->buffer - w->used)
-        flush(w);
-    if (len > sizeof w->buffer) {
-        write_through(w, bytes, len);
+    if (len == 0)
         return;
-    }
-    memcpy(w->buffer + w->used, bytes, len);
-    w->used += len;
+    if (w->count == PARTS)
+        flush(w);
+    w->parts[w->count++] = (struct iovec){ (void *)(uintptr_t)bytes, len }; /* only read from */
+    w->at += len;
 }
-
-/* Where the quoting of an mbox stands: how much of ">>>From " the line has shown so far. */
-struct quoting {
-    bool in_line;
-    size_t matched; /* bytes of "From " that were seen and not yet written */
-};
-
-static const char from_[] = "From ";
 
 /*
  * mboxrd: a line that begins with any number of > and "From " gets one more >. It does not
- * matter where among the others it is put, so nothing has to be looked ahead for.
+ * matter where among the others it is put. Returns how many bytes were dealt with: not those at the
+ * end of a piece of which more must be seen, unless it is the last.
  */
-static void put_quoted(struct writer *w, struct quoting *q, struct slice piece)
+static size_t put_quoted(struct writer *w, bool *in_line, struct slice piece, bool last)
 {
-    for (size_t at = 0; at < piece.len;) {
-        const char *p = piece.text + at;
+    static const char from_[] = "From ";
+    const char *run = piece.text, *p = run, *end = run + piece.len;
 
-        if (q->in_line) {
-            const char *lf = memchr(p, '\n', piece.len - at);
-            size_t len = lf != NULL ? (size_t)(lf - p) + 1 : piece.len - at;
+    while (p < end) {
+        if (*in_line) {
+            const char *lf = memchr(p, '\n', (size_t)(end - p));
 
-            put(w, p, len);
-            q->in_line = lf == NULL;
-            at += len;
-        } else if (*p == '>' && q->matched == 0) {
-            put(w, p, 1);
-            at++;
-        } else if (*p == from_[q->matched]) {
-            at++;
-            if (++q->matched == sizeof from_ - 1) {
-                put(w, ">From ", 6);
-                *q = (struct quoting){ .in_line = true };
-            }
+            p = lf != NULL ? lf + 1 : end;
+            *in_line = lf == NULL;
+        } else if (*p == '>') {
+            p++;
         } else {
-            put(w, from_, q->matched);
-            *q = (struct quoting){ .in_line = true };
+            size_t left = (size_t)(end - p), len = left < sizeof from_ - 1 ? left : sizeof from_ - 1;
+            bool begins = *p == from_[0] && memcmp(p, from_, len) == 0;
+
+            if (begins && len < sizeof from_ - 1 && !last)
+                break;
+            if (begins && len == sizeof from_ - 1) {
+                put(w, run, (size_t)(p - run));
+                put(w, ">", 1);
+                run = p;
+            }
+            *in_line = true;
         }
     }
+    put(w, run, (size_t)(p - run));
+    return (size_t)(p - piece.text);
 }
 
 /* Writes the whole copy; quoted below its head if `quote` is set. */
 static void put_copy(struct writer *w, const struct copy *copy, bool quote)
 {
-    struct quoting q = { .in_line = false };
+    static char buffer[SPOOL_PIECE] LATE;
     uint64_t offset = 0, size = copy_size(copy);
+    bool in_line = false;
 
     while (offset < size && w->error == 0) {
-        struct slice piece = copy_piece(copy, offset, piece_buffer);
+        struct slice piece = copy_piece(copy, offset, buffer, copy_room(w->at));
+        size_t len = piece.len;
 
         if (piece.text == NULL) {
             w->error = errno;
             return;
         }
         if (quote && offset >= copy->head_len)
-            put_quoted(w, &q, piece);
+            len = put_quoted(w, &in_line, piece, offset + piece.len == size);
         else
             put(w, piece.text, piece.len);
-        offset += piece.len;
+        if (piece.text == buffer)
+            flush(w); /* before other bytes are there */
+        if (len == 0)
+            w->error = EIO; /* the spool has less than was written to it */
+        offset += len;
     }
 }
 
@@ -264,15 +299,15 @@ static bool ends_in_line(int fd, off_t end, int *error)
 static void append_copy(const struct transaction *t, const struct copy *copy, const char *path, int fd,
                         struct outcome *outcome)
 {
+    struct writer writer;
     struct stat before;
 
-    writer.fd = fd;
-    writer.error = 0;
-    writer.used = 0;
+    writer_begin(&writer, fd, t->conf->fsync);
     if (fstat(fd, &before) != 0) {
         outcome_errno(outcome, "fstat");
         return;
     }
+    writer.at = (uint64_t)before.st_size;
     if (ends_in_line(fd, before.st_size, &writer.error))
         put(&writer, "\n", 1);
     put_copy(&writer, copy, true);
@@ -392,11 +427,11 @@ static int publish(const struct transaction *t, const struct maildir *m, const c
 static void write_maildir(const struct transaction *t, const struct copy *copy, const char *path,
                           const struct maildir *m, struct outcome *outcome)
 {
+    struct writer writer;
     char name[160];
 
     unique_name(name, sizeof name);
-    writer.used = 0;
-    writer.error = 0;
+    writer_begin(&writer, -1, t->conf->fsync);
     writer.fd = openat(m->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (writer.fd < 0) {
         outcome_errno(outcome, "cannot make a file in tmp");

@@ -43,7 +43,7 @@ int spool_file(struct slice directory)
 int write_all(int fd, const char *bytes, size_t len)
 {
     while (len > 0) {
-        ssize_t n = write(fd, bytes, len);
+        ssize_t n = write(fd, bytes, len < SPOOL_PIECE ? len : SPOOL_PIECE);
 
         if (n >= 0) {
             bytes += n;

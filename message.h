@@ -10,6 +10,7 @@
 
 enum {
     SPOOL_MEMORY = 131072, /* bytes that a message may have before it needs a file */
+    SPOOL_PIECE = 65536,   /* of a file, written at multiples of it: the kernel caches that in one piece, too */
     MESSAGE_FLOOD = 10     /* times the size limit at which a client is dropped */
 };
 

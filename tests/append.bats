@@ -191,6 +191,25 @@ END
     done
 }
 
+@test "nor where one of a large message ends, which is read from a file" {
+    box_config
+    for before in 1 2 3 4 5 6 7; do # lines of seven bytes, moved by one
+        {
+            printf '%0*d\n' "$before" 0
+            yes 'From x' | head -n 50000
+            printf '%070000d\n' 0 | tr 0 '>'
+            { printf '%0131072d' 0 | tr 0 '>'; echo 'From y'; }
+            yes '>From z' | head -n 20000
+            printf '%0200000d\n' 0
+            echo 'From the end'
+        } >message
+        rm -f mbox
+        send s@client.example box@mx.example <message
+        [[ $REPLY == '250 2.0.0 '* ]]
+        { sed -E 's/^>*From />&/' message; echo; } | cmp - <(sed 1,6d mbox)
+    done
+}
+
 @test "a message behind a file that ends within a line begins on a new one" {
     box_config
     printf 'From a@b Thu Jan  1 00:00:00 1970\n\nhalf a mess' >mbox
@@ -436,21 +455,21 @@ traced() {
 
 # Calls that concern the path, one word each.
 call_order() {
-    sed -nE -e "s/^[0-9]+ +([a-z0-9]+)\([0-9]+<${1//\//\\/}>.*$/\1/p" \
+    sed -nE -e "s/^[0-9]+ +([a-z0-9_]+)\([0-9]+<${1//\//\\/}>.*$/\1/p" \
         -e "s/^[0-9]+ +(fsync)\([0-9]+<${HERE//\//\\/}>\).*$/\1 directory/p" trace | uniq
 }
 
 @test "file and directory are synced, under both locks" {
     box_config
-    traced openat,flock,fcntl,write,pwrite64,fsync,fdatasync,ftruncate,close
+    traced openat,flock,fcntl,write,writev,pwrite64,fsync,fdatasync,ftruncate,close
     echo text | send s@client.example box@mx.example
     [[ $REPLY == 250* ]]
-    expect "$(call_order "$HERE/mbox" | tr '\n' ' ')" 'flock fcntl write fsync fsync directory close '
+    expect "$(call_order "$HERE/mbox" | tr '\n' ' ')" 'flock fcntl writev fsync fsync directory close '
     grep -q "flock([0-9]*<$HERE/mbox>, LOCK_EX|LOCK_NB) = 0" trace
     grep -q "fcntl([0-9]*<$HERE/mbox>, F_SETLK, {l_type=F_WRLCK, l_whence=SEEK_SET, l_start=0, l_len=0}) = 0" trace
     # the directory needs it for a new name only
     echo text | send s@client.example box@mx.example
-    expect "$(call_order "$HERE/mbox" | tr '\n' ' ')" 'flock fcntl write fsync close '
+    expect "$(call_order "$HERE/mbox" | tr '\n' ' ')" 'flock fcntl writev fsync close '
 }
 
 @test "the 250 comes after all of them: killed at any, mailrecv has not said it" {
@@ -464,19 +483,39 @@ call_order() {
         expect "$call $pattern: $(grep -c '^250 2.0.0 Ok, delivered' replies)" "$call $pattern: 0"
     done <<END
 flock /mbox>
-write /mbox>
+writev /mbox>
 fsync /mbox>
 fsync [(][0-9]+<$HERE>
 END
 }
 
+# Ten million bytes.
+large() { yes 'a line of a large message' | head -n 384616; }
+
+@test "of a large message the disk begins early, and whatever comes of that, the fsync decides" {
+    box_config
+    fresh() { rm -f mbox; }
+    for fault in '' error=EIO error=ENOSYS; do
+        fresh
+        UNDER=(strace -f -y -o trace -e trace=writev,sync_file_range,fsync "${fault:+-einject=sync_file_range:$fault}")
+        [ -n "$fault" ] || unset 'UNDER[-1]'
+        large | send s@client.example box@mx.example
+        [[ $REPLY == '250 2.0.0 '* ]]
+        expect "$fault $(call_order "$HERE/mbox" | tr '\n' ' ')" \
+            "$fault writev sync_file_range writev sync_file_range writev fsync fsync directory "
+        cmp <(sed 1,6d mbox) <(large; echo)
+    done
+}
+
 @test "fsync off syncs nothing" {
     box_config 'fsync off'
-    traced fsync,fdatasync,sync,syncfs,sync_file_range,write,openat,flock,fcntl,close
-    echo text | send s@client.example box@mx.example
-    [[ $REPLY == 250* ]]
-    expect "$(call_order "$HERE/mbox" | tr '\n' ' ')" 'flock fcntl write close '
-    refute grep -Eq 'sync|O_D?SYNC' trace
+    traced fsync,fdatasync,sync,syncfs,sync_file_range,write,writev,openat,flock,fcntl,close
+    for text in echo large; do
+        "$text" | send s@client.example box@mx.example
+        [[ $REPLY == 250* ]]
+        expect "$(call_order "$HERE/mbox" | tr '\n' ' ')" 'flock fcntl writev close '
+        refute grep -Eq 'sync|O_D?SYNC' trace
+    done
 }
 
 # ---- many at once -------------------------------------------------------------------------

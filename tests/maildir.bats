@@ -78,10 +78,10 @@ END
 # ---- the order of the calls ---------------------------------------------------------------
 
 order() {
-    UNDER=(strace -f -y -o trace -e 'trace=openat,write,fsync,rename,renameat,renameat2,link,linkat')
+    UNDER=(strace -f -y -o trace -e 'trace=openat,write,writev,fsync,rename,renameat,renameat2,link,linkat')
     echo text | send s@client.example box@mx.example
     [[ $REPLY == 250* ]]
-    sed -nE -e "s|^[0-9]+ +(write\|fsync)\([0-9]+<$HERE/box/tmp/[^>]+>.*$|\1 file|p" \
+    sed -nE -e "s|^[0-9]+ +(writev?\|fsync)\([0-9]+<$HERE/box/tmp/[^>]+>.*$|\1 file|p" \
         -e "s|^[0-9]+ +fsync\([0-9]+<$HERE(/box)?(/[a-z]+)?>\).*$|fsync .\1\2|p" \
         -e 's/^[0-9]+ +rename.*= 0$/rename/p' trace | tr '\n' ','
 }
@@ -91,19 +91,19 @@ order() {
     mkdir -p box/tmp box/new box/cur
     order >calls
     # whoever made the directories may have failed to sync them, or be still about to
-    expect "$(cat calls)" 'write file,fsync file,fsync ./box,fsync .,rename,fsync ./box/new,'
+    expect "$(cat calls)" 'writev file,fsync file,fsync ./box,fsync .,rename,fsync ./box/new,'
 }
 
 @test "directories that have to be made are synced all the same" {
     dir_config
     order >calls
-    expect "$(cat calls)" 'write file,fsync file,fsync ./box,fsync .,rename,fsync ./box/new,'
+    expect "$(cat calls)" 'writev file,fsync file,fsync ./box,fsync .,rename,fsync ./box/new,'
 }
 
 @test "fsync off syncs nothing" {
     dir_config 'fsync off'
     order >calls
-    expect "$(cat calls)" 'write file,rename,'
+    expect "$(cat calls)" 'writev file,rename,'
 }
 
 # ---- failures -----------------------------------------------------------------------------
@@ -147,9 +147,9 @@ one_message() {
         expect "$call: $(find box -type f)" "$call: "
     done <<'END'
 openat "[0-9]+[.]M.*O_CREAT error=ENOSPC
-write box/tmp/ error=ENOSPC
-write box/tmp/ error=EDQUOT
-write box/tmp/ error=EIO
+writev box/tmp/ error=ENOSPC
+writev box/tmp/ error=EDQUOT
+writev box/tmp/ error=EIO
 fsync box/tmp/ error=EIO
 close box/tmp/ error=EIO
 rename,renameat,renameat2 . error=EIO
@@ -180,7 +180,7 @@ END
         expect "$call $pattern: $(find box/new -type f | wc -l)" "$call $pattern: $left"
         [ "$left" = 0 ] || expect "$(find box/new -type f -exec cat {} + | without_head | tr -d '\n' | wc -c)" 100000
     done <<'END'
-write box/tmp/ 0
+writev box/tmp/ 0
 fsync box/tmp/ 0
 rename,renameat,renameat2 . 0
 fsync box/new> 1
