@@ -353,18 +353,6 @@ void accept_prepare(struct acceptance *a)
     }
 }
 
-int accept_spool(struct acceptance *a)
-{
-    struct slice directory = a->conf->spool_directory;
-    int fd = spool_file(directory);
-
-    if (fd < 0)
-        log_line(LOG_ERR, "cannot make a file in spool_directory %.*s: %m", (int)directory.len, directory.text);
-    else
-        log_debug('f', "opened a spool file in %.*s", (int)directory.len, directory.text);
-    return fd;
-}
-
 /* Of RFC 3848 and RFC 6531 4.3. */
 static const char *protocol(const struct acceptance *a)
 {
@@ -378,37 +366,81 @@ static const char *protocol(const struct acceptance *a)
     return names[a->mail.smtputf8][a->peer->tls.protocol[0] != '\0'][a->peer->user[0] != '\0'];
 }
 
-/* Time, process and number of the message in it: no other message on this host has the same. */
-static void make_id(struct acceptance *a, char *id, size_t size)
+/* The id is time, process and number of the message in it: no other message on this host has the same. */
+static void stamp(struct acceptance *a)
 {
     struct timespec now;
 
     (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with these arguments */
-    (void)snprintf(id, size, "%08jx%05lx.%lx.%x", (uintmax_t)now.tv_sec, (unsigned long)now.tv_nsec / 1000,
+    (void)snprintf(a->id, sizeof a->id, "%08jx%05lx.%lx.%x", (uintmax_t)now.tv_sec, (unsigned long)now.tv_nsec / 1000,
                    (unsigned long)getpid(), ++a->messages);
+    a->received = now.tv_sec;
 }
 
-struct reply accept_deliver(struct acceptance *a, const struct spool *spool)
+static struct transaction transaction_of(const struct acceptance *a, const struct spool *spool)
 {
-    static char id[64];
-    struct transaction transaction = {
+    return (struct transaction){
         .conf = a->conf,
         .peer = a->peer,
         .sender = &a->mail.sender,
         .spool = spool,
         .helo = a->helo,
         .protocol = protocol(a),
-        .id = id,
-        .received = time(NULL),
+        .id = a->id,
+        .received = a->received,
         .deadline = a->deadline,
         .terminated = a->terminated,
     };
+}
+
+/* What goes to one command only may become its copy. Returns false with errno set. */
+static bool begin_copy(struct acceptance *a, int fd)
+{
+    struct transaction transaction;
+    ssize_t len;
+
+    a->start = 0;
+    if (!a->in_transaction || a->count != 1)
+        return true;
+    dns_stage();
+    stamp(a);
+    transaction = transaction_of(a, NULL);
+    len = deliver_begin(&transaction, a->recipients, fd);
+    a->start = len > 0 ? (uint64_t)len : 0;
+    return len >= 0;
+}
+
+int accept_spool(struct acceptance *a, uint64_t *start)
+{
+    struct slice directory = a->conf->spool_directory;
+    int fd = spool_file(directory);
+
+    if (fd >= 0 && !begin_copy(a, fd)) {
+        int error = errno;
+
+        (void)close(fd); /* nobody has seen it */
+        errno = error;
+        fd = -1;
+    }
+    if (fd < 0)
+        log_line(LOG_ERR, "cannot make a file in spool_directory %.*s: %m", (int)directory.len, directory.text);
+    else
+        log_debug('f', "opened a spool file in %.*s", (int)directory.len, directory.text);
+    *start = a->start;
+    return fd;
+}
+
+struct reply accept_deliver(struct acceptance *a, const struct spool *spool)
+{
+    struct transaction transaction;
     struct reply reply;
 
     if (!a->in_transaction || a->count == 0)
         return contradict(a);
     dns_stage();
-    make_id(a, id, sizeof id);
+    if (spool->start == 0)
+        stamp(a);
+    transaction = transaction_of(a, spool);
     reply = deliver_all(&transaction, a->recipients, a->count);
     a->count = 0; /* nothing is delivered twice */
     if (reply.code == 250)

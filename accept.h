@@ -42,6 +42,9 @@ struct acceptance {
     size_t count;                 /* accepted recipients */
     struct recipient *recipients; /* room for limit.smtp_rcpt_to; pages are touched when used */
     unsigned messages;            /* makes ids unique */
+    char id[64];                  /* of the message that was delivered last, or for which there is a file */
+    time_t received;
+    uint64_t start;               /* of the message in that file */
 };
 
 /* Prepares for a session; all arguments must outlive it. False without memory. */
@@ -79,7 +82,7 @@ struct reply accept_tls(struct acceptance *a, int client, int plain);
 struct reply accept_auth(struct acceptance *a, struct slice identity, struct slice user, struct slice password);
 struct reply accept_deliver(struct acceptance *a, const struct spool *spool);
 void accept_reset(struct acceptance *a);
-int accept_spool(struct acceptance *a);
+int accept_spool(struct acceptance *a, uint64_t *start);
 
 /* The session has said its last word, or ended without: hears what is still to be logged of TLS. */
 void accept_learn(struct acceptance *a);

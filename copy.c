@@ -2,10 +2,12 @@
 #include "copy.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -111,14 +113,34 @@ struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer, 
     return spool_piece(copy->transaction->spool, offset - copy->head_len, buffer, size);
 }
 
+ssize_t copy_head_to(const struct copy *copy, int fd)
+{
+    errno = write_all(fd, copy->head, copy->head_len);
+    return errno == 0 ? (ssize_t)copy->head_len : -1;
+}
+
+/* Is the file of the spool this copy, and will it be? Nothing is believed of it while a session can write to it. */
+static bool is_copy(const struct copy *copy, const struct spool *spool)
+{
+    struct stat status;
+    char head[COPY_HEAD];
+
+    return spool->fd >= 0 && spool->start == copy->head_len && spool_is_final(spool->fd) &&
+           fstat(spool->fd, &status) == 0 && (uint64_t)status.st_size == copy_size(copy) &&
+           pread(spool->fd, head, copy->head_len, 0) == (ssize_t)copy->head_len &&
+           memcmp(head, copy->head, copy->head_len) == 0;
+}
+
 int copy_as_file(const struct copy *copy)
 {
     static char buffer[SPOOL_PIECE] LATE;
+    const struct spool *spool = copy->transaction->spool;
     uint64_t size = copy_size(copy);
-    int fd = copy->transaction->spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC)
-                                              : spool_file(copy->transaction->conf->spool_directory);
-    int error = 0;
+    int fd, error = 0;
 
+    if (is_copy(copy, spool))
+        return fcntl(spool->fd, F_DUPFD_CLOEXEC, 0);
+    fd = spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC) : spool_file(copy->transaction->conf->spool_directory);
     if (fd < 0)
         return -1;
     for (uint64_t offset = 0; offset < size && error == 0;) {

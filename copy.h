@@ -69,8 +69,15 @@ static inline size_t copy_room(uint64_t offset)
 }
 
 /*
- * Writes the whole copy to a file without a name, in memory while it is small, and sets it to its
- * beginning. Returns a descriptor that exec closes, or -1 with errno set.
+ * Writes the head of the copy into a file that is to become a spool, and perhaps this copy. Returns how many bytes that
+ * were, or -1 with errno set.
+ */
+ssize_t copy_head_to(const struct copy *copy, int fd);
+
+/*
+ * The whole copy as a file without a name, at its beginning; in memory while it is small. It is the spool itself where that
+ * begins with the head of this copy, and nobody can write to it any more; else it is written here.
+ * Returns a descriptor that exec closes, or -1 with errno set.
  */
 int copy_as_file(const struct copy *copy);
 

@@ -112,6 +112,16 @@ const char *deliver_failure(void)
     return failure;
 }
 
+ssize_t deliver_begin(const struct transaction *transaction, const struct recipient *recipient, int fd)
+{
+    struct copy copy;
+
+    if (!ways[recipient->rule->target.kind].runs_command)
+        return 0;
+    copy_begin(&copy, transaction, recipient, transaction->conf->pipe_from_line);
+    return copy_head_to(&copy, fd);
+}
+
 struct reply deliver_all(const struct transaction *transaction, const struct recipient *recipients, size_t count)
 {
     struct reply refusal = { .code = 0 };

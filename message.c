@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,10 +41,24 @@ int spool_file(struct slice directory)
     return fd;
 }
 
+int spool_reader(int fd)
+{
+    char path[32];
+
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The kernel gives a lease for reading only while no descriptor in any process is open for writing. */
+bool spool_is_final(int fd)
+{
+    return fcntl(fd, F_SETLEASE, F_RDLCK) == 0 && fcntl(fd, F_SETLEASE, F_UNLCK) == 0;
+}
+
 int write_all(int fd, const char *bytes, size_t len)
 {
     while (len > 0) {
-        ssize_t n = write(fd, bytes, len < SPOOL_PIECE ? len : SPOOL_PIECE);
+        ssize_t n = write(fd, bytes, len);
 
         if (n >= 0) {
             bytes += n;
@@ -61,7 +76,7 @@ void spool_clear(struct spool *spool)
         (void)close(spool->fd); /* the file has no name: it is gone now */
     spool->fd = -1;
     spool->used = 0;
-    spool->size = 0;
+    spool->start = spool->size = 0;
 }
 
 void message_begin(struct message *message, struct spool *spool, uint64_t limit, bool lf_session,
@@ -80,17 +95,37 @@ static void look_for_lone_cr(struct message *message)
     message->bare_newline = message->bare_newline || memchr(spool->memory, '\r', spool->used) != NULL;
 }
 
-/* Empties the memory of a spool into its file. */
-static void write_out(struct message *message)
+/* Writes what is in the memory of a spool to its file, piece by piece; the last one only if it is whole or `all` is set. */
+static void write_pieces(struct message *message, bool all)
+{
+    struct spool *spool = message->spool;
+    uint64_t at = spool->start + spool->size - spool->used;
+    size_t done = 0, len;
+
+    while (done < spool->used && message->error == 0) {
+        len = SPOOL_PIECE - (at + done) % SPOOL_PIECE;
+        if (len > spool->used - done) {
+            if (!all)
+                break;
+            len = spool->used - done;
+        }
+        message->error = write_all(spool->fd, spool->memory + done, len);
+        done += len;
+    }
+    spool->used -= done;
+    memmove(spool->memory, spool->memory + done, spool->used);
+}
+
+/* Makes room in the memory of a spool, or with `all` set empties it: into its file. */
+static void write_out(struct message *message, bool all)
 {
     struct spool *spool = message->spool;
 
     look_for_lone_cr(message);
-    if (spool->fd < 0 && (spool->fd = message->open(message->open_context)) < 0)
+    if (spool->fd < 0 && (spool->fd = message->open(message->open_context, &spool->start)) < 0)
         message->error = errno;
     else
-        message->error = write_all(spool->fd, spool->memory, spool->used);
-    spool->used = 0;
+        write_pieces(message, all);
 }
 
 /* Text, and behind it an LF if `lf` is set. What does not fit fills the memory, which is then written. */
@@ -107,7 +142,7 @@ static void store(struct message *message, const char *text, size_t len, bool lf
         spool->size += part;
         text += part;
         len -= part;
-        write_out(message);
+        write_out(message, false);
     }
     if (message->error != 0)
         return;
@@ -222,7 +257,7 @@ void message_finish(struct message *message)
     if (message->spool->fd < 0)
         look_for_lone_cr(message);
     else if (message->error == 0 && !message->too_large)
-        write_out(message);
+        write_out(message, true);
 }
 
 struct slice spool_piece(const struct spool *spool, uint64_t offset, char *buffer, size_t size)
@@ -234,7 +269,7 @@ struct slice spool_piece(const struct spool *spool, uint64_t offset, char *buffe
     if (spool->fd < 0)
         return (struct slice){ spool->memory + offset, len };
     do
-        n = pread(spool->fd, buffer, len, (off_t)offset);
+        n = pread(spool->fd, buffer, len, (off_t)(spool->start + offset));
     while (n < 0 && errno == EINTR);
     if (n == 0 && len > 0) {
         errno = EIO; /* shorter than what was written */

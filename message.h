@@ -22,11 +22,15 @@ struct spool {
     char *memory;     /* SPOOL_MEMORY bytes, given by the owner; write buffer of the file */
     size_t used;      /* bytes in memory */
     int fd;           /* -1: all of it is in memory */
+    uint64_t start;   /* where in the file the message begins, behind what is not its own */
     uint64_t size;    /* bytes of the message */
 };
 
-/* Opens the file for a spool that outgrows its memory: a descriptor, or -1 with errno set. */
-typedef int spool_open(void *context);
+/*
+ * Opens the file for a spool that outgrows its memory: a descriptor, or -1 with errno set. What is in the file already,
+ * *start bytes, is left alone.
+ */
+typedef int spool_open(void *context, uint64_t *start);
 
 enum message_status {
     MESSAGE_MORE, /* the end has not come yet */
@@ -73,6 +77,12 @@ void message_finish(struct message *message);
  * by exec. Returns its descriptor, or -1 with errno set.
  */
 int spool_file(struct slice directory);
+
+/* Opens such a file once more, for reading only. -1 with errno set, as where there is no /proc. */
+int spool_reader(int fd);
+
+/* Can nobody write to the file of this descriptor any more? Only where it was opened for reading this can be told. */
+bool spool_is_final(int fd);
 
 /* Writes all of the bytes, however many calls it takes. Returns 0, or errno. */
 int write_all(int fd, const char *bytes, size_t len);

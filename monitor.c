@@ -73,8 +73,17 @@ static bool hear_helo(struct monitor *m, const struct question *q, struct reply 
     return true;
 }
 
+static void forget_spool(struct monitor *m)
+{
+    if (m->spool >= 0)
+        (void)close(m->spool); /* the file has no name: it is gone now */
+    m->spool = -1;
+}
+
+/* A file that is there still is that of a message that was refused. */
 static bool hear_mail(struct monitor *m, const struct question *q, struct reply *reply)
 {
+    forget_spool(m);
     *reply = accept_mail(&m->accept, q->text);
     return true;
 }
@@ -143,19 +152,25 @@ static bool hear_reset(struct monitor *m, const struct question *q, struct reply
     return true;
 }
 
-static void forget_spool(struct monitor *m)
+/* Of what the session writes the monitor is a reader: so it can be told when nobody writes any more. */
+static void keep_reading(struct monitor *m)
 {
-    if (m->spool >= 0)
-        (void)close(m->spool); /* the file has no name: it is gone now */
-    m->spool = -1;
+    int fd = m->spool < 0 ? -1 : spool_reader(m->spool);
+
+    if (fd < 0)
+        return;
+    forget_spool(m);
+    m->spool = fd;
 }
 
-/* The file itself goes with the answer; its error number is the answer's code. */
+/* The file itself goes with the answer, in which `size` is where the message begins; the error number is its code. */
 static bool hear_spool(struct monitor *m, const struct question *q, struct reply *reply)
 {
+    uint64_t start;
+
     (void)q;
     forget_spool(m);
-    m->spool = accept_spool(&m->accept);
+    m->spool = accept_spool(&m->accept, &start);
     *reply = (struct reply){ .code = m->spool < 0 ? (unsigned)errno : 0 };
     return true;
 }
@@ -168,7 +183,8 @@ static bool hear_deliver(struct monitor *m, const struct question *q, struct rep
     struct stat status;
 
     if (q->number != 0) {
-        if (m->spool < 0 || fstat(m->spool, &status) != 0 || (uint64_t)status.st_size != spool.size)
+        spool.start = m->accept.start;
+        if (m->spool < 0 || fstat(m->spool, &status) != 0 || (uint64_t)status.st_size != spool.start + spool.size)
             return false;
         spool.fd = m->spool;
     } else if (spool.size > SPOOL_MEMORY) {
@@ -234,7 +250,7 @@ static void send_answer(const struct monitor *m, const struct reply *reply, int 
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
     sent.used = 0;
-    (void)packet_put(&sent, &(struct question){ .reply = *reply });
+    (void)packet_put(&sent, &(struct question){ .reply = *reply, .size = m->accept.start });
     part.iov_len = sent.used;
     if (fd >= 0) {
         struct cmsghdr *c;
@@ -270,6 +286,8 @@ const char *monitor_hear(struct monitor *m, const struct packet *packet)
             return "contradiction";
         if (kinds[q.kind].answered)
             send_answer(m, &reply, q.kind == ASK_SPOOL ? m->spool : -1);
+        if (q.kind == ASK_SPOOL && m->accept.start > 0)
+            keep_reading(m);
         if (q.kind == ASK_DELIVER)
             forget_spool(m); /* to free a large file takes a while, for which nobody has to wait */
     } while (offset < packet->used);
@@ -442,7 +460,7 @@ static size_t tell(const struct monitor *m, const struct question *q)
 }
 
 /* Puts the question and waits for the answer, which may bring a descriptor. */
-static struct reply ask(const struct monitor *m, const struct question *q, int *fd)
+static struct question ask_for(const struct monitor *m, const struct question *q, int *fd)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
@@ -467,7 +485,12 @@ static struct reply ask(const struct monitor *m, const struct question *q, int *
     c = CMSG_FIRSTHDR(&message);
     if (c != NULL && c->cmsg_type == SCM_RIGHTS && fd != NULL)
         memcpy(fd, CMSG_DATA(c), sizeof *fd);
-    return answer.reply;
+    return answer;
+}
+
+static struct reply ask(const struct monitor *m, const struct question *q)
+{
+    return ask_for(m, q, NULL).reply;
 }
 
 bool monitor_admits(struct monitor *monitor)
@@ -491,7 +514,7 @@ struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice n
     if (monitor->channel == DIRECT)
         return accept_helo(&monitor->accept, extended, name);
     if (screen_wants_helo(monitor->accept.conf))
-        return ask(monitor, &(struct question){ .kind = ASK_HELO, .number = extended, .text = name }, NULL);
+        return ask(monitor, &(struct question){ .kind = ASK_HELO, .number = extended, .text = name });
     (void)tell(monitor, &(struct question){ .kind = TELL_HELO, .number = extended, .text = name });
     return no_objection;
 }
@@ -508,7 +531,7 @@ struct reply monitor_mail(struct monitor *monitor, struct slice argument)
     if (monitor->channel == DIRECT)
         return accept_mail(&monitor->accept, argument);
     if (is_asked(monitor->accept.conf))
-        return ask(monitor, &(struct question){ .kind = ASK_MAIL, .text = argument }, NULL);
+        return ask(monitor, &(struct question){ .kind = ASK_MAIL, .text = argument });
     (void)tell(monitor, &(struct question){ .kind = TELL_MAIL, .text = argument });
     return no_objection;
 }
@@ -519,7 +542,7 @@ struct reply monitor_tls(struct monitor *monitor, int *plain)
 
     *plain = PLAIN;
     if (monitor->channel != DIRECT)
-        return ask(monitor, &(struct question){ .kind = ASK_TLS }, NULL);
+        return ask(monitor, &(struct question){ .kind = ASK_TLS });
     if (!prepare_tls(monitor)) {
         log_line(LOG_ERR, "TLS failed reason=\"%s\"", strerror(errno));
         return (struct reply)REPLY(454, "7.0", "TLS is not available now");
@@ -547,7 +570,7 @@ struct reply monitor_auth(struct monitor *monitor, const struct sasl *sasl)
     text_put(&text, user);
     text_put(&text, (struct slice){ "", 1 });
     text_put(&text, password);
-    reply = ask(monitor, &(struct question){ .kind = ASK_AUTH, .text = text_slice(&text) }, NULL);
+    reply = ask(monitor, &(struct question){ .kind = ASK_AUTH, .text = text_slice(&text) });
     explicit_bzero(bytes, sizeof bytes);
     explicit_bzero(sent.bytes, sizeof sent.bytes);
     return reply;
@@ -557,7 +580,7 @@ struct reply monitor_rcpt(struct monitor *monitor, struct slice argument)
 {
     if (monitor->channel == DIRECT)
         return accept_rcpt(&monitor->accept, argument);
-    return ask(monitor, &(struct question){ .kind = ASK_RCPT, .text = argument }, NULL);
+    return ask(monitor, &(struct question){ .kind = ASK_RCPT, .text = argument });
 }
 
 void monitor_reset(struct monitor *monitor)
@@ -568,16 +591,17 @@ void monitor_reset(struct monitor *monitor)
         (void)tell(monitor, &(struct question){ .kind = TELL_RESET });
 }
 
-int monitor_spool(struct monitor *monitor)
+int monitor_spool(struct monitor *monitor, uint64_t *start)
 {
-    struct reply answer;
+    struct question answer;
     int fd = -1;
 
     if (monitor->channel == DIRECT)
-        return accept_spool(&monitor->accept);
-    answer = ask(monitor, &(struct question){ .kind = ASK_SPOOL }, &fd);
+        return accept_spool(&monitor->accept, start);
+    answer = ask_for(monitor, &(struct question){ .kind = ASK_SPOOL }, &fd);
+    *start = answer.size;
     if (fd < 0)
-        errno = answer.code != 0 ? (int)answer.code : EMFILE;
+        errno = answer.reply.code != 0 ? (int)answer.reply.code : EMFILE;
     return fd;
 }
 
@@ -588,7 +612,7 @@ struct reply monitor_deliver(struct monitor *monitor, struct spool *spool)
     if (monitor->channel == DIRECT)
         return accept_deliver(&monitor->accept, spool);
     spool_clear(spool); /* what the monitor reads, nobody writes to any more */
-    return ask(monitor, &q, NULL);
+    return ask(monitor, &q);
 }
 
 void monitor_log_refusal(struct monitor *monitor, const char *stage, const struct reply *reply, struct slice line)

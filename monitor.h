@@ -75,8 +75,8 @@ struct reply monitor_tls(struct monitor *monitor, int *plain);
 /* AUTH with these credentials: code 0 and the client has a name, or a refusal, which takes its time. */
 struct reply monitor_auth(struct monitor *monitor, const struct sasl *sasl);
 
-/* A file without a name for a message that outgrows its memory; -1 with errno set. */
-int monitor_spool(struct monitor *monitor);
+/* A file without a name for a message that outgrows its memory, which goes there from *start on; -1 with errno set. */
+int monitor_spool(struct monitor *monitor, uint64_t *start);
 
 /* Delivers the spool to the accepted recipients and forgets them: the reply to the client. The spool is to be cleared
  * then, if it is not already. */

@@ -201,9 +201,9 @@ static struct reply say_envelope(struct attempt *a)
     return reply;
 }
 
-static int open_spool(void *context)
+static int open_spool(void *context, uint64_t *start)
 {
-    return accept_spool(context);
+    return accept_spool(context, start);
 }
 
 /* Delivers what the rules have accepted, between its two marks. */

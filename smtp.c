@@ -624,11 +624,11 @@ static struct reply refuse_input(struct session *s, enum line_status status)
 
 /* ---- the message ------------------------------------------------------------------------- */
 
-static int open_spool(void *context)
+static int open_spool(void *context, uint64_t *start)
 {
     const struct session *s = context;
 
-    return monitor_spool(s->monitor);
+    return monitor_spool(s->monitor, start);
 }
 
 /* Reads up to the end of the message. Code 0, or why the session must end. */

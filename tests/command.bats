@@ -268,6 +268,31 @@ END
     [ "$(tr '\0' '\n' <environ | grep "^MESSAGE_SIZE=")" = "MESSAGE_SIZE=$(stat -c %s input)" ]
 }
 
+@test "a large message is on its input in the file that it was received into, which nobody writes to any more" {
+    config <<END
+deliver rcpt_to one@mx.example pipe stat -Lc %s /dev/stdin >size; cat /dev/stdin >again; cat >read; echo x >&0; echo "\$? \$MESSAGE_SIZE" >told
+deliver rcpt_to two@mx.example pipe cat >other
+END
+    yes 'a line of a large message' | head -n 20000 >message
+    UNDER=(strace -f -y -qq -o trace -e 'trace=openat,write')
+    send s@client.example one@mx.example <message
+    [[ $REPLY == '250 2.0.0 '* ]]
+    expect "$(grep -c O_TMPFILE trace)" 1
+    without_head read | cmp - message
+    cmp read again
+    expect "$(cat told)" "1 $(stat -c %s read)"
+    expect "$(cat size)" "$(stat -c %s read)"
+    # its pieces begin at multiples of 64 KiB, but for the head and the "x" above
+    sed -nE 's/^[0-9]+ +write\([0-9]+<[^>]*>?\(deleted\)>?, .*, ([0-9]+)(\)| <unfinished).*$/\1/p' trace | grep -vx 2 >sizes
+    awk 'NR > 2 && before % 65536 != 0 { wrong = 1 } { before += $1 } END { exit wrong || NR < 8 }' sizes
+    # with others each gets a copy of its own
+    send s@client.example one@mx.example two@mx.example <message
+    [[ $REPLY == '250 2.0.0 '* ]]
+    expect "$(grep -c O_TMPFILE trace)" 3
+    without_head read | cmp - message
+    without_head other | cmp - message
+}
+
 @test "pipe.from_line on puts a From_ line first, unquoted text behind it, and counts it" {
     config <<END
 pipe.from_line on

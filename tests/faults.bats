@@ -240,6 +240,21 @@ END
     refute grep -q '^250 2.0.0 Ok' raw_replies
 }
 
+@test "where a spool cannot be told to be final, or not be read, a command gets a copy of it" {
+    config <<END
+deliver rcpt_to script@mx.example pipe cat >"$HERE/read"; echo "\$MESSAGE_SIZE" >"$HERE/size"
+END
+    fresh() { rm -f read size; }
+    for fault in 'openat /proc/self/fd error=ENOENT' 'fcntl F_SETLEASE error=EINVAL' 'fcntl F_SETLEASE error=EAGAIN' \
+        'fcntl F_UNLCK error=EAGAIN'; do
+        # shellcheck disable=SC2086 # words
+        one_message 400000 script@mx.example | with_fault $fault
+        expect "$fault: ${REPLY:0:9}" "$fault: 250 2.0.0"
+        expect "$fault: $(stat -c %s read)" "$fault: $(cat size)"
+        without_head read | cmp - <(head -c 400000 /dev/zero | tr '\0' x | fold -w 64; echo)
+    done
+}
+
 # ---- the spool ----------------------------------------------------------------------------
 
 @test "a spool that outgrows the disk is 452, and the session goes on" {
@@ -341,8 +356,18 @@ END
     expect "$REPLY" '452 4.3.1 Not enough space, try again later'
     [ ! -e mbox ]
     one_message 400000 script@mx.example | with_fault write '[(]deleted[)].*"Return-Path' error=EDQUOT
+    expect "$REPLY" '452 4.3.1 Not enough space, try again later'
+    [ ! -e read ]
+    # with several recipients the head is written, and the message copied, for each command
+    {
+        printf 'EHLO helo.example\r\n'
+        envelope s@client.example script@mx.example box@mx.example
+        { head -c 400000 /dev/zero | tr '\0' x | fold -w 64; echo; } | on_wire
+        printf 'QUIT\r\n'
+    } | with_fault write '[(]deleted[)].*"Return-Path' error=EDQUOT
     expect "$REPLY" "$DEFERRED"
     [ ! -e read ]
+    [ ! -e mbox ]
 }
 
 # ---- the log ------------------------------------------------------------------------------

@@ -139,8 +139,37 @@ static void deliver_other_size(struct monitor *m)
     struct spool spool = { .memory = monitor_memory(m), .fd = -1, .size = 10 };
 
     begin_delivery(m);
-    spool.fd = monitor_spool(m);
+    spool.fd = monitor_spool(m, &spool.start);
     (void)!write(spool.fd, "abc", 3);
+    (void)monitor_deliver(m, &spool);
+}
+
+/* Goes on writing to what was delivered. */
+static void keep_spool(struct monitor *m)
+{
+    static const char text[] = "Subject: x\n\nthe message\n", more[] = "and more\n";
+    struct spool spool = { .memory = monitor_memory(m), .fd = -1, .size = sizeof text - 1 };
+    int kept;
+
+    begin_delivery(m);
+    spool.fd = monitor_spool(m, &spool.start);
+    kept = dup3(spool.fd, spool.fd + 1, 0);
+    (void)!write(kept, text, sizeof text - 1);
+    (void)monitor_deliver(m, &spool);
+    if (write(kept, more, sizeof more - 1) == (ssize_t)sizeof more - 1)
+        (void)!write(STDOUT_FILENO, "WROTE\n", 6);
+}
+
+/* Names another recipient when there is a file for the first, whose head is as long. */
+static void recipient_behind_spool(struct monitor *m)
+{
+    static const char text[] = "Subject: x\n\nthe message\n";
+    struct spool spool = { .memory = monitor_memory(m), .fd = -1, .size = sizeof text - 1 };
+
+    begin_delivery(m);
+    spool.fd = monitor_spool(m, &spool.start);
+    (void)!write(spool.fd, text, sizeof text - 1);
+    (void)monitor_rcpt(m, slice_of("TO:<resu@example.com>"));
     (void)monitor_deliver(m, &spool);
 }
 
@@ -320,6 +349,8 @@ static const struct {
     { "deliver-too-much", deliver_too_much },
     { "deliver-no-file", deliver_no_file },
     { "deliver-other-size", deliver_other_size },
+    { "keep-spool", keep_spool },
+    { "recipient-behind-spool", recipient_behind_spool },
     { "log-no-refusal", log_no_refusal },
     { "helo-before-handshake", helo_before_handshake },
     { "mail-before-handshake", mail_before_handshake },
@@ -353,11 +384,12 @@ struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const st
 void smtp_session(struct session *session)
 {
     static const char survived[] = "SURVIVED\n";
+    uint64_t start;
 
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++)
         if (session->what != NULL && strcmp(acts[i].name, session->what) == 0)
             acts[i].act(session->monitor);
-    (void)monitor_spool(session->monitor); /* the monitor has dealt with all of it, or ended us */
+    (void)monitor_spool(session->monitor, &start); /* the monitor has dealt with all of it, or ended us */
     (void)!write(STDOUT_FILENO, survived, sizeof survived - 1);
 }
 

@@ -152,6 +152,26 @@ is_violation() {
 @test "a session that delivers more than the memory holds is ended" { is_violation deliver-too-much 'impossible question'; }
 @test "a session that delivers a file that it was not given is ended" { is_violation deliver-no-file 'impossible question'; }
 @test "a session that lies about the size of its file is ended" { is_violation deliver-other-size 'impossible question'; }
+@test "a session cannot write to what a command reads" {
+    # the command is done at once, and its child reads when the session has written
+    printf '%s\n' 'domain mail.example.com' 'logfile log' 'sandbox on' "spool_directory $PWD" \
+        "deliver rcpt_to user@example.com pipe cd $PWD; exec 5<&0; { until [ -e written ]; do sleep 0.02; done; cat <&5 >part; mv part late; } >/dev/null 2>&1 &" >conf
+    misbehave keep-spool
+    [ "$(cat out)" = $'WROTE\nSURVIVED' ]
+    touch written
+    until [ -e late ]; do sleep 0.02; done
+    [ "$(tail -n 1 late)" = 'the message' ]
+    [ "$(grep -c '^Return-Path: <sender@example.com>$' late)" -eq 1 ]
+}
+
+@test "a session cannot have one recipient get the copy of another" {
+    printf '%s\n' 'domain mail.example.com' 'logfile log' 'sandbox on' "spool_directory $PWD" \
+        "deliver rcpt_to @example.com pipe grep '^Delivered-To:' >$PWD/\$LOCAL" >conf
+    misbehave recipient-behind-spool
+    [ "$(cat user)" = 'Delivered-To: user@example.com' ]
+    [ "$(cat resu)" = 'Delivered-To: resu@example.com' ]
+}
+
 @test "a session that logs a refusal that is none is ended" { is_violation log-no-refusal 'impossible question'; }
 
 # ---- TLS and AUTH ----

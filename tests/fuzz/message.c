@@ -54,9 +54,10 @@ static void form_opinion(const uint8_t *data, size_t size, bool lf_session, stru
     o->used = at;
 }
 
-static int no_file(void *context)
+static int no_file(void *context, uint64_t *start)
 {
     (void)context;
+    (void)start;
     errno = EIO;
     return -1;
 }

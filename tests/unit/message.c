@@ -83,24 +83,27 @@ static char memory[SPOOL_MEMORY];
 static struct spool spool = { .memory = memory, .fd = -1 };
 static unsigned opened;
 
-static int open_memfd(void *context)
+static int open_memfd(void *context, uint64_t *start)
 {
     (void)context;
+    (void)start;
     opened++;
     return memfd_create("spool", MFD_CLOEXEC);
 }
 
-static int open_never(void *context)
+static int open_never(void *context, uint64_t *start)
 {
     (void)context;
+    (void)start;
     opened++;
     errno = ENOSPC;
     return -1;
 }
 
-static int open_full(void *context)
+static int open_full(void *context, uint64_t *start)
 {
     (void)context;
+    (void)start;
     opened++;
     return open("/dev/full", O_RDWR | O_CLOEXEC);
 }
