@@ -39,15 +39,6 @@ struct writer {
     struct iovec parts[PARTS];
 };
 
-static void writer_begin(struct writer *w, int fd, bool sync)
-{
-    w->fd = fd;
-    w->error = 0;
-    w->sync = sync;
-    w->at = 0;
-    w->waiting = w->count = 0;
-}
-
 /* An fsync waits less for what is on its way already. It also reports what fails on that way. */
 static void start_write_back(struct writer *w)
 {
@@ -59,20 +50,23 @@ static void start_write_back(struct writer *w)
 
 static void flush(struct writer *w)
 {
-    struct iovec *part = w->parts, *end = part + w->count;
+    size_t first = 0;
 
-    while (part < end && w->error == 0) {
-        ssize_t written = writev(w->fd, part, (int)(end - part));
+    while (first < w->count && w->error == 0) {
+        ssize_t written = writev(w->fd, w->parts + first, (int)(w->count - first));
         size_t n = written > 0 ? (size_t)written : 0;
 
         if (written < 0 && errno != EINTR)
             w->error = errno;
         w->waiting += n;
-        for (; part < end && n >= part->iov_len; part++)
-            n -= part->iov_len;
-        if (n > 0) {
-            part->iov_base = (char *)part->iov_base + n;
-            part->iov_len -= n;
+        while (n > 0) {
+            struct iovec *part = &w->parts[first];
+            size_t len = n < part->iov_len ? n : part->iov_len;
+
+            part->iov_base = (char *)part->iov_base + len;
+            part->iov_len -= len;
+            first += part->iov_len == 0;
+            n -= len;
         }
     }
     w->count = 0;
@@ -86,7 +80,8 @@ static void put(struct writer *w, const char *bytes, size_t len)
         return;
     if (w->count == PARTS)
         flush(w);
-    w->parts[w->count++] = (struct iovec){ (void *)(uintptr_t)bytes, len }; /* only read from */
+    memcpy(&w->parts[w->count].iov_base, &bytes, sizeof bytes); /* a void pointer, but writev only reads there */
+    w->parts[w->count++].iov_len = len;
     w->at += len;
 }
 
@@ -299,10 +294,9 @@ static bool ends_in_line(int fd, off_t end, int *error)
 static void append_copy(const struct transaction *t, const struct copy *copy, const char *path, int fd,
                         struct outcome *outcome)
 {
-    struct writer writer;
+    struct writer writer = { .fd = fd, .sync = t->conf->fsync };
     struct stat before;
 
-    writer_begin(&writer, fd, t->conf->fsync);
     if (fstat(fd, &before) != 0) {
         outcome_errno(outcome, "fstat");
         return;
@@ -427,11 +421,10 @@ static int publish(const struct transaction *t, const struct maildir *m, const c
 static void write_maildir(const struct transaction *t, const struct copy *copy, const char *path,
                           const struct maildir *m, struct outcome *outcome)
 {
-    struct writer writer;
+    struct writer writer = { .sync = t->conf->fsync };
     char name[160];
 
     unique_name(name, sizeof name);
-    writer_begin(&writer, -1, t->conf->fsync);
     writer.fd = openat(m->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (writer.fd < 0) {
         outcome_errno(outcome, "cannot make a file in tmp");

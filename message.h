@@ -27,8 +27,8 @@ struct spool {
 };
 
 /*
- * Opens the file for a spool that outgrows its memory: a descriptor, or -1 with errno set. What is in the file already,
- * *start bytes, is left alone.
+ * Opens the file for a spool that outgrows its memory: a descriptor, or -1 with errno set. Says in *start how many bytes
+ * are in the file already, which are left alone.
  */
 typedef int spool_open(void *context, uint64_t *start);
 

@@ -497,8 +497,8 @@ large() { yes 'a line of a large message' | head -n 384616; }
     fresh() { rm -f mbox; }
     for fault in '' error=EIO error=ENOSYS; do
         fresh
-        UNDER=(strace -f -y -o trace -e trace=writev,sync_file_range,fsync "${fault:+-einject=sync_file_range:$fault}")
-        [ -n "$fault" ] || unset 'UNDER[-1]'
+        UNDER=(strace -f -y -o trace -e 'trace=writev,sync_file_range,fsync')
+        [ -z "$fault" ] || UNDER+=(-e "inject=sync_file_range:$fault")
         large | send s@client.example box@mx.example
         [[ $REPLY == '250 2.0.0 '* ]]
         expect "$fault $(call_order "$HERE/mbox" | tr '\n' ' ')" \

@@ -57,7 +57,7 @@ static void form_opinion(const uint8_t *data, size_t size, bool lf_session, stru
 static int no_file(void *context, uint64_t *start)
 {
     (void)context;
-    (void)start;
+    *start = 0;
     errno = EIO;
     return -1;
 }

@@ -86,15 +86,24 @@ static unsigned opened;
 static int open_memfd(void *context, uint64_t *start)
 {
     (void)context;
-    (void)start;
+    *start = 0;
     opened++;
     return memfd_create("spool", MFD_CLOEXEC);
+}
+
+/* Five bytes are in the file already. */
+static int open_begun(void *context, uint64_t *start)
+{
+    int fd = open_memfd(context, start);
+
+    *start = 5;
+    return fd >= 0 && write(fd, "head\n", 5) == 5 ? fd : -1;
 }
 
 static int open_never(void *context, uint64_t *start)
 {
     (void)context;
-    (void)start;
+    *start = 0;
     opened++;
     errno = ENOSPC;
     return -1;
@@ -103,7 +112,7 @@ static int open_never(void *context, uint64_t *start)
 static int open_full(void *context, uint64_t *start)
 {
     (void)context;
-    (void)start;
+    *start = 0;
     opened++;
     return open("/dev/full", O_RDWR | O_CLOEXEC);
 }
@@ -241,11 +250,23 @@ static enum message_status feed_big(struct message *message, size_t size)
     return status;
 }
 
+/* Is this what is kept of a message of feed_big? */
+static bool same_big(struct slice text)
+{
+    bool same = true;
+
+    for (size_t i = 0; i < text.len; i++) {
+        size_t at = i % 3950, received = at / 79 * 80 + at % 79; /* each line lost its CR */
+
+        same = same && text.text[i] == (at % 79 == 78 ? '\n' : (char)('a' + received % 26));
+    }
+    return same;
+}
+
 static void test_spool(void)
 {
     struct message message;
     struct slice text;
-    bool same = true;
 
     opened = 0;
     message_begin(&message, &spool, 1000000, false, open_memfd, NULL);
@@ -258,16 +279,18 @@ static void test_spool(void)
     ok_number(spool.size, 395000, "... with LF for CRLF");
     text = spool_text();
     ok_number(text.len, 395000, "... and are read back");
-    for (size_t i = 0; i < text.len; i++) {
-        size_t at = i % 3950, received = at / 79 * 80 + at % 79; /* each line lost its CR */
-
-        same = same && text.text[i] == (at % 79 == 78 ? '\n' : (char)('a' + received % 26));
-    }
-    ok(same, "... byte for byte");
+    ok(same_big(text), "... byte for byte");
     ok(ftruncate(spool.fd, 0) == 0 && spool_piece(&spool, 0, memory, sizeof memory).text == NULL && errno == EIO,
        "a spool file that has lost its bytes is an error");
     spool_clear(&spool);
     ok(spool.fd == -1 && spool.size == 0, "spool_clear empties it");
+
+    message_begin(&message, &spool, 1000000, false, open_begun, NULL);
+    ok_number(feed_big(&message, 400000), MESSAGE_END, "400 kB behind what is in the file");
+    ok(spool.start == 5 && spool.size == 395000 && lseek(spool.fd, 0, SEEK_END) == 395005, "... are all written");
+    ok_number(spool_text().len, 395000, "... and are read back");
+    ok(same_big(spool_text()), "... byte for byte");
+    ok(pread(spool.fd, memory, 5, 0) == 5 && memcmp(memory, "head\n", 5) == 0, "... and what was there is still");
 
     opened = 0;
     message_begin(&message, &spool, 1000000, false, open_never, NULL);
