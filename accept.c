@@ -399,7 +399,6 @@ static bool begin_copy(struct acceptance *a, int fd)
     struct transaction transaction;
     ssize_t len;
 
-    a->start = 0;
     if (!a->in_transaction || a->count != 1)
         return true;
     dns_stage();
@@ -415,6 +414,7 @@ int accept_spool(struct acceptance *a, uint64_t *start)
     struct slice directory = a->conf->spool_directory;
     int fd = spool_file(directory);
 
+    a->start = 0;
     if (fd >= 0 && !begin_copy(a, fd)) {
         int error = errno;
 

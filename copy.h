@@ -62,10 +62,17 @@ uint64_t copy_size(const struct copy *copy);
  */
 struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer, size_t size);
 
-/* For the piece of a copy that is written at this offset of a file: how large it should be (see SPOOL_PIECE). */
+enum { COPY_LEAST = 64 };
+
+/*
+ * For the piece of a copy that is written at this offset of a file: how large it should be. The next one then is written
+ * at a multiple of SPOOL_PIECE, or soon behind it, for no piece but the last has less than COPY_LEAST bytes.
+ */
 static inline size_t copy_room(uint64_t offset)
 {
-    return SPOOL_PIECE - offset % SPOOL_PIECE;
+    size_t room = SPOOL_PIECE - offset % SPOOL_PIECE;
+
+    return room < COPY_LEAST ? COPY_LEAST : room;
 }
 
 /*

@@ -87,8 +87,8 @@ static void put(struct writer *w, const char *bytes, size_t len)
 
 /*
  * mboxrd: a line that begins with any number of > and "From " gets one more >. It does not
- * matter where among the others it is put. Returns how many bytes were dealt with: not those at the
- * end of a piece of which more must be seen, unless it is the last.
+ * matter where among the others it is put. Returns how many bytes were dealt with: not the four at the
+ * end of a piece, or less, of which more must be seen, unless it is the last.
  */
 static size_t put_quoted(struct writer *w, bool *in_line, struct slice piece, bool last)
 {

@@ -191,6 +191,19 @@ END
     done
 }
 
+@test "nor where the piece is shorter than what is quoted, since its file is written at multiples of 64 KiB" {
+    box_config
+    printf 'From x\nFrom y\n' >message
+    send s@client.example box@mx.example <message
+    head=$(($(stat -c %s mbox) - 17)) # there are two more > in it, and an empty line
+    for before in {-3..9}; do # the length of the head differs by a digit or two
+        head -c $((65536 - head - before)) /dev/zero | tr '\0' '\n' >mbox
+        send s@client.example box@mx.example <message
+        expect "$before: ${REPLY:0:9}" "$before: 250 2.0.0"
+        expect "$(tail -n 3 mbox)" $'>From x\n>From y'
+    done
+}
+
 @test "nor where one of a large message ends, which is read from a file" {
     box_config
     for before in 1 2 3 4 5 6 7; do # lines of seven bytes, moved by one
