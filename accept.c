@@ -384,6 +384,7 @@ static struct transaction transaction_of(const struct acceptance *a, const struc
         .peer = a->peer,
         .sender = &a->mail.sender,
         .spool = spool,
+        .once = a->count == 1 && !conf_keeps_dead_letters(a->conf),
         .helo = a->helo,
         .protocol = protocol(a),
         .id = a->id,

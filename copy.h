@@ -17,6 +17,7 @@ struct transaction {
     struct peer *peer;
     const struct address *sender;  /* the reverse-path, len 0 for <> */
     const struct spool *spool;
+    bool once;                     /* the spool is read by one delivery only, whatever becomes of that */
     const char *helo;              /* "" when the client said none */
     const char *protocol;          /* RFC 3848 and RFC 6531 4.3: ESMTP, UTF8SMTP... */
     const char *id;                /* ours, unique on this host */

@@ -25,8 +25,9 @@
 
 enum {
     LOCK_TICK_US = 100000,
-    PARTS = 64,          /* of one write */
-    WRITE_BACK = 4 << 20 /* bytes after which the disk is told to begin */
+    PARTS = 64,           /* of one write */
+    WRITE_BACK = 4 << 20, /* bytes after which the disk is told to begin */
+    FORGET = 1 << 20      /* bytes after which a spool that is read once is told what was read */
 };
 
 struct writer {
@@ -125,7 +126,8 @@ static size_t put_quoted(struct writer *w, bool *in_line, struct slice piece, bo
 static void put_copy(struct writer *w, const struct copy *copy, bool quote)
 {
     static char buffer[SPOOL_PIECE] LATE;
-    uint64_t offset = 0, size = copy_size(copy);
+    const struct transaction *t = copy->transaction;
+    uint64_t offset = 0, forgotten = 0, size = copy_size(copy);
     bool in_line = false;
 
     while (offset < size && w->error == 0) {
@@ -145,6 +147,10 @@ static void put_copy(struct writer *w, const struct copy *copy, bool quote)
         if (len == 0)
             w->error = EIO; /* the spool has less than was written to it */
         offset += len;
+        if (t->once && offset - forgotten >= FORGET && w->error == 0) {
+            spool_forget(t->spool, offset - copy->head_len);
+            forgotten = offset;
+        }
     }
 }
 

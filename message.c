@@ -277,3 +277,9 @@ struct slice spool_piece(const struct spool *spool, uint64_t offset, char *buffe
     }
     return n < 0 ? (struct slice){ NULL, 0 } : (struct slice){ buffer, (size_t)n };
 }
+
+void spool_forget(const struct spool *spool, uint64_t offset)
+{
+    if (spool->fd >= 0) /* no promise hangs on it */
+        (void)fallocate(spool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)(spool->start + offset));
+}

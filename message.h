@@ -96,4 +96,10 @@ void spool_clear(struct spool *spool);
  */
 struct slice spool_piece(const struct spool *spool, uint64_t offset, char *buffer, size_t size);
 
+/*
+ * What is before `offset` will not be read again: a file gives it back to the system, whose memory then need not hold a large
+ * message twice. Where that cannot be done nothing is changed.
+ */
+void spool_forget(const struct spool *spool, uint64_t offset);
+
 #endif

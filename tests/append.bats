@@ -520,6 +520,31 @@ large() { yes 'a line of a large message' | head -n 384616; }
     done
 }
 
+@test "a large message is given back while it is appended, unless it may be needed again" {
+    while IFS=, read -r calls address lines; do
+        box_config "$lines"
+        echo "deliver rcpt_to other@mx.example append $HERE/other" >>conf
+        rm -f mbox other
+        UNDER=(strace -f -y -o trace -e 'trace=fallocate')
+        large | send s@client.example box@mx.example ${address:+"$address"}
+        [[ $REPLY == '250 2.0.0 '* ]]
+        cmp <(sed 1,6d mbox) <(large; echo)
+        expect "$address $lines: $(grep -c 'fallocate.*KEEP_SIZE.* = 0$' trace)" "$address $lines: $calls"
+    done <<END
+9,,
+0,other@mx.example,
+0,,deadletter_file $HERE/dead
+END
+    # no file system need be able to do so
+    box_config
+    UNDER=()
+    fresh() { rm -f mbox; }
+    { printf '%s\r\n' "$HELLO"; envelope s@client.example box@mx.example; large | on_wire; printf 'QUIT\r\n'; } |
+        with_fault fallocate deleted error=EOPNOTSUPP +
+    [[ $REPLY == '250 2.0.0 '* ]]
+    cmp <(sed 1,6d mbox) <(large; echo)
+}
+
 @test "fsync off syncs nothing" {
     box_config 'fsync off'
     traced fsync,fdatasync,sync,syncfs,sync_file_range,write,writev,openat,flock,fcntl,close
