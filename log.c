@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "text.h"
+
 enum { LINE_SIZE = 4096, TO_SYSLOG = -1 };
 
 static struct {
@@ -63,7 +65,7 @@ void log_divert(log_sink *sink)
 
 void log_set_client(const char *address)
 {
-    (void)snprintf(log_state.client, sizeof log_state.client, "%s", address);
+    text_string(log_state.client, sizeof log_state.client, slice_of(address));
 }
 
 size_t log_set_flags(struct slice flags)

@@ -32,6 +32,7 @@
 #include "starttls.h"
 #include "status.h"
 #include "terminal.h"
+#include "text.h"
 
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"
@@ -280,7 +281,7 @@ static void open_log(const struct options *o, struct conf *conf)
 {
     char path[4096];
 
-    (void)snprintf(path, sizeof path, "%.*s", (int)conf->logfile.len, conf->logfile.text);
+    text_string(path, sizeof path, conf->logfile);
     if (o->log == NULL && is_typed(o))
         log_divert(terminal_log);
     else if (o->log == NULL && conf->errors == 0)
@@ -343,7 +344,7 @@ static bool become_user(const struct conf *conf)
         starttls_open(conf);
     if (conf->auth != AUTH_OFF)
         auth_open(conf);
-    (void)snprintf(name, sizeof name, "%.*s", (int)user.len, user.text);
+    text_string(name, sizeof name, user);
     error = account_find(&account, name);
     if (error != 0) {
         log_line(LOG_ERR, "there is no user %s: %s", name, error != ENOENT ? strerror(error) : "not in passwd");

@@ -12,6 +12,7 @@
 
 #include "dns.h"
 #include "log.h"
+#include "text.h"
 
 static void set_none(struct peer *peer)
 {
@@ -30,6 +31,22 @@ static void full_text(const unsigned char bytes[16], char *out, size_t size)
     }
 }
 
+/* Of IPv4 without inet_ntop: nothing else would need printf, which takes five pages, before the greeting. */
+static void write_address(int family, const unsigned char bytes[16], char out[INET6_ADDRSTRLEN])
+{
+    struct text text = { out, INET6_ADDRSTRLEN - 1, 0 };
+
+    if (family == AF_INET6) {
+        (void)inet_ntop(AF_INET6, bytes, out, INET6_ADDRSTRLEN); /* large enough: cannot fail */
+        return;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        text_put(&text, slice_of(i == 0 ? "" : "."));
+        text_number(&text, bytes[i], 1);
+    }
+    out[text.len] = '\0';
+}
+
 static void set_bytes(struct peer *peer, int family, const void *bytes)
 {
     const struct in6_addr *six = bytes;
@@ -41,7 +58,7 @@ static void set_bytes(struct peer *peer, int family, const void *bytes)
     peer->family = family;
     peer->state = PEER_NAME_UNASKED;
     memcpy(peer->bytes, bytes, family == AF_INET ? 4 : 16);
-    (void)inet_ntop(family, peer->bytes, peer->address, sizeof peer->address); /* large enough: cannot fail */
+    write_address(family, peer->bytes, peer->address);
     if (family == AF_INET6)
         full_text(peer->bytes, peer->address_full, sizeof peer->address_full);
 }
@@ -58,23 +75,20 @@ static bool set_text(struct peer *peer, const char *text)
     return true;
 }
 
-/* Address and port of one end of a TCP connection. */
-static void end_text(const struct sockaddr_storage *end, char *out, size_t size, unsigned *port)
+/* Takes address and port of one end of a TCP connection. */
+static bool set_end(struct peer *peer, const struct sockaddr_storage *end, unsigned *port)
 {
-    struct peer text = { .family = AF_UNSPEC };
+    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)end;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)end;
 
-    if (end->ss_family == AF_INET) {
-        const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)end;
-
-        set_bytes(&text, AF_INET, &four->sin_addr);
-        *port = ntohs(four->sin_port);
-    } else if (end->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)end;
-
-        set_bytes(&text, AF_INET6, &six->sin6_addr);
-        *port = ntohs(six->sin6_port);
-    }
-    (void)snprintf(out, size, "%s", text.address);
+    if (end->ss_family == AF_INET)
+        set_bytes(peer, AF_INET, &four->sin_addr);
+    else if (end->ss_family == AF_INET6)
+        set_bytes(peer, AF_INET6, &six->sin6_addr);
+    else
+        return false;
+    *port = ntohs(end->ss_family == AF_INET ? four->sin_port : six->sin6_port);
+    return true;
 }
 
 bool peer_is_tcp(int fd)
@@ -117,7 +131,7 @@ enum peer_status peer_find(struct peer *peer, int fd)
 {
     struct sockaddr_storage end = { .ss_family = AF_UNSPEC };
     socklen_t len = sizeof end;
-    char text[INET6_ADDRSTRLEN] = "";
+    struct peer own;
 
     set_none(peer);
     if (!peer_is_tcp(fd)) {
@@ -125,14 +139,11 @@ enum peer_status peer_find(struct peer *peer, int fd)
             (void)set_text(peer, "127.0.0.1");
         return PEER_OK;
     }
-    if (getpeername(fd, (struct sockaddr *)&end, &len) != 0)
-        return PEER_GONE;
-    end_text(&end, text, sizeof text, &peer->port);
-    if (!set_text(peer, text))
+    if (getpeername(fd, (struct sockaddr *)&end, &len) != 0 || !set_end(peer, &end, &peer->port))
         return PEER_GONE;
     len = sizeof end;
-    if (getsockname(fd, (struct sockaddr *)&end, &len) == 0)
-        end_text(&end, peer->server_address, sizeof peer->server_address, &peer->server_port);
+    if (getsockname(fd, (struct sockaddr *)&end, &len) == 0 && set_end(&own, &end, &peer->server_port))
+        memcpy(peer->server_address, own.address, sizeof own.address);
     return PEER_OK;
 }
 
