@@ -27,7 +27,7 @@ LDLIBS      =
 
 # make STATIC=1: no dynamic loader, a faster start; users are those of /etc/passwd, whatever nsswitch.conf says
 ifdef STATIC
-BUILD      := $(BUILD)/static
+override BUILD := $(BUILD)/static
 ALL_CFLAGS += -DSTATIC
 LINK        = -static-pie
 LDLIBS      = -lpcre2-8 -lcares

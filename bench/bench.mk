@@ -8,7 +8,7 @@ BENCH_TOOLS = driver floor floor-static tls
 ## bench: measure BENCH (session big rules idle concurrency counts tls dns) in ROUNDS (200); plots to bench/session.svg
 bench: all $(BENCH_TOOLS:%=$(BUILD)/bench/%)
 	@tests/deps build bench
-	+@$(MAKE) -s STATIC=1 BUILD=$(BUILD) $(BUILD)/static/mailrecv
+	+@$(MAKE) -s STATIC=1 $(BUILD)/static/mailrecv
 	@MAILRECV_STATIC=$(BUILD)/static/mailrecv bench/run -b $(BUILD)/bench $(if $(ROUNDS),-n $(ROUNDS)) $(BENCH)
 
 $(BUILD)/bench:
