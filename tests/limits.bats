@@ -540,6 +540,8 @@ END
 from client import *
 client = Client()
 client.expect("220 .*")
+client.send("NOOP\r\n")
+client.expect("250 .*") # the session has begun: what that needs is no part of the line
 before = client.peak()
 for _ in range(10):
     client.send("x" * 1000000)
