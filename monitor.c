@@ -24,6 +24,7 @@
 #include "late.h"
 #include "log.h"
 #include "packet.h"
+#include "process.h"
 #include "screen.h"
 #include "text.h"
 
@@ -170,6 +171,8 @@ static bool hear_spool(struct monitor *m, const struct question *q, struct reply
 
     (void)q;
     forget_spool(m);
+    process_roam(m->session); /* a large message: no longer a matter of moments */
+    process_roam(0);
     m->spool = accept_spool(&m->accept, &start);
     *reply = (struct reply){ .code = m->spool < 0 ? (unsigned)errno : 0 };
     return true;
@@ -411,6 +414,8 @@ enum monitor_split monitor_split(struct monitor *monitor)
     pid_t parent = getpid();
 
     accept_announce(&monitor->accept);
+    if (!monitor->accept.conf->unfinished) /* or one parses while the other answers */
+        process_stay();
     if (!prepare_tls(monitor) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
         (monitor->session = _Fork()) < 0) {
         log_line(LOG_ERR, "cannot split the process: %m");

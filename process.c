@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -18,6 +19,26 @@
 #ifndef LIBEXECDIR
 #define LIBEXECDIR "/usr/local/libexec"
 #endif
+
+static cpu_set_t cpus; /* all that this process may use; none: it has not been told to stay */
+
+void process_stay(void)
+{
+    int cpu = sched_getcpu();
+    cpu_set_t one;
+
+    if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof cpus, &cpus) != 0)
+        return;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)cpu, &one);
+    (void)sched_setaffinity(0, sizeof one, &one); /* else it is only slower */
+}
+
+void process_roam(pid_t pid)
+{
+    if (CPU_COUNT(&cpus) > 0)
+        (void)sched_setaffinity(pid, sizeof cpus, &cpus); /* it may have ended */
+}
 
 static int add_descriptors(posix_spawn_file_actions_t *actions, const int fds[], size_t count)
 {
@@ -68,6 +89,7 @@ int process_start(pid_t *pid, const char *program, char *const arguments[], char
     int high[PROCESS_DESCRIPTORS] = { 0 }, error = 0;
     size_t moved = 0;
 
+    process_roam(0);
     for (; moved < count && error == 0; moved++) {
         high[moved] = fds[moved] >= (int)count ? fds[moved] : fcntl(fds[moved], F_DUPFD_CLOEXEC, (int)count);
         error = high[moved] < 0 ? errno : 0;

@@ -76,6 +76,39 @@ is_violation() {
     [ "$(readlink "/proc/$monitor/fd/1")" = /dev/null ]
 }
 
+# Which CPUs the processes of the session, or those named, may use.
+cpus_of() { sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "$@"; }
+
+# Sends a line and hears a whole reply, of that code.
+converse() { # CODE LINE
+    printf '%s\r\n' "$2" >&8
+    read -r -t 10 line <&9
+    [[ $line == "$1"* ]]
+}
+
+@test "both processes stay on one CPU, commands and large messages do not" {
+    local all
+    all=$(cpus_of /proc/self/status)
+    printf '%s\n' 'deliver rcpt_to command@example.com pipe grep Cpus_allowed_list /proc/self/status >cpus' >>conf
+    begin_session
+    [ "$(cpus_of "/proc/$session/status")" = "$(cpus_of "/proc/$monitor/status")" ]
+    [[ $(cpus_of "/proc/$session/status") != *[-,]* ]]
+    converse 250 'HELO client.example.com'
+    converse 250 'MAIL FROM:<>'
+    converse 250 'RCPT TO:<command@example.com>'
+    converse 354 DATA
+    converse 250 .
+    [ "$(cpus_of cpus)" = "$all" ]
+    [[ $(cpus_of "/proc/$session/status") != *[-,]* ]]
+    converse 250 'MAIL FROM:<>'
+    converse 250 'RCPT TO:<user@example.com>'
+    converse 354 DATA
+    yes 'a line of a message that is larger than what is kept in memory' | head -n 4000 | sed 's/$/\r/' >&8
+    converse 250 .
+    [ "$(cpus_of "/proc/$session/status" "/proc/$monitor/status")" = "$all"$'\n'"$all" ]
+    converse 221 QUIT
+}
+
 @test "on a terminal the log on standard error is seen to the end" {
     # the log and the dialogue on one terminal, as whoever tries out a configuration has them
     printf 'NOOP\rQUIT\r' | timeout 20 script -qec "'$MAILRECV' -c conf -l stderr" /dev/null >seen
