@@ -29,6 +29,9 @@ $(BUILD)/sysconfdir: is-it-the-same | $(BUILD)
 	@echo '$(SYSCONFDIR) $(LIBEXECDIR)' | cmp -s - $@ || echo '$(SYSCONFDIR) $(LIBEXECDIR)' >$@
 is-it-the-same:
 
+# Of README.
+PICTURES = man/delivery.svg bench/session.svg
+
 ## install: copy program, manuals, units and examples to PREFIX (/usr/local) and SYSCONFDIR (/etc)
 # An administrator's files, mailrecv*.conf and what xinetd and logrotate read, are never overwritten.
 install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword $(BUILD)/mailrecv-report
@@ -44,8 +47,8 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	for page in $(PAGES); do $(PLACED) man/$$page >$(BUILD)/page && \
 	    $(INSTALL) -D -m 644 $(BUILD)/page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit 1; done
 	$(INSTALL) -m 644 README.md LICENSE mailrecv.conf systemd/demanding-commands.conf $(DESTDIR)$(DOCDIR)
-	$(INSTALL) -d $(DESTDIR)$(DOCDIR)/man
-	$(INSTALL) -m 644 man/delivery.svg $(DESTDIR)$(DOCDIR)/man
+	for picture in $(PICTURES); do \
+	    $(INSTALL) -D -m 644 $$picture $(DESTDIR)$(DOCDIR)/$$picture || exit 1; done
 	for unit in mailrecv.socket mailrecv@.service; do \
 	    $(PLACED) systemd/$$unit >$(BUILD)/$$unit && \
 	    $(INSTALL) -m 644 $(BUILD)/$$unit $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
@@ -94,10 +97,10 @@ uninstall:
 	    $(DESTDIR)$(SYSUSERSDIR)/mailrecv.conf $(DESTDIR)$(TMPFILESDIR)/mailrecv.conf \
 	    $(DESTDIR)$(LOGROTATEDIR)/mailrecv
 	rm -f $(addprefix $(DESTDIR)$(BASHDIR)/,mailrecv $(COMPLETED)) $(DESTDIR)$(ZSHDIR)/_mailrecv
-	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE mailrecv.conf demanding-commands.conf tls.conf man/delivery.svg)
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE mailrecv.conf demanding-commands.conf tls.conf $(PICTURES))
 	for at in $(OTHER_PORTS); do unit=$(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}; \
 	    rm -rf $$unit.socket $$unit@.service $$unit@.service.d $(DESTDIR)$(XINETDDIR)/mailrecv-$${at%=*}; done
-	for dir in $(DESTDIR)$(DOCDIR)/man $(DESTDIR)$(DOCDIR); do test ! -d $$dir || rmdir $$dir || exit 1; done
+	for dir in $(DESTDIR)$(DOCDIR)/man $(DESTDIR)$(DOCDIR)/bench $(DESTDIR)$(DOCDIR); do test ! -d $$dir || rmdir $$dir || exit 1; done
 
 ## deb: build a Debian package, and put it into build/deb
 # In a copy of the tree: the tools of Debian write into it, and beside it.

@@ -55,6 +55,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 usr/local/share/bash-completion/completions/mailrecv
 644 usr/local/share/doc/mailrecv/LICENSE
 644 usr/local/share/doc/mailrecv/README.md
+644 usr/local/share/doc/mailrecv/bench/session.svg
 644 usr/local/share/doc/mailrecv/demanding-commands.conf
 644 usr/local/share/doc/mailrecv/mailrecv.conf
 644 usr/local/share/doc/mailrecv/man/delivery.svg
