@@ -159,11 +159,14 @@ void accept_learn(struct acceptance *a)
     (void)starttls_learn(&a->tls, a->peer); /* what it says is in the log */
 }
 
-/* Behind STARTTLS, nothing that a client says can arrive before the helper has told of its handshake. */
+/*
+ * A client that was refused in the greeting can go on with nothing, and behind STARTTLS nothing can arrive before the
+ * helper has told of its handshake.
+ */
 static bool is_possible(struct acceptance *a)
 {
     (void)starttls_learn(&a->tls, a->peer); /* what it says is in the log, and in the peer */
-    return a->tls.helper == 0 || a->peer->tls.protocol[0] != '\0';
+    return a->greeted && (a->tls.helper == 0 || a->peer->tls.protocol[0] != '\0');
 }
 
 struct reply accept_helo(struct acceptance *a, bool extended, struct slice name)

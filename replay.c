@@ -254,6 +254,7 @@ static enum fate attempt(struct attempt *a, const volatile sig_atomic_t *termina
     log_set_client(peer.address);
     if (!accept_begin(&a->accept, a->conf, &peer, terminated))
         return fail(a, "out of memory");
+    a->accept.greeted = true; /* when its message came */
     fate = run_transaction(a);
     accept_end(&a->accept);
     return fate;

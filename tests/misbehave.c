@@ -144,6 +144,16 @@ static void deliver_other_size(struct monitor *m)
     (void)monitor_deliver(m, &spool);
 }
 
+/* Nothing is wrong with it, unless the client was refused. */
+static void deliver(struct monitor *m)
+{
+    struct spool spool = { .memory = monitor_memory(m), .fd = -1, .size = 10 };
+
+    begin_delivery(m);
+    memcpy(spool.memory, "Subject: x", 10);
+    (void)monitor_deliver(m, &spool);
+}
+
 /* Goes on writing to what was delivered. */
 static void keep_spool(struct monitor *m)
 {
@@ -345,6 +355,7 @@ static const struct {
     { "mail-twice", mail_twice },
     { "mail-syntax", mail_with_bad_syntax },
     { "helo-syntax", helo_with_blanks },
+    { "deliver", deliver },
     { "deliver-to-nobody", deliver_to_nobody },
     { "deliver-too-much", deliver_too_much },
     { "deliver-no-file", deliver_no_file },

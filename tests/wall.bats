@@ -181,6 +181,15 @@ converse() { # CODE LINE
 @test "a session that begins two transactions is ended" { is_violation mail-twice contradiction; }
 @test "a session that passes on bad syntax is ended" { is_violation mail-syntax contradiction; }
 @test "a session that passes on a bad HELO is ended" { is_violation helo-syntax contradiction; }
+@test "a session that delivers for a client that was refused is ended" {
+    misbehave deliver
+    [ "$(cat out)" = SURVIVED ]
+    grep -q '^Subject: x$' box
+    rm -f box log out
+    echo 'deny remotehost .' >>conf
+    is_violation deliver contradiction
+}
+
 @test "a session that delivers to nobody is ended" { is_violation deliver-to-nobody contradiction; }
 @test "a session that delivers more than the memory holds is ended" { is_violation deliver-too-much 'impossible question'; }
 @test "a session that delivers a file that it was not given is ended" { is_violation deliver-no-file 'impossible question'; }
