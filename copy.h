@@ -66,8 +66,8 @@ struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer, 
 enum { COPY_LEAST = 64 };
 
 /*
- * For the piece of a copy that is written at this offset of a file: how large it should be. The next one then is written
- * at a multiple of SPOOL_PIECE, or soon behind it, for no piece but the last has less than COPY_LEAST bytes.
+ * For the piece of a copy that is written at this offset of a file: how large it should be. The next one then is
+ * written at a multiple of SPOOL_PIECE, or soon behind it, for no piece but the last has less than COPY_LEAST bytes.
  */
 static inline size_t copy_room(uint64_t offset)
 {
@@ -83,8 +83,8 @@ static inline size_t copy_room(uint64_t offset)
 ssize_t copy_head_to(const struct copy *copy, int fd);
 
 /*
- * The whole copy as a file without a name, at its beginning; in memory while it is small. It is the spool itself where that
- * begins with the head of this copy, and nobody can write to it any more; else it is written here.
+ * The whole copy as a file without a name, at its beginning; in memory while it is small. It is the spool itself where
+ * that begins with the head of this copy, and nobody can write to it any more; else it is written here.
  * Returns a descriptor that exec closes, or -1 with errno set.
  */
 int copy_as_file(const struct copy *copy);

@@ -21,8 +21,8 @@ struct reply deliver_all(const struct transaction *transaction, const struct rec
 
 /*
  * The file of a message that is to come and has this one recipient: if a command is to get it, the head of its copy is
- * written there, so that behind it the message need not be copied again. Returns the bytes of that, 0 without a command, -1 with
- * errno set.
+ * written there, so that behind it the message need not be copied again. Returns the bytes of that, 0 without a
+ * command, -1 with errno set.
  */
 ssize_t deliver_begin(const struct transaction *transaction, const struct recipient *recipient, int fd);
 

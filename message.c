@@ -95,7 +95,7 @@ static void look_for_lone_cr(struct message *message)
     message->bare_newline = message->bare_newline || memchr(spool->memory, '\r', spool->used) != NULL;
 }
 
-/* Writes what is in the memory of a spool to its file, piece by piece; the last one only if it is whole or `all` is set. */
+/* Writes the memory of a spool to its file, piece by piece; the last one only if it is whole or `all` is set. */
 static void write_pieces(struct message *message, bool all)
 {
     struct spool *spool = message->spool;

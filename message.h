@@ -27,8 +27,8 @@ struct spool {
 };
 
 /*
- * Opens the file for a spool that outgrows its memory: a descriptor, or -1 with errno set. Says in *start how many bytes
- * are in the file already, which are left alone.
+ * Opens the file for a spool that outgrows its memory: a descriptor, or -1 with errno set. Says in *start how many
+ * bytes are in the file already, which are left alone.
  */
 typedef int spool_open(void *context, uint64_t *start);
 
@@ -97,8 +97,8 @@ void spool_clear(struct spool *spool);
 struct slice spool_piece(const struct spool *spool, uint64_t offset, char *buffer, size_t size);
 
 /*
- * What is before `offset` will not be read again: a file gives it back to the system, whose memory then need not hold a large
- * message twice. Where that cannot be done nothing is changed.
+ * What is before `offset` will not be read again: a file gives it back to the system, whose memory then need not hold
+ * a large message twice. Where that cannot be done nothing is changed.
  */
 void spool_forget(const struct spool *spool, uint64_t offset);
 

@@ -20,10 +20,10 @@ void process_stay(void);
 void process_roam(pid_t pid);
 
 /*
- * Starts a program, which may go to any CPU, and so may this process then: fds[i] becomes its descriptor i, for `count` of them (at most
- * PROCESS_DESCRIPTORS), and it has no others. It leads a session and a process group of its own; its
- * signals are as after boot: none ignored, none blocked. Returns 0 and the process in `pid`, or an
- * error number.
+ * Starts a program, which may go to any CPU, and so may this process then: fds[i] becomes its
+ * descriptor i, for `count` of them (at most PROCESS_DESCRIPTORS), and it has no others. It leads a
+ * session and a process group of its own; its signals are as after boot: none ignored, none blocked.
+ * Returns 0 and the process in `pid`, or an error number.
  */
 int process_start(pid_t *pid, const char *program, char *const arguments[], char *const variables[], const int fds[],
                   size_t count);

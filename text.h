@@ -37,7 +37,7 @@ static inline void text_number(struct text *text, uint64_t number, size_t digits
     text_put(text, (struct slice){ decimal + begin, sizeof decimal - begin });
 }
 
-/* Copies a text to where a string is wanted; what has no room in `size` bytes (at least 1), with its NUL, is left out. */
+/* Copies a text to where a string is wanted; what has no room in `size` bytes (at least 1, for NUL) is cut. */
 static inline void text_string(char *out, size_t size, struct slice words)
 {
     struct text text = { out, size - 1, 0 };
