@@ -114,9 +114,10 @@ SANITIZE  = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 SANITIZED = CC=clang HARDEN= CPPFLAGS='$(UNCONFINED)' CFLAGS="-O1 -g $(SANITIZE)"
 FUZZED    = CC=clang HARDEN= CPPFLAGS='$(UNCONFINED)' CFLAGS="-O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link"
 
-## test: install what is missing, build, run all tests; ends with `N passed, N failed`
+## test: install what is missing, build, run all tests (ONLY='dns tls': these parts); ends with `N passed, N failed`
+ONLY ?=
 test:
-	+@tests/run
+	+@$(if $(ONLY),tests/deps build test && $(MAKE) -s all $(BUILD)/unit $(BUILD)/replay &&) tests/run $(ONLY)
 
 ## check: test, and then other compilers, analysers, sanitizers, valgrind, a little fuzzing
 check:

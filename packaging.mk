@@ -53,11 +53,11 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	    $(PLACED) systemd/$$unit >$(BUILD)/$$unit && \
 	    $(INSTALL) -m 644 $(BUILD)/$$unit $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
 	for at in $(OTHER_PORTS); do for unit in .socket @.service; do \
-	    $(FOR_PORT) systemd/mailrecv$$unit | $(PLACED) >$(BUILD)/unit && \
-	    $(INSTALL) -m 644 $(BUILD)/unit $(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}$$unit || exit 1; done; \
-	    $(PLACED) systemd/tls.conf >$(BUILD)/unit && \
-	    $(INSTALL) -D -m 644 $(BUILD)/unit $(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}@.service.d/tls.conf || exit 1; done
-	$(INSTALL) -m 644 $(BUILD)/unit $(DESTDIR)$(DOCDIR)/tls.conf
+	    $(FOR_PORT) systemd/mailrecv$$unit | $(PLACED) >$(BUILD)/placed && \
+	    $(INSTALL) -m 644 $(BUILD)/placed $(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}$$unit || exit 1; done; \
+	    $(PLACED) systemd/tls.conf >$(BUILD)/placed && \
+	    $(INSTALL) -D -m 644 $(BUILD)/placed $(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}@.service.d/tls.conf || exit 1; done
+	$(INSTALL) -m 644 $(BUILD)/placed $(DESTDIR)$(DOCDIR)/tls.conf
 	$(INSTALL) -m 644 systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/mailrecv.conf
 	$(INSTALL) -m 644 systemd/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/mailrecv.conf
 	$(INSTALL) -m 644 fail2ban/filter.d/mailrecv.conf fail2ban/filter.d/mailrecv-auth.conf \

@@ -80,6 +80,13 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
     [ "$status" -eq 0 ]
 }
 
+@test "install leaves the programs of the tests as they are" {
+    echo 'not to be touched' >build/unit
+    cp build/unit build/replay
+    make_it install
+    [ "$(cat build/unit build/replay | uniq -c | tr -s ' ')" = ' 2 not to be touched' ]
+}
+
 @test "the umask of whoever installs does not matter" {
     (umask 077 && make_it install)
     [ "$(find root -type d -printf '%m\n' | sort -u)" = 755 ]
