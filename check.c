@@ -61,9 +61,9 @@ static void check_dead_letters(struct conf *conf)
 /* Finds the pattern for names that stands first in the file; `context` points to the pointer that will be it. */
 static void find_first_name(struct patterns *list, void *context)
 {
-    const struct pattern **first = context, *p = list->first;
+    struct pattern **first = context, *p = list->first;
 
-    while (p != NULL && pattern_is_for_addresses(p->text))
+    while (p != NULL && pattern_scope(p) != SCOPE_NAMES && pattern_scope(p) != SCOPE_BOTH)
         p = p->next;
     if (p != NULL && (*first == NULL || p->line < (*first)->line))
         *first = p;
@@ -71,7 +71,7 @@ static void find_first_name(struct patterns *list, void *context)
 
 static void check_names(struct conf *conf)
 {
-    const struct pattern *first = NULL;
+    struct pattern *first = NULL;
 
     rules_each_hosts(&conf->rules, find_first_name, &first);
     if (first != NULL)

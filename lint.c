@@ -45,10 +45,38 @@ static void lint_pattern(struct conf *conf, const struct pattern *p, enum suspec
     conf_advise(conf, "write: %s", mended);
 }
 
-static void lint_hosts(struct patterns *list, void *conf)
+/* What an expression for hosts is tried on, where that may not be what was meant. */
+static void lint_scope(struct conf *conf, struct pattern *p, bool denies)
 {
-    for (const struct pattern *p = list->first; p != NULL; p = p->next)
-        lint_pattern(conf, p, pattern_is_for_addresses(p->text) ? SUSPECT_ADDRESS : SUSPECT_NAME, 0);
+    char room[PATTERN_PART];
+    struct slice text;
+    bool tried = pattern_on_names(p, denies, room, &text);
+
+    if (pattern_scope(p) == SCOPE_NONE) {
+        warn(conf, p->line, p->column, "no host can match this: it wants characters that addresses and names do not have");
+    } else if (pattern_scope(p) == SCOPE_BOTH && tried && text.text != p->text.text) {
+        conf_complain(conf, SEVERITY_NOTE, p->line, p->column, "the rest is for addresses; on names only this is tried: "
+                      "%.*s", (int)text.len, text.text);
+    } else if (pattern_scope(p) == SCOPE_BOTH) {
+        warn(conf, p->line, p->column, "this can match addresses as well as names; it is %s",
+             tried ? "tried on both" : "not tried on names, which clients choose themselves");
+        conf_advise(conf, "write a line for the addresses, and one for the names");
+    } else if (pattern_scope(p) == SCOPE_NAMES && scope_is_hexadecimal(p->text)) {
+        warn(conf, p->line, p->column, "this can match IPv6 addresses as well as names, and is tried on both: its letters "
+             "are hexadecimal digits, too");
+        conf_advise(conf, "write more of the name or, with a colon, of the address");
+    }
+}
+
+static void lint_hosts(struct patterns *list, void *context)
+{
+    struct conf *conf = context;
+
+    for (struct pattern *p = list->first; p != NULL; p = p->next) {
+        lint_scope(conf, p, list == &conf->rules.deny);
+        if (pattern_scope(p) == SCOPE_ADDRESSES || pattern_scope(p) == SCOPE_NAMES)
+            lint_pattern(conf, p, pattern_scope(p) == SCOPE_ADDRESSES ? SUSPECT_ADDRESS : SUSPECT_NAME, 0);
+    }
 }
 
 static void lint_patterns(struct conf *conf)

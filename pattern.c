@@ -232,30 +232,20 @@ enum match pattern_match(struct pattern *pattern, struct slice subject, struct c
     return match_plain(pattern->text, steps, subject);
 }
 
-/*
- * A pattern of digits, dots and operators was written for addresses. Tried on names as well,
- * ^192\.0\.2\. would let in whoever calls his host 192.0.2.1.example.org, forward-confirmed.
- * With a colon (which no name holds) hexadecimal digits belong to an address, too.
- */
-bool pattern_is_for_addresses(struct slice text)
+enum scope pattern_scope(struct pattern *pattern)
 {
-    bool six = text.len > 0 && memchr(text.text, ':', text.len) != NULL &&
-               memchr(text.text, '|', text.len) == NULL;
-    const char *digits = six ? "0123456789abcdefABCDEF" : "0123456789";
-    bool in_class = false; /* between [ and ], where a hyphen is an operator */
+    if (pattern->scope == SCOPE_UNKNOWN)
+        pattern->scope = scope_of(pattern->text);
+    return pattern->scope;
+}
 
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.text[i];
+bool pattern_on_names(struct pattern *pattern, bool denies, char room[PATTERN_PART], struct slice *text)
+{
+    enum scope scope = pattern_scope(pattern);
 
-        if (c == '[' && i + 1 < text.len && text.text[i + 1] == '^')
-            return false;
-        in_class = c == '[' || (in_class && c != ']');
-        if (c == '\\' && i + 1 < text.len) {
-            if (strchr(".:d[]|", text.text[++i]) == NULL)
-                return false;
-        } else if (c == '\0' || (strchr(digits, c) == NULL && strchr(in_class ? "[-.:" : ".:^$|()[]{}?*+,", c) == NULL)) {
-            return false;
-        }
-    }
-    return true;
+    *text = pattern->text;
+    if (scope == SCOPE_BOTH && scope_names_part(pattern->text, !denies, room, PATTERN_PART, text))
+        return true;
+    *text = pattern->text;
+    return scope == SCOPE_NAMES || (scope == SCOPE_BOTH && denies);
 }

@@ -6,12 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scope.h"
 #include "slice.h"
 
 enum {
     PATTERN_CAPTURES = 9,         /* MATCH_1 to MATCH_9 */
     PATTERN_MATCH_LIMIT = 100000, /* steps of PCRE2 for one match: some milliseconds */
-    PATTERN_HEAP_LIMIT = 1024     /* KiB */
+    PATTERN_HEAP_LIMIT = 1024,    /* KiB */
+    PATTERN_PART = 2048           /* bytes of that part of a pattern that is tried on names */
 };
 
 enum match { MATCH_NO, MATCH_YES, MATCH_UNSURE /* no decision is possible: 451 */ };
@@ -24,6 +26,7 @@ struct pattern {
     unsigned line, column;
     const char *directive; /* the words that it stands behind, for the log */
     bool utf;         /* for recipients: characters are UTF-8 */
+    enum scope scope; /* for hosts, from the first time that a name is there to be tried */
 };
 
 struct patterns {
@@ -57,8 +60,15 @@ bool pattern_compile(struct pattern *pattern, char *message, size_t size, size_t
 enum match pattern_match(struct pattern *pattern, struct slice subject, struct captures *captures, char *why,
                          size_t size);
 
-/* Can the pattern match nothing but an address? Then no name is asked for on its behalf. */
-bool pattern_is_for_addresses(struct slice text);
+/* What a pattern for hosts can match; looked at once. */
+enum scope pattern_scope(struct pattern *pattern);
+
+/*
+ * What of a pattern for hosts is tried on names: `text`, which is all of it or is written to `room`. False: nothing.
+ * Where it is in doubt whether addresses or names were meant, names that the client has chosen are not let in, but are
+ * refused: `denies` says which of the two a match leads to.
+ */
+bool pattern_on_names(struct pattern *pattern, bool denies, char room[PATTERN_PART], struct slice *text);
 
 /* Frees what has been compiled. */
 void pattern_free(struct pattern *pattern);

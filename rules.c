@@ -83,13 +83,15 @@ static void show_match(const struct rules *rules, const struct pattern *pattern,
 }
 
 /* A pattern that is left out, on the name of a client. */
-static void show_passed_over(const struct rules *rules, const struct pattern *pattern)
+static void show_passed_over(const struct rules *rules, struct pattern *pattern)
 {
+    static const char *const reasons[] = { [SCOPE_NONE] = "can match no host", [SCOPE_ADDRESSES] = "is for addresses",
+                                           [SCOPE_BOTH] = "can match addresses, too" };
     char shown[LOG_TEXT];
 
     if (log_wants('r'))
-        log_debug('r', "%s:%u: %s \"%s\" is for addresses, and is not tried on names", rules->file, pattern->line,
-                  pattern->directive, log_encode(shown, sizeof shown, pattern->text));
+        log_debug('r', "%s:%u: %s \"%s\" %s, and is not tried on names", rules->file, pattern->line,
+                  pattern->directive, log_encode(shown, sizeof shown, pattern->text), reasons[pattern_scope(pattern)]);
 }
 
 /* Tries one pattern on one text. */
@@ -105,27 +107,58 @@ static enum match match_text(const struct rules *rules, struct pattern *pattern,
     return result;
 }
 
-/* Does any pattern of the list match one text? */
-static enum match match_any(const struct rules *rules, const struct patterns *list, const char *text, bool is_name)
+/* Does any pattern of the list match one form of the client's address? */
+static enum match match_any(const struct rules *rules, const struct patterns *list, const char *address)
 {
-    for (struct pattern *p = list->first; p != NULL; p = p->next) {
-        enum match result;
+    enum match result = MATCH_NO;
 
-        if (is_name && pattern_is_for_addresses(p->text)) {
-            show_passed_over(rules, p);
-            continue;
-        }
-        result = match_text(rules, p, slice_of(text), NULL);
-        if (result != MATCH_NO)
-            return result;
-    }
-    return MATCH_NO;
+    for (struct pattern *p = list->first; p != NULL && result == MATCH_NO; p = p->next)
+        result = match_text(rules, p, slice_of(address), NULL);
+    return result;
 }
 
-static bool any_for_names(const struct patterns *list)
+/* What of a pattern of the list is tried on names? False: nothing. */
+static bool is_for_names(const struct rules *rules, const struct patterns *list, struct pattern *pattern,
+                         char room[PATTERN_PART], struct slice *text)
 {
-    for (const struct pattern *p = list->first; p != NULL; p = p->next)
-        if (!pattern_is_for_addresses(p->text))
+    return pattern_on_names(pattern, list == &rules->deny, room, text);
+}
+
+/* Tries the alternatives of a pattern that are for names; the others would let in a name that looks like an address. */
+static enum match match_part(const struct rules *rules, const struct pattern *whole, struct slice text,
+                             struct slice name)
+{
+    struct pattern part = { .text = text, .line = whole->line, .column = whole->column,
+                            .directive = whole->directive };
+    enum match result = match_text(rules, &part, name, NULL);
+
+    pattern_free(&part);
+    return result;
+}
+
+/* Does any pattern of the list match the client's name? */
+static enum match match_any_name(const struct rules *rules, const struct patterns *list, const char *name)
+{
+    enum match result = MATCH_NO;
+    char room[PATTERN_PART];
+    struct slice text;
+
+    for (struct pattern *p = list->first; p != NULL && result == MATCH_NO; p = p->next)
+        if (!is_for_names(rules, list, p, room, &text))
+            show_passed_over(rules, p);
+        else
+            result = text.text == p->text.text ? match_text(rules, p, slice_of(name), NULL)
+                                               : match_part(rules, p, text, slice_of(name));
+    return result;
+}
+
+static bool any_for_names(const struct rules *rules, const struct patterns *list)
+{
+    char room[PATTERN_PART];
+    struct slice text;
+
+    for (struct pattern *p = list->first; p != NULL; p = p->next)
+        if (is_for_names(rules, list, p, room, &text))
             return true;
     return false;
 }
@@ -133,21 +166,21 @@ static bool any_for_names(const struct patterns *list)
 /* Does the client's address match the list? */
 static enum match match_address_of(const struct rules *rules, const struct patterns *list, const struct peer *peer)
 {
-    enum match result = match_any(rules, list, peer->address, false);
+    enum match result = match_any(rules, list, peer->address);
 
     if (result == MATCH_NO && peer->address_full[0] != '\0')
-        result = match_any(rules, list, peer->address_full, false);
+        result = match_any(rules, list, peer->address_full);
     return result;
 }
 
 /* Does its name? It is asked for only if there is a pattern that it could match. */
 static enum match match_name_of(const struct rules *rules, const struct patterns *list, struct peer *peer)
 {
-    if (!any_for_names(list))
+    if (!any_for_names(rules, list))
         return MATCH_NO;
     switch (peer_name(peer)) {
     case PEER_NAME_CONFIRMED:
-        return match_any(rules, list, peer->name, true);
+        return match_any_name(rules, list, peer->name);
     case PEER_NAME_UNSURE:
         return blame_dns();
     case PEER_NAME_NONE:
@@ -264,7 +297,7 @@ static void send_questions(const struct rules *rules, const struct peer *peer, b
     for (const struct bypass *b = rules->bypasses; b != NULL; b = b->next) {
         if (is_member_by_address(rules, b->group, peer) == MATCH_YES)
             return;
-        name = name || b->group->fcrdns != 0 || any_for_names(&b->group->patterns);
+        name = name || b->group->fcrdns != 0 || any_for_names(rules, &b->group->patterns);
     }
     lists_send(rules->lists, peer);
     if (name)
@@ -317,10 +350,10 @@ struct reply rules_connect(struct rules *rules, struct peer *peer)
     if (denied == MATCH_YES)
         return host_refused;
     allowed = rules->allow.first == NULL ? MATCH_YES : match_address_of(rules, &rules->allow, peer);
-    if (allowed == MATCH_NO && !any_for_names(&rules->allow))
+    if (allowed == MATCH_NO && !any_for_names(rules, &rules->allow))
         return host_refused;
     if (rules->lists != NULL)
-        send_questions(rules, peer, allowed == MATCH_NO || any_for_names(&rules->deny));
+        send_questions(rules, peer, allowed == MATCH_NO || any_for_names(rules, &rules->deny));
     if (denied == MATCH_NO)
         denied = match_name_of(rules, &rules->deny, peer);
     if (denied == MATCH_YES)

@@ -57,6 +57,26 @@ END
     554 Connections from your host are not accepted'
 }
 
+@test "hosts: what of a pattern is tried on names, and why the rest is not" {
+    config <<'END'
+deny remotehost ^192\.0\.2\.(mail)?
+allow remotehost ^2001:db8:/32
+allow remotehost \b192\.0\.2\.[^7]
+allow remotehost ^192\.0\.2\.(mail)?
+allow remotehost ^192\.0\.2\.|\.example\.com$
+END
+    explain 1 -P 203.0.113.9=192.0.3.1.evil.example helo me
+    grep -A 5 'conf:7: .*"203' said >names
+    expect_file names <<'END'
+    conf:7: allow remotehost "^192\.0\.2\.|\.example\.com$" does not match "203.0.113.9"
+    conf:3: deny remotehost "^192\.0\.2\.(mail)?" does not match "192.0.3.1.evil.example"
+    conf:4: allow remotehost "^2001:db8:/32" can match no host, and is not tried on names
+    conf:5: allow remotehost "\b192\.0\.2\.[^7]" is for addresses, and is not tried on names
+    conf:6: allow remotehost "^192\.0\.2\.(mail)?" can match addresses, too, and is not tried on names
+    conf:7: allow remotehost "\.example\.com$" does not match "192.0.3.1.evil.example"
+END
+}
+
 @test "recipients: each rule and pattern in its order, which conditions are met, and what decides" {
     config <<END
 recipient_delimiter +

@@ -25,6 +25,7 @@ conf message scenario
 rules
 lists
 pattern peer packet sasl
+scope
 dns
 answer punycode json
 envelope reply

@@ -287,7 +287,7 @@ static void test_groups(void)
 void test_rules(void)
 {
     for (size_t i = 0; i < COUNT(patterns); i++)
-        ok(pattern_is_for_addresses(slice_of(patterns[i].pattern)) == patterns[i].for_addresses,
+        ok((scope_of(slice_of(patterns[i].pattern)) == SCOPE_ADDRESSES) == patterns[i].for_addresses,
            "%s is %s for addresses only", patterns[i].pattern, patterns[i].for_addresses ? "a pattern" : "not");
     test_connections();
     test_recipients();

@@ -44,5 +44,6 @@ void test_dns(void);
 void test_contacts(void);
 void test_proxy(void);
 void test_suspect(void);
+void test_scope(void);
 
 #endif
