@@ -287,20 +287,33 @@ static int open_locked(const struct transaction *t, const char *path, struct out
     }
 }
 
-/* A tail that nobody acknowledged may end in the middle of a line; ours begins on a new one. */
-static bool ends_in_line(int fd, off_t end, int *error)
+/*
+ * What is written between the end of a file and a message, which must begin behind an empty line. A file that does not
+ * end in one may end in half a message: so that saved.c does not take that for whole later, a line of blanks is left.
+ */
+static const char *separator(int fd, off_t end, int *error)
 {
-    char last = '\n';
+    static const struct {
+        char tail[4];
+        const char *text;
+    } separators[] = { { "\n\n", "" }, { "\n\r\n", "\n" }, { "\n", MAILBOX_NO_END "\n" },
+                       { "", "\n" MAILBOX_NO_END "\n" } };
+    char last[3] = { '\n', '\n', '\n' }; /* the beginning of a file is as good as an empty line */
+    size_t size = sizeof last, len = end < (off_t)size ? (size_t)end : size, i = 0, tail;
+    ssize_t n = pread(fd, last + size - len, len, end - (off_t)len);
 
-    if (end > 0 && pread(fd, &last, 1, end - 1) != 1)
-        *error = errno;
-    return last != '\n';
+    if (n != (ssize_t)len)
+        *error = n < 0 ? errno : EIO;
+    while (tail = strlen(separators[i].tail), memcmp(last + size - tail, separators[i].tail, tail) != 0)
+        i++;
+    return separators[i].text;
 }
 
 static void append_copy(const struct transaction *t, const struct copy *copy, const char *path, int fd,
                         struct outcome *outcome)
 {
     struct writer writer = { .fd = fd, .sync = t->conf->fsync };
+    const char *between;
     struct stat before;
 
     if (fstat(fd, &before) != 0) {
@@ -308,8 +321,8 @@ static void append_copy(const struct transaction *t, const struct copy *copy, co
         return;
     }
     writer.at = (uint64_t)before.st_size;
-    if (ends_in_line(fd, before.st_size, &writer.error))
-        put(&writer, "\n", 1);
+    between = separator(fd, before.st_size, &writer.error);
+    put(&writer, between, strlen(between));
     put_copy(&writer, copy, true);
     put(&writer, "\n", 1);
     flush(&writer);

@@ -260,15 +260,36 @@ static enum fate attempt(struct attempt *a, const volatile sig_atomic_t *termina
     return fate;
 }
 
+/*
+ * Why a message is left alone that is not whole, or NULL. What others have written may be whole in their eyes, of
+ * which a person knows more.
+ */
+static const char *why_incomplete(const struct attempt *a)
+{
+    static const char *const reasons[] = {
+        [SAVED_NO_END] = "no empty line ends it: if nothing is missing, name it by its number",
+        [SAVED_NO_BEGINNING] = "no From_ line with address and date begins it: if it is a message all the same, name it "
+                               "by its number",
+    };
+    const struct saved *m = a->message;
+
+    if (m->part == SAVED_WHOLE)
+        return NULL;
+    if (m->ours)
+        return "its end is missing: nobody has acknowledged it, and its sender has kept it";
+    return is_named(a->order, m->number) ? NULL : reasons[m->part];
+}
+
 /* What the marks leave to be done. */
 static enum fate consider(struct attempt *a, const volatile sig_atomic_t *terminated)
 {
     const struct saved *m = a->message;
+    const char *missing = why_incomplete(a);
 
     if (m->ours && m->mark == SAVED_DONE)
         return DONE;
-    if (!m->complete) {
-        a->reason = "its end is missing: nobody has acknowledged it, and its sender has kept it";
+    if (missing != NULL) {
+        a->reason = missing;
         return INCOMPLETE;
     }
     if (m->ours && m->mark == SAVED_BEGUN && !is_named(a->order, m->number)) {
@@ -309,6 +330,8 @@ static void print_fate(const struct attempt *a, enum fate fate)
         print_text("to", slice_of(recipient_of(a, i)));
     if (a->reply.code != 0)
         print_reply(&a->reply);
+    if (fate == INCOMPLETE && !a->message->ours)
+        printf(" bytes=%ju-%ju", (uintmax_t)a->message->begin, (uintmax_t)a->message->end - 1);
     if (a->reason[0] != '\0')
         print_text("reason", slice_of(a->reason));
     putchar('\n');

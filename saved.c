@@ -17,9 +17,10 @@
 
 #include "clock.h"
 #include "late.h"
+#include "log.h"
 #include "mailbox.h"
 
-enum { PIECE = 65536, HEAD = 4096, MARK = 13 };
+enum { PIECE = 65536, HEAD = 4096, MARK = 13, FROM_LINE = 1024 };
 
 static const char marks[][MARK + 1] = { [SAVED_WAITING] = "Delivered-To:", [SAVED_BEGUN] = "Redelivering:",
                                         [SAVED_DONE] = "Re-delivered:" };
@@ -81,7 +82,8 @@ bool saved_open(struct saved_box *box, const char *path, uint64_t lock_ms)
     *box = (struct saved_box){ .fd = -1, .lock_ms = lock_ms };
     if (realpath(path, resolved) == NULL || stat(path, &status) != 0)
         return false;
-    if (!S_ISDIR(status.st_mode))
+    box->maildir = S_ISDIR(status.st_mode);
+    if (!box->maildir)
         return add_file(box, resolved, NULL);
     if (!add_directory(box, path, "new") || !add_directory(box, path, "cur"))
         return false;
@@ -126,13 +128,148 @@ static void unlock(const struct saved_box *box)
     }
 }
 
+/* ---- where messages begin ---------------------------------------------------------------- */
+
+/*
+ * Does a text end with a date as ctime(3) writes it? Seconds may be missing, zones stand before or behind the year, and
+ * UUCP's "remote from" behind all.
+ */
+static bool ends_in_date(const char *text)
+{
+    const char *rest;
+    struct tm tm = { .tm_sec = 0 };
+    unsigned year = 0, zones = 0;
+
+    rest = strptime(text, "%a %b %d %H:%M", &tm);
+    if (rest != NULL && *rest == ':')
+        rest = strptime(rest, ":%S", &tm);
+    for (; rest != NULL && *rest == ' ' && year == 0 && zones <= 2; zones++) {
+        size_t len = strcspn(++rest, " ");
+
+        if (len == 4 && strspn(rest, "0123456789") == 4)
+            year = 1;
+        rest += len;
+    }
+    return year != 0;
+}
+
+/* The length of the From_ line with which a text begins, or 0: one has an address, a date and an end. */
+static size_t from_line(const char *text, size_t len)
+{
+    const char *lf = memchr(text, '\n', len < FROM_LINE ? len : FROM_LINE);
+    char line[FROM_LINE];
+    size_t size;
+
+    if (lf == NULL || lf - text <= FROM || memcmp(text, from_, FROM) != 0 || text[FROM] == ' ')
+        return 0;
+    size = (size_t)(lf - text) - (lf[-1] == '\r');
+    memcpy(line, text, size);
+    line[size] = '\0';
+    for (const char *blank = strchr(line + FROM, ' '); blank != NULL; blank = strchr(blank + 1, ' '))
+        if (ends_in_date(blank + 1))
+            return (size_t)(lf - text) + 1;
+    return 0;
+}
+
+/* A message of an mbox whose end is looked for. */
+struct search {
+    int fd;
+    uint64_t begin, size; /* of the message, of the file */
+    uint64_t header_end;  /* of the message: an empty line */
+    bool ours;
+};
+
+/* Where the first such text stands that `is_it`, or any; in the message, or else `size`. */
+static uint64_t find(const struct search *s, const char *wanted, bool (*is_it)(const struct search *, uint64_t))
+{
+    static char piece[PIECE] LATE;
+    const size_t len = strlen(wanted);
+    uint64_t offset = s->begin;
+
+    while (offset + len <= s->size) {
+        ssize_t n = pread(s->fd, piece, sizeof piece, (off_t)offset);
+        const char *found = piece, *end = piece + n;
+
+        if (n < (ssize_t)len)
+            break; /* the file has become shorter; what is there is looked at again under the lock */
+        for (; (found = memmem(found, (size_t)(end - found), wanted, len)) != NULL; found++)
+            if (is_it == NULL || is_it(s, offset + (uint64_t)(found - piece)))
+                return offset + (uint64_t)(found - piece);
+        offset += (uint64_t)n - (len - 1);
+    }
+    return s->size;
+}
+
+/*
+ * Does the next message begin behind this LF? With a From_ line behind an empty line. In what we have written, where
+ * every other line that begins so is quoted, the one is enough without the other: something was torn there. And no
+ * header has a From_ line, so that there the header was torn.
+ */
+static bool ends_message(const struct search *s, uint64_t lf)
+{
+    char text[FROM_LINE + 2];
+    uint64_t start = lf >= 2 ? lf - 2 : 0;
+    ssize_t n = pread(s->fd, text, sizeof text, (off_t)start);
+    size_t before = (size_t)(lf - start); /* bytes */
+    bool behind_empty_line, whole;
+
+    if (n <= (ssize_t)before)
+        return false;
+    behind_empty_line = (before > 0 && text[before - 1] == '\n') || (before > 1 && memcmp(text, "\n\r", 2) == 0);
+    whole = from_line(text + before + 1, (size_t)n - before - 1) > 0;
+    if (whole)
+        return behind_empty_line || s->ours || lf < s->header_end;
+    return behind_empty_line && s->ours;
+}
+
+/* Where the message of an mbox ends that begins there. */
+static uint64_t find_end(int fd, uint64_t begin, uint64_t size, bool ours)
+{
+    struct search s = { .fd = fd, .begin = begin, .size = size, .ours = ours };
+    uint64_t crlf_end = find(&s, "\n\r\n", NULL), end;
+
+    s.header_end = find(&s, "\n\n", NULL);
+    if (crlf_end < s.header_end)
+        s.header_end = crlf_end;
+    end = find(&s, "\nFrom ", ends_message);
+    return end < size ? end + 1 : size;
+}
+
+/* Does a text begin with a header field (RFC 5322 3.6.8)? */
+static bool begins_with_field(const char *text, size_t len)
+{
+    size_t name = 0;
+
+    while (name < len && text[name] > ' ' && text[name] < 0x7f && text[name] != ':')
+        name++;
+    return name > 0 && name < len && text[name] == ':';
+}
+
+/*
+ * Is the file that was opened an mbox? One begins with a From_ line, maybe behind line ends; or with what was torn, so
+ * that it is no header either. Goes to its first message.
+ */
+static bool is_mbox(struct saved_box *box)
+{
+    char text[HEAD];
+    ssize_t n = pread(box->fd, text, sizeof text, 0);
+    size_t len = n > 0 ? (size_t)n : 0, skipped = 0;
+
+    while (skipped < len && (text[skipped] == '\r' || text[skipped] == '\n'))
+        skipped++;
+    if (len - skipped >= FROM && memcmp(text + skipped, from_, FROM) == 0) {
+        box->at = skipped;
+        return true;
+    }
+    return !box->maildir && !begins_with_field(text, len) && find_end(box->fd, 0, box->size, false) < box->size;
+}
+
 /* Opens the next file, without waiting for a FIFO. */
 static bool open_file(struct saved_box *box)
 {
     const char *path = box->files[box->next++];
     const int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     struct stat status;
-    char first[FROM];
     bool known;
 
     box->fd = open(path, O_RDWR | flags);
@@ -150,33 +287,12 @@ static bool open_file(struct saved_box *box)
     known = fstat(box->fd, &status) == 0; /* not before: somebody may be appending */
     box->at = 0;
     box->size = known ? (uint64_t)status.st_size : 0;
-    box->mbox = pread(box->fd, first, FROM, 0) == FROM && memcmp(first, from_, FROM) == 0;
+    box->mbox = is_mbox(box);
     unlock(box);
     return known;
 }
 
 /* ---- one message ------------------------------------------------------------------------- */
-
-/* Where the next line that begins with "From " stands, from `offset` on, which is behind a line's begin; or `size`. */
-static uint64_t find_from_line(int fd, uint64_t offset, uint64_t size)
-{
-    static char piece[PIECE] LATE;
-    static const char wanted[] = "\nFrom ";
-    const size_t len = sizeof wanted - 1;
-
-    while (offset + len <= size) {
-        ssize_t n = pread(fd, piece, sizeof piece, (off_t)offset);
-        const char *found;
-
-        if (n < (ssize_t)len)
-            break; /* the file has become shorter; what is there is looked at again under the lock */
-        found = memmem(piece, (size_t)n, wanted, len);
-        if (found != NULL)
-            return offset + (uint64_t)(found - piece) + 1;
-        offset += (uint64_t)n - (len - 1);
-    }
-    return size;
-}
 
 /* Takes a prefix off a text. */
 static bool skip(struct slice *text, const char *prefix)
@@ -254,25 +370,62 @@ static bool parse_head(struct slice text, uint64_t offset, struct saved *m)
     return true;
 }
 
-/* Looks at the message that begins at an offset and ends at m->end. */
-static bool read_head(const struct saved_box *box, uint64_t begin, struct saved *m)
-{
-    char head[HEAD], end[2];
-    size_t size = m->end - begin < sizeof head ? (size_t)(m->end - begin) : sizeof head;
-    ssize_t n = pread(box->fd, head, size, (off_t)begin);
-    const char *line = n > 0 && box->mbox ? memchr(head, '\n', (size_t)n) : NULL;
-    size_t from_line = line != NULL ? (size_t)(line - head) + 1 : 0;
+/* How a message of an mbox ends, and whether that is an end. `theirs` are not looked for in what we have written. */
+static const struct ending {
+    char text[8];
+    size_t separator; /* how much of it belongs to no message */
+    bool whole, theirs;
+} endings[] = {
+    { "\n" MAILBOX_NO_END "\n", sizeof MAILBOX_NO_END, false, false },
+    { "\n\r\n\n", 3, true, true },
+    { "\n\n", 1, true, false },
+    { "\n\r\n", 2, true, true },
+};
 
-    if (n < 0 || (size_t)n < size || (box->mbox && memcmp(head, from_, FROM) != 0)) {
+/* Finds out where the text of a message in an mbox ends, and whether it is whole. */
+static void look_at_end(const struct saved_box *box, struct saved *m)
+{
+    char tail[sizeof endings[0].text];
+
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        const struct ending *e = &endings[i];
+        size_t len = strlen(e->text);
+
+        if ((e->theirs && m->ours) || m->end - m->begin < len ||
+            pread(box->fd, tail, len, (off_t)(m->end - len)) != (ssize_t)len || memcmp(tail, e->text, len) != 0)
+            continue;
+        if (!e->whole && m->part == SAVED_WHOLE)
+            m->part = SAVED_NO_END;
+        if (m->end - m->body >= len)
+            m->text_end = m->end - e->separator;
+        return;
+    }
+    if (m->part == SAVED_WHOLE)
+        m->part = SAVED_NO_END;
+}
+
+/* Looks at the message that begins at an offset of a file of this size. */
+static bool read_message(const struct saved_box *box, uint64_t begin, uint64_t file_size, struct saved *m)
+{
+    char head[HEAD];
+    size_t size = file_size - begin < sizeof head ? (size_t)(file_size - begin) : sizeof head, skipped;
+    ssize_t n = pread(box->fd, head, size, (off_t)begin);
+
+    if (n < 0 || (size_t)n < size ||
+        (box->mbox && begin > 0 && (size < FROM || memcmp(head, from_, FROM) != 0))) {
         errno = n < 0 ? errno : ESTALE;
         return false;
     }
-    m->ours = parse_head((struct slice){ head + from_line, size - from_line }, begin + from_line, m);
-    m->complete = true;
+    skipped = box->mbox ? from_line(head, size) : 0;
+    m->ours = (!box->mbox || skipped > 0) &&
+              parse_head((struct slice){ head + skipped, size - skipped }, begin + skipped, m);
     if (!m->ours)
-        *m = (struct saved){ .path = m->path, .end = m->end, .body = begin + from_line, .complete = true };
-    else if (box->mbox) /* what was written whole ends in an empty line */
-        m->complete = pread(box->fd, end, 2, (off_t)m->end - 2) == 2 && memcmp(end, "\n\n", 2) == 0;
+        *m = (struct saved){ .path = m->path, .body = begin + skipped };
+    m->begin = begin;
+    m->end = m->text_end = box->mbox ? find_end(box->fd, begin, file_size, m->ours) : file_size;
+    m->part = box->mbox && skipped == 0 ? SAVED_NO_BEGINNING : SAVED_WHOLE;
+    if (box->mbox)
+        look_at_end(box, m);
     return true;
 }
 
@@ -287,9 +440,9 @@ static bool find_in_file(struct saved_box *box, struct saved *m)
     if (fstat(box->fd, &status) == 0) {
         uint64_t size = (uint64_t)status.st_size < box->size ? (uint64_t)status.st_size : box->size;
 
-        m->end = box->mbox && begin < size ? find_from_line(box->fd, begin, size) : size;
-        box->at = m->end > begin ? m->end : begin;
-        found = m->end <= begin || read_head(box, begin, m);
+        found = begin >= size || read_message(box, begin, size, m);
+        if (found && begin < size)
+            box->at = m->end;
     }
     unlock(box);
     return found;
@@ -319,6 +472,8 @@ int saved_next(struct saved_box *box, struct saved *message)
         close_file(box);
     }
     message->number = ++box->found;
+    log_debug('f', "message %zu: bytes %ju to %ju of %s", message->number, (uintmax_t)message->begin,
+              (uintmax_t)message->end, message->path);
     return 1;
 }
 
@@ -410,16 +565,11 @@ static const char *copy_message(const struct saved_box *box, const struct saved 
 {
     static struct sender s LATE;
     static char piece[PIECE] LATE;
-    char last[2] = "";
-    uint64_t end = m->end;
 
     s = (struct sender){ .message = spooled, .quoted = box->mbox, .at_start = true,
                          .drop_cr = !m->ours && ends_in_crlf(box->fd, m->body) };
-    /* the empty line between two messages of an mbox belongs to neither */
-    if (box->mbox && end >= m->body + 2 && pread(box->fd, last, 2, (off_t)end - 2) == 2 && memcmp(last, "\n\n", 2) == 0)
-        end--;
-    for (uint64_t offset = m->body; offset < end;) {
-        size_t size = end - offset < sizeof piece ? (size_t)(end - offset) : sizeof piece;
+    for (uint64_t offset = m->body; offset < m->text_end;) {
+        size_t size = m->text_end - offset < sizeof piece ? (size_t)(m->text_end - offset) : sizeof piece;
         ssize_t n = pread(box->fd, piece, size, (off_t)offset);
 
         if (n <= 0)

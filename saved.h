@@ -12,7 +12,10 @@
 #include "peer.h"
 
 /*
- * A place is a maildir, an mbox (its first line begins with "From ") or a file that is one message. Copies
+ * A place is a maildir, an mbox or a file that is one message. In an mbox a message begins with a From_ line, which has
+ * an address and a date, behind an empty line, and ends in an empty line; Content-Length is not believed. What was torn
+ * is a message of its own that is not whole. A file whose first line is no header field and which has such a From_
+ * line anywhere is an mbox that begins with something torn. Copies
  * that mailrecv has written (copy.c) begin with Return-Path:, Delivered-To: and its Received:, which tell the
  * envelope, and carry their mark: the name of the second line. It is changed in place, to another of the same
  * length, so that others may append to the file meanwhile, and the mark goes wherever the file goes:
@@ -22,6 +25,9 @@
  */
 enum saved_mark { SAVED_WAITING, SAVED_BEGUN, SAVED_DONE };
 
+/* What there is of a message. Only mailboxes tell. */
+enum saved_part { SAVED_WHOLE, SAVED_NO_END, SAVED_NO_BEGINNING };
+
 enum { SAVED_CLIENT = INET6_ADDRSTRLEN + 1 + DOMAIN_MAX };
 
 /* One message. What stands behind `ours` is known only if that is true; all of it was true when it was received. */
@@ -29,7 +35,7 @@ struct saved {
     size_t number;               /* in its place, from 1 */
     const char *path;            /* of its file; lives until the next is found */
     bool ours;
-    bool complete;               /* false: the end is missing, nobody has acknowledged it */
+    enum saved_part part;        /* of ours, what is not whole was never acknowledged */
     enum saved_mark mark;
     char sender[ADDRESS_MAX + 1], recipient[ADDRESS_MAX + 1];
     char client[SAVED_CLIENT + 1]; /* as -P has it: ADDRESS, ADDRESS=NAME or local */
@@ -37,7 +43,8 @@ struct saved {
     char protocol[16];           /* of RFC 3848: ESMTPS... */
     char tls_protocol[PEER_TEXT + 1], tls_cipher[PEER_TEXT + 1]; /* "": it was not encrypted */
 
-    uint64_t end;                /* of it in the file */
+    uint64_t begin, end;         /* of it in the file: the next one begins at this end */
+    uint64_t text_end;           /* before the empty line that belongs to no message */
     uint64_t mark_at;            /* where the name of its second line stands */
     uint64_t body;               /* where that begins which is not of this place: below Delivered-To: */
 };
@@ -48,7 +55,7 @@ struct saved_box {
     size_t found;                /* messages so far */
     uint64_t lock_ms;            /* how long a lock is waited for */
     int fd;                      /* of the open file, -1: none */
-    bool writable, mbox;
+    bool maildir, writable, mbox;
     uint64_t at;                 /* where the next message of the open file begins */
     uint64_t size;               /* of it when it was opened: what others append later is not found */
 };

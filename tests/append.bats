@@ -223,22 +223,37 @@ END
     done
 }
 
-@test "a message behind a file that ends within a line begins on a new one" {
+# What is in a file before a message, as printf has it, and what stands between the two, likewise.
+tails() {
+    local torn='\n \t \n\n'
+
+    printf '%s|%s\n' '' '' '\n' '' '\n\n' '' 'x' "$torn" 'x\n' "${torn#'\n'}" 'x\n\n' '' 'x\n\n\n' '' \
+        'x\r' "$torn" 'x\r\n' "${torn#'\n'}" 'x\r\n\r\n' '\n' '\r\n' '\n' 'x\n\r\n' '\n' 'x\n\r' "$torn" \
+        'x\n\n\0\0\0' "$torn" '\0' "$torn" 'x\n ' "$torn" 'x\n\nFrom a@b Thu J' "$torn" 'x\n\n>From ' "$torn" \
+        'From a@b Thu Jan  1 00:00:00 1970\n' "${torn#'\n'}" 'From a@b Thu Jan  1 00:00:00 1970\n\nhalf a mess' "$torn"
+}
+
+@test "whatever a file ends in, a message begins behind an empty line, and what was there stays as it was" {
     box_config
-    printf 'From a@b Thu Jan  1 00:00:00 1970\n\nhalf a mess' >mbox
-    cp mbox before
-    echo text | send s@client.example box@mx.example
-    [[ $REPLY == 250* ]]
-    echo >>before
-    size=$(stat -c %s before)
-    cmp -n "$size" before mbox
-    expect "$(tail -c +"$((size + 1))" mbox | masked | head -n 1)" 'From s@client.example DATE'
-    # and a file that ends in a line end gets no further one
-    cp mbox before
-    echo text | send s@client.example box@mx.example
-    size=$(stat -c %s before)
-    cmp -n "$size" before mbox
-    expect "$(tail -c +"$((size + 1))" mbox | masked | head -n 1)" 'From s@client.example DATE'
+    while IFS='|' read -r before between; do
+        # shellcheck disable=SC2059 # these are formats
+        printf "$before" >mbox
+        # shellcheck disable=SC2059
+        printf "$before$between" >expected
+        echo text | send s@client.example box@mx.example
+        [[ $REPLY == 250* ]]
+        size=$(stat -c %s expected)
+        cmp -n "$size" expected mbox || { echo "behind $before" >&2; false; }
+        tail -c "+$((size + 1))" mbox >appended
+        "$TESTS/tools/unmbox" appended out
+        expect "$before: $(without_head out/1)" "$before: text"
+        # and a whole message needs nothing in between
+        echo text | send s@client.example box@mx.example
+        tail -c "+$((size + 1))" mbox >appended
+        rm -r out
+        "$TESTS/tools/unmbox" appended out
+        expect "$before: $(find out -type f | wc -l)" "$before: 2"
+    done < <(tails)
 }
 
 # ---- which files --------------------------------------------------------------------------
@@ -400,7 +415,7 @@ deliver_behind_lock() {
 @test "when the lock is released, the message is delivered" {
     box_config 'limit.lock_secs 60'
     for kind in flock fcntl; do
-        echo keep >mbox
+        printf 'keep\n\n' >mbox
         hold "$kind"
         deliver_behind_lock
         expect "$(cat mbox)" keep
@@ -408,7 +423,7 @@ deliver_behind_lock() {
         wait "$DELIVERY"
         expect "$(cut -c 1-9 told)" '250 2.0.0'
         expect "$(head -n 1 mbox)" keep
-        expect "$(sed 1,7d mbox)" text
+        expect "$(sed 1,8d mbox)" text
     done
 }
 
@@ -422,7 +437,7 @@ deliver_behind_lock() {
     wait "$DELIVERY"
     expect "$(cut -c 1-9 told)" '250 2.0.0'
     expect "$(head -n 3 mbox)" $'keep\nwritten meanwhile\nwithout an end'
-    expect "$(sed 1,9d mbox)" text
+    expect "$(sed '1,/^From /d' mbox | without_head)" text
 }
 
 @test "a file that is renamed or removed while it is waited for: the message goes to the new one" {
@@ -431,7 +446,7 @@ deliver_behind_lock() {
         for change in 'mv mbox old' 'rm mbox' 'mv other mbox'; do
             rm -f old
             echo keep >mbox
-            echo other >other
+            printf 'other\n\n' >other
             hold "$kind"
             deliver_behind_lock
             $change
@@ -440,7 +455,7 @@ deliver_behind_lock() {
             expect "$change: $(cut -c 1-9 told)" "$change: 250 2.0.0"
             [ ! -e old ] || expect "$(cat old)" keep
             case $change in
-            'mv other mbox') expect "$(sed 2,7d mbox)" $'other\ntext' ;;
+            'mv other mbox') expect "$(sed 2,8d mbox)" $'other\ntext' ;;
             *) expect "$(sed 1,6d mbox)" text ;;
             esac
         done

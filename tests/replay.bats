@@ -223,7 +223,7 @@ sys.stdout.buffer.write(b"".join((b"." if line[:1] == b"." else b"") + line + b"
 @test "an mbox of somebody else: the command line says the envelope, and lines are unquoted" {
     broken
     touch mended
-    printf 'From x Thu Jan  1 00:00:00 1970\nSubject: 1\n\none\n>From me\n\nFrom y\nSubject: 2\n\n>>From two\nno end' >mbox
+    printf 'From x Thu Jan  1 00:00:00 1970\nSubject: 1\n\none\n>From me\n\nFrom y Thu Jan  1 00:00:00 1970\nSubject: 2\n\n>>From two\nan end\n\n' >mbox
     replay 1 mbox
     expect "$(cat said)" '1 failed reason="it does not say its envelope: give from and rcpt"
 2 failed reason="it does not say its envelope: give from and rcpt"'
@@ -248,8 +248,121 @@ Received: from localhost (local)
 Subject: 2
 
 >From two
-no end"
+an end"
     done
+}
+
+# Splits the file `mbox`, which somebody else has written: each text, without our head, behind a line of its number.
+split() { # STATUS [NUMBER...]
+    rm -f a texts
+    replay "$1" mbox -d f from ann@client.example rcpt a@mx.example "${@:2}"
+    [ ! -e a ] || awk '/^Return-Path: <ann@/ { print "[" ++n "]"; skip = 5 } skip-- <= 0' a >texts
+}
+
+@test "an mbox of somebody else is cut where a From_ line with address and date stands behind an empty line, only" {
+    broken
+    touch mended
+    D='Thu Jan  1 00:00:00 1970'
+    # line by line: what begins a message behind an empty line, and what does not
+    while read -r answer line; do
+        printf 'From x %s\n\none\n\n%b\n\ntwo\n\n' "$D" "$line" >mbox
+        split 0
+        expect "$line: $(grep -c '^\[' texts)" "$line: $answer"
+    done <<END
+2 From a@b $D
+2 From - $D
+2 From "a b"@c $D
+2 From a@b Thu Jan 01 00:00 1970
+2 From a@b Thu Jan 1 00:00:00 MET 1970
+2 From a@b Thu Jan  1 00:00:00 1970 +0100
+2 From a@b Thu Jan  1 00:00:00 1970 remote from uucp
+2 From a@b $D\\r
+1 From here on, a text
+1 From a@b
+1 From $D
+1 From a@b Thu Jan  1 00:00:00
+1 From a@b Thu Foo  1 00:00:00 1970
+1 From a@b Thu Jan 41 00:00:00 1970
+1 From a@b Thu Jan  1 1970
+1 \\x20From a@b $D
+1 FROM a@b $D
+1 >From a@b $D
+END
+    # within a paragraph; Content-Length, whatever it says
+    printf 'From x %s\nContent-Length: 9999\n\none\nFrom a@b %s\nend\n\nFrom y %s\nContent-Length: 0\n\ntwo\n\n' "$D" "$D" "$D" >mbox
+    split 0
+    expect "$(cat texts)" "[1]
+Content-Length: 9999
+
+one
+From a@b $D
+end
+[2]
+Content-Length: 0
+
+two"
+    # a DOS file, also when we have appended to it
+    printf 'From x %s\r\nSubject: 1\r\n\r\none\r\n\r\nFrom y %s\r\nSubject: 2\r\n\r\ntwo\r\n\r\n' "$D" "$D" >mbox
+    for _ in 1 2; do
+        split 0
+        expect "$(cat texts)" $'[1]\nSubject: 1\n\none\n[2]\nSubject: 2\n\ntwo'"${more-}"
+        echo "deliver rcpt_to box@mx.example append $HERE/mbox" >>conf
+        send s@client.example box@mx.example </dev/null
+        more=$'\n[3]\n'$(sed -n '/^Received/,$p' mbox | sed '$d')
+    done
+}
+
+@test "what was torn is reported with its place, and never taken for whole, whoever has written it" {
+    broken
+    touch mended
+    D='Thu Jan  1 00:00:00 1970'
+    no_end='no empty line ends it: if nothing is missing, name it by its number'
+    no_from='no From_ line with address and date begins it: if it is a message all the same, name it by its number'
+    echo "deliver rcpt_to box@mx.example append $HERE/mbox" >>conf
+    for tail in 'half a mess' 'half a mess\n' 'no end\r' 'From a@b Thu J' '\0\0\0'; do
+        # shellcheck disable=SC2059 # a format
+        printf "From x $D\nSubject: 1\n\none\n\nFrom y $D\nSubject: 2\n\ntwo\n$tail" >mbox
+        begin=$(grep -abo 'From y' mbox | cut -d: -f1) end=$(($(stat -c %s mbox) - 1))
+        for count in 2 3; do # with nothing behind it, and a message of ours
+            rm -f a
+            replay 1 mbox from ann@client.example rcpt a@mx.example
+            expect "$tail: $(wc -l <said)" "$tail: $count"
+            expect "$tail: $(sed -n 2p said)" "$tail: 2 incomplete from=\"ann@client.example\" to=\"a@mx.example\" bytes=$begin-$end reason=\"$no_end\""
+            expect "$tail: $(grep -c ^two a)" "$tail: 0"
+            [ "$count" = 2 ] || break
+            size=$(stat -c %s mbox)
+            echo text | send s@client.example box@mx.example
+            end=$((end + $(tail -c "+$((size + 1))" mbox | grep -abo '^From ' | cut -d: -f1)))
+        done
+        # a person may know better; what was put behind it is not given on
+        replay 0 mbox 2 from ann@client.example rcpt a@mx.example
+        [[ $(cat said) == '2 delivered '* ]]
+        grep -q ^two a
+        refute grep -q $'^ \t' a
+    done
+    # half a From_ line behind a message of ours, which itself is whole
+    rm mbox
+    echo text | send s@client.example box@mx.example
+    size=$(stat -c %s mbox)
+    printf 'From a@b Thu J' >>mbox
+    echo text | send s@client.example box@mx.example
+    replay 1 mbox rcpt a@mx.example
+    expect "$(cut -d' ' -f1,2 said)" $'1 delivered\n2 incomplete\n3 delivered'
+    sed -i 's/^Re-delivered:/Delivered-To:/' mbox
+    # half a header of ours, behind which 2.0 has put a line end only
+    printf 'From a@b %s\nReturn-Path: <a@b>\nDeliv\n' "$D" >half
+    truncate -s "$size" mbox
+    cat half mbox >both
+    replay 1 both -n
+    expect "$(cut -d' ' -f1,2 said)" $'1 incomplete\n2 rehearsed'
+    # a file that begins with half a message, and one that is none
+    { printf 'rest of a mess\n\n'; cat mbox; } >both
+    replay 1 both -n
+    expect "$(sed -n 1p said)" "1 incomplete bytes=0-15 reason=\"$no_from\""
+    expect "$(cut -d' ' -f1,2 said)" $'1 incomplete\n2 rehearsed'
+    printf 'From here on\na text\n' >text
+    replay 1 text
+    expect "$(cat said)" "1 incomplete bytes=0-19 reason=\"$no_from\""
 }
 
 @test "a saved message, with CRLF or LF: one message, its lines end in LF" {

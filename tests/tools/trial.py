@@ -20,6 +20,7 @@ PATIENCE = 10  # seconds for a session to end, if nobody is to wait for anything
 RECIPIENTS = {"box": "append box", "dir": "maildir dir",
               "pipe": "pipe cat >piped/tmp/$MESSAGE_ID && mv piped/tmp/$MESSAGE_ID piped/new/$MESSAGE_ID"}
 OLD = b"From old@client.example Thu Jan  1 00:00:00 1970\n\nkeep\n\n"
+SEPARATOR = re.compile(rb"\A\n?( \t \n\n)?")  # what is put behind half a message
 FROM_LINE = re.compile(rb"From s\d+@client\.example \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\n")
 HEAD = re.compile(rb"Return-Path: <s(\d+)@client\.example>\nDelivered-To: \S+@mx\.example\n"
                   rb"Received: from helo\.example \([^)\n]*\)\n\tby mx\.example \(mailrecv\) with E?SMTPS? id (\S+)"
@@ -133,8 +134,8 @@ def in_box(before, number, may_be_cut=False):
     if not now.startswith(before):
         raise Broken("old mail in the mbox has changed")
     rest = now[len(before):]
-    if not before.endswith(b"\n") and rest[:1] == b"\n":
-        rest = rest[1:]
+    if before and not before.endswith(b"\n\n"):
+        rest = SEPARATOR.sub(b"", rest, 1)
     if rest == b"":
         return 0
     if whole_in_mbox(rest) == number:
