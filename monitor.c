@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,7 +32,10 @@
 enum {
     DIRECT = -1,      /* no channel: both sides are this process */
     PLAIN = STDERR_FILENO + 1, /* the session's end of what mailrecv-tls has decrypted */
-    OVERSTAY_MS = 30000 /* how long after its deadline a session that does not end is waited for */
+    PINNED_MS = 20,     /* how long both processes stay on one CPU */
+    OVERSTAY_MS = 3000, /* how long after its deadline, or after SIGTERM, a session may take to say so and to end */
+    END_MS = 1000,      /* how long after the end of the channel it may take to end, and after SIGKILL */
+    MOMENT_MS = 10      /* how long what the client was told already waits for the answer to a question */
 };
 
 /* What is told waits for the next question, or for something that has to be logged at once. */
@@ -44,6 +48,11 @@ struct monitor {
     struct acceptance accept;
     int channel;
     pid_t session;
+    uint64_t latest;    /* when the session must have ended, see clock.h */
+    bool stopping;      /* it was told of SIGTERM */
+    uint64_t pinned;    /* until when both processes stay on one CPU, 0: they do not */
+    struct line_io *io; /* whose output leaves before a long wait, NULL: none */
+    bool asks_helo, asks_mail, asks_rcpt; /* can the answer be no, or (asks_rcpt) may it take long? */
     int spool;          /* the file that the session was given, -1: none */
     char *memory;       /* shared with the session */
     int client;         /* kept for TLS until that begins, -1: not */
@@ -171,8 +180,6 @@ static bool hear_spool(struct monitor *m, const struct question *q, struct reply
 
     (void)q;
     forget_spool(m);
-    process_roam(m->session); /* a large message: no longer a matter of moments */
-    process_roam(0);
     m->spool = accept_spool(&m->accept, &start);
     *reply = (struct reply){ .code = m->spool < 0 ? (unsigned)errno : 0 };
     return true;
@@ -297,57 +304,120 @@ const char *monitor_hear(struct monitor *m, const struct packet *packet)
     return NULL;
 }
 
-/* Waits for the next packet. False: the session has ended, or has to be. */
-static bool wait_packet(const struct monitor *m)
+/* What takes longer than a moment is spread over the CPUs by the system. */
+static void unpin(struct monitor *m)
 {
-    ssize_t len;
+    if (m->pinned == 0 || clock_left(m->pinned) > 0)
+        return;
+    m->pinned = 0;
+    process_unpin(m->session);
+    process_unpin(0);
+}
+
+/* SIGTERM is for the session, too: it says 421 and ends, soon. */
+static void pass_on_term(struct monitor *m)
+{
+    if (!*m->accept.terminated || m->stopping)
+        return;
+    m->stopping = true;
+    m->latest = clock_earlier(m->latest, clock_ms() + OVERSTAY_MS);
+    (void)kill(m->session, SIGTERM); /* not waited for yet: it is still this process */
+}
+
+/* Waits for the next packet. False: the session has ended, or has to be, also when it always has more to say. */
+static bool wait_packet(struct monitor *m)
+{
     struct pollfd ready = { .fd = m->channel, .events = POLLIN };
     sigset_t waiting = clock_mask();
-    bool told = false;
 
-    for (;;) {
+    while (clock_left(m->latest) > 0) {
+        ssize_t len;
         int n;
 
-        if (*m->accept.terminated && !told)
-            (void)kill(m->session, SIGTERM); /* it says 421 and ends */
-        told = *m->accept.terminated != 0;
-        n = clock_poll(&ready, 1, m->accept.deadline + OVERSTAY_MS, &waiting);
-        if (n == 0 || (n < 0 && errno != EINTR))
+        pass_on_term(m);
+        n = clock_poll(&ready, 1, m->pinned != 0 ? clock_earlier(m->pinned, m->latest) : m->latest, &waiting);
+        unpin(m);
+        if (n < 0 && errno != EINTR)
             return false;
-        if (n < 0)
+        if (n <= 0)
             continue;
-        len = recv(m->channel, received.bytes, sizeof received.bytes, 0);
+        len = recv(m->channel, received.bytes, sizeof received.bytes, MSG_DONTWAIT);
         received.used = len > 0 ? (size_t)len : 0;
         return len > 0;
     }
+    return false;
+}
+
+/* Waits until the session is no more. `process` is a descriptor of it. */
+static bool has_ended(int process, uint64_t until)
+{
+    struct pollfd ended = { .fd = process, .events = POLLIN };
+    int n;
+
+    do
+        n = clock_poll(&ended, 1, until, NULL);
+    while (n < 0 && errno == EINTR);
+    return n > 0;
+}
+
+/*
+ * The session can say nothing any more. An honest one is ending; one that stays, whatever it waits for or holds, is
+ * killed. Nothing of it is left then, for it can start no process.
+ */
+static void end_session(struct monitor *m, bool at_once)
+{
+    int process = pidfd_open(m->session, 0), status = 0;
+
+    if (at_once || !has_ended(process, clock_ms() + END_MS)) {
+        if (!at_once)
+            log_line(LOG_ERR, "violation: the session stays without a channel and is ended");
+        (void)kill(m->session, SIGKILL); /* not waited for yet: it is still this process */
+        (void)has_ended(process, clock_ms() + END_MS);
+    }
+    if (process >= 0)
+        (void)close(process);
+    if (waitpid(m->session, &status, WNOHANG) != m->session)
+        log_line(LOG_ERR, "end reason=unknown"); /* it hangs in a system call, and is killed as soon as that ends */
+    else if (WIFSIGNALED(status))
+        log_line(LOG_ERR, "end reason=killed signal=%d", WTERMSIG(status));
+    else if (WEXITSTATUS(status) != EX_OK)
+        log_line(LOG_ERR, "end reason=failed status=%d", WEXITSTATUS(status));
 }
 
 static void serve(struct monitor *m)
 {
     const char *violation = NULL;
-    int status = 0;
 
     do
         accept_prepare(&m->accept);
     while (wait_packet(m) && (violation = monitor_hear(m, &received)) == NULL);
     if (violation != NULL)
         log_line(LOG_ERR, "violation: the session sent a %s and is ended", violation);
+    else if (clock_left(m->latest) == 0)
+        log_line(LOG_ERR, "violation: the session stays beyond its time and is ended");
     forget_spool(m);
     (void)close(m->channel);
     close_fd(&m->client);
     close_fd(&m->plain[HELPER]);
-    if (violation != NULL || clock_left(m->accept.deadline + OVERSTAY_MS) == 0)
-        (void)kill(m->session, SIGKILL);
-    while (waitpid(m->session, &status, 0) < 0 && errno == EINTR)
-        continue;
-    if (WIFSIGNALED(status))
-        log_line(LOG_ERR, "end reason=killed signal=%d", WTERMSIG(status));
-    else if (WEXITSTATUS(status) != EX_OK)
-        log_line(LOG_ERR, "end reason=failed status=%d", WEXITSTATUS(status));
+    end_session(m, violation != NULL || clock_left(m->latest) == 0);
     accept_end(&m->accept);
 }
 
 /* ---- the split --------------------------------------------------------------------------- */
+
+/* Can the answer to MAIL be no? */
+static bool is_asked(const struct conf *conf)
+{
+    return conf->tls == TLS_REQUIRED || conf->auth == AUTH_REQUIRED || conf->auth_sender_check ||
+           screen_wants_helo(conf) || screen_wants_mail(conf);
+}
+
+/* Can a decision about a recipient need the DNS? */
+static bool may_ask_dns(const struct conf *conf)
+{
+    return conf->unfinished || conf->rcpt_dns_check.value != 0 || conf->rules.first_group != NULL ||
+           conf->rules.lists != NULL;
+}
 
 struct monitor *monitor_begin(struct conf *conf, struct peer *peer, const volatile sig_atomic_t *terminated)
 {
@@ -357,6 +427,9 @@ struct monitor *monitor_begin(struct conf *conf, struct peer *peer, const volati
     m->channel = DIRECT;
     m->spool = m->client = m->plain[SESSION] = m->plain[HELPER] = -1;
     m->memory = memory;
+    m->asks_helo = screen_wants_helo(conf);
+    m->asks_mail = is_asked(conf);
+    m->asks_rcpt = may_ask_dns(conf);
     if (memory == MAP_FAILED) {
         log_line(LOG_ERR, "no memory for messages: %m");
         return NULL;
@@ -414,8 +487,9 @@ enum monitor_split monitor_split(struct monitor *monitor)
     pid_t parent = getpid();
 
     accept_announce(&monitor->accept);
-    if (!monitor->accept.conf->unfinished) /* or one parses while the other answers */
-        process_stay();
+    if (!monitor->accept.conf->unfinished && process_pin()) /* or one parses while the other answers */
+        monitor->pinned = clock_ms() + PINNED_MS;
+    monitor->latest = monitor->accept.deadline + OVERSTAY_MS;
     if (!prepare_tls(monitor) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
         (monitor->session = _Fork()) < 0) {
         log_line(LOG_ERR, "cannot split the process: %m");
@@ -448,10 +522,45 @@ char *monitor_memory(struct monitor *monitor)
 
 /* ---- the session's side ------------------------------------------------------------------ */
 
+void monitor_lets_out(struct monitor *monitor, struct line_io *io)
+{
+    monitor->io = io;
+}
+
+/* What comes may take long: the client is to hear meanwhile what it has been told, a 250 above all. */
+static void let_out(const struct monitor *m)
+{
+    if (m->io != NULL)
+        (void)line_flush(m->io); /* a failure is remembered in io */
+}
+
+/* Most answers come at once, and leave in one packet with what was said before them (RFC 2920). */
+static void wait_a_moment(const struct monitor *m)
+{
+    struct pollfd ready = { .fd = m->channel, .events = POLLIN };
+
+    if (m->io != NULL && m->io->out_len > 0 && clock_poll(&ready, 1, clock_ms() + MOMENT_MS, NULL) == 0)
+        let_out(m);
+}
+
+/* Is there no channel, so that the question is a call? One that may take long cannot be left to run meanwhile. */
+static bool is_direct(const struct monitor *m, bool takes_long)
+{
+    if (m->channel == DIRECT && takes_long)
+        let_out(m);
+    return m->channel == DIRECT;
+}
+
 /* Without its monitor a session can do nothing: it ends, and so does the connection. */
 static void send_waiting(const struct monitor *m)
 {
-    if (sent.used > 0 && send(m->channel, sent.bytes, sent.used, MSG_NOSIGNAL) != (ssize_t)sent.used)
+    ssize_t n = sent.used > 0 ? send(m->channel, sent.bytes, sent.used, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
+
+    if (n < 0 && errno == EAGAIN) { /* the monitor is busy */
+        let_out(m);
+        n = send(m->channel, sent.bytes, sent.used, MSG_NOSIGNAL);
+    }
+    if (n != (ssize_t)sent.used)
         _exit(EX_OSERR);
     sent.used = 0;
 }
@@ -481,6 +590,7 @@ static struct question ask_for(const struct monitor *m, const struct question *q
 
     (void)tell(m, q);
     send_waiting(m);
+    wait_a_moment(m);
     do
         n = recvmsg(m->channel, &message, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
@@ -516,26 +626,19 @@ void monitor_announce(struct monitor *monitor)
 
 struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice name)
 {
-    if (monitor->channel == DIRECT)
+    if (is_direct(monitor, monitor->asks_helo))
         return accept_helo(&monitor->accept, extended, name);
-    if (screen_wants_helo(monitor->accept.conf))
+    if (monitor->asks_helo)
         return ask(monitor, &(struct question){ .kind = ASK_HELO, .number = extended, .text = name });
     (void)tell(monitor, &(struct question){ .kind = TELL_HELO, .number = extended, .text = name });
     return no_objection;
 }
 
-/* Can the answer to MAIL be no? */
-static bool is_asked(const struct conf *conf)
-{
-    return conf->tls == TLS_REQUIRED || conf->auth == AUTH_REQUIRED || conf->auth_sender_check ||
-           screen_wants_helo(conf) || screen_wants_mail(conf);
-}
-
 struct reply monitor_mail(struct monitor *monitor, struct slice argument)
 {
-    if (monitor->channel == DIRECT)
+    if (is_direct(monitor, monitor->asks_mail))
         return accept_mail(&monitor->accept, argument);
-    if (is_asked(monitor->accept.conf))
+    if (monitor->asks_mail)
         return ask(monitor, &(struct question){ .kind = ASK_MAIL, .text = argument });
     (void)tell(monitor, &(struct question){ .kind = TELL_MAIL, .text = argument });
     return no_objection;
@@ -546,7 +649,7 @@ struct reply monitor_tls(struct monitor *monitor, int *plain)
     struct reply reply;
 
     *plain = PLAIN;
-    if (monitor->channel != DIRECT)
+    if (!is_direct(monitor, true))
         return ask(monitor, &(struct question){ .kind = ASK_TLS });
     if (!prepare_tls(monitor)) {
         log_line(LOG_ERR, "TLS failed reason=\"%s\"", strerror(errno));
@@ -568,7 +671,7 @@ struct reply monitor_auth(struct monitor *monitor, const struct sasl *sasl)
     struct text text = { bytes, sizeof bytes, 0 };
     struct reply reply;
 
-    if (monitor->channel == DIRECT)
+    if (is_direct(monitor, true))
         return accept_auth(&monitor->accept, identity, user, password);
     text_put(&text, identity);
     text_put(&text, (struct slice){ "", 1 });
@@ -583,14 +686,14 @@ struct reply monitor_auth(struct monitor *monitor, const struct sasl *sasl)
 
 struct reply monitor_rcpt(struct monitor *monitor, struct slice argument)
 {
-    if (monitor->channel == DIRECT)
+    if (is_direct(monitor, monitor->asks_rcpt))
         return accept_rcpt(&monitor->accept, argument);
     return ask(monitor, &(struct question){ .kind = ASK_RCPT, .text = argument });
 }
 
 void monitor_reset(struct monitor *monitor)
 {
-    if (monitor->channel == DIRECT)
+    if (is_direct(monitor, false))
         accept_reset(&monitor->accept);
     else
         (void)tell(monitor, &(struct question){ .kind = TELL_RESET });
@@ -601,7 +704,7 @@ int monitor_spool(struct monitor *monitor, uint64_t *start)
     struct question answer;
     int fd = -1;
 
-    if (monitor->channel == DIRECT)
+    if (is_direct(monitor, false))
         return accept_spool(&monitor->accept, start);
     answer = ask_for(monitor, &(struct question){ .kind = ASK_SPOOL }, &fd);
     *start = answer.size;
@@ -614,7 +717,7 @@ struct reply monitor_deliver(struct monitor *monitor, struct spool *spool)
 {
     const struct question q = { .kind = ASK_DELIVER, .number = spool->fd >= 0, .size = spool->size };
 
-    if (monitor->channel == DIRECT)
+    if (is_direct(monitor, true))
         return accept_deliver(&monitor->accept, spool);
     spool_clear(spool); /* what the monitor reads, nobody writes to any more */
     return ask(monitor, &q);
@@ -624,7 +727,7 @@ void monitor_log_refusal(struct monitor *monitor, const char *stage, const struc
 {
     struct question q = { .kind = TELL_REFUSAL, .reply = *reply, .text = line };
 
-    if (monitor->channel == DIRECT) {
+    if (is_direct(monitor, false)) {
         log_refusal(monitor, stage, reply, line);
         return;
     }
@@ -636,7 +739,7 @@ void monitor_log_refusal(struct monitor *monitor, const char *stage, const struc
 
 void monitor_log(struct monitor *monitor, enum monitor_event event, struct slice text)
 {
-    if (monitor->channel == DIRECT) {
+    if (is_direct(monitor, false)) {
         note_event(monitor, event);
         log_event(event, text);
         return;

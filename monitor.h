@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "conf.h"
+#include "line.h"
 #include "message.h"
 #include "peer.h"
 #include "reply.h"
@@ -37,6 +38,12 @@ enum monitor_split {
  * questions may be put before the split as well.
  */
 enum monitor_split monitor_split(struct monitor *monitor);
+
+/*
+ * The connection whose collected output leaves before a question waits for its answer for longer than a moment: the
+ * client hears what it has been told. None until this is called; `io` must outlive the session.
+ */
+void monitor_lets_out(struct monitor *monitor, struct line_io *io);
 
 /* SPOOL_MEMORY bytes that both sides see, for small messages. */
 char *monitor_memory(struct monitor *monitor);

@@ -20,21 +20,21 @@
 #define LIBEXECDIR "/usr/local/libexec"
 #endif
 
-static cpu_set_t cpus; /* all that this process may use; none: it has not been told to stay */
+static cpu_set_t cpus; /* all that this process may use; none: it is not pinned */
 
-void process_stay(void)
+bool process_pin(void)
 {
     int cpu = sched_getcpu();
     cpu_set_t one;
 
     if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof cpus, &cpus) != 0)
-        return;
+        return false;
     CPU_ZERO(&one);
     CPU_SET((size_t)cpu, &one);
-    (void)sched_setaffinity(0, sizeof one, &one); /* else it is only slower */
+    return sched_setaffinity(0, sizeof one, &one) == 0;
 }
 
-void process_roam(pid_t pid)
+void process_unpin(pid_t pid)
 {
     if (CPU_COUNT(&cpus) > 0)
         (void)sched_setaffinity(pid, sizeof cpus, &cpus); /* it may have ended */
@@ -89,7 +89,7 @@ int process_start(pid_t *pid, const char *program, char *const arguments[], char
     int high[PROCESS_DESCRIPTORS] = { 0 }, error = 0;
     size_t moved = 0;
 
-    process_roam(0);
+    process_unpin(0);
     for (; moved < count && error == 0; moved++) {
         high[moved] = fds[moved] >= (int)count ? fds[moved] : fcntl(fds[moved], F_DUPFD_CLOEXEC, (int)count);
         error = high[moved] < 0 ? errno : 0;

@@ -907,6 +907,7 @@ struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const st
     io->deadline = session.begin + conf->connection_secs.value * 1000;
     io->idle_ms = conf->command_secs.value * 1000;
     io->lf_sessions = conf->bare_newline.value == 0;
+    monitor_lets_out(monitor, io);
     open_session(&session);
     (void)line_flush(io); /* a failure is remembered in io */
     return &session;

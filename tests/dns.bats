@@ -151,6 +151,23 @@ END
     grep -q '^4' "$BATS_TEST_TMPDIR/out"
 }
 
+@test "a reply does not wait for what the DNS says about the next command" {
+    local sandbox line
+    odd silent.example=timeout
+    cd "$BATS_TEST_TMPDIR"
+    for sandbox in try off; do
+        printf '%s\n' 'domain mail.example.com' "dns.server $ODD" 'dns.timeout 60000' 'limit.sender_dns_check on' \
+            "sandbox $sandbox" 'deliver rcpt_to user@example.com append box' >conf
+        coproc SESSION { exec "$MAILRECV" -c conf -l log -P 192.0.2.7 3>&-; }
+        printf '%s\r\n' 'HELO client.example' 'MAIL FROM:<>' 'RCPT TO:<user@example.com>' DATA one . \
+            'MAIL FROM:<ann@silent.example>' >&"${SESSION[1]}"
+        until [[ ${line:=} == *delivered* ]]; do read -r -t 10 line <&"${SESSION[0]}"; done
+        line=
+        kill "$SESSION_PID"
+        wait "$SESSION_PID" || true
+    done
+}
+
 @test "limit.connection_secs bounds the questions, too" {
     odd 192.0.2.7=timeout
     begin=$SECONDS

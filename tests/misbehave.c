@@ -338,6 +338,46 @@ static void forge_log(struct monitor *m)
     monitor_log(m, MONITOR_END, slice_of(text));
 }
 
+/* ---- staying ----------------------------------------------------------------------------- */
+
+static void stay(struct monitor *m)
+{
+    (void)m;
+    for (;;)
+        (void)ppoll(NULL, 0, NULL, NULL);
+}
+
+static void leave(struct monitor *m)
+{
+    (void)close(CHANNEL);
+    stay(m);
+}
+
+static void send_nothing(struct monitor *m)
+{
+    (void)send(CHANNEL, "", 0, 0);
+    stay(m);
+}
+
+static void half_close(struct monitor *m)
+{
+    (void)shutdown(CHANNEL, SHUT_WR);
+    stay(m);
+}
+
+/* Nothing of it is wrong, but that it has no end. */
+static void flood(struct monitor *m)
+{
+    for (;;)
+        monitor_log(m, MONITOR_LINE, slice_of("NOOP"));
+}
+
+static void leave_with_tls(struct monitor *m)
+{
+    (void)begin_tls(m);
+    leave(m);
+}
+
 static const struct {
     const char *name;
     void (*act)(struct monitor *m);
@@ -379,6 +419,12 @@ static const struct {
     { "auth-guess", auth_guess },
     { "descriptors", list_descriptors },
     { "forge-log", forge_log },
+    { "stay", stay },
+    { "leave", leave },
+    { "empty-packet", send_nothing },
+    { "half-close", half_close },
+    { "flood", flood },
+    { "tls-leave", leave_with_tls },
 };
 
 struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const struct conf *conf)

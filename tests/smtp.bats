@@ -148,3 +148,29 @@ events() { sed -n '/serving as root/d; s/^.* MAILRECV\[[0-9]*\]: \[local\] //p' 
     [ "$(cat "$dir"/output* | grep '^250 2.0.0 ' | sort -u | wc -l)" -eq 10 ]
     [ "$(grep -c ' end reason=quit ' "$log")" -eq 10 ]
 }
+
+@test "a client hears that its message is delivered before the next one, which it has sent already, takes long" {
+    mkfifo "$dir/done"
+    echo "deliver rcpt_to wait@example.com pipe cat $dir/done" >>"$conf"
+    for sandbox in try off; do
+        sed -i "1i sandbox $sandbox" "$conf"
+        begin_session
+        expect '220 *'
+        {
+            printf '%s\r\n' 'HELO client.example' 'MAIL FROM:<a@b.example>' 'RCPT TO:<user@example.com>' DATA one . \
+                'MAIL FROM:<a@b.example>' 'RCPT TO:<wait@example.com>' DATA two . QUIT
+        } >&"$in"
+        expect '250 mail.example.com'
+        expect '250 *Sender ok'
+        expect '250 *Recipient ok'
+        expect '354 *'
+        expect '250 *delivered as *'
+        expect '250 *Sender ok'
+        expect '250 *Recipient ok'
+        expect '354 *'
+        echo >"$dir/done" # not before
+        expect '250 *delivered as *'
+        expect '221 *'
+        expect_end
+    done
+}

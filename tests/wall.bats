@@ -86,26 +86,18 @@ converse() { # CODE LINE
     [[ $line == "$1"* ]]
 }
 
-@test "both processes stay on one CPU, commands and large messages do not" {
+@test "a session that goes on for longer than a moment may use every CPU, and so may its commands" {
     local all
     all=$(cpus_of /proc/self/status)
     printf '%s\n' 'deliver rcpt_to command@example.com pipe grep Cpus_allowed_list /proc/self/status >cpus' >>conf
     begin_session
-    [ "$(cpus_of "/proc/$session/status")" = "$(cpus_of "/proc/$monitor/status")" ]
-    [[ $(cpus_of "/proc/$session/status") != *[-,]* ]]
+    until [ "$(cpus_of "/proc/$session/status" "/proc/$monitor/status")" = "$all"$'\n'"$all" ]; do sleep 0.01; done
     converse 250 'HELO client.example.com'
     converse 250 'MAIL FROM:<>'
     converse 250 'RCPT TO:<command@example.com>'
     converse 354 DATA
     converse 250 .
     [ "$(cpus_of cpus)" = "$all" ]
-    [[ $(cpus_of "/proc/$session/status") != *[-,]* ]]
-    converse 250 'MAIL FROM:<>'
-    converse 250 'RCPT TO:<user@example.com>'
-    converse 354 DATA
-    yes 'a line of a message that is larger than what is kept in memory' | head -n 4000 | sed 's/$/\r/' >&8
-    converse 250 .
-    [ "$(cpus_of "/proc/$session/status" "/proc/$monitor/status")" = "$all"$'\n'"$all" ]
     converse 221 QUIT
 }
 
@@ -278,6 +270,66 @@ offer() {
     offer 'auth optional' 'auth.insecure on' 'limit.auth_failures 1'
     is_violation auth-guess contradiction
     [ "$(grep -c 'auth output text=.*: wrong password' log)" = 2 ]
+}
+
+# ---- a session that stays ----
+
+# Processes of ours that are still there.
+leftovers() {
+    local process
+    for process in $(find /proc/[0-9]*/cwd -maxdepth 0 -lname "$PWD" 2>/dev/null); do
+        grep -hE '^(mailrecv|misbehave)' "${process%/cwd}/comm" || true
+    done
+}
+
+# What it does is over in time, and nothing is left.
+is_over() { # ACT
+    local begin=$SECONDS
+    misbehave "$1"
+    [ $((SECONDS - begin)) -le 15 ]
+    [ -z "$(leftovers)" ]
+    [ ! -s out ]
+    grep -q 'end reason=killed signal=9$' log
+}
+
+@test "a session that closes its channel and stays is killed" {
+    is_over leave
+    grep -q 'violation: the session stays without a channel and is ended$' log
+}
+@test "a session that sends nothing and stays is killed" { is_over empty-packet; }
+@test "a session that half-closes its channel and stays is killed" { is_over half-close; }
+
+@test "a session that stays beyond its time is killed, and so is one that has ever more to say" {
+    echo 'limit.connection_secs 1' >>conf
+    is_over stay
+    grep -q 'violation: the session stays beyond its time and is ended$' log
+    rm log
+    is_over flood
+}
+
+@test "a session that stays with TLS takes mailrecv-tls along" {
+    offer 'tls optional'
+    is_over tls-leave
+}
+
+@test "a session that is stopped is killed when its time is over" {
+    echo 'limit.connection_secs 1' >>conf
+    begin_session
+    kill -STOP "$session"
+    connection_ends
+    wait "$monitor" || true
+    [ -z "$(leftovers)" ]
+    grep -q 'end reason=killed signal=9$' log
+}
+
+@test "a session that does not heed SIGTERM is killed" {
+    begin_session
+    kill -STOP "$session"
+    kill -TERM "$monitor"
+    connection_ends
+    wait "$monitor" || true
+    [ -z "$(leftovers)" ]
+    grep -q 'end reason=killed signal=9$' log
 }
 
 @test "a session cannot log for another address" {
