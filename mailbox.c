@@ -166,22 +166,31 @@ static bool path_of(struct slice text, char path[PATH_MAX], struct outcome *outc
     return true;
 }
 
-/* Makes a new name in the directory of a path last beyond a power cut. */
-static bool sync_parent(const char *path)
+/*
+ * Makes a new name in a directory last beyond a power cut: with its whole file system, where `below` lies, if we may not
+ * read the directory.
+ */
+static bool sync_directory(int at, const char *path, int below)
+{
+    int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
+
+    if (fd < 0)
+        return errno == EACCES && syncfs(below) == 0;
+    result = fsync(fd);
+    (void)close(fd); /* it was only synced */
+    return result == 0;
+}
+
+/* The same for the open file of a path. */
+static bool sync_parent(const char *path, int fd)
 {
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
     size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
-    int fd, result;
 
     memcpy(parent, slash == NULL ? "." : path, slash == NULL ? 1 : len);
     parent[slash == NULL ? 1 : len] = '\0';
-    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    result = fsync(fd);
-    (void)close(fd); /* it was only synced */
-    return result == 0;
+    return sync_directory(AT_FDCWD, parent, fd);
 }
 
 /* ---- mbox -------------------------------------------------------------------------------- */
@@ -329,7 +338,7 @@ static void append_copy(const struct transaction *t, const struct copy *copy, co
     if (writer.error == 0 && t->conf->fsync && fsync(fd) != 0)
         writer.error = errno;
     /* an empty file may be one whose name nobody has synced yet */
-    if (writer.error == 0 && t->conf->fsync && before.st_size == 0 && !sync_parent(path))
+    if (writer.error == 0 && t->conf->fsync && before.st_size == 0 && !sync_parent(path, fd))
         writer.error = errno;
     if (writer.error == 0) {
         outcome_set(outcome, RESULT_DELIVERED, "%s", "");
@@ -423,7 +432,7 @@ static int publish(const struct transaction *t, const struct maildir *m, const c
     bool sync = t->conf->fsync;
 
     /* whoever made the directories may have failed, or be still about to sync them */
-    if (sync && (fsync(m->base) != 0 || !sync_parent(path)))
+    if (sync && (fsync(m->base) != 0 || !sync_directory(m->base, "..", m->base)))
         return errno;
     if (renameat(m->tmp, name, m->new, name) != 0)
         return errno;

@@ -142,38 +142,76 @@ static void answer_parent(struct question *q, char *path)
     q->in_parent = q->error != 0;
 }
 
+/* What cannot be appended to, although it may be written. */
+static int refused_type(const struct stat *status)
+{
+    if (S_ISDIR(status->st_mode))
+        return EISDIR;
+    if (S_ISLNK(status->st_mode))
+        return ELOOP;
+    return S_ISREG(status->st_mode) || status->st_rdev == makedev(1, 3) ? 0 : ESPIPE;
+}
+
 static void answer_file(struct question *q, char *path, int mode)
 {
     struct stat status;
 
     if (lstat(path, &status) != 0)
         q->error = who.how == BY_MODES && errno == EACCES ? 0 : errno; /* that is about ourselves */
-    else if (S_ISLNK(status.st_mode) && q->need == NEED_MAILBOX)
-        q->error = ELOOP;
-    else if (S_ISDIR(status.st_mode))
-        q->error = EISDIR;
-    else
+    else if (q->need == NEED_MAILBOX || S_ISDIR(status.st_mode))
+        q->error = refused_type(&status);
+    if (q->error == 0)
         q->error = test(path, mode);
+    if (q->error == ENOENT && path[strlen(path) - 1] == '/')
+        q->error = EISDIR;
     if (q->error == ENOENT)
         answer_parent(q, path);
 }
 
+/* The same as test for a directory, which cannot be made where there is a link to nothing. */
+static int test_directory(const char *path, int mode)
+{
+    struct stat status;
+    int error = test(path, mode);
+
+    if (error == ENOENT)
+        return lstat(path, &status) == 0 ? ELOOP : ENOENT;
+    return error == 0 && stat(path, &status) == 0 && !S_ISDIR(status.st_mode) ? ENOTDIR : error;
+}
+
+/* The mount that a directory is on, or would be on if it were made in the other. */
+static uint64_t mount_of(const char *path, const char *above)
+{
+    struct statx status = { .stx_mnt_id = 0 };
+
+    if (statx(AT_FDCWD, path, 0, STATX_MNT_ID, &status) != 0)
+        (void)statx(AT_FDCWD, above, 0, STATX_MNT_ID, &status); /* 0 for both, if we can see neither */
+    return status.stx_mnt_id;
+}
+
+/* As mailbox.c opens them, and renames from tmp to new. */
 static void answer_maildir(struct question *q, char *path)
 {
-    static const char names[][4] = { "tmp", "new", "cur" };
-    char inner[PATH_MAX + 8];
+    static const struct {
+        char name[4];
+        int mode;
+    } inner[] = { { "tmp", R_OK | W_OK | X_OK }, { "new", R_OK | W_OK | X_OK }, { "cur", R_OK } };
+    enum { COUNT = sizeof inner / sizeof inner[0] };
+    char paths[COUNT][PATH_MAX + 8];
 
-    q->error = test(path, F_OK);
+    q->error = test_directory(path, R_OK | X_OK);
     if (q->error == ENOENT) {
         answer_parent(q, path);
         return;
     }
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && q->error == 0; i++) {
-        (void)snprintf(inner, sizeof inner, "%s/%.3s", path, names[i]);
-        q->error = test(inner, W_OK | X_OK);
+    for (size_t i = 0; i < COUNT && q->error == 0; i++) {
+        (void)snprintf(paths[i], sizeof paths[i], "%s/%.3s", path, inner[i].name);
+        q->error = test_directory(paths[i], inner[i].mode);
         if (q->error == ENOENT)
             q->error = test(path, W_OK | X_OK);
     }
+    if (q->error == 0 && mount_of(paths[0], path) != mount_of(paths[1], path))
+        q->error = EXDEV;
 }
 
 static void answer_program(struct question *q, const char *path)
@@ -204,11 +242,21 @@ static void answer_command(struct question *q, const char *name)
     }
 }
 
+/* The path of a question, of a maildir without slashes at its end, of which no parent can be told. False if it is cut. */
+static bool path_of(const struct question *q, char path[PATH_MAX])
+{
+    size_t len = q->path.len;
+
+    while (q->need == NEED_MAILDIR && len > 1 && q->path.text[len - 1] == '/')
+        len--;
+    return snprintf(path, PATH_MAX, "%.*s", (int)len, q->path.text) < PATH_MAX;
+}
+
 static void answer(struct question *q)
 {
     char path[PATH_MAX], above[PATH_MAX];
 
-    if ((size_t)snprintf(path, sizeof path, "%.*s", (int)q->path.len, q->path.text) >= sizeof path) {
+    if (!path_of(q, path)) {
         q->error = ENAMETOOLONG;
         return;
     }
@@ -271,17 +319,40 @@ static void advise(struct conf *conf, const struct question *q, char *path)
                     directory && !q->in_parent ? path : parent_of(path));
 }
 
+/* What is wrong where the system's own text would not say it, and what to do. */
+static const struct special {
+    enum need need;
+    int error;
+    const char *text, *advice;
+} specials[] = {
+    { NEED_MAILBOX, ELOOP, "is a symbolic link: mailrecv refuses to append to it", NULL },
+    { NEED_MAILBOX, ESPIPE, "is not a regular file: mailrecv refuses to append to it",
+      "a command may write to it: pipe cat >PATH" },
+    { NEED_MAILDIR, ELOOP, "or its tmp, new or cur is a symbolic link to what is not there",
+      "remove the link, then the directory is made; or make what it names" },
+    { NEED_MAILDIR, EXDEV, "has its tmp on another file system than its new: no message can be moved",
+      "make both directories of one file system" },
+};
+
+static const struct special *special_of(const struct question *q)
+{
+    for (size_t i = 0; i < sizeof specials / sizeof specials[0]; i++)
+        if (specials[i].need == q->need && specials[i].error == q->error)
+            return &specials[i];
+    return NULL;
+}
+
 /* What is wrong. */
 static void complain(struct conf *conf, const struct question *q)
 {
     unsigned column = conf_column_of(conf, q->line, q->path);
+    const struct special *special = special_of(q);
     char path[PATH_MAX], above[PATH_MAX];
 
-    (void)snprintf(path, sizeof path, "%.*s", (int)q->path.len, q->path.text); /* cut when too long */
+    (void)path_of(q, path); /* cut when too long */
     memcpy(above, path, sizeof above);
-    if (q->error == ELOOP)
-        warn(conf, q->line, column,
-             "%s is a symbolic link: mailrecv refuses to append to it", path);
+    if (special != NULL)
+        warn(conf, q->line, column, "%s %s", path, special->text);
     else if (q->need == NEED_COMMAND && q->error == ENOENT && strchr(path, '/') == NULL)
         warn(conf, q->line, column, "there is no program %s in " ENVIRONMENT_PATH, path);
     else if (q->in_parent)
@@ -290,7 +361,10 @@ static void complain(struct conf *conf, const struct question *q)
     else
         warn(conf, q->line, column, "%s cannot be %s by %s: %s", path, verbs[q->need], who.account.name,
              strerror(q->error));
-    advise(conf, q, path);
+    if (special == NULL)
+        advise(conf, q, path);
+    else if (special->advice != NULL)
+        conf_advise(conf, "%s", special->advice);
 }
 
 /* ---- exposure ---------------------------------------------------------------------------- */
@@ -308,7 +382,7 @@ static void check_exposure(struct conf *conf, const struct question *q)
     struct stat status;
     bool there, first = true;
 
-    if ((size_t)snprintf(path, sizeof path, "%.*s", (int)q->path.len, q->path.text) >= sizeof path || path[0] != '/')
+    if (!path_of(q, path) || path[0] != '/')
         return;
     there = stat(path, &status) == 0;
     if (there && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))

@@ -82,8 +82,8 @@ order() {
     echo text | send s@client.example box@mx.example
     [[ $REPLY == 250* ]]
     sed -nE -e "s|^[0-9]+ +(writev?\|fsync)\([0-9]+<$HERE/box/tmp/[^>]+>.*$|\1 file|p" \
-        -e "s|^[0-9]+ +fsync\([0-9]+<$HERE(/box)?(/[a-z]+)?>\).*$|fsync .\1\2|p" \
-        -e 's/^[0-9]+ +rename.*= 0$/rename/p' trace | tr '\n' ','
+        -e "s|^[0-9]+ +fsync\([0-9]+<$HERE((/[a-z]+)*)>[ )].*$|fsync .\1|p" \
+        -e 's/^[0-9]+ +(<[.]* )?rename.*= 0$/rename/p' trace | tr '\n' ','
 }
 
 @test "written and synced in tmp, renamed to new, and new synced" {
@@ -98,6 +98,49 @@ order() {
     dir_config
     order >calls
     expect "$(cat calls)" 'writev file,fsync file,fsync ./box,fsync .,rename,fsync ./box/new,'
+}
+
+@test "the same however the directory is written, and where it is reached through links" {
+    cd "$HERE"
+    for path in box/ box// ./box /./box/ link link/ link/.; do
+        rm -rf box link real
+        [[ $path != link* ]] || { mkdir real && ln -s real link; }
+        config <<END
+deliver rcpt_to box@mx.example maildir $([[ $path == ./* ]] || echo "$HERE/")${path#/}
+END
+        order >calls
+        where=./box
+        [[ $path != link* ]] || where=./real
+        expect "$path: $(sed 's,writev [^ ]*,writev file,' calls | grep -o "fsync .*")" "$path: fsync $where,fsync .,rename,fsync $where/new,"
+    done
+    # new elsewhere: that is what is synced
+    rm -rf box link
+    mkdir -p box elsewhere
+    ln -s ../elsewhere box/new
+    dir_config
+    order >calls
+    expect "$(cat calls)" 'writev file,fsync file,fsync ./box,fsync .,rename,fsync ./elsewhere,'
+    expect "$(find elsewhere -type f | wc -l)" 1
+}
+
+@test "where the directory above may not be read, its file system is synced instead" {
+    dir_config
+    mkdir -p closed/box
+    config <<END
+deliver rcpt_to box@mx.example maildir $HERE/closed/box
+deliver rcpt_to new@mx.example append $HERE/closed/mbox
+END
+    : >closed/mbox
+    chmod 333 closed
+    unprivileged=()
+    [ "$(id -u)" != 0 ] || unprivileged=(setpriv --bounding-set=-all --inh-caps=-all)
+    for rcpt in box new; do
+        UNDER=("${unprivileged[@]}" strace -f -y -o trace -e trace=syncfs)
+        echo text | send s@client.example "$rcpt@mx.example"
+        expect "${REPLY:0:9}" '250 2.0.0'
+        grep -q 'syncfs(.*) *= 0' trace
+    done
+    chmod 755 closed
 }
 
 @test "fsync off syncs nothing" {
@@ -185,4 +228,49 @@ fsync box/tmp/ 0
 rename,renameat,renameat2 . 0
 fsync box/new> 1
 END
+}
+
+# ---- what -t says of it -------------------------------------------------------------------
+
+@test "-t warns of a maildir where nothing can be delivered, and of no other" {
+    export MAILRECV HERE TESTS
+    options=-m
+    [ "$(id -u)" = 0 ] || options=-rm
+    cat >cases <<'END'
+missing: true
+good: mkdir -p box/tmp box/new box/cur
+link: mkdir real; ln -s real box
+link to nothing: ln -s nothing box
+links in it: mkdir box a b c; ln -s ../a box/tmp; ln -s ../b box/new; ln -s ../c box/cur
+a link to nothing in it: mkdir box; ln -s nothing box/cur
+a cycle: ln -s box box
+a file: : >box
+a file in it: mkdir box; : >box/cur
+new is mounted: mkdir -p box/tmp box/new box/cur other; mount --bind other box/new
+tmp is mounted: mkdir -p box/tmp box/new box/cur; mount -t tmpfs none box/tmp
+tmp is mounted, new is to be made: mkdir -p box/tmp box/cur; mount -t tmpfs none box/tmp
+tmp and new are links to another file system: mkdir -p box mounted; mount -t tmpfs none mounted; mkdir mounted/tmp mounted/new; ln -s ../mounted/tmp box; ln -s ../mounted/new box
+new is a link to another file system: mkdir -p box mounted; mount -t tmpfs none mounted; ln -s ../mounted box/new
+cur is mounted: mkdir -p box/tmp box/new box/cur; mount -t tmpfs none box/cur
+all of it is mounted: mkdir box; mount -t tmpfs none box
+END
+    cat >one <<'END'
+eval "$1" || exit 3
+for slash in '' / // /.; do
+    printf 'domain mx.example\nlogfile %s/log\ndeliver rcpt_to box@mx.example maildir %s/box%s\n' "$HERE" "$PWD" "$slash" >conf
+    chmod 600 conf
+    "$MAILRECV" -t -c conf 2>told >/dev/null
+    warned=$(grep -c '^conf:3:40: warning:\|^conf:3:39: warning:' told)
+    reply=$(printf '%s\r\n' 'EHLO h' 'MAIL FROM:<>' 'RCPT TO:<box@mx.example>' DATA '' x . QUIT |
+        "$MAILRECV" -c conf -P 192.0.2.7 | grep -c '^250 2.0.0 Ok, delivered')
+    [ "$warned/$reply" = 0/1 ] || [ "$warned/$reply" = 1/0 ] || { echo "box$slash: $warned warnings, $reply delivered"; cat told; exit 1; }
+    [ "$2" != missing ] || rm -rf box
+done
+END
+    number=0
+    while IFS=: read -r what how; do
+        mkdir "case$((++number))"
+        (cd "case$number" && unshare $options bash "$HERE/one" "$how" "$what") || { echo "$what" >&2; false; }
+    done <cases
+    expect "$number" 16
 }
