@@ -131,6 +131,20 @@ static bool is_copy(const struct copy *copy, const struct spool *spool)
            memcmp(head, copy->head, copy->head_len) == 0;
 }
 
+/*
+ * The same file for reading only, at its beginning, open to every user: a command that has become another one may open
+ * its input once more, and nobody else has a way to the file. `fd` is closed. Where there is no /proc it is what is left.
+ */
+static int make_input(int fd)
+{
+    int reader = fchmod(fd, S_IRUSR | S_IRGRP | S_IROTH) == 0 ? spool_reader(fd) : -1;
+
+    if (reader < 0)
+        return fd;
+    (void)close(fd); /* all was written */
+    return reader;
+}
+
 int copy_as_file(const struct copy *copy)
 {
     static char buffer[SPOOL_PIECE] LATE;
@@ -138,8 +152,10 @@ int copy_as_file(const struct copy *copy)
     uint64_t size = copy_size(copy);
     int fd, error = 0;
 
-    if (is_copy(copy, spool))
-        return fcntl(spool->fd, F_DUPFD_CLOEXEC, 0);
+    if (is_copy(copy, spool)) {
+        fd = fcntl(spool->fd, F_DUPFD_CLOEXEC, 0);
+        return fd < 0 ? -1 : make_input(fd);
+    }
     fd = spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC) : spool_file(copy->transaction->conf->spool_directory);
     if (fd < 0)
         return -1;
@@ -150,7 +166,7 @@ int copy_as_file(const struct copy *copy)
         offset += piece.len;
     }
     if (error == 0 && lseek(fd, 0, SEEK_SET) == 0)
-        return fd;
+        return make_input(fd);
     error = error != 0 ? error : errno;
     (void)close(fd); /* nobody has seen it */
     errno = error;

@@ -84,7 +84,8 @@ ssize_t copy_head_to(const struct copy *copy, int fd);
 
 /*
  * The whole copy as a file without a name, at its beginning; in memory while it is small. It is the spool itself where
- * that begins with the head of this copy, and nobody can write to it any more; else it is written here.
+ * that begins with the head of this copy, and nobody can write to it any more; else it is written here. Either way it
+ * is for reading only, and any user who has it may open it once more (mode 0444).
  * Returns a descriptor that exec closes, or -1 with errno set.
  */
 int copy_as_file(const struct copy *copy);

@@ -294,6 +294,54 @@ END
     without_head other | cmp - message
 }
 
+@test "a small and a large message are the same to a command, also when it has become another user (root only)" {
+    cat >look <<'END'
+# What standard input is, whether it can be opened again, read twice, sought in, written to; by whoever runs this
+import os, stat
+status = os.fstat(0)
+print("mode", stat.filemode(status.st_mode), "links", status.st_nlink, "at", os.lseek(0, 0, os.SEEK_CUR))
+print("size", status.st_size == int(os.environ["MESSAGE_SIZE"]))
+first = os.read(0, 10)
+print("sought", os.lseek(0, -1, os.SEEK_END) + 1 == status.st_size, os.lseek(0, 5, os.SEEK_SET))
+for path in "/dev/stdin", "/proc/self/fd/0":
+    with open(path, "rb") as again:
+        print("again", again.tell(), again.read(10) == first, len(again.read()) + 10 == status.st_size)
+    print("still", os.lseek(0, 0, os.SEEK_CUR))
+for what in (lambda: os.write(0, b"x")), (lambda: os.ftruncate(0, 0)):
+    try:
+        what()
+        print("written")
+    except OSError as error:
+        print("not written:", error.strerror)
+END
+    become=(exec)
+    [ "$(id -u)" != 0 ] || become+=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+    config <<END
+deliver rcpt_to one@mx.example pipe ${become[*]} python3 -c "\$(cat $HERE/look)"
+deliver rcpt_to two@mx.example pipe cat >/dev/null
+END
+    for lines in 1 6000 125000; do # in memory and not
+        for recipients in one 'one two' 'two one'; do # who have a copy each, or one that is what was received
+            rm -f log
+            # shellcheck disable=SC2046,SC2086 # words
+            yes 'a line of 24 characters' | head -n "$lines" | send s@client.example $(printf '%s@mx.example ' $recipients)
+            [[ $REPLY == '250 2.0.0 '* ]]
+            said >told
+            expect_file told <<'END'
+mode -r--r--r-- links 0 at 0
+size True
+sought True 5
+again 0 True True
+still 5
+again 0 True True
+still 5
+not written: Bad file descriptor
+not written: Invalid argument
+END
+        done
+    done
+}
+
 @test "pipe.from_line on puts a From_ line first, unquoted text behind it, and counts it" {
     config <<END
 pipe.from_line on
