@@ -154,10 +154,58 @@ void accept_announce(struct acceptance *a)
     dns_speak();
 }
 
-void accept_learn(struct acceptance *a)
+/* ---- what is counted ---------------------------------------------------------------------------- */
+
+void accept_note(struct acceptance *a, enum came_to came_to)
 {
-    (void)starttls_learn(&a->tls, a->peer); /* what it says is in the log */
+    if (counts_note(&a->counts, a->conf, came_to, 1).limit != NULL)
+        a->excess = true;
 }
+
+/* refused=N/MAX, for the log: what one of them comes to the end of the session tells (accept_verdict). */
+static struct slice refused_fact(const struct acceptance *a, struct slice note)
+{
+    static char fact[2 * LOG_TEXT];
+    struct text text = { fact, sizeof fact, 0 };
+
+    text_put(&text, (struct slice)SLICE("refused="));
+    text_number(&text, a->counts.of[COUNTED_REFUSED], 1);
+    text_put(&text, (struct slice)SLICE("/"));
+    text_number(&text, a->conf->smtp_refused_rcpts.value, 1);
+    text_put(&text, slice_of(note.len > 0 ? " " : ""));
+    text_put(&text, note);
+    return text_slice(&text);
+}
+
+void accept_refusal(struct acceptance *a, const char *stage, const struct reply *reply, struct slice line)
+{
+    bool recipient = reply->code >= 500 && strcmp(stage, "rcpt") == 0;
+    struct reply shown = *reply;
+
+    if (!a->refusal_counted) /* the session has refused it by itself */
+        accept_note(a, recipient && a->in_transaction ? CAME_REFUSED : CAME_LATER);
+    a->refusal_counted = false;
+    a->message_came = a->message_came || (a->count > 0 && strcmp(stage, "data") == 0);
+    if (recipient)
+        shown.note = refused_fact(a, reply->note);
+    reply_log(&shown, stage, a->in_transaction ? address_slice(&a->mail.sender) : slice_of(""), line);
+    a->violation = lockout_refusal(&a->lockout, stage, reply->code) || a->violation;
+}
+
+const char *accept_verdict(struct acceptance *a, bool cut)
+{
+    bool guessed = counts_guesses(&a->counts) && !a->message_came && !a->violation;
+
+    if (a->ended)
+        return "";
+    (void)starttls_learn(&a->tls, a->peer); /* what it says is in the log */
+    a->ended = true;
+    if (guessed || cut)
+        lockout_violation(&a->lockout, guessed ? "rcpt" : "cut");
+    return guessed ? " violation=rcpt" : "";
+}
+
+/* ---- questions ---------------------------------------------------------------------------------- */
 
 /*
  * A client that was refused in the greeting can go on with nothing, and behind STARTTLS nothing can arrive before the
@@ -175,6 +223,7 @@ struct reply accept_helo(struct acceptance *a, bool extended, struct slice name)
 
     if (!is_possible(a) || !envelope_helo(name))
         return contradict(a);
+    accept_note(a, a->helo[0] != '\0' ? CAME_IDLE : CAME_ON);
     dns_stage();
     reply = a->helo_refusal = screen_helo(a->conf, a->peer, name);
     reply.status.len = 0; /* RFC 2034 4: nothing that answers HELO has an enhanced code */
@@ -217,6 +266,7 @@ struct reply accept_mail(struct acceptance *a, struct slice argument)
     reply = a->helo_refusal.code != 0 ? a->helo_refusal : screen_sender(a->conf, a->peer, &a->mail.sender);
     if (reply.code != 0)
         return reply;
+    accept_note(a, CAME_MAIL);
     a->in_transaction = true;
     a->count = 0;
     return no_objection;
@@ -232,29 +282,44 @@ static bool finish_configuration(struct acceptance *a)
     return a->conf->errors == 0;
 }
 
-struct reply accept_rcpt(struct acceptance *a, struct slice argument)
+/* What becomes of a recipient; one that is accepted is the last of the list then. */
+static struct reply decide_recipient(struct acceptance *a, const struct address *address)
 {
     static const struct reply broken = { .code = 421, .status = SLICE("3.5"), .closes = true,
                                          .text = SLICE("The service is not configured, try again later") };
-    struct address address;
     struct reply reply;
 
-    if (!a->in_transaction || envelope_rcpt(argument, a->mail.smtputf8, &address) != ENVELOPE_OK)
-        return contradict(a);
     if (a->count >= a->conf->smtp_rcpt_to.value)
         return a->conf->smtp_rcpt_to.reply;
     if (!finish_configuration(a))
         return broken;
     dns_stage();
-    reply = screen_recipient(a->conf, a->peer, &address);
+    reply = screen_recipient(a->conf, a->peer, address);
     if (reply.code != 0)
         return reply;
-    reply = rules_rcpt(&a->conf->rules, a->peer, &address, &a->recipients[a->count]);
+    reply = rules_rcpt(&a->conf->rules, a->peer, address, &a->recipients[a->count]);
     log_trouble();
     if (reply.code == 0)
         reply = screen_accepted(a->conf, a->peer, &a->recipients[a->count]);
     if (reply.code == 0)
         a->count++;
+    return reply;
+}
+
+/* Refused recipients are counted here, because a session that was taken over would not tell of them. */
+struct reply accept_rcpt(struct acceptance *a, struct slice argument)
+{
+    struct address address;
+    struct reply reply;
+
+    if (!a->in_transaction || envelope_rcpt(argument, a->mail.smtputf8, &address) != ENVELOPE_OK)
+        return contradict(a);
+    reply = decide_recipient(a, &address);
+    a->refusal_counted = reply.code != 0;
+    if (reply.code == 0)
+        accept_note(a, CAME_RECIPIENT);
+    else
+        accept_note(a, reply.code >= 500 && reply.counts != COUNTS_NOT ? CAME_REFUSED : CAME_LATER);
     return reply;
 }
 
@@ -265,6 +330,7 @@ struct reply accept_tls(struct acceptance *a, int client, int plain)
 
     if (a->conf->tls == TLS_OFF || a->tls.helper != 0 || a->in_transaction)
         return contradict(a);
+    accept_note(a, CAME_IDLE);
     if (!starttls_start(&a->tls, a->conf, client, plain, clock_earlier(until, a->deadline)))
         return no_tls;
     /* RFC 3207 4.2: what was said before is forgotten */
@@ -322,6 +388,7 @@ struct reply accept_auth(struct acceptance *a, struct slice identity, struct sli
         (a->peer->tls.protocol[0] == '\0' && !a->conf->auth_insecure) || user.len == 0 || user.len > PEER_TEXT ||
         a->auth_failures > a->conf->auth_failures.value)
         return contradict(a);
+    accept_note(a, CAME_IDLE);
     switch (auth_check(a->conf, user, password, a->deadline)) {
     case AUTH_YES:
         break;
@@ -342,6 +409,8 @@ struct reply accept_auth(struct acceptance *a, struct slice identity, struct sli
 
 void accept_reset(struct acceptance *a)
 {
+    if (a->in_transaction)
+        accept_note(a, CAME_RESET);
     a->in_transaction = false;
     a->count = 0;
 }
@@ -418,6 +487,7 @@ int accept_spool(struct acceptance *a, uint64_t *start)
     struct slice directory = a->conf->spool_directory;
     int fd = spool_file(directory);
 
+    accept_note(a, CAME_ON);
     a->start = 0;
     if (fd >= 0 && !begin_copy(a, fd)) {
         int error = errno;
@@ -447,6 +517,9 @@ struct reply accept_deliver(struct acceptance *a, const struct spool *spool)
     transaction = transaction_of(a, spool);
     reply = deliver_all(&transaction, a->recipients, a->count);
     a->count = 0; /* nothing is delivered twice */
+    a->message_came = true;
+    if (reply.code < 500)
+        accept_note(a, reply.code == 250 ? CAME_DELIVERY : CAME_DEFERRAL);
     if (reply.code == 250)
         lockout_forgive(&a->lockout);
     return reply;

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "conf.h"
+#include "counts.h"
 #include "lockout.h"
 #include "message.h"
 #include "peer.h"
@@ -28,6 +29,12 @@ struct acceptance {
     bool greeted;                 /* the client was not refused */
     bool contradiction;
 
+    struct counts counts;         /* of what the monitor was asked and told itself */
+    bool excess;                  /* no session that keeps the limits has that much */
+    bool refusal_counted;         /* of a recipient: it is still to be told for the log */
+    bool message_came;            /* the client went on to send one, whatever became of it */
+    bool violation;               /* the client heard a refusal that is one */
+    bool ended;                   /* the session has said its last word */
     struct starttls tls;
     unsigned auth_failures;
     struct lockout lockout;
@@ -84,7 +91,17 @@ struct reply accept_deliver(struct acceptance *a, const struct spool *spool);
 void accept_reset(struct acceptance *a);
 int accept_spool(struct acceptance *a, uint64_t *start);
 
-/* The session has said its last word, or ended without: hears what is still to be logged of TLS. */
-void accept_learn(struct acceptance *a);
+/* Notes what something that was asked or told came to, and sets `excess`. */
+void accept_note(struct acceptance *a, enum came_to came_to);
+
+/* A refusal was given to the client, at this stage, for this line (monitor.h): counts it, logs it, counts a violation. */
+void accept_refusal(struct acceptance *a, const char *stage, const struct reply *reply, struct slice line);
+
+/*
+ * The session has said its last word, or ended without: hears what is still to be logged of TLS, and counts what only
+ * the whole session tells against the client. `cut`: it has gone in the middle of a command. Returns the fact that the last
+ * line of the log has to have for the filter of fail2ban, or nothing.
+ */
+const char *accept_verdict(struct acceptance *a, bool cut);
 
 #endif

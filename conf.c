@@ -1391,10 +1391,14 @@ static const struct keyword keywords[] = {
     { SLICE("lockout.exempt"), &client_kind, AT(rules.exempt), NULL, 0, NO_STATUS },
     { SLICE("limit.smtp_commands"), &limit_kind, AT(smtp_commands),
       "25 421 Too many commands that lead nowhere", MANY, SLICE("7.0") },
+    { SLICE("limit.smtp_undelivered"), &limit_kind, AT(smtp_undelivered),
+      "1000 421 Too many commands without a delivery", MANY, SLICE("7.0") },
     { SLICE("limit.smtp_unknowncmd"), &limit_kind, AT(smtp_unknowncmd),
       "4 421 Too many unknown commands", MANY, SLICE("7.0") },
     { SLICE("limit.smtp_failcmds"), &limit_kind, AT(smtp_failcmds),
       "4 421 Too many failed commands", MANY, SLICE("7.0") },
+    { SLICE("limit.smtp_refused_rcpts"), &limit_kind, AT(smtp_refused_rcpts),
+      "25 421 Too many refused recipients", MANY, SLICE("7.0") },
     { SLICE("limit.connection_secs"), &limit_kind, AT(connection_secs),
       "600 421 The session took too long", MANY, SLICE("4.2") },
     { SLICE("limit.command_secs"), &limit_kind, AT(command_secs),
@@ -1676,6 +1680,11 @@ static void check_needs(struct conf *conf)
         complain_missing(conf, "tls", "tls.key");
     if (conf->auth != AUTH_OFF && conf->auth_users.len == 0 && conf->auth_command.text.len == 0)
         complain_missing(conf, "auth", "auth.users or auth.command");
+    if (conf->helo_dns_check.value != 0 && conf->helo_required.value == 0) {
+        conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, "limit.helo_dns_check"), 1,
+                      "a client that says no HELO is not checked");
+        conf_advise(conf, "limit.helo_required on");
+    }
     if (conf->lockout_db.len >= PATH_MAX)
         conf_complain(conf, SEVERITY_ERROR, conf_line_of(conf, "lockout.db"), 1,
                       "the path is too long, expected at most %d bytes", PATH_MAX - 1);
@@ -1692,9 +1701,19 @@ static void check_defined(struct conf *conf, const struct allowgroup *group, uns
                       (int)group->name.len, group->name.text);
 }
 
+/* A limit that the file does not set allows as much as one that is above it: who raised that one meant it. */
+static void raise_limit(const struct conf *conf, const char *keyword, struct limit *limit, const struct limit *other)
+{
+    if (other->value > limit->value && conf_line_of(conf, keyword) == 0)
+        limit->value = other->value;
+}
+
 /* What could not be known while the lines were read. */
 static void resolve_settings(struct conf *conf)
 {
+    raise_limit(conf, "limit.smtp_refused_rcpts", &conf->smtp_refused_rcpts, &conf->smtp_failcmds);
+    raise_limit(conf, "limit.smtp_undelivered", &conf->smtp_undelivered, &conf->smtp_failcmds);
+    raise_limit(conf, "limit.smtp_undelivered", &conf->smtp_undelivered, &conf->smtp_commands);
     check_needs(conf);
     if (conf->rules.domain.len == 0)
         set_host_name(conf);

@@ -89,7 +89,8 @@ struct conf {
     unsigned sandbox, tls, auth;    /* enum sandbox, enum tls, enum auth */
     unsigned tls_min_version;       /* 0: 1.2, 1: 1.3 */
     struct dns_settings dns;
-    struct limit smtp_commands, smtp_unknowncmd, smtp_failcmds, connection_secs, command_secs;
+    struct limit smtp_commands, smtp_undelivered, smtp_unknowncmd, smtp_failcmds, smtp_refused_rcpts;
+    struct limit connection_secs, command_secs;
     struct limit smtp_data_size, smtp_rcpt_to, smtp_ascii, fcrdns_check, helo_required;
     struct limit helo_dns_check, sender_dns_check, rcpt_dns_check, sender_syntax_check, rcpt_syntax_check;
     struct limit pipe_secs, lock_secs, bare_newline, hops, auth_failures;

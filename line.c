@@ -37,6 +37,7 @@ void line_init(struct line_io *io, int in, int out, const volatile sig_atomic_t 
     io->idle_ms = UINT64_MAX / 2;
     io->start = io->end = io->out_len = 0;
     io->before_wait = NULL;
+    io->ahead = false;
     terminated_flag = terminated;
     while_waiting = clock_mask();
 }
@@ -108,6 +109,11 @@ enum line_status line_flush(struct line_io *io)
 
 void line_put(struct line_io *io, const char *bytes, size_t len)
 {
+    if (io->ahead && len > 0) {
+        io->ahead = false;
+        bytes++;
+        len--;
+    }
     while (len > 0 && io->failed == LINE_OK) {
         size_t room = sizeof io->out_buf - io->out_len;
         size_t part = len < room ? len : room;
@@ -273,13 +279,24 @@ void line_wipe(struct line_io *io, struct slice line)
         explicit_bzero(io->in_buf + (line.text - io->in_buf), line.len);
 }
 
-void line_pause(struct line_io *io, uint64_t ms)
+/* Waits for the end of a client that has closed its direction, or both. */
+static void wait_for_end(struct line_io *io, uint64_t until, char next)
 {
-    struct pollfd gone = { .fd = io->in, .events = POLLRDHUP };
-    uint64_t until = clock_ms() + ms;
+    struct pollfd gone = { .fd = io->out }; /* POLLHUP and POLLERR are always reported */
 
-    if (line_flush(io) == LINE_OK && why_stop(io, until) == LINE_OK)
-        (void)clock_poll(&gone, 1, clock_earlier(until, io->deadline), &while_waiting);
+    io->ahead = send(io->out, &next, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+    if (io->ahead || errno == EAGAIN)
+        (void)clock_poll(&gone, 1, until, &while_waiting);
+}
+
+void line_pause(struct line_io *io, uint64_t ms, char next)
+{
+    struct pollfd gone = { .fd = io->out, .events = io->socket ? POLLRDHUP : 0 };
+    uint64_t until = clock_earlier(clock_ms() + ms, io->deadline);
+
+    if (line_flush(io) == LINE_OK && why_stop(io, until) == LINE_OK &&
+        clock_poll(&gone, 1, until, &while_waiting) > 0 && gone.revents == POLLRDHUP)
+        wait_for_end(io, until, next);
 }
 
 void line_close(struct line_io *io, uint64_t wait_ms)

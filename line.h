@@ -48,6 +48,7 @@ struct line_io {
     uint64_t idle_ms;        /* longest single wait */
     size_t start, end;       /* unread bytes in in_buf */
     size_t out_len;
+    bool ahead;              /* the first byte of the next output has left already */
     void (*before_wait)(struct line_io *io); /* called when more input is wanted, and output has left; NULL: nobody */
     char out_buf[LINE_OUT];
     char in_buf[LINE_IN];
@@ -96,9 +97,10 @@ enum line_status line_flush(struct line_io *io);
 
 /*
  * Sends what was collected, and then does nothing for so many milliseconds: until the deadline at most, and no longer
- * than the client is there and SIGTERM has not arrived.
+ * than the client could read a reply and SIGTERM has not arrived. A client that has closed its direction still reads. To
+ * find out whether it is there, over TCP it has to be sent something: `next`, the first byte of what will be put next.
  */
-void line_pause(struct line_io *io, uint64_t ms);
+void line_pause(struct line_io *io, uint64_t ms, char next);
 
 /*
  * The end of a connection: flushes, closes our direction and reads what the client is still

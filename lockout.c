@@ -20,16 +20,20 @@ struct terms {
     uint64_t now, limit, period, secs;
 };
 
-/* As fail2ban/filter.d has it. */
+/*
+ * What a violation is: a refusal at one of these stages with one of these codes, or, where there are no codes, what
+ * the whole session has come to (accept_verdict). Tests hold the filters of fail2ban and the manuals against this table.
+ */
 static const struct {
-    const char *stage;
-    unsigned first, last; /* codes */
-} kinds[] = {
-    { "limit", 400, 599 },
-    { "connect", 500, 599 },
-    { "rcpt", 500, 599 },
-    { "input", 500, 599 },
-    { "auth", 535, 535 },
+    const char *reason;
+    unsigned first, last;
+} violations[] = {
+    { "limit", 400, 599 },   /* filter mailrecv: more guesses than a limit allows */
+    { "connect", 500, 599 }, /* filter mailrecv: a host that is not accepted */
+    { "input", 500, 599 },   /* filter mailrecv: another protocol, or lone line feeds where they are refused */
+    { "rcpt", 0, 0 },        /* filter mailrecv: more recipients refused than accepted, and no message */
+    { "auth", 535, 535 },    /* filter mailrecv-auth: a wrong password */
+    { "cut", 0, 0 },         /* no filter: a client that has gone in the middle of a command */
 };
 
 /* ---- what becomes of a contact ---------------------------------------------------------------- */
@@ -55,36 +59,30 @@ static void age(struct contact *contact, const struct terms *terms)
     }
 }
 
-static void lock(struct contact *contact, const struct terms *terms)
-{
-    contact->until = terms->now + terms->secs;
-}
-
-/* `told` goes from 0, it was not, over 1, it is told now, to 2: it came all the same. */
+/*
+ * `told` goes from 0, it was not, over 1, it is told now, to 2: it came all the same. That makes no lock longer: mail servers
+ * try again every few minutes, and are to find the end of it.
+ */
 static void count_connection(struct contact *contact, const void *context)
 {
     const struct terms *terms = context;
 
     age(contact, terms);
     contact->connections++;
-    if (!is_locked(contact, terms))
-        return;
-    if (contact->told > 0)
-        lock(contact, terms);
-    contact->told = contact->told > 0 ? 2 : 1;
+    if (is_locked(contact, terms))
+        contact->told = contact->told > 0 ? 2 : 1;
 }
 
 static void count_violation(struct contact *contact, const void *context)
 {
     const struct terms *terms = context;
-    bool was_locked;
 
     age(contact, terms);
-    was_locked = is_locked(contact, terms);
     contact->violations++;
-    contact->locks += !was_locked && contact->violations >= terms->limit;
-    if (was_locked || contact->violations >= terms->limit)
-        lock(contact, terms);
+    if (is_locked(contact, terms) || contact->violations < terms->limit)
+        return; /* sessions that were under way already make no lock longer */
+    contact->locks++;
+    contact->until = terms->now + terms->secs;
 }
 
 static void forget_violations(struct contact *contact, const void *context)
@@ -221,11 +219,14 @@ void lockout_violation(struct lockout *lockout, const char *reason)
              l->until > 0 ? lockout_time(l->until, until) : "");
 }
 
-void lockout_refusal(struct lockout *lockout, const char *stage, unsigned code)
+bool lockout_refusal(struct lockout *lockout, const char *stage, unsigned code)
 {
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strcmp(kinds[i].stage, stage) == 0 && code >= kinds[i].first && code <= kinds[i].last)
+    for (size_t i = 0; i < sizeof violations / sizeof violations[0]; i++)
+        if (strcmp(violations[i].reason, stage) == 0 && code >= violations[i].first && code <= violations[i].last) {
             lockout_violation(lockout, stage);
+            return true;
+        }
+    return false;
 }
 
 void lockout_forgive(struct lockout *lockout)

@@ -22,7 +22,7 @@ struct lockout {
 enum lockout_verdict {
     LOCKOUT_NONE,
     LOCKOUT_TELL,  /* locked, and not told so yet: lockout_reply takes the greeting's place */
-    LOCKOUT_CLOSE  /* locked and told: the lock begins anew, and nothing is said */
+    LOCKOUT_CLOSE  /* locked and told: nothing is said */
 };
 
 enum { LOCKOUT_TIME = 32 };
@@ -36,8 +36,8 @@ struct reply lockout_reply(const struct lockout *lockout);
 /* The end of the lock of a client that would be refused for it now, 0: it would not. Changes nothing; may ask DNS. */
 uint64_t lockout_until(const struct lockout *lockout);
 
-/* A refusal was given at this stage (monitor.h): counts it, if it is of the kinds that the fail2ban filters count. */
-void lockout_refusal(struct lockout *lockout, const char *stage, unsigned code);
+/* A refusal was given at this stage (monitor.h): counts it, if it is a violation. Returns whether it is. */
+bool lockout_refusal(struct lockout *lockout, const char *stage, unsigned code);
 
 /* Counts a violation, unless the session has had its one; the word `reason` is for the log. */
 void lockout_violation(struct lockout *lockout, const char *reason);

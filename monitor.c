@@ -62,20 +62,12 @@ struct monitor {
 static struct monitor the_monitor;
 static struct packet sent, received; /* of this process, whichever it is */
 static const struct reply no_objection = { .code = 0 };
-static const char *const stages[] = { "connect", "helo", "mail", "rcpt", "data", "command", "limit", "input",
-                                     "starttls", "auth" };
+static const char *const stages[] = { "connect", "helo", "mail", "rcpt", "data", "command", "limit", "flood",
+                                     "input", "starttls", "auth" };
 
 enum { STAGES = sizeof stages / sizeof stages[0] };
 
 /* ---- the monitor's side ------------------------------------------------------------------ */
-
-static void log_refusal(struct monitor *m, const char *stage, const struct reply *reply, struct slice line)
-{
-    struct acceptance *a = &m->accept;
-
-    reply_log(reply, stage, a->in_transaction ? address_slice(&a->mail.sender) : slice_of(""), line);
-    lockout_refusal(&a->lockout, stage, reply->code);
-}
 
 static bool hear_helo(struct monitor *m, const struct question *q, struct reply *reply)
 {
@@ -212,28 +204,19 @@ static bool hear_refusal(struct monitor *m, const struct question *q, struct rep
     (void)reply;
     if (q->stage >= STAGES || q->reply.code < 400 || q->reply.code > 599)
         return false;
-    log_refusal(m, stages[q->stage], &q->reply, q->text);
+    accept_refusal(&m->accept, stages[q->stage], &q->reply, q->text);
     return true;
 }
 
-static void log_event(enum monitor_event event, struct slice text);
-
-/* What an event means beyond its line in the log. */
-static void note_event(struct monitor *m, enum monitor_event event)
-{
-    if (event == MONITOR_END || event == MONITOR_CUT)
-        accept_learn(&m->accept);
-    if (event == MONITOR_CUT)
-        lockout_violation(&m->accept.lockout, "cut");
-}
+static void log_event(struct monitor *m, enum monitor_event event, struct slice text);
+static void log_death(struct monitor *m, const char *how, int number);
 
 static bool hear_event(struct monitor *m, const struct question *q, struct reply *reply)
 {
     (void)reply;
-    if (q->number > MONITOR_MESSAGE)
+    if (q->number > MONITOR_MESSAGE || (q->number <= MONITOR_CUT && m->accept.ended))
         return false;
-    note_event(m, (enum monitor_event)q->number);
-    log_event((enum monitor_event)q->number, q->text);
+    log_event(m, (enum monitor_event)q->number, q->text);
     return true;
 }
 
@@ -294,6 +277,8 @@ const char *monitor_hear(struct monitor *m, const struct packet *packet)
             return "impossible question";
         if (m->accept.contradiction)
             return "contradiction";
+        if (m->accept.excess)
+            return "command beyond all limits";
         if (kinds[q.kind].answered)
             send_answer(m, &reply, q.kind == ASK_SPOOL ? m->spool : -1);
         if (q.kind == ASK_SPOOL && m->accept.start > 0)
@@ -379,9 +364,9 @@ static void end_session(struct monitor *m, bool at_once)
     if (waitpid(m->session, &status, WNOHANG) != m->session)
         log_line(LOG_ERR, "end reason=unknown"); /* it hangs in a system call, and is killed as soon as that ends */
     else if (WIFSIGNALED(status))
-        log_line(LOG_ERR, "end reason=killed signal=%d", WTERMSIG(status));
+        log_death(m, "killed signal", WTERMSIG(status));
     else if (WEXITSTATUS(status) != EX_OK)
-        log_line(LOG_ERR, "end reason=failed status=%d", WEXITSTATUS(status));
+        log_death(m, "failed status", WEXITSTATUS(status));
 }
 
 static void serve(struct monitor *m)
@@ -728,7 +713,7 @@ void monitor_log_refusal(struct monitor *monitor, const char *stage, const struc
     struct question q = { .kind = TELL_REFUSAL, .reply = *reply, .text = line };
 
     if (is_direct(monitor, false)) {
-        log_refusal(monitor, stage, reply, line);
+        accept_refusal(&monitor->accept, stage, reply, line);
         return;
     }
     while (q.stage < STAGES - 1 && strcmp(stages[q.stage], stage) != 0)
@@ -740,8 +725,7 @@ void monitor_log_refusal(struct monitor *monitor, const char *stage, const struc
 void monitor_log(struct monitor *monitor, enum monitor_event event, struct slice text)
 {
     if (is_direct(monitor, false)) {
-        note_event(monitor, event);
-        log_event(event, text);
+        log_event(monitor, event, text);
         return;
     }
     do { /* a piece of a message may need several packets */
@@ -776,14 +760,29 @@ static void log_message_lines(struct slice text)
     }
 }
 
-static void log_event(enum monitor_event event, struct slice text)
+/* Together with what only the whole session tells against its client. */
+static void log_end(struct monitor *m, int severity, const char *text, bool cut)
+{
+    log_line(severity, "end %s%s", text, accept_verdict(&m->accept, cut));
+}
+
+/* The session has not ended by itself. */
+static void log_death(struct monitor *m, const char *how, int number)
+{
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "reason=%s=%d", how, number);
+    log_end(m, LOG_ERR, text, false);
+}
+
+static void log_event(struct monitor *m, enum monitor_event event, struct slice text)
 {
     char shown[LOG_TEXT];
 
     switch (event) {
     case MONITOR_END:
     case MONITOR_CUT:
-        log_line(LOG_INFO, "end %s", log_encode(shown, sizeof shown, text));
+        log_end(m, LOG_INFO, log_encode(shown, sizeof shown, text), event == MONITOR_CUT);
         break;
     case MONITOR_LINE:
         log_debug('s', "client: \"%s\"", log_encode(shown, sizeof shown, text));

@@ -7,11 +7,13 @@
 #include "line.h"
 #include "slice.h"
 
+/* Whose fault a 5xx is; one that is temporary is nobody's. */
 enum reply_counts {
-    COUNTS_FAILED,        /* a refusal counts for limit.smtp_failcmds */
+    COUNTS_FAILED,        /* it counts for limit.smtp_failcmds, of a recipient for limit.smtp_refused_rcpts */
     COUNTS_UNKNOWN,       /* for limit.smtp_unknowncmd */
     COUNTS_AUTH,          /* for limit.auth_failures */
-    COUNTS_NOT            /* for none */
+    COUNTS_IDLE,          /* for limit.smtp_commands only: it was no guess */
+    COUNTS_NOT            /* for limit.smtp_undelivered only: it was no mistake */
 };
 
 /*

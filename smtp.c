@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "counts.h"
 #include "envelope.h"
 #include "text.h"
 
@@ -47,6 +48,8 @@ struct session {
     struct monitor *monitor;
     const struct conf *conf;
     enum state state;
+    enum state before;     /* when the line came that is being answered */
+    bool begun;            /* and MAIL had been said then, refused or not */
     const char *end_reason;
     bool cut;              /* the client has gone in the middle of a command */
     uint64_t begin;
@@ -59,9 +62,12 @@ struct session {
     int plain;             /* where the client is to be spoken to once it has heard 220, -1: nowhere else */
     struct sasl sasl;
     bool smtputf8;         /* of this transaction */
+    bool refused_greeting; /* for good */
+    bool mail_refused;     /* so that what was sent behind it has nothing to stand on */
     bool rcpt_refused;     /* in this transaction */
 
-    uint64_t idle, unknown, failed, auth_failures; /* what the limits count */
+    struct counts counts;  /* what the limits count */
+    uint64_t unknown;      /* for the log */
     uint64_t refused;      /* what tarpit counts */
     unsigned messages;
     unsigned total[COMMAND_COUNT], accepted[COMMAND_COUNT]; /* per row of the table */
@@ -73,7 +79,7 @@ struct command {
     struct slice verb;
     unsigned states;            /* in which it is legal */
     enum takes argument;
-    bool leads_nowhere;         /* counts for limit.smtp_commands */
+    enum came_to came_to;       /* where it is accepted; came_to has the exceptions */
     enum utf8 utf8;
     const char *stage;          /* for the log */
     struct reply (*handler)(struct session *s, struct slice argument);
@@ -98,27 +104,27 @@ static struct reply cmd_proxy(struct session *s, struct slice argument);
 
 #define IN_ORDER { NULL, 0 }
 #define NOT_IMPLEMENTED(verb) \
-    { SLICE(verb), ANY, ARG_OPTIONAL, false, NO_UTF8, "command", cmd_not_implemented, IN_ORDER }
-#define HTTP(verb) { SLICE(verb), ANY, ARG_OPTIONAL, false, NO_UTF8, "input", cmd_http, IN_ORDER }
+    { SLICE(verb), ANY, ARG_OPTIONAL, CAME_ON, NO_UTF8, "command", cmd_not_implemented, IN_ORDER }
+#define HTTP(verb) { SLICE(verb), ANY, ARG_OPTIONAL, CAME_ON, NO_UTF8, "input", cmd_http, IN_ORDER }
 
 static const struct command commands[] = {
-    { SLICE("HELO"), ANY, ARG_NEEDED, false, NO_UTF8, "helo", cmd_helo, IN_ORDER },
-    { SLICE("EHLO"), ANY, ARG_NEEDED, false, NO_UTF8, "helo", cmd_ehlo, IN_ORDER },
-    { SLICE("MAIL"), START | READY, ARG_NEEDED, false, WITH_SMTPUTF8, "mail", cmd_mail,
+    { SLICE("HELO"), ANY, ARG_NEEDED, CAME_IDLE, NO_UTF8, "helo", cmd_helo, IN_ORDER },
+    { SLICE("EHLO"), ANY, ARG_NEEDED, CAME_IDLE, NO_UTF8, "helo", cmd_ehlo, IN_ORDER },
+    { SLICE("MAIL"), START | READY, ARG_NEEDED, CAME_MAIL, WITH_SMTPUTF8, "mail", cmd_mail,
       SLICE("The sender is given already") },
-    { SLICE("RCPT"), SENDER | RECIPIENT, ARG_NEEDED, false, IN_SMTPUTF8, "rcpt", cmd_rcpt,
+    { SLICE("RCPT"), SENDER | RECIPIENT, ARG_NEEDED, CAME_RECIPIENT, IN_SMTPUTF8, "rcpt", cmd_rcpt,
       SLICE("Give the sender first: MAIL") },
-    { SLICE("DATA"), SENDER | RECIPIENT, ARG_NONE, false, NO_UTF8, "data", cmd_data,
+    { SLICE("DATA"), SENDER | RECIPIENT, ARG_NONE, CAME_ON, NO_UTF8, "data", cmd_data,
       SLICE("Give sender and recipients first: MAIL, RCPT") },
-    { SLICE("STARTTLS"), START | READY, ARG_NONE, false, NO_UTF8, "starttls", cmd_starttls,
+    { SLICE("STARTTLS"), START | READY, ARG_NONE, CAME_ON, NO_UTF8, "starttls", cmd_starttls,
       SLICE("Not within a transaction") },
-    { SLICE("AUTH"), READY, ARG_NEEDED, false, NO_UTF8, "auth", cmd_auth,
+    { SLICE("AUTH"), READY, ARG_NEEDED, CAME_ON, NO_UTF8, "auth", cmd_auth,
       SLICE("Say EHLO first, and not within a transaction") },
-    { SLICE("RSET"), ANY, ARG_NONE, true, NO_UTF8, "command", cmd_rset, IN_ORDER },
-    { SLICE("NOOP"), ANY, ARG_OPTIONAL, true, NO_UTF8, "command", cmd_noop, IN_ORDER },
-    { SLICE("VRFY"), ANY, ARG_NEEDED, true, NO_UTF8, "command", cmd_vrfy, IN_ORDER },
-    { SLICE("HELP"), ANY, ARG_OPTIONAL, true, NO_UTF8, "command", cmd_help, IN_ORDER },
-    { SLICE("QUIT"), ANY | REFUSED, ARG_NONE, false, NO_UTF8, "command", cmd_quit, IN_ORDER },
+    { SLICE("RSET"), ANY, ARG_NONE, CAME_IDLE, NO_UTF8, "command", cmd_rset, IN_ORDER },
+    { SLICE("NOOP"), ANY, ARG_OPTIONAL, CAME_IDLE, NO_UTF8, "command", cmd_noop, IN_ORDER },
+    { SLICE("VRFY"), ANY, ARG_NEEDED, CAME_IDLE, NO_UTF8, "command", cmd_vrfy, IN_ORDER },
+    { SLICE("HELP"), ANY, ARG_OPTIONAL, CAME_IDLE, NO_UTF8, "command", cmd_help, IN_ORDER },
+    { SLICE("QUIT"), ANY | REFUSED, ARG_NONE, CAME_ON, NO_UTF8, "command", cmd_quit, IN_ORDER },
     NOT_IMPLEMENTED("EXPN"),
     NOT_IMPLEMENTED("SEND"),
     NOT_IMPLEMENTED("SOML"),
@@ -133,7 +139,7 @@ static const struct command commands[] = {
     HTTP("OPTIONS"),
     HTTP("TRACE"),
     HTTP("PATCH"),
-    { SLICE("PROXY"), ANY, ARG_OPTIONAL, false, NO_UTF8, "input", cmd_proxy, IN_ORDER },
+    { SLICE("PROXY"), ANY, ARG_OPTIONAL, CAME_ON, NO_UTF8, "input", cmd_proxy, IN_ORDER },
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -212,7 +218,7 @@ static bool is_printable(struct slice line, bool utf8)
 static void end_transaction(struct session *s)
 {
     s->state = s->greeted ? READY : START;
-    s->smtputf8 = s->rcpt_refused = false;
+    s->smtputf8 = s->mail_refused = s->rcpt_refused = false;
 }
 
 /* What HELO and EHLO have in common; a session may say them again, which is a reset. */
@@ -303,12 +309,13 @@ static struct reply cmd_mail(struct session *s, struct slice argument)
         return refuse_syntax(s, status, argument, true);
     if (mail.auth && s->conf->auth == AUTH_OFF)
         return unknown_parameter;
-    if (mail.size > s->conf->smtp_data_size.value)
-        return s->conf->smtp_data_size.reply;
-    reply = monitor_mail(s->monitor, argument);
+    reply = mail.size > s->conf->smtp_data_size.value ? s->conf->smtp_data_size.reply
+                                                      : monitor_mail(s->monitor, argument);
+    reply.counts = COUNTS_IDLE; /* a sender or a message that is not wanted is no guess */
     if (reply.code != 0)
         return reply;
     s->state = SENDER;
+    s->mail_refused = false;
     s->smtputf8 = mail.smtputf8;
     return mail_ok;
 }
@@ -321,10 +328,8 @@ static struct reply cmd_rcpt(struct session *s, struct slice argument)
     struct reply reply = status == ENVELOPE_OK ? monitor_rcpt(s->monitor, argument)
                                                : refuse_syntax(s, status, argument, false);
 
-    if (reply.code != 0) {
-        s->rcpt_refused = true;
+    if (reply.code != 0)
         return reply;
-    }
     s->state = RECIPIENT;
     return rcpt_ok;
 }
@@ -332,9 +337,12 @@ static struct reply cmd_rcpt(struct session *s, struct slice argument)
 /* RFC 2920 4: a client that sent its group at once wants a 554 when all recipients were refused. */
 static struct reply cmd_data(struct session *s, struct slice argument)
 {
+    struct reply reply = s->rcpt_refused && s->io->pipelined ? no_valid_recipients : no_recipients;
+
     (void)argument;
+    reply.counts = s->rcpt_refused ? COUNTS_NOT : COUNTS_FAILED;
     if (s->state != RECIPIENT)
-        return s->rcpt_refused && s->io->pipelined ? no_valid_recipients : no_recipients;
+        return reply;
     s->state = MESSAGE;
     return data_go;
 }
@@ -521,13 +529,18 @@ static struct reply check_line(const struct session *s, const struct command *c,
 
     if (s->conf->smtp_ascii.value != 0 && !is_printable(line, utf8))
         return s->conf->smtp_ascii.reply;
-    if (s->state == REFUSED && (c == NULL || (c->states & REFUSED) == 0))
-        return refused_wait;
+    if (s->state == REFUSED && (c == NULL || (c->states & REFUSED) == 0)) {
+        reply = refused_wait;
+        reply.counts = s->refused_greeting ? COUNTS_FAILED : COUNTS_IDLE;
+        return reply;
+    }
     if (c == NULL)
         return unknown_command;
     if ((c->states & s->state) == 0) {
         reply = bad_sequence;
         reply.text = c->out_of_order;
+        if (s->mail_refused && (c->handler == cmd_rcpt || c->handler == cmd_data))
+            reply.counts = COUNTS_NOT; /* RFC 2920: the client has sent it together with its MAIL */
         return reply;
     }
     if (c->argument == ARG_NEEDED && argument.len == 0)
@@ -545,35 +558,55 @@ static struct reply exceed(const struct limit *limit)
     return reply;
 }
 
+/* What a line that was refused came to: a command of the table or NULL. */
+static enum came_to refused_to(const struct session *s, const struct command *c, const struct reply *reply)
+{
+    bool is_envelope = c != NULL && (c->handler == cmd_mail || c->handler == cmd_rcpt || c->handler == cmd_data);
+
+    if (reply->code < 500)
+        return is_envelope ? CAME_LATER : CAME_IDLE;
+    switch (reply->counts) {
+    case COUNTS_UNKNOWN:
+        return CAME_UNKNOWN;
+    case COUNTS_AUTH:
+        return CAME_GUESSED;
+    case COUNTS_IDLE:
+        return CAME_IDLE;
+    case COUNTS_NOT:
+        return CAME_LATER;
+    case COUNTS_FAILED:
+        break;
+    }
+    return is_envelope && c->handler == cmd_rcpt && (s->before & (SENDER | RECIPIENT)) != 0 ? CAME_REFUSED : CAME_FAILED;
+}
+
+static enum came_to came_to(const struct session *s, const struct command *c, const struct reply *reply)
+{
+    if (reply_refuses(reply))
+        return refused_to(s, c, reply);
+    if (c == NULL || (c->came_to == CAME_IDLE && s->before == START && s->state == READY))
+        return CAME_ON; /* what AUTH asked for; the first HELO */
+    return c->handler == cmd_rset && s->begun ? CAME_RESET : c->came_to;
+}
+
 /*
  * Counts what a line was, a command of the table or NULL, and what came of it. Beyond a limit,
- * the limit's reply takes the place of the command's own. Returns whether it did.
+ * the limit's reply takes the place of the command's own. Returns the stage for the log.
  */
-static bool count_line(struct session *s, const struct command *c, struct reply *reply)
+static const char *count_line(struct session *s, const struct command *c, const char *stage, struct reply *reply)
 {
-    bool refuses = reply_refuses(reply) && reply->counts != COUNTS_NOT;
-    const struct limit *limit = NULL;
+    enum came_to what = came_to(s, c, reply);
+    struct excess excess = counts_note(&s->counts, s->conf, what, 0);
 
     if (c != NULL) {
         s->total[c - commands]++;
         s->accepted[c - commands] += !reply_refuses(reply);
     }
-    s->unknown += refuses && reply->counts == COUNTS_UNKNOWN;
-    s->failed += refuses && reply->counts == COUNTS_FAILED;
-    s->auth_failures += refuses && reply->counts == COUNTS_AUTH;
-    s->idle += refuses || (c != NULL && c->leads_nowhere);
-    if (s->unknown > s->conf->smtp_unknowncmd.value)
-        limit = &s->conf->smtp_unknowncmd;
-    else if (s->failed > s->conf->smtp_failcmds.value)
-        limit = &s->conf->smtp_failcmds;
-    else if (s->auth_failures > s->conf->auth_failures.value)
-        limit = &s->conf->auth_failures;
-    else if (s->idle > s->conf->smtp_commands.value)
-        limit = &s->conf->smtp_commands;
-    if (limit == NULL || s->state == END || reply->closes)
-        return false;
-    *reply = exceed(limit);
-    return true;
+    s->unknown += what == CAME_UNKNOWN;
+    if (excess.limit == NULL || s->state == END || reply->closes)
+        return stage;
+    *reply = exceed(excess.limit);
+    return excess.stage;
 }
 
 /* ---- input that is no line --------------------------------------------------------------- */
@@ -688,6 +721,9 @@ static struct reply receive_message(struct session *s)
     else
         reply = monitor_deliver(s->monitor, &s->spool);
     s->messages += reply.code == 250;
+    /* its reply stands; beyond a limit the next command has the limit's */
+    (void)counts_note(&s->counts, s->conf,
+                      reply.code == 250 ? CAME_DELIVERY : reply.code < 500 ? CAME_DEFERRAL : CAME_RESET, 0);
     if (reply.closes)
         s->end_reason = "time"; /* the session's limit has ended the delivery */
     spool_clear(&s->spool);
@@ -713,12 +749,14 @@ static void say(struct session *s, const struct reply *reply)
     reply_send(s->io, reply);
 }
 
-/* The more was refused to a client, the longer it waits for the next refusal. Nothing is held meanwhile. */
-static void delay_refusal(struct session *s)
+/* The more was refused for good, the longer a client waits for the next such refusal. Nothing is held meanwhile. */
+static void delay_refusal(struct session *s, const struct reply *reply, const char *stage)
 {
+    if (reply->code < 500 && strcmp(stage, "limit") != 0)
+        return;
     s->refused++;
     if (s->conf->tarpit > 0)
-        line_pause(s->io, s->refused * s->conf->tarpit * 1000);
+        line_pause(s->io, s->refused * s->conf->tarpit * 1000, (char)('0' + reply->code / 100));
 }
 
 /* The one place where the reply to a command is logged and sent. */
@@ -733,7 +771,7 @@ static void answer(struct session *s, const struct reply *reply, const char *sta
         return;
     if (reply_refuses(reply)) {
         monitor_log_refusal(s->monitor, stage, reply, line);
-        delay_refusal(s);
+        delay_refusal(s, reply, stage);
     }
     say(s, reply);
 }
@@ -768,12 +806,19 @@ static struct slice loggable(const struct command *c, struct slice line, struct 
     return (struct slice){ line.text, (size_t)(argument.text - line.text) + len }; /* AUTH and the mechanism */
 }
 
+/* What was sent behind such a command, in one group with it, is refused for that alone. */
+static void note_refusal(struct session *s, const struct command *c)
+{
+    s->mail_refused = s->mail_refused || (c->handler == cmd_mail && !s->begun);
+    s->rcpt_refused = s->rcpt_refused || (c->handler == cmd_rcpt && s->begun);
+}
+
 static void one_line(struct session *s, struct slice line)
 {
     const struct command *c;
     struct slice verb, argument, shown;
     struct reply reply;
-    bool exceeded;
+    const char *stage;
 
     split_line(line, &verb, &argument);
     c = find_command(verb);
@@ -781,11 +826,15 @@ static void one_line(struct session *s, struct slice line)
     shown = s->secrets ? loggable(c, line, argument) : line;
     if (monitor_wants(s->monitor, 's'))
         monitor_log(s->monitor, MONITOR_LINE, shown);
+    s->before = s->state;
+    s->begun = s->mail_refused || (s->state & (SENDER | RECIPIENT)) != 0;
     reply = check_line(s, c, line, argument);
     if (reply.code == 0)
         reply = c->handler(s, argument);
-    exceeded = count_line(s, c, &reply);
-    answer(s, &reply, exceeded ? "limit" : c != NULL ? c->stage : "command", shown);
+    if (c != NULL && reply_refuses(&reply))
+        note_refusal(s, c);
+    stage = count_line(s, c, c != NULL ? c->stage : "command", &reply);
+    answer(s, &reply, stage, shown);
     if (s->secrets)
         line_wipe(s->io, line);
     if (s->plain >= 0)
@@ -796,22 +845,22 @@ static void one_line(struct session *s, struct slice line)
 static void one_response(struct session *s, struct slice line)
 {
     struct reply reply = go_on_with_auth(s, sasl_feed(&s->sasl, line));
-    bool exceeded;
+    const char *stage;
 
     line_wipe(s->io, line);
-    exceeded = count_line(s, NULL, &reply);
-    answer(s, &reply, exceeded ? "limit" : "auth", slice_of("(hidden)"));
+    stage = count_line(s, NULL, "auth", &reply);
+    answer(s, &reply, stage, slice_of("(hidden)"));
 }
 
 /* A line that cannot be a command, but does not end the session. */
 static void bad_line(struct session *s, struct reply reply)
 {
-    bool exceeded = count_line(s, NULL, &reply);
+    const char *stage = count_line(s, NULL, "command", &reply);
 
     if (s->state == EXCHANGE)
         s->state = READY;
     sasl_wipe(&s->sasl);
-    answer(s, &reply, exceeded ? "limit" : "command", slice_of(""));
+    answer(s, &reply, stage, slice_of(""));
 }
 
 static void one_step(struct session *s)
@@ -886,12 +935,13 @@ static void open_session(struct session *s)
         s->state = START;
     } else {
         s->state = REFUSED;
+        s->refused_greeting = reply.code >= 500;
         s->io->idle_ms = REFUSED_WAIT_MS < s->io->idle_ms ? REFUSED_WAIT_MS : s->io->idle_ms;
     }
     /* RFC 2034 4: the greeting has no enhanced code */
     if (reply_refuses(&reply)) {
         monitor_log_refusal(s->monitor, "connect", &reply, slice_of(""));
-        delay_refusal(s);
+        delay_refusal(s, &reply, "connect");
     }
     reply.status.len = 0;
     say(s, &reply);

@@ -471,7 +471,7 @@ C: RCPT TO:<a.b@example.com>
 S: 250 *
 quit
 log: ...
-log: ERROR: 550 Plainly, please stage=rcpt from="!#$%&<0x27>*+-/=?^_<0x60>{|}~.a1@e-x.example" line="RCPT TO:<<0x22>a<0x22>@example.com>"
+log: ERROR: 550 Plainly, please stage=rcpt refused=* from="!#$%&<0x27>*+-/=?^_<0x60>{|}~.a1@e-x.example" line="RCPT TO:<<0x22>a<0x22>@example.com>"
 log: ...
 log: end *
 END

@@ -394,6 +394,8 @@ END
     tail -n1 replies | grep -q '^221 '
     killed_session
     secure_session
+    { printf 'MAIL FROM:<>\r\n'; printf 'RCPT TO:<%s@example.com>\r\n' a b; printf 'QUIT\r\n'; } |
+        "$MAILRECV" -c keys.conf -l log -P 192.0.2.7 >replies
     for _ in told closed; do # for it was locked out
         "$MAILRECV" -c keys.conf -l log -P 192.0.2.7 <<<QUIT >replies
     done
@@ -411,7 +413,7 @@ END
     reasons=$(awk '/^\.It Cm reason/ { on = 1; next } /^\.It/ { on = 0 } on && /^\.Ql/ { print $2 }' "$MAN8")
     { sed -n 's/.*end_reason = "\([a-z-]*\)".*/\1/p' "$SOURCE/smtp.c"
       sed -n '/reasons\[\] = {/,/};/p' "$SOURCE/smtp.c" | grep -o '"[a-z-]*"' | tr -d '"'
-      sed -n 's/.*"end reason=\([a-z]*\) signal=.*/\1/p' "$SOURCE/monitor.c"
+      sed -n 's/.*log_death(m, "\([a-z]*\) signal".*/\1/p' "$SOURCE/monitor.c"
       echo limit; } >known
     echo "$reasons" >documented
     same known documented

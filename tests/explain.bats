@@ -114,7 +114,7 @@ RCPT TO:<old@mx.example>
     conf:7: deliver rcpt_to "joe@mx.example" does not name "old@mx.example"
     conf:8: deliver rcpt_to "joe@mx.example" does not name "old@mx.example"
     conf:9: deliver rcpt_to "^jo(.)" does not match "old@mx.example"
-    log: ERROR: 550 Not accepted from your host stage=rcpt needs=auth from="bob@client.example" line="RCPT TO:<old@mx.example>"
+    log: ERROR: 550 Not accepted from your host stage=rcpt refused=1/25 needs=auth from="bob@client.example" line="RCPT TO:<old@mx.example>"
     550 5.7.1 Not accepted from your host
 RCPT TO:<joa@other.example>
     conf:6: deliver rcpt_to "@mx.example" does not name "joa@other.example"
@@ -145,13 +145,13 @@ END
     explain 1 -P local rcpt old@mx.example new@mx.example
     expect "$(sed -n '7,$p' said)" '    conf:3: deliver rcpt_to "joe@mx.example" does not name "old@mx.example"
     conf:4: error rcpt_to "^old@" matches "old@mx.example"
-    log: ERROR: 551 Gone stage=rcpt from="" line="RCPT TO:<old@mx.example>"
+    log: ERROR: 551 Gone stage=rcpt refused=1/25 from="" line="RCPT TO:<old@mx.example>"
     551 5.7.1 Gone
 RCPT TO:<new@mx.example>
     conf:3: deliver rcpt_to "joe@mx.example" does not name "new@mx.example"
     conf:4: error rcpt_to "^old@" does not match "new@mx.example"
     conf: no line names this address, and there is no deadletter_file
-    log: ERROR: 550 No one here by that name stage=rcpt from="" line="RCPT TO:<new@mx.example>"
+    log: ERROR: 550 No one here by that name stage=rcpt refused=2/25 from="" line="RCPT TO:<new@mx.example>"
     550 5.1.1 No one here by that name'
     echo "deadletter_file $HERE/dead" >>conf
     explain 0 -P local rcpt new@mx.example
@@ -290,7 +290,7 @@ END
     reply '501 5.1.7 Syntax error in the address of the sender' from a@@b rcpt a@mx.example
     reply '501 5.1.3 Syntax error in the address of the recipient' rcpt a@@b
     reply '452 4.5.3 Too many recipients' rcpt a@mx.example b@mx.example
-    echo 'limit.smtp_failcmds 1 421 Enough' >>conf
+    echo 'limit.smtp_refused_rcpts 1 421 Enough' >>conf
     reply '421 4.7.0 Enough' rcpt a@b.example b@b.example c@b.example
     printf '%s\n' 'tls required' 'tls.cert cert.pem' 'tls.key key.pem' >>conf
     reply '530 5.7.0 Say STARTTLS first' rcpt a@mx.example

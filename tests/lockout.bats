@@ -67,20 +67,86 @@ seconds_to() { echo $(($(date -u -d "$1" +%s) - $(date +%s))); }
     expect "$(greeting 192.0.2.8)" 220
 }
 
-@test "who comes back inside the lock makes it longer, who is told does not" {
+@test "who comes back inside the lock does not make it longer, and is served when it is over" {
     conf 'lockout.violations 1' 'lockout.secs 1000' 'lockout.period 1000'
     strike
     "$TESTS/tools/contacts" contacts.db shift 900
     left=$(seconds_to "$(session 192.0.2.7 QUIT | sed -nE '1s/.*until ([^ \r]+).*/\1/p')")
     [ "$left" -le 100 ]
     expect "$(greeting)" ""
-    left=$(seconds_to "$(sed -nE 's/.*until=([^ ]+).*/\1/p' log)")
-    [ "$left" -gt 900 ]
-    "$TESTS/tools/contacts" contacts.db shift 900
     expect "$(greeting)" ""
+    left=$(seconds_to "$(sed -nE 's/.*until=([^ ]+).*/\1/p' log)")
+    [ "$left" -le 100 ]
+    "$TESTS/tools/contacts" contacts.db shift 101
+    good
+    grep -q '^250 2.0.0 Ok, delivered' replies
 }
 
-@test "a violation is what the fail2ban filters count, whatever the code of a limit" {
+@test "a violation of a session that was under way makes no lock longer" {
+    conf 'lockout.violations 1' 'lockout.secs 1000'
+    mkfifo go locked
+    (exec 8>go; printf 'EHLO client.example\r\n' >&8; read -r _ <locked; printf 'GET / HTTP/1.1\r\n' >&8) 3>&- &
+    "$MAILRECV" -c conf -l late -P 192.0.2.7 <go >late.out 3>&- &
+    late=$!
+    until grep -q '^250' late.out; do :; done
+    strike
+    "$TESTS/tools/contacts" contacts.db shift 900
+    echo >locked
+    wait "$late"
+    left=$(seconds_to "$(sed -nE 's/.*lockout: violations=2.*until=([^ ]+).*/\1/p' late)")
+    [ "$left" -le 100 ]
+}
+
+# The minutes at which mail servers try again while they are refused: Postfix (300 s, doubled up to 4000 s), Exim (15 minutes),
+# sendmail (30 minutes), Exchange (1, 5, 6 minutes and 15 behind that), Gmail (growing up to 2 hours).
+@test "the retries of mail servers reach the end of a lock" {
+    for gaps in '5 10 20 40 66 66' '15 15 15 15 15' '30 30 30' '1 5 6 15 15 15 15' '10 20 40 120'; do
+        rm -f contacts.db
+        for _ in 1 2 3; do strike; done
+        for gap in $gaps; do
+            "$TESTS/tools/contacts" contacts.db shift $((gap * 60))
+            good
+            ! grep -q '^250 2.0.0 Ok, delivered' replies || continue 2
+        done
+        echo "refused to the end: $gaps"
+        return 1
+    done
+}
+
+@test "no temporary refusal is a violation, however many and at whatever stage" {
+    conf 'lockout.violations 1' 'limit.smtp_undelivered 150' \
+        'error rcpt_to ^later 450 Later' 'limit.smtp_rcpt_to 1' 'limit.smtp_data_size 20 452 Too much' 'deliver rcpt_to fails@mx.example pipe exit 75'
+    mapfile -t many < <(yes 'RCPT TO:<later@mx.example>' | head -n 120)
+    session 192.0.2.7 'EHLO out.example' 'MAIL FROM:<>' "${many[@]}" 'RCPT TO:<user@mx.example>' 'RCPT TO:<user@mx.example>' \
+        DATA 'too much for this limit' . 'MAIL FROM:<>' 'RCPT TO:<fails@mx.example>' DATA . 'MAIL FROM:<> SIZE=100' QUIT >replies
+    expect "$(grep -c '^45[0-2]' replies)" 124
+    expect "$(lines)" ""
+    session 192.0.2.7 'EHLO out.example' 'MAIL FROM:<>' "${many[@]}" "${many[@]}" QUIT >replies
+    grep -q '^421 4.7.0 Too many commands without a delivery' replies
+    expect "$(lines)" ""
+    expect "$(grep -c stage=flood log)" 1
+}
+
+@test "recipients: refused and a message came is none, refused and nothing else is one" {
+    gone=('RCPT TO:<gone1@mx.example>' 'RCPT TO:<gone2@mx.example>' 'RCPT TO:<gone3@mx.example>')
+    session 192.0.2.7 'MAIL FROM:<>' "${gone[@]}" 'RCPT TO:<user@mx.example>' DATA . QUIT >replies
+    expect "$(lines)" ""
+    session 192.0.2.7 'MAIL FROM:<>' "${gone[@]}" 'RCPT TO:<picky@mx.example>' DATA . QUIT >replies
+    expect "$(lines)" ""
+    conf 'limit.smtp_data_size 20'
+    session 192.0.2.7 'MAIL FROM:<>' "${gone[@]}" 'RCPT TO:<user@mx.example>' DATA 'more than twenty bytes' . QUIT >replies
+    expect "$(lines)" ""
+    conf
+    session 192.0.2.7 'MAIL FROM:<>' "${gone[0]}" 'RCPT TO:<user@mx.example>' QUIT >replies
+    expect "$(lines)" ""
+    session 192.0.2.7 'MAIL FROM:<>' "${gone[@]}" 'RCPT TO:<user@mx.example>' QUIT >replies
+    expect "$(lines)" "lockout: violations=1/3 reason=rcpt"
+    grep -q '\] end reason=quit .* violation=rcpt$' log
+    session 192.0.2.8 'MAIL FROM:<>' "${gone[@]}" DATA QUIT >replies
+    expect "$(lines)" "lockout: violations=1/3 reason=rcpt"
+}
+
+@test "a violation is what the table says, whatever the code of a limit" {
     conf 'lockout.violations 1000' 'limit.smtp_unknowncmd 1 450 Slowly' 'deny remotehost ^198\.51\.100\.' 'error rcpt_to ^old 551 Gone'
     counts() { # REASON CLIENT LINE...
         local reason=$1
@@ -145,7 +211,8 @@ seconds_to() { echo $(($(date -u -d "$1" +%s) - $(date +%s))); }
 @test "a session is one violation at most" {
     session 192.0.2.7 'MAIL FROM:<>' 'RCPT TO:<a@mx.example>' 'RCPT TO:<b@mx.example>' 'RCPT TO:<c@mx.example>' \
         'RCPT TO:<d@mx.example>' 'GET /' >replies
-    expect "$(lines)" "lockout: violations=1/3 reason=rcpt"
+    expect "$(lines)" "lockout: violations=1/3 reason=input"
+    run -1 grep violation=rcpt log
 }
 
 @test "a delivered message clears the count, a refused one does not" {

@@ -18,7 +18,7 @@ helpers reach lint
 monitor tally
 accept
 deliver saved
-command mailbox auth starttls screen lockout
+command mailbox auth starttls screen lockout counts
 environment process
 copy
 conf message scenario

@@ -48,7 +48,7 @@ mailrecv> HELO me
 mailrecv> MAIL FROM:<bob@client.example>
 250 2.1.0 Sender ok
 mailrecv> RCPT TO:<joe@mx.example>
-    ERROR: 550 Not accepted from your host stage=rcpt groups=office from="bob@client.example" line="RCPT TO:<joe@mx.example>"
+    ERROR: 550 Not accepted from your host stage=rcpt refused=1/25 groups=office from="bob@client.example" line="RCPT TO:<joe@mx.example>"
 550 5.7.1 Not accepted from your host
 mailrecv> RCPT TO:<ann@mx.example>
 250 2.1.5 Recipient ok
@@ -88,7 +88,7 @@ END
     steady <errors >said
     expect_file said <<'END'
     SMTP connection from remote host unknown [192.0.2.7]
-mailrecv> mailrecv>     ERROR: 503 Give the sender first: MAIL stage=rcpt from="" line="RCPT TO:<ann@mx.example>"
+mailrecv> mailrecv>     ERROR: 503 Give the sender first: MAIL stage=rcpt refused=0/25 from="" line="RCPT TO:<ann@mx.example>"
 mailrecv>     end reason=quit secs=SECS messages=0 rcpt=0/1 rset=1 quit=1
 END
 }

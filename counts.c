@@ -1,0 +1,69 @@
+/* counts.c - what a session's commands came to, and when that is too much; pure */
+#include "counts.h"
+
+#include <stddef.h>
+
+#define BIT(counted) (1U << (counted))
+
+/* What each adds one to; what it forgives stands in `forgive`. */
+static const unsigned adds[] = {
+    [CAME_ON] = BIT(COUNTED_UNDELIVERED),
+    [CAME_MAIL] = BIT(COUNTED_UNDELIVERED),
+    [CAME_RECIPIENT] = 0, /* limit.smtp_rcpt_to bounds them */
+    [CAME_DELIVERY] = 0,
+    [CAME_DEFERRAL] = BIT(COUNTED_UNDELIVERED),
+    [CAME_RESET] = BIT(COUNTED_UNDELIVERED),
+    [CAME_IDLE] = BIT(COUNTED_IDLE),
+    [CAME_LATER] = BIT(COUNTED_UNDELIVERED),
+    [CAME_UNKNOWN] = BIT(COUNTED_UNKNOWN) | BIT(COUNTED_IDLE),
+    [CAME_FAILED] = BIT(COUNTED_FAILED) | BIT(COUNTED_IDLE),
+    [CAME_REFUSED] = BIT(COUNTED_REFUSED),
+    [CAME_GUESSED] = BIT(COUNTED_GUESSED) | BIT(COUNTED_IDLE),
+};
+
+/* Which limit holds what is counted. Guesses are what only refusals for good add to. */
+static const struct {
+    size_t limit; /* in struct conf */
+    bool guesses;
+} limits[COUNTED] = {
+    [COUNTED_UNKNOWN] = { offsetof(struct conf, smtp_unknowncmd), true },
+    [COUNTED_FAILED] = { offsetof(struct conf, smtp_failcmds), true },
+    [COUNTED_REFUSED] = { offsetof(struct conf, smtp_refused_rcpts), true },
+    [COUNTED_GUESSED] = { offsetof(struct conf, auth_failures), true },
+    [COUNTED_IDLE] = { offsetof(struct conf, smtp_commands), false },
+    [COUNTED_UNDELIVERED] = { offsetof(struct conf, smtp_undelivered), false },
+};
+
+static void forgive(struct counts *counts, enum came_to came_to)
+{
+    if (came_to == CAME_DELIVERY)
+        *counts = (struct counts){ .of = { [COUNTED_GUESSED] = counts->of[COUNTED_GUESSED] } };
+    if (came_to == CAME_DEFERRAL)
+        counts->of[COUNTED_REFUSED] = 0;
+    if (came_to == CAME_RESET)
+        counts->of[COUNTED_IDLE] = 0;
+    if (came_to == CAME_MAIL || came_to == CAME_DEFERRAL || came_to == CAME_RESET)
+        counts->accepted = 0;
+}
+
+struct excess counts_note(struct counts *counts, const struct conf *conf, enum came_to came_to, unsigned slack)
+{
+    forgive(counts, came_to);
+    counts->accepted += came_to == CAME_RECIPIENT;
+    for (size_t i = 0; i < COUNTED; i++)
+        counts->of[i] += adds[came_to] >> i & 1;
+    for (size_t i = 0; i < COUNTED; i++) {
+        const struct limit *limit = (const struct limit *)((const char *)conf + limits[i].limit);
+
+        uint64_t allowed = limit->value + (i == COUNTED_REFUSED ? counts->accepted : 0);
+
+        if (counts->of[i] > allowed + slack * (allowed + 8))
+            return (struct excess){ limit, limits[i].guesses ? "limit" : "flood" };
+    }
+    return (struct excess){ NULL, NULL };
+}
+
+bool counts_guesses(const struct counts *counts)
+{
+    return counts->of[COUNTED_REFUSED] > counts->accepted;
+}
