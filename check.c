@@ -1,6 +1,7 @@
 /* check.c - what is wrong or doubtful in a configuration, told to a person */
 #include "check.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -250,7 +251,10 @@ static void print_source(const struct conf *conf, const struct conf_problem *pro
 {
     struct slice line = conf_line(conf, problem->line);
 
-    fprintf(out, "    %.*s\n    ", (int)line.len, line.text);
+    fputs("    ", out);
+    for (size_t i = 0; i < line.len; i++) /* control characters are for nobody's terminal */
+        fputc(line.text[i] != '\t' && iscntrl((unsigned char)line.text[i]) != 0 ? '?' : line.text[i], out);
+    fputs("\n    ", out);
     for (unsigned i = 1; i < problem->column; i++)
         fputc(i <= line.len && line.text[i - 1] == '\t' ? '\t' : ' ', out);
     paint(out, colours, GREEN, "^");

@@ -21,7 +21,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "glyph.h"
 #include "log.h"
+#include "text.h"
 
 enum { MEMORY_CHUNK = 256 * 1024, HUGE_PAGE = 2 * 1024 * 1024, MAX_BUCKETS = 65536 };
 
@@ -44,12 +46,15 @@ struct parser {
     unsigned number;    /* 0 while a default is parsed */
     size_t at;          /* the next byte to look at */
     bool failed;        /* an error was found in this line */
+    bool misread;       /* ... in how a word is written: nothing else is said of the line */
     bool has_nul;       /* there is a NUL byte somewhere in the text */
 };
 
 struct word {
     struct slice text;
     unsigned column;
+    bool quoted;
+    bool odd;        /* worth a look: a quote or backslash at an end, or perhaps not printable ASCII */
 };
 
 struct keyword;
@@ -139,6 +144,9 @@ format_text(struct conf *conf, const char *format, va_list args)
     char text[1024], *copy;
 
     (void)vsnprintf(text, sizeof text, format, args); /* cut when too long */
+    for (char *c = text; *c != '\0'; c++) /* from the file, and on its way to a terminal */
+        if (iscntrl((unsigned char)*c) != 0)
+            *c = '?';
     copy = take_memory(conf, strlen(text) + 1);
     memcpy(copy, text, strlen(text) + 1);
     return copy;
@@ -174,7 +182,8 @@ void conf_advise(struct conf *conf, const char *format, ...)
 
 /* An error in the line that is being parsed: where, what is wrong, what was expected. */
 #define fail(p, column, ...) \
-    ((p)->failed = true, conf_complain((p)->conf, SEVERITY_ERROR, (p)->number, column, __VA_ARGS__))
+    ((p)->misread ? (void)0 \
+                  : ((p)->failed = true, conf_complain((p)->conf, SEVERITY_ERROR, (p)->number, column, __VA_ARGS__)))
 
 /* The column of the next byte, counted from 1. */
 static unsigned column_of(const struct parser *p)
@@ -247,9 +256,9 @@ static size_t end_of_quoted(struct slice line, size_t at)
 
 /*
  * The next byte from `at` on that is at most '#': few are inside words. Eight at a time, because no processor
- * can guess where a loop over single bytes ends.
+ * can guess where a loop over single bytes ends. `odd` becomes true if there may be bytes beyond '~' before it.
  */
-static size_t skip_letters(struct slice line, size_t at)
+static size_t skip_letters(struct slice line, size_t at, bool *odd)
 {
     const uint64_t each = UINT64_C(0x0101010101010101);
 
@@ -259,16 +268,22 @@ static size_t skip_letters(struct slice line, size_t at)
         memcpy(&eight, line.text + at, sizeof eight);
         eight = le64toh(eight);
         low = (eight - each * ('#' + 1)) & ~eight & each * 0x80; /* the first such byte has the lowest bit */
+        *odd = *odd || ((eight | (eight + each)) & each * 0x80) != 0;
         if (low != 0)
             return at + (size_t)__builtin_ctzll(low) / 8;
     }
-    while (at < line.len && (unsigned char)line.text[at] > '#')
-        at++;
+    for (; at < line.len && (unsigned char)line.text[at] > '#'; at++)
+        *odd = *odd || (unsigned char)line.text[at] > '~';
     return at;
 }
 
-/* The next word of the line; false at its end or before a comment. */
-static bool next_word(struct parser *p, struct word *word)
+static bool is_quote(char c)
+{
+    return c == '"' || c == '\'';
+}
+
+/* The next word of the line, whatever it looks like; false at its end or before a comment. */
+static bool take_word(struct parser *p, struct word *word)
 {
     const char *text = p->line.text;
     size_t begin, end;
@@ -276,25 +291,212 @@ static bool next_word(struct parser *p, struct word *word)
 
     skip_blanks(p);
     begin = p->at;
-    word->column = column_of(p);
-    word->text = (struct slice){ text + begin, 0 };
+    *word = (struct word){ .text = { text + begin, 0 }, .column = column_of(p) };
     if (begin == p->line.len || text[begin] == '#')
         return false;
     end = end_of_quoted(p->line, begin);
     if (end > 0) {
         p->at = end;
+        word->quoted = true;
         word->text = unescape(p, (struct slice){ text + begin + 1, end - begin - 2 }, "\"\\#");
         return true;
     }
-    for (end = skip_letters(p->line, begin); end < p->line.len && !is_blank(text[end]);
-         end = skip_letters(p->line, end + 1))
+    for (end = skip_letters(p->line, begin, &word->odd); end < p->line.len && !is_blank(text[end]);
+         end = skip_letters(p->line, end + 1, &word->odd)) {
         has_hash = has_hash || text[end] == '#';
+        word->odd = word->odd || text[end] < ' ';
+    }
     p->at = end;
     word->text.len = end - begin;
+    word->odd = word->odd || is_quote(text[begin]) || is_quote(text[end - 1]) || text[end - 1] == '\\';
     if (has_hash)
         word->text = unescape(p, word->text, "#");
     return true;
 }
+
+/* ---- words that are not what they seem to be ----------------------------------------------- */
+
+/* Advises to write this word, in quotes where it needs them; it lies behind an error of this line. */
+static void advise_word(struct parser *p, struct slice word)
+{
+    char room[512];
+    struct text text = { room, sizeof room, 0 };
+    bool quote = word.len == 0 || word.text[0] == '"' || memchr(word.text, ' ', word.len) != NULL ||
+                 memchr(word.text, '\t', word.len) != NULL || memchr(word.text, '#', word.len) != NULL ||
+                 word.text[word.len - 1] == '\\';
+
+    for (size_t i = 0; i < word.len; i++) {
+        if (quote && strchr("\"\\", word.text[i]) != NULL)
+            text_put(&text, slice_of("\\"));
+        text_put(&text, (struct slice){ word.text + i, 1 });
+    }
+    if (text.len < text.size) /* nothing is advised that was cut */
+        conf_advise(p->conf, quote ? "write: \"%.*s\"" : "write: %.*s", (int)text.len, room);
+}
+
+/* The text without its quotes of any kind, in memory of the configuration. */
+static struct slice without_quotes(struct parser *p, struct slice text)
+{
+    char *copy = take_memory(p->conf, text.len + 1);
+    struct glyph glyph;
+    size_t used = 0;
+
+    for (size_t at = 0; at < text.len; at += glyph.len) {
+        glyph = glyph_at((struct slice){ text.text + at, text.len - at });
+        if (glyph.kind != GLYPH_QUOTE) {
+            memcpy(copy + used, text.text + at, glyph.len);
+            used += glyph.len;
+        }
+    }
+    return (struct slice){ copy, used };
+}
+
+/* The index of the quote that ends what begins at `at`: the next one of that kind before a blank or the end. */
+static size_t find_end_quote(struct slice line, size_t at, uint32_t begins)
+{
+    struct glyph glyph;
+
+    while (glyph_find(line, GLYPH_QUOTE, &at, &glyph)) {
+        size_t behind = at + glyph.len;
+
+        if ((glyph.code == '"') == (begins == '"') && (behind == line.len || is_blank(line.text[behind])))
+            return at;
+        at = behind;
+    }
+    return 0;
+}
+
+/* A word that begins with a quote, and is not a quoted one. */
+static void fail_quote(struct parser *p, const struct word *word, struct glyph glyph)
+{
+    size_t begin = word->column - 1, inside = begin + glyph.len, end = find_end_quote(p->line, inside, glyph.code);
+    size_t second = inside;
+    struct slice rest = { p->line.text + begin, word->text.len };
+
+    while (glyph.code == '"' && second < p->line.len && p->line.text[second] != '"')
+        second += p->line.text[second] == '\\' && second + 1 < p->line.len ? 2 : 1;
+    if (glyph.code != '"')
+        fail(p, word->column, "a %s (U+%04X), expected \" around a word, or no quotes", glyph.name, (unsigned)glyph.code);
+    else if (second < p->line.len)
+        fail(p, (unsigned)second + 2, "text right behind the closing quote, expected a blank");
+    else
+        fail(p, word->column, "this quote is never closed, expected another \" behind the word");
+    if (glyph.code != '"' && end > 0)
+        advise_word(p, (struct slice){ p->line.text + inside, end - inside });
+    else
+        advise_word(p, without_quotes(p, rest));
+    p->misread = true;
+}
+
+/* The first character of a word that nobody can see, in the text of the line. */
+static bool find_unseen(const struct parser *p, const struct word *word, unsigned *column, struct glyph *glyph)
+{
+    struct slice text = { p->line.text + word->column - 1, p->at - (word->column - 1) };
+    size_t at = 0;
+    bool found = glyph_find(text, GLYPH_UNSEEN, &at, glyph);
+
+    *column = word->column + (unsigned)at;
+    return found;
+}
+
+/* Other programs go on in the next line behind a backslash. */
+static void check_backslash(struct parser *p)
+{
+    size_t end = p->at, backslashes = 0;
+
+    while (backslashes < end && p->line.text[end - 1 - backslashes] == '\\')
+        backslashes++;
+    while (end < p->line.len && is_blank(p->line.text[end]))
+        end++;
+    if (backslashes % 2 == 0 || end < p->line.len)
+        return;
+    fail(p, (unsigned)p->at, "a backslash at the end of the line, expected all of the directive on one line");
+    p->misread = true;
+}
+
+static bool begins_with_quote(const struct word *word)
+{
+    return word->odd && glyph_at(word->text).kind == GLYPH_QUOTE;
+}
+
+/* Has the word been written as it is meant? If not, that is an error. */
+static bool check_ends(struct parser *p, const struct word *word)
+{
+    if (!word->odd || p->conf == NULL || p->number == 0)
+        return true;
+    if (word->text.text[word->text.len - 1] == '\\' && !p->misread)
+        check_backslash(p);
+    if (!p->misread && begins_with_quote(word))
+        fail_quote(p, word, glyph_at(word->text));
+    return !p->misread;
+}
+
+/* The same for a word that only quotes let hold what cannot be seen. */
+static bool check_word(struct parser *p, const struct word *word)
+{
+    struct glyph glyph;
+    unsigned column;
+
+    if (word->odd && p->conf != NULL && p->number > 0 && find_unseen(p, word, &column, &glyph)) {
+        fail(p, column, "an invisible character, U+%04X (%s), expected a blank, or the word in \"", (unsigned)glyph.code,
+             glyph.name);
+        p->misread = true;
+    }
+    return check_ends(p, word);
+}
+
+/* The next word of the line; false at its end or before a comment. An odd one is an error, and there all the same. */
+static bool next_word(struct parser *p, struct word *word)
+{
+    if (!take_word(p, word))
+        return false;
+    if (word->odd)
+        (void)check_word(p, word);
+    return true;
+}
+
+/* Is the last character a quote that nothing has opened? */
+static bool ends_in_quote(const struct word *word, size_t *offset, struct glyph *glyph)
+{
+    size_t count = 0;
+
+    for (size_t at = 0; word->odd && glyph_find(word->text, GLYPH_QUOTE, &at, glyph); at += glyph->len) {
+        *offset = at;
+        count++;
+    }
+    return count % 2 == 1 && *offset + glyph->len == word->text.len;
+}
+
+static void doubt_unseen(struct parser *p, const struct word *word)
+{
+    struct glyph glyph;
+    unsigned column;
+
+    if (word->odd && find_unseen(p, word, &column, &glyph))
+        conf_complain(p->conf, SEVERITY_WARNING, p->number, column, "an invisible character, U+%04X (%s), in a word",
+                      (unsigned)glyph.code, glyph.name);
+}
+
+/* The next word, which may hold anything, as paths and arguments may, and did in 1.x. What is odd is doubtful only. */
+static bool next_value(struct parser *p, struct word *word)
+{
+    struct glyph glyph;
+    size_t offset = 0;
+
+    if (!take_word(p, word))
+        return false;
+    if (!word->odd || !check_ends(p, word) || p->number == 0)
+        return true;
+    doubt_unseen(p, word);
+    if (!ends_in_quote(word, &offset, &glyph))
+        return true;
+    conf_complain(p->conf, SEVERITY_WARNING, p->number, conf_column(p->conf, p->number, word->column, offset),
+                  "nothing has opened this quote: it is a character of the word");
+    advise_word(p, word->text);
+    return true;
+}
+
+/* ---- the rest of a line -------------------------------------------------------------------- */
 
 /* The rest of the line without comment and trailing blanks. */
 static struct slice rest_of_line(struct parser *p)
@@ -319,6 +521,16 @@ static bool need_word(struct parser *p, struct word *word, const char *what)
         return true;
     fail(p, word->column, "the line ends too early, expected %s", what);
     return false;
+}
+
+/* A path or the like, which must be there and must not be "". */
+static bool need_value(struct parser *p, struct word *word, const char *what)
+{
+    if (!next_value(p, word))
+        fail(p, word->column, "the line ends too early, expected %s", what);
+    else if (word->text.len == 0)
+        fail(p, word->column, "an empty word, expected %s", what);
+    return !p->failed;
 }
 
 /* A word that must be there and must not be "". */
@@ -495,12 +707,18 @@ static const void *setting_of(const struct conf *conf, const struct keyword *k)
     return (const char *)conf + k->offset;
 }
 
-/* Writes a word so that it reads back as the same. */
+/* Writes a word so that it reads back as the same, without a warning. */
 static void print_word(struct slice word, FILE *out)
 {
-    bool quote = word.len == 0 || word.text[0] == '"' || word.text[0] == '#' ||
+    bool quote = word.len == 0 || word.text[0] == '#' || word.text[word.len - 1] == '\\' ||
                  memchr(word.text, ' ', word.len) != NULL || memchr(word.text, '\t', word.len) != NULL;
+    struct glyph glyph;
 
+    for (size_t at = 0; at < word.len && !quote; at += glyph.len) { /* what could be taken for a mistake */
+        glyph = glyph_at((struct slice){ word.text + at, word.len - at });
+        quote = glyph.kind == GLYPH_UNSEEN ||
+                (glyph.kind == GLYPH_QUOTE && (at == 0 || at + glyph.len == word.len));
+    }
     if (!quote) {
         for (size_t i = 0; i < word.len; i++)
             fprintf(out, "%s%c", word.text[i] == '\\' && i + 1 < word.len && word.text[i + 1] == '#' ? "\\" : "",
@@ -530,7 +748,7 @@ static void parse_word(struct parser *p, const struct keyword *k)
 {
     struct word word;
 
-    if (!need_name(p, &word, "a value"))
+    if (!need_value(p, &word, "a value"))
         return;
     *(struct slice *)value_of(p->conf, k) = word.text;
     need_end(p);
@@ -787,11 +1005,26 @@ static void parse_server(struct parser *p, const struct keyword *k)
 
 /* ---- rules ------------------------------------------------------------------------------- */
 
+/* No host has a quote in its address or name. Addresses of recipients may, but hardly one alone at the end. */
+static void check_quotes(struct parser *p, const struct word *word, bool for_recipients)
+{
+    struct glyph glyph;
+    size_t offset = 0;
+
+    if (p->misread || word->quoted ||
+        !(for_recipients ? ends_in_quote(word, &offset, &glyph) : glyph_find(word->text, GLYPH_QUOTE, &offset, &glyph)))
+        return;
+    fail(p, conf_column(p->conf, p->number, word->column, offset), "a %s (U+%04X) in the expression, expected none%s",
+         glyph.name, (unsigned)glyph.code, for_recipients ? " that stands alone" : ": no host has one in its name");
+    advise_word(p, without_quotes(p, word->text));
+}
+
 static void set_pattern(struct parser *p, struct word word, const char *directive, bool for_recipients,
                         struct pattern *pattern)
 {
     if (word.text.len == 0)
         fail(p, word.column, "the regular expression is empty, expected . for any text");
+    check_quotes(p, &word, for_recipients);
     *pattern = (struct pattern){ .text = word.text, .line = p->number, .column = word.column,
                                  .directive = directive, .utf = for_recipients };
 }
@@ -996,14 +1229,15 @@ static struct host_list *parse_list(struct parser *p)
     struct host_list *list = take_memory(p->conf, sizeof *list);
     struct word word;
     size_t at, count = 0;
+    bool ascii = true;
 
     list->line = p->number;
     if (!need_word(p, &word, "the zone of a list, like list.example.com"))
         return NULL;
     list->zone = word.text;
     for (size_t i = 0; i < word.text.len; i++)
-        p->failed = p->failed || (unsigned char)word.text.text[i] >= 0x80;
-    if (p->failed || !envelope_domain(word.text) || word.text.len > ZONE_MAX)
+        ascii = ascii && (unsigned char)word.text.text[i] < 0x80;
+    if (!ascii || !envelope_domain(word.text) || word.text.len > ZONE_MAX)
         fail(p, word.column, "'%.*s' is not the zone of a list, expected one like list.example.com",
              (int)word.text.len, word.text.text);
     for (const struct host_list *l = p->conf->rules.lists; l != NULL; l = l->next)
@@ -1082,7 +1316,13 @@ static void parse_recipient(struct parser *p, struct rule *rule)
     struct address address;
     struct word word;
 
-    if (!need_word(p, &word, "an address, @DOMAIN or /REGEX/"))
+    if (!take_word(p, &word)) {
+        fail(p, word.column, "the line ends too early, expected an address, @DOMAIN or /REGEX/");
+        return;
+    }
+    if (word.odd && envelope_mailbox(word.text, &address))
+        doubt_unseen(p, &word);
+    else if (!check_word(p, &word))
         return;
     if (word.text.len >= 2 && word.text.text[0] == '/' && word.text.text[word.text.len - 1] == '/') {
         rule->kind = RCPT_PATTERN;
@@ -1207,7 +1447,7 @@ static void parse_exec(struct parser *p, struct target *target)
 
     if (!parse_program_path(p, target))
         return;
-    while (next_word(p, &word))
+    while (next_value(p, &word))
         add_argument(p->conf, target, parse_argument(p, word));
 }
 
@@ -1219,7 +1459,7 @@ static void parse_program(struct parser *p, const struct keyword *k)
     (void)k;
     if (!parse_program_path(p, &p->conf->auth_command))
         return;
-    while (next_word(p, &word))
+    while (next_value(p, &word))
         add_argument(p->conf, &p->conf->auth_command, (struct argument){ ARGUMENT_WORD, word.text });
 }
 
@@ -1238,7 +1478,7 @@ static void parse_target_path(struct parser *p, struct target *target)
 {
     struct word word;
 
-    if (!need_name(p, &word, "a path"))
+    if (!need_value(p, &word, "a path"))
         return;
     target->text = word.text;
     need_end(p);
@@ -1527,10 +1767,10 @@ static void parse_line(struct parser *p, unsigned seen[KEYWORDS])
     bool begins;
 
     p->at = 0;
-    p->failed = false;
-    begins = next_word(p, &word);
+    p->failed = p->misread = false;
+    begins = take_word(p, &word);
     k = begins ? find_keyword(word.text) : NULL;
-    if ((p->parts & part_of(k)) == 0 || (p->has_nul && !check_bytes(p)) || !begins)
+    if ((p->parts & part_of(k)) == 0 || (p->has_nul && !check_bytes(p)) || !begins || !check_word(p, &word))
         return;
     if (k == NULL) {
         fail_unknown(p, word);

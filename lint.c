@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "glyph.h"
 #include "suspect.h"
 
 enum { MENDED_MAX = 512 };
@@ -87,6 +88,18 @@ static void lint_patterns(struct conf *conf)
             lint_pattern(conf, r->pattern, SUSPECT_RECIPIENT, 1);
     for (const struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
         lint_pattern(conf, &r->pattern, SUSPECT_RECIPIENT, 0);
+}
+
+/* To the shell a no-break space is a letter like others. */
+static void lint_command(struct conf *conf, const struct rule *rule)
+{
+    struct slice text = rule->target.text;
+    struct glyph glyph;
+    size_t at = 0;
+
+    if (rule->target.kind == TARGET_PIPE && glyph_find(text, GLYPH_UNSEEN, &at, &glyph))
+        warn(conf, rule->line, conf_column_of(conf, rule->line, (struct slice){ text.text + at, glyph.len }),
+             "an invisible character, U+%04X (%s), which is no blank for the shell", (unsigned)glyph.code, glyph.name);
 }
 
 /* ---- order ------------------------------------------------------------------------------- */
@@ -297,8 +310,10 @@ static void lint_postmaster(struct conf *conf)
 void lint_rules(struct conf *conf)
 {
     lint_patterns(conf);
-    for (struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
+    for (struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
+        lint_command(conf, rule);
         lint_rule(conf, rule);
+    }
     lint_refusals(conf);
     lint_deny(conf);
     for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)

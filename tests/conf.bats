@@ -772,6 +772,40 @@ b@example.com' ]
     [[ $(head -n1 replies) == '554 '* ]]
 }
 
+@test "a quote that does not quote is an error, and what is advised instead denies the host" {
+    for word in "'^198\\.51\\.100\\.'" '"^198\.51\.100\.' '^198\.51\.100\."' "^198\\.51\\.100\\.'" '“^198\.51\.100\.”' \
+        '‘^198\.51\.100\.’' '«^198\.51\.100\.»' '"^198\.51"\.100\.' "'^(198\\.51\\.100\\.| )'"; do
+        for directive in 'deny remotehost' 'allowgroup office' lockout.exempt proxy_protocol; do
+            config "$directive $word"
+            run -78 --separate-stderr "$MAILRECV" -t -c conf
+            [[ $stderr == *"conf:"*"quote"*"write: "* ]] || { echo "$directive $word: $stderr"; false; }
+        done
+        # and a session says no to everybody instead of yes
+        config "deny remotehost $word"
+        talk 203.0.113.7 QUIT || true
+        [[ $(head -n1 replies) == '421 '* ]]
+        config "deny remotehost $("$MAILRECV" -t -c conf 2>&1 >/dev/null | sed -n 's/^    write: //p' | head -n1)"
+        talk 198.51.100.7 QUIT
+        [[ $(head -n1 replies) == '554 '* ]]
+        talk 203.0.113.7 QUIT
+        [[ $(head -n1 replies) == '220 '* ]]
+    done
+}
+
+@test "what cannot be seen is named, with its place" {
+    config $'deny remotehost ^198\\.51\\.100\\.\u00a0' $'fsync\u3000on' $'"debug"\tx\ecy'
+    run -78 --separate-stderr "$MAILRECV" -t -c conf
+    [[ $stderr == *':32: '*'U+00A0 (no-break space)'*':6: '*'U+3000 (ideographic space)'*':10: '*'U+001B (control character)'* ]]
+    ! grep -q $'\e' <<<"$stderr"
+    config $'deliver rcpt_to a@example.com pipe cat\u00a0>x'
+    run -1 --separate-stderr "$MAILRECV" -t -c conf
+    [[ $stderr == *':39: warning:'*'U+00A0 (no-break space)'* ]]
+    # in quotes it is meant
+    config $'deliver rcpt_to a@example.com append "'"$PWD"$'/a\u00a0b"'
+    mail 192.0.2.7 a@example.com
+    [ "$(subjects $'a\u00a0b')" = a@example.com ]
+}
+
 @test "the enhanced code of a text is used, otherwise one that fits the directive, of the class of the code" {
     config 'error rcpt_to ^a@ 550 5.1.6 Moved' 'error rcpt_to ^b@ 450 Later' 'error rcpt_to ^c@ 550 5.1 is no code' \
         'error rcpt_to ^d@ 550 5.1.1234 neither' 'error rcpt_to ^e@ 550 5.999.999   Large' 'error rcpt_to ^f@ 599 5' \

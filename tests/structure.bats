@@ -32,6 +32,7 @@ envelope reply
 line contacts
 log sandbox library proxy suspect
 text table
+glyph
 slice clock late account hash
 END
 }
