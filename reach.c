@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "account.h"
 #include "environment.h"
 #include "late.h"
+#include "script.h"
 
 enum { SETTINGS_MAX = 16 }; /* questions about directives other than deliver */
 
@@ -51,6 +53,7 @@ struct question {
     bool opened_before; /* by root, before it becomes the user: nothing to be answered */
     int error;          /* why it is not possible; 0: it is */
     bool in_parent;     /* that is about the directory above, in which the path would have to be made */
+    struct script script; /* of a program that may be executed */
 };
 
 /* Who is asked for. */
@@ -214,32 +217,54 @@ static void answer_maildir(struct question *q, char *path)
         q->error = EXDEV;
 }
 
-static void answer_program(struct question *q, const char *path)
+/* Whether a program can be executed, by its path. ENOTSUP: nothing can be where it is. */
+static int test_program(const char *path)
 {
+    struct statvfs mounted;
     struct stat status;
+    int error = test(path, X_OK);
 
-    q->error = test(path, X_OK);
-    if (q->error == 0 && stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-        q->error = EISDIR;
+    if (error == 0 && stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        return EISDIR;
+    if ((error == 0 || error == EACCES) && statvfs(path, &mounted) == 0 && (mounted.f_flag & ST_NOEXEC) != 0)
+        return ENOTSUP;
+    return error;
 }
 
-/* A name is looked for as the shell does. */
-static void answer_command(struct question *q, const char *name)
+/* The same, but that a name without a slash is looked for as the shell does. `path`: where it was found. */
+static int find_program(const char *name, char *path, size_t size)
 {
-    char path[sizeof ENVIRONMENT_PATH + PATH_MAX];
+    int error = ENOENT;
     size_t len;
 
     if (strchr(name, '/') != NULL) {
-        answer_program(q, name);
-        return;
+        (void)snprintf(path, size, "%s", name);
+        return test_program(name);
     }
-    q->error = ENOENT;
-    for (const char *directory = ENVIRONMENT_PATH; q->error != 0 && *directory != '\0'; directory += len) {
+    for (const char *directory = ENVIRONMENT_PATH; error != 0 && *directory != '\0'; directory += len) {
         len = strcspn(directory, ":");
-        (void)snprintf(path, sizeof path, "%.*s/%s", (int)len, directory, name);
-        answer_program(q, path);
+        (void)snprintf(path, size, "%.*s/%s", (int)len, directory, name);
+        error = test_program(path);
         len += directory[len] == ':';
     }
+    return error;
+}
+
+/* For script.h. */
+static int test_name(const char *name)
+{
+    char path[sizeof ENVIRONMENT_PATH + PATH_MAX];
+
+    return find_program(name, path, sizeof path);
+}
+
+static void answer_program(struct question *q, const char *name)
+{
+    char path[sizeof ENVIRONMENT_PATH + PATH_MAX];
+
+    q->error = find_program(name, path, sizeof path);
+    if (q->error == 0)
+        script_check(&q->script, path, q->need == NEED_COMMAND, test_name);
 }
 
 /* The path of a question, of a maildir without slashes at its end, of which no parent can be told. False if it is cut. */
@@ -267,8 +292,8 @@ static void answer(struct question *q)
     }
     switch (q->need) {
     case NEED_READ: q->error = test(path, R_OK); break;
-    case NEED_EXECUTE: answer_program(q, path); break;
-    case NEED_COMMAND: answer_command(q, path); break;
+    case NEED_EXECUTE:
+    case NEED_COMMAND: answer_program(q, path); break;
     case NEED_MAILBOX: answer_file(q, path, R_OK | W_OK); break;
     case NEED_LOG: answer_file(q, path, W_OK); break;
     case NEED_MAILDIR: answer_maildir(q, path); break;
@@ -325,6 +350,8 @@ static const struct special {
     int error;
     const char *text, *advice;
 } specials[] = {
+    { NEED_EXECUTE, ENOTSUP, "is on a file system that is mounted noexec", "put the program somewhere else" },
+    { NEED_COMMAND, ENOTSUP, "is on a file system that is mounted noexec", "put the program somewhere else" },
     { NEED_MAILBOX, ELOOP, "is a symbolic link: mailrecv refuses to append to it", NULL },
     { NEED_MAILBOX, ESPIPE, "is not a regular file: mailrecv refuses to append to it",
       "a command may write to it: pipe cat >PATH" },
@@ -365,6 +392,19 @@ static void complain(struct conf *conf, const struct question *q)
         advise(conf, q, path);
     else if (special->advice != NULL)
         conf_advise(conf, "%s", special->advice);
+}
+
+/* What is wrong with the script of a program. */
+static void complain_of_script(struct conf *conf, const struct question *q)
+{
+    char path[PATH_MAX], text[1024], advice[PATH_MAX + 1024];
+
+    (void)path_of(q, path);
+    script_explain(&q->script, text, sizeof text);
+    script_advise(&q->script, path, advice, sizeof advice);
+    warn(conf, q->line, conf_column_of(conf, q->line, q->path), "%s cannot be executed by %s: %s", path,
+         who.account.name, text);
+    conf_advise(conf, "%s", advice);
 }
 
 /* ---- exposure ---------------------------------------------------------------------------- */
@@ -490,6 +530,8 @@ static struct slice program_of(struct slice command)
             rest.len--;
         }
         word = (struct slice){ rest.text, 0 };
+        if (rest.len >= 5 && memcmp(rest.text, "PATH=", 5) == 0)
+            return (struct slice){ "", 0 };
         for (; word.len < rest.len && strchr(ends, rest.text[word.len]) == NULL; word.len++)
             if (strchr(unclear, rest.text[word.len]) != NULL)
                 return (struct slice){ "", 0 };
@@ -556,6 +598,8 @@ static void tell_answers(struct conf *conf)
     for (size_t i = 0; i < question_count; i++) {
         if (questions[i].error != 0)
             complain(conf, &questions[i]);
+        else if (questions[i].script.fault != SCRIPT_FINE)
+            complain_of_script(conf, &questions[i]);
         check_exposure(conf, &questions[i]);
     }
 }

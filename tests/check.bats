@@ -336,6 +336,89 @@ END
     done
 }
 
+@test "a script whose #! line leads nowhere: -t says so with column and advice, and agrees with the delivery" {
+    mkdir directory
+    printf '#!/bin/sh\r\n' >crlf
+    printf '#!%s/crlf\n' "$PWD" >nested
+    printf '#!/bin/sh\n' >plain
+    printf '#!%s/nested-well\n' "$PWD" >nested-twice
+    printf '#!/bin/sh -e\n' >nested-well
+    : >closed
+    ln -s loop loop
+    chmod 755 crlf nested nested-well nested-twice
+    local n=0 how line text advice reply
+    # how it is run, its first line, whether mail is delivered, what -t says and advises
+    while IFS='|' read -r how line text advice; do
+        printf "${line//@/$PWD}" >script
+        [ "$line" = - ] || printf "\n%s\n" 'exit 0' >>script
+        [ "$line" != empty ] || : >script
+        chmod 755 script
+        config "domain mx.example" "deliver rcpt_to a@example.com $how $PWD/script -x"
+        "$MAILRECV" -t -c conf 2>told >/dev/null || :
+        rm -f log
+        printf '%s\r\n' 'EHLO h' 'MAIL FROM:<>' 'RCPT TO:<a@example.com>' DATA '' x . QUIT |
+            "$MAILRECV" -c conf -l log -P 192.0.2.7 >replies
+        reply=$(grep -c "delivery result=delivered .* target=$how" log || :)
+        grep -A 3 "^conf:2:36: warning: $PWD/script cannot be executed by $(id -un): " told >found || :
+        sed -i -e "s,$PWD,@,g" -e 's/^.* cannot be executed by [^:]*: //' found
+        if [ "$text" = good ]; then
+            [ ! -s found ] || { echo "$how $line"; cat found; false; }
+        else
+            diff - <(sed -n '1p;4p' found) <<<"$text"$'\n'"    ${advice//%/@/script}" || { echo "$how $line"; false; }
+        fi
+        [ "$reply" = "$([ "$text" = good ] && echo 1 || echo 0)" ] || { echo "$how $line: $reply delivered"; tail -n 3 log; false; }
+        n=$((n + 1))
+    done <<'END'
+exec|#!/bin/sh|good
+exec|#! /bin/sh -e|good
+exec|#!/bin/sh \t|good
+exec|#!/usr/bin/env sh|good
+exec|#!/usr/bin/env -S sh -e|good
+exec|#!/usr/bin/env -S A=1 sh -e|good
+exec|#!@/nested-well|good
+exec|#!@/nested-twice|good
+pipe|# a comment|good
+pipe||good
+exec|#!/bin/sh\r|its #! line ends in CR LF, and the CR is taken for a part of what it names|run: sed -i 's/\r$//' %
+pipe|#!/bin/sh\r|its #! line ends in CR LF, and the CR is taken for a part of what it names|run: sed -i 's/\r$//' %
+exec|#!/bin/sh -e\r|its #! line ends in CR LF, and the CR is taken for a part of what it names|run: sed -i 's/\r$//' %
+exec|#!/usr/bin/env sh\r|its #! line ends in CR LF, and the CR is taken for a part of what it names|run: sed -i 's/\r$//' %
+exec|#!/no/such|its #! line leads to /no/such: No such file or directory|install /no/such, or write as its first line: #!, and the full path of what runs it
+pipe|#!/no/such -x|its #! line leads to /no/such: No such file or directory|install /no/such, or write as its first line: #!, and the full path of what runs it
+exec|#!@/plain|its #! line leads to @/plain: Permission denied|see: ls -lL @/plain
+exec|#!@/directory|its #! line leads to @/directory: Is a directory|see: ls -lL @/directory
+exec|#!@/loop|its #! line leads to @/loop: Too many levels of symbolic links|see: ls -lL @/loop
+exec|#!@/nested|its #! line ends in CR LF, and the CR is taken for a part of what it names|run: sed -i 's/\r$//' %
+exec|#!@/script|its #! line leads to @/script: Too many levels of symbolic links|see: ls -lL @/script
+exec|#!no-such|its #! line has no full path: no-such|write as its first line: #!, and the full path of no-such
+exec|#!bin/no-such -x|its #! line has no full path: bin/no-such|write as its first line: #!, and the full path of bin/no-such
+exec|#!|its #! line names no interpreter|write as its first line: #!/bin/sh, or the full path of what else runs it
+exec|#! \t|its #! line names no interpreter|write as its first line: #!/bin/sh, or the full path of what else runs it
+exec|#!/usr/bin/env no-such|its #! line lets env look for no-such: No such file or directory|install no-such, or write as its first line: #!, and the full path of what runs it
+exec|#!/usr/bin/env /no/such|its #! line lets env look for /no/such: No such file or directory|install /no/such, or write as its first line: #!, and the full path of what runs it
+exec|#!/usr/bin/env -S no-such -x|its #! line lets env look for no-such: No such file or directory|install no-such, or write as its first line: #!, and the full path of what runs it
+exec|#!/usr/bin/env sh -e|its #! line gives env one word with blanks in it: sh -e|write as its first line: #!/usr/bin/env -S sh -e
+exec|echo|it has no #! line, and is no other program|write as its first line: #!/bin/sh, or the full path of what else runs it
+exec|empty|it has no #! line, and is no other program|write as its first line: #!/bin/sh, or the full path of what else runs it
+END
+    [ "$n" -eq 31 ]
+}
+
+@test "a program on a file system that is mounted noexec" {
+    export MAILRECV
+    options=-m
+    [ "$(id -u)" = 0 ] || options=-rm
+    mkdir mounted
+    printf '#!/bin/sh\n' >script
+    printf '#!%s/mounted/sh\n' "$PWD" >led
+    chmod 755 script led
+    config "deliver rcpt_to a@example.com exec $PWD/mounted/script" "deliver rcpt_to b@example.com pipe $PWD/led"
+    run -1 unshare "$options" sh -c 'mount -t tmpfs -o noexec none mounted && cp script mounted && cp script mounted/sh &&
+        "$MAILRECV" -t -c conf 2>&1 >/dev/null'
+    [[ $output == *"conf:1:36: warning: $PWD/mounted/script is on a file system that is mounted noexec"* ]]
+    [[ $output == *"conf:2:36: warning: $PWD/led cannot be executed by $(id -un): its #! line leads to $PWD/mounted/sh: it is on a file system that is mounted noexec"* ]]
+}
+
 @test "-u tells the same by becoming the user and by looking at modes" {
     place=$(mktemp -d /var/tmp/mailrecv-test.XXXXXX) # a place that every user can reach
     cd "$place"

@@ -29,7 +29,7 @@ scope
 dns
 answer punycode json
 envelope reply
-line contacts
+line contacts script
 log sandbox library proxy suspect
 text table
 glyph
