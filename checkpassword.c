@@ -456,8 +456,61 @@ static size_t first_line(void **tree, struct slice name, size_t line)
     return node == NULL ? 0 : (*node)->line;
 }
 
+/*
+ * What a hash is of which libcrypt makes nothing, as far as its beginning tells: "" where it does not. Nothing of the
+ * hash is shown, which may be a password.
+ */
+static const char *kind_of(struct slice hash)
+{
+    static const struct {
+        struct slice prefix;
+        const char *kind;
+    } kinds[] = {
+        { SLICE("$apr1$"), " (it is of htpasswd without -B)" },
+        { SLICE("$argon2"), " (it is of argon2)" },
+        { SLICE("$pbkdf2"), " (it is of PBKDF2)" },
+        { SLICE("{SHA}"), " (it is of htpasswd -s or LDAP)" },
+        { SLICE("{PLAIN"), " (a password in plain text)" },
+        { SLICE("{CLEAR"), " (a password in plain text)" },
+        { SLICE("{"), " (it is of LDAP or Dovecot)" },
+        { SLICE("$"), "" },
+        { SLICE("_"), "" },
+        { SLICE(""), " (a password in plain text?)" }, /* the last one: fits all */
+    };
+    size_t i = 0;
+
+    while (hash.len < kinds[i].prefix.len ||
+           !slice_equal_nocase((struct slice){ hash.text, kinds[i].prefix.len }, kinds[i].prefix))
+        i++;
+    return kinds[i].kind;
+}
+
+/* Does a hash stand behind a scheme that Dovecot has and libcrypt needs no word of, as {BLF-CRYPT}? */
+static bool has_needless_scheme(struct slice hash)
+{
+    const char *brace = memchr(hash.text, '}', hash.len);
+    char text[CRYPT_OUTPUT_SIZE];
+
+    if (hash.len == 0 || hash.text[0] != '{' || brace == NULL || hash.len - (size_t)(brace + 1 - hash.text) < 2 ||
+        brace[1] != '$')
+        return false;
+    return copy_hash(text, (struct slice){ brace + 1, hash.len - (size_t)(brace + 1 - hash.text) }) == NULL;
+}
+
+/* Is it longer than any hash of its method, or has it other letters than one of DES? Then it is that of no password. */
+static bool is_overlong(const char *hash, const struct method *method)
+{
+    static const char letters[] = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const char *tail = strrchr(hash, '$');
+
+    if (method->prefix.len == 0) /* longer passwords have more blocks of 11 behind two letters of salt */
+        return (strlen(hash) - 2) % 11 != 0 || strspn(hash, letters) != strlen(hash);
+    return strlen(tail != NULL ? tail + 1 : hash) > method->tail;
+}
+
 static void test_hash(struct report *r, const struct user *user)
 {
+    static const char remedy[] = "make a new one with " PROGRAM " -p or htpasswd -B";
     char hash[CRYPT_OUTPUT_SIZE];
     const char *problem = copy_hash(hash, user->hash), *name = encoded(user->name);
     const struct method *method;
@@ -467,10 +520,19 @@ static void test_hash(struct report *r, const struct user *user)
     if (problem == locked)
         return;
     if (problem != NULL) {
-        say(r, "error", "user \"%s\": %s", name, problem);
+        if (user->hash.len == 0)
+            say(r, "error", "user \"%s\": %s; %s, or write * for one who shall not", name, problem, remedy);
+        else if (has_needless_scheme(user->hash))
+            say(r, "error", "user \"%s\": %s with what stands in braces before it, take that away", name, problem);
+        else
+            say(r, "error", "user \"%s\": %s%s, %s", name, problem, kind_of(user->hash), remedy);
         return;
     }
     method = method_of(hash);
+    if (is_overlong(hash, method)) {
+        say(r, "error", "user \"%s\": no hash of %s%s, %s", name, method->name, kind_of(user->hash), remedy);
+        return;
+    }
     if (method->weak)
         say(r, "warning", "user \"%s\": %s is too weak, make a new one with " PROGRAM " -p", name, method->name);
     if (r->first == NULL)

@@ -310,10 +310,10 @@ END
     diff - <(echo "$output") <<'END'
 error: users:5: no colon, expected NAME:HASH
 error: users:6: no name, expected NAME:HASH
-error: users:7: user "empty": no hash, so nobody can log in
-error: users:8: user "half": not a complete hash
-error: users:9: user "clear": not a complete hash
-error: users:10: user "ldap": not a hash that libcrypt knows
+error: users:7: user "empty": no hash, so nobody can log in; make a new one with mailrecv-checkpassword -p or htpasswd -B, or write * for one who shall not
+error: users:8: user "half": not a complete hash, make a new one with mailrecv-checkpassword -p or htpasswd -B
+error: users:9: user "clear": not a complete hash (a password in plain text?), make a new one with mailrecv-checkpassword -p or htpasswd -B
+error: users:10: user "ldap": not a hash that libcrypt knows (it is of LDAP or Dovecot), make a new one with mailrecv-checkpassword -p or htpasswd -B
 warning: users:12: user "joe" stands on line 2 already, this one is not used
 warning: users:13: user "old<0x5b>1<0x5d>": md5crypt is too weak, make a new one with mailrecv-checkpassword -p
 warning: users:13: user "old<0x5b>1<0x5d>": md5crypt, others have yescrypt: the time of an answer then tells who exists
@@ -334,6 +334,38 @@ END
 14 bsdicrypt
 15 DES' ]
     [ "$(tail -n 1 <<<"$output")" = 'note: users: users: 15, locked: 0' ]
+}
+
+@test "-t names what other programs write and libcrypt does not know, and shows nothing of it" {
+    local n=0 hash says
+    while IFS='|' read -r hash says; do
+        n=$((n + 1))
+        echo "joe:$hash" >users
+        run -1 "$CHECKPASSWORD" -t -f users
+        [ "${lines[0]}" = "error: users:1: user \"joe\": $says" ] || { echo "$hash: ${lines[0]}"; false; }
+        [[ $output != *ecret* ]]
+        ask joe secret -f users
+        [ "$status" = 1 ]
+    done < <(sed 's/%/, make a new one with mailrecv-checkpassword -p or htpasswd -B/' <<END
+\$apr1\$salt\$6sn3vQHzo1cvEGhOYPIFE/|not a hash that libcrypt knows (it is of htpasswd without -B)%
+{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=|not a hash that libcrypt knows (it is of htpasswd -s or LDAP)%
+{sha}5en6G6MezRroT3XKqkdPOmY/BfQ=|not a hash that libcrypt knows (it is of htpasswd -s or LDAP)%
+{SSHA}5en6G6MezRroT3XKqkdPOmY/BfQ=|not a hash that libcrypt knows (it is of LDAP or Dovecot)%
+{PLAIN}secret|not a hash that libcrypt knows (a password in plain text)%
+{PLAIN}\$secret|not a hash that libcrypt knows (a password in plain text)%
+{BLF-CRYPT}$(hashes | sed -n 5p)|not a hash that libcrypt knows with what stands in braces before it, take that away
+{SHA512-CRYPT}$(hashes | sed -n 8p)|not a hash that libcrypt knows with what stands in braces before it, take that away
+\$argon2id\$v=19\$m=65536,t=3,p=4\$c2FsdA\$aGFzaA|not a hash that libcrypt knows (it is of argon2)%
+\$pbkdf2-sha256\$29000\$salt\$hash|not a hash that libcrypt knows (it is of PBKDF2)%
+\$9\$secret|not a hash that libcrypt knows%
+secret|not a complete hash (a password in plain text?)%
+correctsecrets|no hash of DES (a password in plain text?)%
+correct horse secret|not a hash that libcrypt knows (a password in plain text?)%
+ein-geheimnis secretive!|not a hash that libcrypt knows (a password in plain text?)%
+${MD5CRYPT}x|no hash of md5crypt%
+END
+    )
+    [ "$n" = 16 ]
 }
 
 @test "-t says why a file cannot be used, and reads a descriptor" {
