@@ -22,12 +22,16 @@
 #include <unistd.h>
 
 #include "glyph.h"
+#include "late.h"
 #include "log.h"
 #include "text.h"
 
 enum { MEMORY_CHUNK = 256 * 1024, HUGE_PAGE = 2 * 1024 * 1024, MAX_BUCKETS = 65536 };
 
-/* Memory that lives as long as the configuration: taken piece by piece, given back at once. */
+/*
+ * Memory that lives as long as the configuration: taken piece by piece, given back at once. Of what is written there a
+ * session must know nothing, so no forked process gets it; nor does a fork have to copy what leads to it.
+ */
 struct conf_memory {
     struct conf_memory *next;
     size_t used, size;
@@ -92,7 +96,7 @@ static void add_chunk(struct conf *conf, size_t size, bool huge)
     char *mapping = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct conf_memory *m;
 
-    if (mapping == MAP_FAILED) {
+    if (mapping == MAP_FAILED || madvise(mapping, mapped, MADV_DONTFORK) != 0) {
         log_line(LOG_ERR, "out of memory while reading %s", conf->path);
         exit(EX_OSERR);
     }
@@ -118,6 +122,12 @@ static void *take_memory(struct conf *conf, size_t size)
     piece = conf->memory->bytes + conf->memory->used;
     conf->memory->used += size;
     return piece;
+}
+
+void conf_share(const struct conf *conf)
+{
+    for (const struct conf_memory *m = conf->memory; m != NULL; m = m->next)
+        (void)madvise(m->mapping, m->mapped, MADV_DOFORK); /* ours: cannot fail */
 }
 
 void conf_free(struct conf *conf)
@@ -791,7 +801,14 @@ static void parse_flags(struct parser *p, const struct keyword *k)
 
 static void parse_text(struct parser *p, const struct keyword *k)
 {
-    *(struct slice *)value_of(p->conf, k) = need_text(p, "a text");
+    struct slice *text = value_of(p->conf, k);
+    unsigned column;
+
+    skip_blanks(p);
+    column = column_of(p);
+    *text = need_text(p, "a text");
+    if (text->len > CONF_TEXT)
+        fail(p, column, "the text is too long, expected at most %d bytes", CONF_TEXT);
 }
 
 static void print_text_value(const struct conf *conf, const struct keyword *k, FILE *out)
@@ -2150,6 +2167,51 @@ void conf_log_problems(struct conf *conf)
             log_line(p->severity == SEVERITY_ERROR ? LOG_ERR : LOG_WARNING, "%s%s: %s", conf->path, place, p->message);
         p->logged = true;
     }
+}
+
+/* ---- what the session may know ------------------------------------------------------------- */
+
+/* Is the value a limit, whose reply clients hear? */
+static bool is_limit(const struct keyword *k)
+{
+    return k->kind == &limit_kind || k->kind == &check_kind || k->kind == &newline_kind;
+}
+
+/* The same text where a session has it: in `text`, unless it is a constant. */
+static struct slice shown_slice(const struct conf *conf, struct text *text, struct slice slice)
+{
+    const char *begin = text->bytes + text->len;
+    const struct conf_memory *m = conf->memory;
+
+    while (m != NULL && (slice.text < m->bytes || slice.text >= m->bytes + m->used))
+        m = m->next;
+    if (m == NULL)
+        return slice;
+    text_put(text, slice);
+    return (struct slice){ begin, slice.len };
+}
+
+const struct conf *conf_view(const struct conf *conf)
+{
+    static struct {
+        struct conf conf;
+        char bytes[(KEYWORDS + 1) * 2 * CONF_TEXT]; /* room for all texts and enhanced codes */
+    } view LATE;
+    struct text text = { view.bytes, sizeof view.bytes, 0 };
+
+    view.conf = (struct conf){ .tls = conf->tls, .auth = conf->auth, .auth_insecure = conf->auth_insecure,
+                               .tarpit = conf->tarpit };
+    view.conf.rules.domain = shown_slice(conf, &text, conf->rules.domain);
+    view.conf.greeting = shown_slice(conf, &text, conf->greeting);
+    for (size_t i = 0; i < KEYWORDS; i++)
+        if (is_limit(&keywords[i])) {
+            struct limit *limit = value_of(&view.conf, &keywords[i]);
+
+            *limit = *(const struct limit *)setting_of(conf, &keywords[i]);
+            limit->reply.text = shown_slice(conf, &text, limit->reply.text);
+            limit->reply.status = shown_slice(conf, &text, limit->reply.status);
+        }
+    return &view.conf;
 }
 
 bool conf_keeps_dead_letters(const struct conf *conf)

@@ -68,7 +68,7 @@ struct transaction;
 typedef void conf_rehearse(const struct transaction *transaction, const struct recipient *recipient,
                            const struct target *target);
 
-/* The configuration. All slices point into memory that conf_free releases. */
+/* The configuration. All slices point into memory that conf_free releases, or are constants. */
 struct conf {
     const char *path;
     struct slice text;              /* the whole file */
@@ -150,6 +150,16 @@ struct conf_place conf_place_of(const struct conf *conf, const char *keyword, st
 
 /* The number of the last line with this keyword, 0 if there is none. */
 unsigned conf_line_of(const struct conf *conf, const char *keyword);
+
+/*
+ * What the session may know, which talks to strangers: the limits with their replies, domain, greeting, and what it
+ * offers. Everything else is 0, above all rules, groups and paths. Nothing in it points into memory of `conf`; it lives
+ * until the next call.
+ */
+const struct conf *conf_view(const struct conf *conf);
+
+/* A process that is forked does not get the memory of the configuration, unless this was called. */
+void conf_share(const struct conf *conf);
 
 /* Logs every directive as it was read, if the debug flag c is on. */
 void conf_log_lines(const struct conf *conf);

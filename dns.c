@@ -394,6 +394,15 @@ const struct answer *dns_ask(enum dns_kind kind, const char *name)
     return &q->answer;
 }
 
+void dns_forget(void)
+{
+    if (dns.count == 0)
+        return; /* pages that nobody has written to need not be copied */
+    explicit_bzero(questions, (dns.count < QUESTIONS ? dns.count : QUESTIONS) * sizeof questions[0]);
+    explicit_bzero(dns.trouble, sizeof dns.trouble);
+    dns.settings = NULL;
+}
+
 void dns_end(void)
 {
     if (dns.channel != NULL)

@@ -60,6 +60,9 @@ bool dns_reversed(int family, const unsigned char bytes[16], struct slice zone, 
 /* What goes wrong with asking is logged at once from here on; until this is called it waits. */
 void dns_speak(void);
 
+/* For a forked process that is to know nothing of what was asked, and asks nothing. */
+void dns_forget(void);
+
 /* Forgets all questions and closes the sockets. */
 void dns_end(void);
 

@@ -22,6 +22,7 @@
 
 #include "accept.h"
 #include "clock.h"
+#include "dns.h"
 #include "late.h"
 #include "log.h"
 #include "packet.h"
@@ -32,6 +33,8 @@
 enum {
     DIRECT = -1,      /* no channel: both sides are this process */
     PLAIN = STDERR_FILENO + 1, /* the session's end of what mailrecv-tls has decrypted */
+    PAGE = 4096,
+    STACK_CLEARED = 256 * PAGE,
     PINNED_MS = 20,     /* how long both processes stay on one CPU */
     OVERSTAY_MS = 3000, /* how long after its deadline, or after SIGTERM, a session may take to say so and to end */
     END_MS = 1000,      /* how long after the end of the channel it may take to end, and after SIGKILL */
@@ -466,6 +469,35 @@ static bool keep_only(struct monitor *m, int channel, pid_t parent)
            (!tls || dup2(m->plain[SESSION], PLAIN) == PLAIN) && close_range(tls ? PLAIN + 1 : PLAIN, ~0U, 0) == 0;
 }
 
+/* Overwrites what functions that have returned have left just below the frame of the caller. */
+static void __attribute__((noinline)) clear_below(void)
+{
+    char bytes[3 * PAGE];
+
+    explicit_bzero(bytes, sizeof bytes);
+}
+
+/*
+ * What the session need not know is not in its memory. The configuration, and what was made of it, is where no forked
+ * process has it. What was left on the stack, of lines of the log, paths and records of other clients, goes here:
+ * whole pages are given back instead of overwritten, for they need not be copied then.
+ */
+static void clear_stack(void)
+{
+    uintptr_t end = ((uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(PAGE - 1)) - PAGE;
+
+    clear_below();
+    (void)madvise((void *)(end - STACK_CLEARED), STACK_CLEARED, MADV_DONTNEED); /* ENOMEM: it was not as deep */
+}
+
+/* In the session: and what is left in variables. */
+static void forget(struct monitor *m)
+{
+    explicit_bzero(m->accept.conf, sizeof *m->accept.conf);
+    rules_forget_trouble();
+    dns_forget();
+}
+
 enum monitor_split monitor_split(struct monitor *monitor)
 {
     int ends[2] = { -1, -1 };
@@ -475,6 +507,7 @@ enum monitor_split monitor_split(struct monitor *monitor)
     if (!monitor->accept.conf->unfinished && process_pin()) /* or one parses while the other answers */
         monitor->pinned = clock_ms() + PINNED_MS;
     monitor->latest = monitor->accept.deadline + OVERSTAY_MS;
+    clear_stack();
     if (!prepare_tls(monitor) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
         (monitor->session = _Fork()) < 0) {
         log_line(LOG_ERR, "cannot split the process: %m");
@@ -487,6 +520,7 @@ enum monitor_split monitor_split(struct monitor *monitor)
     if (monitor->session == 0) {
         if (!keep_only(monitor, ends[1], parent))
             _exit(EX_OSERR); /* the monitor sees the end of the channel */
+        forget(monitor);
         return SPLIT_SESSION;
     }
     (void)close(ends[1]);

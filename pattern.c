@@ -8,10 +8,13 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "library.h"
 
 static struct {
+    __typeof__(&pcre2_general_context_create) general_context_create;
+    __typeof__(&pcre2_compile_context_create) compile_context_create;
     __typeof__(&pcre2_compile) compile;
     __typeof__(&pcre2_code_free) code_free;
     __typeof__(&pcre2_get_error_message) get_error_message;
@@ -24,6 +27,8 @@ static struct {
 } pcre2;
 
 static const struct library_function functions[] = {
+    LIBRARY_FUNCTION(pcre2.general_context_create, pcre2_general_context_create),
+    LIBRARY_FUNCTION(pcre2.compile_context_create, pcre2_compile_context_create),
     LIBRARY_FUNCTION(pcre2.code_free, pcre2_code_free),
     LIBRARY_FUNCTION(pcre2.get_error_message, pcre2_get_error_message),
     LIBRARY_FUNCTION(pcre2.match_context_create, pcre2_match_context_create),
@@ -45,6 +50,78 @@ void patterns_add(struct patterns *list, struct pattern *pattern)
     *list->tail = pattern;
     list->tail = &pattern->next;
 }
+
+/* ---- the memory of what is compiled ------------------------------------------------------- */
+
+/*
+ * It is apart from all other memory, and no forked process gets it: a session must know nothing of it. Pieces are taken one behind the other; when the last
+ * one is given back it begins anew.
+ */
+struct store {
+    struct store *next;
+    size_t used, size;
+    char bytes[] __attribute__((aligned(16)));
+};
+
+enum { STORE_BYTES = 64 * 1024, PIECE_ALIGNMENT = 16 };
+
+static struct store *stores;                   /* pieces are taken from the first */
+static size_t pieces, kept;                    /* how many are in use; bytes of the oldest store that always are */
+static pcre2_compile_context *compile_context; /* which they hold */
+
+static bool add_store(size_t size)
+{
+    size_t wanted = sizeof(struct store) + size > STORE_BYTES ? sizeof(struct store) + size : STORE_BYTES;
+    struct store *store = mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (store == MAP_FAILED || madvise(store, wanted, MADV_DONTFORK) != 0)
+        return false;
+    store->next = stores;
+    store->size = wanted - sizeof *store;
+    stores = store;
+    return true;
+}
+
+static void *take_piece(size_t size, void *unused)
+{
+    void *piece;
+
+    (void)unused;
+    size = (size + PIECE_ALIGNMENT - 1) / PIECE_ALIGNMENT * PIECE_ALIGNMENT;
+    if ((stores == NULL || stores->size - stores->used < size) && !add_store(size))
+        return NULL;
+    piece = stores->bytes + stores->used;
+    stores->used += size;
+    pieces++;
+    return piece;
+}
+
+static void return_piece(void *piece, void *unused)
+{
+    (void)unused;
+    if (piece == NULL || --pieces > 0)
+        return;
+    for (struct store *next; stores->next != NULL; stores = next) {
+        next = stores->next;
+        (void)munmap(stores, sizeof *stores + stores->size); /* ours: cannot fail */
+    }
+    stores->used = kept;
+}
+
+static bool prepare_store(void)
+{
+    pcre2_general_context *general;
+
+    if (compile_context != NULL)
+        return true;
+    general = pcre2.general_context_create(take_piece, return_piece, NULL);
+    compile_context = general != NULL ? pcre2.compile_context_create(general) : NULL;
+    pieces = 0;
+    kept = stores != NULL ? stores->used : 0;
+    return compile_context != NULL;
+}
+
+/* ---- compiling ---------------------------------------------------------------------------- */
 
 static bool load(char *message, size_t size)
 {
@@ -68,7 +145,12 @@ bool pattern_compile(struct pattern *pattern, char *message, size_t size, size_t
         return true;
     if (!load(message, size))
         return false;
-    pattern->code = pcre2.compile((PCRE2_SPTR)pattern->text.text, pattern->text.len, options, &error, offset, NULL);
+    if (!prepare_store()) {
+        (void)snprintf(message, size, "out of memory");
+        return false;
+    }
+    pattern->code = pcre2.compile((PCRE2_SPTR)pattern->text.text, pattern->text.len, options, &error, offset,
+                                  compile_context);
     if (pattern->code == NULL)
         (void)pcre2.get_error_message(error, (PCRE2_UCHAR *)message, size); /* cut when too long, always ended */
     return pattern->code != NULL;

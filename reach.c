@@ -309,10 +309,13 @@ static void answer_all(void)
 }
 
 /* Lets a child answer as the user. False: it could not become that user. */
-static bool answer_as_user(void)
+static bool answer_as_user(const struct conf *conf)
 {
     int status = 0;
-    pid_t pid = fork();
+    pid_t pid;
+
+    conf_share(conf); /* the paths are there */
+    pid = fork();
 
     if (pid == 0) {
         if (!account_become(&who.account))
@@ -593,7 +596,7 @@ static void tell_answers(struct conf *conf)
 {
     if (who.how != BY_BECOMING)
         answer_all();
-    else if (!answer_as_user())
+    else if (!answer_as_user(conf))
         warn(conf, 0, 0, "cannot become %s to see what it can read and write", who.account.name);
     for (size_t i = 0; i < question_count; i++) {
         if (questions[i].error != 0)

@@ -57,6 +57,12 @@ const char *rules_trouble(void)
     return trouble;
 }
 
+void rules_forget_trouble(void)
+{
+    if (trouble[0] != '\0') /* else the page need not be copied */
+        explicit_bzero(trouble, sizeof trouble);
+}
+
 static enum match blame_pattern(const struct rules *rules, const struct pattern *pattern, const char *why)
 {
     char shown[LOG_TEXT];

@@ -157,6 +157,7 @@ void rules_forget(struct rules *rules);
 
 /* Why the last decision could not be taken, for the log: the pattern with its line, or DNS. "" if it could. */
 const char *rules_trouble(void);
+void rules_forget_trouble(void);
 
 /*
  * THE decision: is mail for this recipient accepted from this client, and where does it go?

@@ -947,9 +947,10 @@ static void open_session(struct session *s)
     say(s, &reply);
 }
 
-struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const struct conf *conf)
+struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const struct conf *all)
 {
     static struct session session;
+    const struct conf *conf = conf_view(all); /* of the rest nothing is left behind the split */
 
     session = (struct session){ .io = io, .monitor = monitor, .conf = conf, .begin = clock_ms(),
                                 .spool = { .memory = monitor_memory(monitor), .fd = -1 }, .plain = -1,

@@ -272,6 +272,82 @@ offer() {
     [ "$(grep -c 'auth output text=.*: wrong password' log)" = 2 ]
 }
 
+# ---- what a session knows ----
+
+# A configuration in which all that the session need not know is marked with the word "sekrit".
+plant() {
+    umask 077
+    mkdir sekrit-logs
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=mail.example.com \
+        -keyout sekrit-key.pem -out sekrit-cert.pem 2>openssl.out
+    printf 'sekrit-user:x\n' >sekrit-users
+    cat >conf <<'END'
+domain mail.example.com
+greeting what clients may hear
+sandbox on
+logfile sekrit-logs/log
+deadletter_file sekrit-dead.letter
+lockout.db sekrit-lockout.db
+lockout.exempt ^198\.51\.100\.7.sekrit-exempt
+dns.server 127.0.0.1:9
+dnsbl key.sekrit-zone.example log
+allow remotehost .
+deny remotehost ^203\.0\.113\.7.sekrit-plain-deny
+deny remotehost (?i)^(sekrit-deny|x)+\.example$
+allowgroup sekrit-group ^sekrit-plain\.example$
+allowgroup sekrit-group ^(sekrit-pcre2|x)[a-c]+\.example$
+bypass allowgroup sekrit-group
+auth optional
+auth.insecure on
+auth.users sekrit-users
+auth.senders sekrit-senders
+limit.connection_secs 100
+deliver allowgroup sekrit-group rcpt_to sekrit-address@example.com exec /bin/true --token sekrit-token
+deliver rcpt_to user@example.com pipe cat >/dev/null; : sekrit-pipe
+deliver rcpt_to box@example.com append sekrit-box
+deliver rcpt_to /^(sekrit-recipient|x)@example\.com$/ maildir sekrit-maildir
+error rcpt_to ^stranger@ 550 Not here
+error rcpt_to ^sekrit-error@ 550 sekrit-text of another recipient
+END
+}
+
+# The session knows nothing that is secret, at no time, and the search finds what it knows.
+knows_nothing() { # [-i]
+    local as_root=()
+    [ "$(id -u)" -eq 0 ] || as_root=(unshare -r)
+    # shellcheck disable=SC2046 # words
+    "${as_root[@]}" "$TESTS/tools/session-memory" "$@" "$MAILRECV" conf user@example.com 'what clients may hear' \
+        127.0.0.1:9 $(grep -o 'sekrit[-a-z0-9.]*' conf | sort -u) >found
+    cut -c 1-150 found | head -n 20
+    grep -q '^what clients may hear: greeted' found
+    grep -q '^what clients may hear: behind a message of 200000 bytes' found
+    [ "$(grep -vc '^what clients may hear: ' found)" = 0 ]
+}
+
+@test "a session knows nothing of rules, hosts, addresses, commands, files and users" {
+    plant
+    knows_nothing
+    sed -i 's/^debug.*//; 1i debug a' conf
+    knows_nothing
+}
+
+@test "a session knows nothing of a large configuration" {
+    plant
+    for i in $(seq 5000); do echo "deliver rcpt_to user$i@example.com append sekrit-box-$((i % 7))"; done >>conf
+    knows_nothing
+    sed -i '/^bypass/d' conf # then rules are read behind the greeting
+    knows_nothing
+}
+
+@test "a session in TLS knows nothing either, of certificate and key neither" {
+    plant
+    printf '%s\n' 'tls optional' 'tls.cert sekrit-cert.pem' 'tls.key sekrit-key.pem' >>conf
+    knows_nothing
+    grep -q '^what clients may hear: in TLS' found
+    sed -i 's/^tls optional/tls implicit/' conf
+    knows_nothing -i
+}
+
 # ---- a session that stays ----
 
 # Processes of ours that are still there.
