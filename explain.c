@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -35,6 +37,7 @@ static struct play {
     size_t recipient;       /* the next one */
     size_t accepted;        /* recipients */
     bool refused;           /* anything */
+    bool unknown;           /* what decides could not be read */
     bool stopped;           /* before the recipients */
 } play;
 
@@ -104,6 +107,18 @@ static void print_command(const struct transaction *t, const struct recipient *r
     }
 }
 
+/* A target that lies where whoever asks may not look: nobody knows whether it is there. */
+static void print_target_trouble(struct slice target)
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    if (target.len > 0 && target.text[0] == '/' &&
+        snprintf(path, sizeof path, "%.*s", (int)target.len, target.text) < (int)sizeof path &&
+        lstat(path, &status) != 0 && errno == EACCES)
+        puts("        you may not look there, so that it is not known whether this can be done; mailrecv -t by root knows");
+}
+
 /* For conf->rehearse. */
 static void print_delivery(const struct transaction *t, const struct recipient *r, const struct target *target)
 {
@@ -122,6 +137,8 @@ static void print_delivery(const struct transaction *t, const struct recipient *
         print_command(t, r, target);
     else
         putchar('\n');
+    if (target->kind != TARGET_PIPE)
+        print_target_trouble(target->text);
 }
 
 static void print_client(const struct peer *peer)
@@ -263,6 +280,49 @@ static void go_on(struct line_io *io)
     say_next();
 }
 
+/* ---- what cannot be read ----------------------------------------------------------------- */
+
+/* May the file not be read by whoever asks? That there is none is another matter. */
+static bool is_closed(struct slice path, char name[PATH_MAX])
+{
+    int fd, error;
+
+    if (path.len == 0 || snprintf(name, PATH_MAX, "%.*s", (int)path.len, path.text) >= PATH_MAX)
+        return false;
+    fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    error = errno;
+    if (fd >= 0)
+        (void)close(fd); /* only to see whether it can be opened */
+    return fd < 0 && (error == EACCES || error == EPERM);
+}
+
+/* Says which files decide, in the service, and cannot be read here: what follows is then not what the service does. */
+static void consider_files(const struct conf *conf, const struct peer *peer)
+{
+    bool user = peer->user[0] != '\0', tls = conf->tls != TLS_OFF && peer->tls.protocol[0] != '\0';
+    const struct {
+        const char *keyword;
+        struct slice path;
+        bool decides;
+        const char *what;
+    } files[] = {
+        { "lockout.db", conf->lockout_db, true, "whether the client is locked out" },
+        { "auth.users", conf->auth_users, user && conf->auth_command.text.len == 0, "whether that user can log in" },
+        { "auth.senders", conf->auth_senders, user && conf->auth_sender_check, "which senders that user may be" },
+        { "tls.cert", conf->tls_cert, tls, "whether TLS can begin" },
+        { "tls.key", conf->tls_key, tls, "whether TLS can begin" },
+        { "tls.client_ca", conf->tls_client_ca, tls, "whose certificates are believed" },
+    };
+    char name[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (files[i].decides && is_closed(files[i].path, name)) {
+            printf("    %s: you may not read %s, so that it is not known %s; ask as root or as the user of the service\n",
+                   files[i].keyword, name, files[i].what);
+            play.unknown = true;
+        }
+}
+
 /*
  * What is kept of clients between sessions is looked at and not changed; what only takes time, or needs a
  * connection, is left out.
@@ -317,11 +377,12 @@ int explain(struct conf *conf, struct peer *peer, const struct scenario *scenari
         return EX_OSERR;
     }
     print_client(peer);
+    consider_files(conf, peer);
     consider_lockout(conf, peer);
     session = smtp_greet(&io, monitor, conf);
     monitor_announce(monitor); /* what there was wrong with the decision */
     smtp_session(session);
     hear(); /* its last word */
     monitor_end(monitor);
-    return play.refused ? REFUSED : EX_OK;
+    return play.unknown ? EX_NOPERM : play.refused ? REFUSED : EX_OK;
 }

@@ -336,6 +336,62 @@ END
     expect "$("$MAILRECV" -c conf -S json)" "$before"
 }
 
+@test "what decides and cannot be read by whoever asks is said, and nothing is guessed" {
+    unprivileged=()
+    [ "$(id -u)" != 0 ] || unprivileged=(setpriv --bounding-set=-all --inh-caps=-all)
+    mkdir closed
+    : >closed/box
+    for file in contacts users senders cert key ca; do : >$file; done
+    cat >lines <<END
+lockout.db $HERE/contacts
+auth optional
+auth.users $HERE/users
+auth.sender_check on
+auth.senders $HERE/senders
+tls optional
+tls.cert $HERE/cert
+tls.key $HERE/key
+tls.client_ca $HERE/ca
+deliver rcpt_to a@mx.example append $HERE/closed/box
+deliver rcpt_to b@mx.example exec $HERE/closed/script
+deliver rcpt_to c@mx.example append /dev/null
+END
+    config <lines
+    # asks STATUS WORD...: what is said of files is in `closed_files`
+    asks() {
+        local status=0 expected=$1
+        shift
+        "${unprivileged[@]}" "$MAILRECV" -x -c conf -P 192.0.2.7 "$@" </dev/null >said || status=$?
+        expect "$status" "$expected"
+        sed -nE 's/^    ([a-z._]+): you may not read .*, so that it is not known (.*); ask as root or as the user of the service$/\1 \2/p' said >closed_files
+    }
+    asks 0 rcpt c@mx.example
+    expect "$(cat closed_files)" ''
+    asks 0 from ann@y.example tls auth ann@y.example rcpt c@mx.example
+    expect "$(cat closed_files)" ''
+    chmod 0 contacts users senders cert key ca
+    asks 77 rcpt c@mx.example
+    expect "$(cat closed_files)" 'lockout.db whether the client is locked out'
+    asks 77 from ann@y.example tls auth ann@y.example rcpt c@mx.example
+    expect "$(cat closed_files)" 'lockout.db whether the client is locked out
+auth.users whether that user can log in
+auth.senders which senders that user may be
+tls.cert whether TLS can begin
+tls.key whether TLS can begin
+tls.client_ca whose certificates are believed'
+    rm contacts
+    asks 0 rcpt c@mx.example
+    expect "$(cat closed_files)" ''
+    # where a target lies
+    trouble='        you may not look there, so that it is not known whether this can be done; mailrecv -t by root knows'
+    asks 0 rcpt a@mx.example b@mx.example
+    expect "$(grep -cxF "$trouble" said)" 0
+    chmod 0 closed
+    asks 0 rcpt a@mx.example b@mx.example
+    expect "$(grep -cxF "$trouble" said)" 2
+    chmod 700 closed
+}
+
 @test "nothing is done: no log, no file, no command" {
     config <<END
 logfile $HERE/service.log
