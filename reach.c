@@ -53,6 +53,7 @@ struct question {
     bool opened_before; /* by root, before it becomes the user: nothing to be answered */
     int error;          /* why it is not possible; 0: it is */
     bool in_parent;     /* that is about the directory above, in which the path would have to be made */
+    bool unknown;       /* nothing was found, but some of it could not be looked at */
     struct script script; /* of a program that may be executed */
 };
 
@@ -62,6 +63,7 @@ static LATE struct {
     struct account account;
 } who;
 
+static bool unseen; /* test_modes has met what we may not look at */
 static struct question *questions; /* room for all that a configuration can ask */
 static size_t question_count;
 
@@ -97,7 +99,7 @@ static bool permits(const struct stat *status, int mode)
     return (bits & (unsigned)mode) == (unsigned)mode;
 }
 
-/* From the modes of the path and of all directories above it. What we cannot see ourselves is taken for good. */
+/* From the modes of the path and of all directories above it. What we cannot see ourselves is taken for good: `unseen`. */
 static int test_modes(const char *path, int mode)
 {
     char whole[PATH_MAX];
@@ -106,6 +108,7 @@ static int test_modes(const char *path, int mode)
     if (realpath(path, whole) == NULL) {
         if (errno != EACCES)
             return errno;
+        unseen = true;
         (void)snprintf(whole, sizeof whole, "%s", path); /* as far as we can see */
     }
     for (char *slash = strchr(whole + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
@@ -303,9 +306,12 @@ static void answer(struct question *q)
 
 static void answer_all(void)
 {
-    for (size_t i = 0; i < question_count; i++)
+    for (size_t i = 0; i < question_count; i++) {
+        unseen = false;
         if (!questions[i].opened_before)
             answer(&questions[i]);
+        questions[i].unknown = unseen && questions[i].error == 0;
+    }
 }
 
 /* Lets a child answer as the user. False: it could not become that user. */
@@ -408,6 +414,17 @@ static void complain_of_script(struct conf *conf, const struct question *q)
     warn(conf, q->line, conf_column_of(conf, q->line, q->path), "%s cannot be executed by %s: %s", path,
          who.account.name, text);
     conf_advise(conf, "%s", advice);
+}
+
+/* We are neither root nor that user. */
+static void complain_of_unknown(struct conf *conf, const struct question *q)
+{
+    char path[PATH_MAX];
+
+    (void)path_of(q, path);
+    warn(conf, q->line, conf_column_of(conf, q->line, q->path), "you may not look at %s, so that it is not known whether "
+         "it can be %s by %s", path, verbs[q->need], who.account.name);
+    conf_advise(conf, "ask as root: mailrecv -t -u %s", who.account.name);
 }
 
 /* ---- exposure ---------------------------------------------------------------------------- */
@@ -603,6 +620,8 @@ static void tell_answers(struct conf *conf)
             complain(conf, &questions[i]);
         else if (questions[i].script.fault != SCRIPT_FINE)
             complain_of_script(conf, &questions[i]);
+        else if (questions[i].unknown)
+            complain_of_unknown(conf, &questions[i]);
         check_exposure(conf, &questions[i]);
     }
 }
