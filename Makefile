@@ -56,7 +56,7 @@ $(BUILD)/mailrecv-tls: $(BUILD)/tls.o $(BUILD)/credentials.o $(BUILD)/sandbox.o
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
 
 # The only program that needs libcrypt.
-$(BUILD)/mailrecv-checkpassword: $(addprefix $(BUILD)/,checkpassword.o envelope.o log.o)
+$(BUILD)/mailrecv-checkpassword: $(addprefix $(BUILD)/,checkpassword.o envelope.o log.o outlet.o)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcrypt
 
 # Needs the C library only.

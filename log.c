@@ -1,7 +1,8 @@
 /* log.c - one event, one line: to syslog, a file or standard error */
 /*
  * The only file that knows where lines go. Every line is built in one buffer and leaves with
- * one write, so that lines of concurrent processes never mix (O_APPEND).
+ * one write, so that lines of concurrent processes never mix (O_APPEND). A log that takes nothing is waited for
+ * a moment, and then not again until it takes a line: what was not logged meanwhile is counted and said.
  */
 #include "log.h"
 
@@ -12,50 +13,96 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "outlet.h"
 #include "text.h"
 
-enum { LINE_SIZE = 4096, TO_SYSLOG = -1 };
+enum {
+    LINE_SIZE = 4096, /* PIPE_BUF: a pipe takes it whole or not at all */
+    HEAD = 64,        /* bytes before the event, for date, program and pid */
+    LINE_MS = 250,    /* how long one line may wait */
+    SESSION_MS = 1000 /* how long all lines together may, but for the last */
+};
 
 static struct {
-    int fd; /* TO_SYSLOG, or where lines are written */
+    struct outlet own;      /* the file, or standard error; closed: syslog */
+    struct outlet syslog;   /* connected with the first line that goes there */
+    struct outlet fallback; /* standard error, where there is no syslog daemon */
     bool owns_fd;
-    bool syslog_open;
+    bool chosen;            /* not syslog, although the lines may go there */
+    bool last;              /* the client waits for nothing any more */
+    int patience;           /* milliseconds that are left of SESSION_MS */
+    uint64_t missing;       /* lines that were not logged, and not told of */
     log_sink *sink;
     char client[64];
     char flags[sizeof(LOG_FLAGS)];
-} log_state = { .fd = TO_SYSLOG };
+} log_state = { .own = OUTLET_CLOSED, .syslog = OUTLET_CLOSED, .fallback = OUTLET_CLOSED, .patience = SESSION_MS };
 
-/* xinetd gives the connection as descriptor 2 as well: what is written there, the client reads */
-static bool stderr_is_the_client(void)
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/*
+ * Does somebody read standard error who may see the log? xinetd gives the connection as descriptor 2 as well: what is
+ * written there, the client reads. The monitor puts /dev/null in its place.
+ */
+static bool stderr_is_ours(void)
 {
     struct stat in, err;
 
-    return fstat(STDIN_FILENO, &in) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
-           S_ISSOCK(err.st_mode) && in.st_dev == err.st_dev && in.st_ino == err.st_ino;
+    if (fstat(STDERR_FILENO, &err) != 0 || (S_ISCHR(err.st_mode) && err.st_rdev == makedev(1, 3)))
+        return false;
+    return !S_ISSOCK(err.st_mode) || fstat(STDIN_FILENO, &in) != 0 || !is_same(&in, &err);
+}
+
+/* Standard error; a pipe is opened anew where we may, so that writing does not wait and others are not disturbed. */
+static void take_stderr(void)
+{
+    struct stat status;
+    int fd = -1;
+
+    if (fstat(STDERR_FILENO, &status) == 0 && S_ISFIFO(status.st_mode))
+        fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    log_state.owns_fd = fd >= 0;
+    outlet_take(&log_state.own, fd >= 0 ? fd : STDERR_FILENO);
 }
 
 bool log_open(const char *where)
 {
-    if (log_state.owns_fd)
-        (void)close(log_state.fd); /* nothing was buffered, nothing can be lost */
-    log_state.owns_fd = false;
-    log_state.fd = TO_SYSLOG;
+    int fd;
 
-    if (strcmp(where, "syslog") == 0)
+    if (log_state.owns_fd)
+        outlet_close(&log_state.own);
+    log_state.owns_fd = false;
+    log_state.own.fd = -1;
+    log_state.chosen = strcmp(where, "syslog") != 0;
+
+    if (!log_state.chosen)
         return true;
     if (strcmp(where, "stderr") == 0) {
-        if (!stderr_is_the_client())
-            log_state.fd = STDERR_FILENO;
+        log_state.chosen = stderr_is_ours();
+        if (log_state.chosen)
+            take_stderr();
         return true;
     }
     /* not blocking: a FIFO that nobody reads must not hold the mail up */
-    log_state.fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-                        S_IRUSR | S_IWUSR | S_IRGRP);
-    log_state.owns_fd = log_state.fd >= 0;
-    return log_state.owns_fd;
+    fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+              S_IRUSR | S_IWUSR | S_IRGRP);
+    if (fd < 0)
+        return false;
+    outlet_take(&log_state.own, fd);
+    log_state.owns_fd = true;
+    return true;
+}
+
+void log_be_patient(void)
+{
+    log_state.last = true;
+    log_state.patience = LINE_MS;
 }
 
 void log_divert(log_sink *sink)
@@ -93,22 +140,104 @@ bool log_wants(char flag)
            (strchr(log_state.flags, flag) != NULL || strchr(log_state.flags, 'a') != NULL);
 }
 
-static void to_syslog(int level, const char *event)
-{
-    if (!log_state.syslog_open)
-        openlog("MAILRECV", LOG_PID | LOG_NDELAY, LOG_MAIL);
-    log_state.syslog_open = true;
-    syslog(level, "%s", event);
-}
-
-/* The local date as ctime(3) writes it, without the year's line end. */
-static void date_text(char *out, size_t size)
+/* The local date as ctime(3) writes it, or as syslog has it; a blank behind it. */
+static size_t put_date(char *out, size_t size, bool with_year)
 {
     time_t now = time(NULL);
     struct tm local;
+    size_t len = 0;
 
-    if (localtime_r(&now, &local) == NULL || strftime(out, size, "%a %b %e %H:%M:%S %Y", &local) == 0)
-        (void)snprintf(out, size, "@%jd", (intmax_t)now);
+    if (localtime_r(&now, &local) != NULL)
+        len = with_year ? strftime(out, size, "%a %b %e %H:%M:%S %Y ", &local)
+                        : strftime(out, size, "%b %e %H:%M:%S ", &local);
+    return len > 0 ? len : (size_t)snprintf(out, size, "@%jd ", (intmax_t)now);
+}
+
+/* Begins an event: the client, and where the text goes on. */
+static size_t put_client(char *out, size_t size)
+{
+    return (size_t)snprintf(out, size, "[%s] ", log_state.client[0] != '\0' ? log_state.client : "-"); /* it fits */
+}
+
+/* Writes `HEAD EVENT`, as a file wants it or, with a level, syslog. The head has its room before the event. */
+static bool write_line(struct outlet *outlet, int level, char *event, size_t len, int *patience)
+{
+    char head[HEAD];
+    size_t used = level >= 0 ? (size_t)snprintf(head, sizeof head, "<%d>", LOG_MAIL | level) : 0;
+
+    used += put_date(head + used, sizeof head - used, level < 0);
+    used += (size_t)snprintf(head + used, sizeof head - used, "MAILRECV[%ld]: ", (long)getpid()); /* it fits */
+    memcpy(event - used, head, used);
+    return outlet_write(outlet, event - used, used + len, patience);
+}
+
+/* To the syslog daemon, which may have been restarted. ENOENT if there is none. */
+static bool to_syslog(int level, char *event, size_t len, int *patience)
+{
+    for (int tries = 0; tries < 2; tries++) {
+        if (log_state.syslog.fd < 0 && !outlet_connect_syslog(&log_state.syslog)) {
+            errno = errno == EAGAIN ? EAGAIN : ENOENT; /* whatever it is: nobody listens there */
+            return false;
+        }
+        if (write_line(&log_state.syslog, level, event, len, patience))
+            return true;
+        if (errno == EAGAIN)
+            return false;
+        outlet_close(&log_state.syslog);
+    }
+    errno = ENOENT;
+    return false;
+}
+
+/*
+ * To standard error, since there is no syslog daemon; which is said first. Not where the log is a file: those who look
+ * there do not look here.
+ */
+static bool to_fallback(char *event, size_t len, int *patience)
+{
+    static const char why[] = "log: nothing listens at " _PATH_LOG ", the log goes to standard error";
+    char line[HEAD + 192], *said = line + HEAD;
+    size_t used;
+
+    if (log_state.chosen || !stderr_is_ours())
+        return false;
+    if (log_state.fallback.fd < 0) {
+        outlet_take(&log_state.fallback, STDERR_FILENO);
+        used = put_client(said, sizeof line - HEAD);
+        memcpy(said + used, why, sizeof why);
+        (void)write_line(&log_state.fallback, -1, said, used + sizeof why - 1,
+                         patience); /* or the next is missing, too */
+    }
+    return write_line(&log_state.fallback, -1, event, len, patience);
+}
+
+/* Writes a line to the first that takes it. */
+static bool send_line(int level, char *event, size_t len)
+{
+    int wait = log_state.missing > 0 && !log_state.last ? 0 : log_state.patience, left;
+    bool taken;
+
+    if (wait > LINE_MS)
+        wait = LINE_MS;
+    left = wait;
+    taken = (log_state.own.fd >= 0 && write_line(&log_state.own, -1, event, len, &left)) ||
+            to_syslog(level, event, len, &left) || (errno == ENOENT && to_fallback(event, len, &left));
+    log_state.patience -= wait - left;
+    return taken;
+}
+
+/* Says how many lines are missing. */
+static bool tell_missing(void)
+{
+    char line[HEAD + 192], *event = line + HEAD;
+    size_t used = put_client(event, sizeof line - HEAD);
+
+    used += (size_t)snprintf(event + used, sizeof line - HEAD - used, "log: missing lines=%ju",
+                             (uintmax_t)log_state.missing); /* it fits */
+    if (!send_line(LOG_WARNING, event, used))
+        return false;
+    log_state.missing = 0;
+    return true;
 }
 
 /*
@@ -117,32 +246,24 @@ static void date_text(char *out, size_t size)
  */
 static void __attribute__((format(printf, 3, 0))) write_event(int level, char flag, const char *format, va_list args)
 {
-    char line[LINE_SIZE], date[40];
-    size_t event = 0, text, used;
+    enum { ROOM = LINE_SIZE - HEAD - 1 }; /* for the event; behind it is the line's end */
+    char line[LINE_SIZE], *event = line + HEAD;
+    size_t text, used;
     int saved_errno = errno, len;
 
-    if (log_state.fd != TO_SYSLOG && log_state.sink == NULL) {
-        date_text(date, sizeof date);
-        event = (size_t)snprintf(line, sizeof line, "%s MAILRECV[%ld]: ", date, (long)getpid());
-    }
-    used = event + (size_t)snprintf(line + event, sizeof line - event, "[%s] ",
-                                    log_state.client[0] != '\0' ? log_state.client : "-");
+    used = put_client(event, ROOM);
     text = used; /* without client */
     if (level == LOG_DEBUG)
-        used += (size_t)snprintf(line + used, sizeof line - used, "DEBUG %c: ", flag);
+        used += (size_t)snprintf(event + used, ROOM - used, "DEBUG %c: ", flag);
     errno = saved_errno; /* for %m */
-    len = vsnprintf(line + used, sizeof line - used, format, args);
+    len = vsnprintf(event + used, ROOM - used, format, args);
     used += len > 0 ? (size_t)len : 0;
-    if (used > sizeof line - 2)
-        used = sizeof line - 2; /* cut, as the header says */
-    memcpy(line + used, "\n", 2);
-    if (log_state.sink != NULL) {
-        line[used] = '\0';
-        log_state.sink(level, line + text);
-    } else if (log_state.fd == TO_SYSLOG || write(log_state.fd, line, used + 1) != (ssize_t)used + 1) {
-        line[used] = '\0';
-        to_syslog(level, line + event);
-    }
+    if (used > ROOM - 1)
+        used = ROOM - 1; /* cut, as the header says */
+    if (log_state.sink != NULL)
+        log_state.sink(level, event + text);
+    else if ((log_state.missing > 0 && !tell_missing()) || !send_line(level, event, used))
+        log_state.missing++;
     errno = saved_errno;
 }
 

@@ -12,7 +12,10 @@
  * A line is `DATE MAILRECV[pid]: [CLIENT] EVENT key=value... key="client text"`, to syslog
  * without date and pid. Whoever logs client text passes it through log_encode first and puts
  * it between double quotes behind the fixed facts: then no client can forge a line, a fact or
- * an address. A log that cannot be written never stops the mail: the line goes to syslog.
+ * an address. A log that cannot be written never stops the mail: the line goes to syslog. Where the log is syslog and
+ * no daemon listens, the lines go to standard error, unless that is the client. Nor does a log that takes nothing for
+ * now: a line waits for a quarter of a second, all lines of a session together for one; what was not logged is
+ * counted, and said as `log: missing lines=N` when a line is taken again.
  */
 
 /* Bytes that one encoded text may take, the terminator included; what is longer is cut. */
@@ -28,6 +31,9 @@ enum { LOG_TEXT = 512 };
  * lines then go to syslog. May be called again; the former file is closed.
  */
 bool log_open(const char *where);
+
+/* The session is over and nobody waits for it: what is said now may wait a moment, whatever was waited before. */
+void log_be_patient(void);
 
 /*
  * From now on each event goes to a function and nowhere else, without date, process and client; NULL: to

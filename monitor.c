@@ -797,6 +797,7 @@ static void log_message_lines(struct slice text)
 /* Together with what only the whole session tells against its client. */
 static void log_end(struct monitor *m, int severity, const char *text, bool cut)
 {
+    log_be_patient();
     log_line(severity, "end %s%s", text, accept_verdict(&m->accept, cut));
 }
 

@@ -387,3 +387,134 @@ EOF
     message_to inbox@example.com 192.0.2.7 >replies
     grep -q '^250 2.0.0 Ok, delivered as ' replies
 }
+
+# ---- a log that takes nothing for the time being ----
+
+# Writes a script for inside of with-syslog: a session that delivers, wakes the daemon, and goes on.
+waking_session() {
+    cat >waking <<'EOF'
+mkfifo to from
+"$@" <to >from &
+exec 8>to 9<from
+hear() { while IFS= read -r -t 20 line <&9 && [[ $line != "$1"* ]]; do :; done; [[ $line == "$1"* ]]; }
+printf '%s\r\n' 'EHLO x' 'MAIL FROM:<a@example.com>' 'RCPT TO:<inbox@example.com>' DATA hello . >&8
+hear '250 2.0.0 Ok, delivered' || exit 1
+printf x >out.wake
+while [ -e out.wake ]; do sleep 0.02; done
+printf '%s\r\n' 'MAIL FROM:<a@example.com>' 'RCPT TO:<nobody@example.com>' QUIT >&8
+hear 221
+wait
+EOF
+}
+
+@test "a syslog daemon that hangs does not hold the mail up, and what it missed is told when it is back" {
+    sed -i "s,^logfile .*,logfile syslog," conf
+    waking_session
+    timeout -s KILL 30 unshare -rm "$TESTS/with-syslog" --deaf out bash waking "$MAILRECV" -c conf -P 192.0.2.7
+    cat out
+    # the connection, that root serves, the delivery
+    grep -E '^<20>.* MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] log: missing lines=3$' out
+    grep -A1 'missing lines=' out | tail -n1 | grep 'ERROR: 550 No one here'
+    grep -q '\] end reason=quit ' out
+    never grep 'delivery result' out
+}
+
+@test "a syslog daemon that hangs for ever costs a session a moment, not one for each line" {
+    sed -i "s,^logfile .*,logfile syslog," conf
+    for n in $(seq 40); do echo "NONSENSE $n"; done >lines
+    { cat lines; echo QUIT; } | sed 's/$/\r/' >input
+    timeout -s KILL 30 unshare -rm "$TESTS/with-syslog" --deaf out sh -c '"$@" <input >replies' sh \
+        strace -f -e trace=poll -o trace "$MAILRECV" -c conf -P 192.0.2.7
+    [ "$(tail -n1 replies)" = $'221 2.0.0 Goodbye\r' ]
+    # one line is waited for, and the one that would tell at the end
+    [ "$(grep -cE 'poll\(\[\{fd=[0-9]+, events=POLLOUT\}\], 1, 250\) *= 0' trace)" -eq 2 ]
+}
+
+@test "a syslog daemon that is restarted in the middle of a session gets the rest of it" {
+    sed -i "s,^logfile .*,logfile syslog," conf
+    waking_session
+    timeout -s KILL 30 unshare -rm "$TESTS/with-syslog" --restart out bash waking "$MAILRECV" -c conf -P 192.0.2.7
+    cat out
+    grep -q '\] delivery result=delivered ' out
+    grep -q '\] ERROR: 550 No one here' out
+    grep -q '\] end reason=quit ' out
+    never grep 'missing lines=' out
+}
+
+@test "a syslog daemon that takes streams gets each line whole" {
+    sed -i "s,^logfile .*,logfile syslog," conf
+    waking_session
+    timeout -s KILL 30 unshare -rm "$TESTS/with-syslog" --stream out bash waking "$MAILRECV" -c conf -P 192.0.2.7
+    cat out
+    [ "$(grep -cE '^<(19|2[0-3])>[A-Z][a-z]{2} [ 1-3][0-9] [0-9:]{8} MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] ' out)" -eq "$(wc -l <out)" ]
+    grep -q '\] delivery result=delivered ' out
+    grep -q '\] end reason=quit ' out
+}
+
+# Runs a command where nothing listens at /dev/log.
+without_syslog() {
+    # shellcheck disable=SC2016 # the inner shell's
+    unshare -rm sh -c 'mount -t tmpfs tmpfs /dev && : >/dev/null && exec "$@"' sh "$@"
+}
+
+@test "where no syslog daemon listens the log goes to standard error, which is said once" {
+    sed -i "s,^logfile .*,logfile syslog," conf
+    mapfile -t lines < <(to inbox@example.com; printf '%s\n' DATA 'Subject: test' '' text . QUIT)
+    printf '%s\r\n' "${lines[@]}" | without_syslog "$MAILRECV" -c conf -P 192.0.2.7 >replies 2>errors
+    grep -q '^250 2.0.0 Ok, delivered as ' replies
+    never grep MAILRECV replies
+    [ "$(grep -cE "^$date MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] " errors)" -eq "$(wc -l <errors)" ]
+    [ "$(grep -c '\] log: nothing listens at /dev/log, the log goes to standard error$' errors)" -eq 1 ]
+    grep -q '\] delivery result=delivered ' errors
+    grep -q '\] end reason=quit ' errors
+}
+
+@test "... and never to the client, who has standard error as well under xinetd" {
+    sed -i "s,^logfile .*,logfile syslog," conf
+    cat >serve <<'EOF'
+import socket, subprocess, sys
+client, server = socket.socketpair()
+mailrecv = subprocess.Popen(sys.argv[1:], stdin=server, stdout=server, stderr=server)
+server.close()
+client.sendall(b"MAIL FROM:<a@example.com>\r\nRCPT TO:<nobody@example.com>\r\nQUIT\r\n")
+print(client.makefile().read())
+sys.exit(mailrecv.wait())
+EOF
+    without_syslog python3 serve "$MAILRECV" -c conf -P 192.0.2.7 >replies
+    grep -q '^221 2.0.0 Goodbye' replies
+    never grep -e MAILRECV -e 'log:' replies
+}
+
+# How many bytes lie in the pipe that descriptor 8 is.
+bytes_in_pipe() {
+    python3 -c 'import array, fcntl, termios; n = array.array("i", [0]); fcntl.ioctl(8, termios.FIONREAD, n); print(n[0])'
+}
+
+@test "a pipe or FIFO that is full does not hold the mail up, and what it missed is told" {
+    local line flags
+    mkfifo full
+    exec 8<>full
+    flags=$(grep ^flags: /proc/self/fdinfo/8)
+    for where in stderr "$PWD/full"; do
+        dd if=/dev/zero of=/dev/fd/8 oflag=nonblock bs=4096 2>/dev/null || true
+        sed -i "s,^logfile .*,logfile $where," conf
+        rm -f to from
+        mkfifo to from
+        without_syslog timeout -s KILL 30 "$MAILRECV" -c conf -P 192.0.2.7 <to >from 2>&8 &
+        exec 6>to 7<from
+        printf '%s\r\n' 'EHLO x' 'MAIL FROM:<a@example.com>' 'RCPT TO:<inbox@example.com>' DATA hello . >&6
+        while IFS= read -r -t 20 line <&7 && [[ $line != '250 2.0.0 Ok, delivered'* ]]; do :; done
+        [[ $line == '250 2.0.0 Ok, delivered'* ]]
+        head -c "$(bytes_in_pipe)" <&8 >dregs
+        printf '%s\r\n' 'MAIL FROM:<a@example.com>' 'RCPT TO:<nobody@example.com>' QUIT >&6
+        while IFS= read -r -t 20 line <&7 && [[ $line != 221* ]]; do :; done
+        exec 6>&- 7<&-
+        wait
+        head -c "$(bytes_in_pipe)" <&8 >got
+        cat got
+        grep -qE "^$date MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] log: missing lines=3$" got
+        grep -qE "^$date MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] end reason=quit " got
+        [ "$(grep -c MAILRECV got)" -eq "$(wc -l <got)" ]
+    done
+    [ "$(grep ^flags: /proc/self/fdinfo/8)" = "$flags" ]
+}

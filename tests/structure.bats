@@ -31,6 +31,7 @@ answer punycode json
 envelope reply
 line contacts script
 log sandbox library proxy suspect
+outlet
 text table
 glyph
 slice clock late account hash
