@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "helpers.h"
 #include "json.h"
 #include "lint.h"
+#include "outlet.h"
 #include "reach.h"
 #include "sandbox.h"
 
@@ -207,11 +209,28 @@ static void check_user(struct conf *conf, const char *user)
     }
 }
 
+/* Who has not written that the log goes to syslog is told in the log that it went to standard error. */
+static void check_log(struct conf *conf)
+{
+    struct conf_place place = conf_place_of(conf, "logfile", conf->logfile);
+    struct outlet outlet;
+
+    if (place.line == 0 || !slice_equal(conf->logfile, slice_of("syslog")))
+        return;
+    if (!outlet_connect_syslog(&outlet)) {
+        conf_complain(conf, SEVERITY_WARNING, place.line, place.column,
+                      "the log is to go to syslog, but nothing listens at /dev/log: %s", strerror(errno));
+        conf_advise(conf, "start a syslog daemon, or write: logfile /var/log/mailrecv.log, or logfile stderr");
+    }
+    outlet_close(&outlet);
+}
+
 void check_host(struct conf *conf, const char *user)
 {
     check_sandbox(conf);
     if (conf->errors > 0)
         return;
+    check_log(conf);
     check_user(conf, user);
     helpers_check(conf, reach_check(conf, user));
 }

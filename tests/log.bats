@@ -469,6 +469,14 @@ without_syslog() {
     grep -q '\] end reason=quit ' errors
 }
 
+@test "-t says when the log is to go to syslog and no daemon listens" {
+    sed -i "s,^logfile .*,logfile syslog," conf
+    without_syslog "$MAILRECV" -t -c conf >settings 2>problems || [ $? -eq 1 ]
+    grep '^conf:2:9: warning: the log is to go to syslog, but nothing listens at /dev/log: No such file or directory$' problems
+    unshare -rm "$TESTS/with-syslog" out "$MAILRECV" -t -c conf >settings 2>problems || [ $? -eq 1 ]
+    never grep /dev/log problems
+}
+
 @test "... and never to the client, who has standard error as well under xinetd" {
     sed -i "s,^logfile .*,logfile syslog," conf
     cat >serve <<'EOF'
