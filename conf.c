@@ -1670,6 +1670,8 @@ static const struct keyword keywords[] = {
       "off 450 Your host has no name that leads back to its address", 0, SLICE("7.25") },
     { SLICE("limit.helo_dns_check"), &check_kind, AT(helo_dns_check),
       "off 450 Your HELO name has no address", 0, SLICE("7.1") },
+    { SLICE("limit.helo_syntax_check"), &check_kind, AT(helo_syntax_check),
+      "off 501 Give your host name, or your address in brackets", 0, SLICE("5.4") },
     { SLICE("limit.sender_dns_check"), &check_kind, AT(sender_dns_check),
       "off 450 The domain of the sender does not exist", 0, SLICE("1.8") },
     { SLICE("limit.rcpt_dns_check"), &check_kind, AT(rcpt_dns_check),

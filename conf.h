@@ -92,7 +92,7 @@ struct conf {
     struct limit smtp_commands, smtp_undelivered, smtp_unknowncmd, smtp_failcmds, smtp_refused_rcpts;
     struct limit connection_secs, command_secs;
     struct limit smtp_data_size, smtp_rcpt_to, smtp_ascii, fcrdns_check, helo_required;
-    struct limit helo_dns_check, sender_dns_check, rcpt_dns_check, sender_syntax_check, rcpt_syntax_check;
+    struct limit helo_dns_check, helo_syntax_check, sender_dns_check, rcpt_dns_check, sender_syntax_check, rcpt_syntax_check;
     struct limit pipe_secs, lock_secs, bare_newline, hops, auth_failures;
     struct limit early_talker;
     uint64_t early_talker_secs;     /* the pause before the greeting */

@@ -43,12 +43,30 @@ static void add_from_line(struct copy *copy)
     add(copy, "From %s %s\n", sender, date);
 }
 
-/* HELO may be any word; in a header it must be a domain or a literal and nothing else. */
-static const char *helo_in_header(const struct transaction *t)
+static bool is_harmless(char c)
 {
-    struct slice helo = slice_of(t->helo);
+    return c >= ' ' && c <= '~' && strchr("\"\\()", c) == NULL;
+}
 
-    return envelope_domain(helo) || envelope_literal(helo) ? t->helo : "unknown";
+/*
+ * HELO may be anything. In a header it is a domain or a literal, or a quoted string (a word of RFC 5322 3.6.7), in
+ * which nothing begins, ends or quotes anything, and nothing is outside ASCII.
+ */
+static void add_helo(struct copy *copy)
+{
+    struct slice helo = slice_of(copy->transaction->helo);
+    char quoted[DOMAIN_MAX + 1];
+    size_t len = 0;
+
+    if (helo.len == 0)
+        add(copy, "unknown");
+    else if (helo.len <= DOMAIN_MAX && slice_is_ascii(helo) && (envelope_domain(helo) || envelope_literal(helo)))
+        add(copy, "%s", copy->transaction->helo);
+    else {
+        for (; len < helo.len && len < DOMAIN_MAX; len++)
+            quoted[len] = (char)(is_harmless(helo.text[len]) ? helo.text[len] : '?');
+        add(copy, "\"%.*s\"", (int)len, quoted);
+    }
 }
 
 /* A comment (RFC 5322 3.2.2): what would end it, or begin another, is left out. */
@@ -77,11 +95,12 @@ static void add_received(struct copy *copy)
         strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &local) == 0)
         (void)snprintf(date, sizeof date, "Thu, 01 Jan 1970 00:00:00 +0000");
     (void)peer_name(peer); /* confirmed, or it is called "unknown" */
+    add(copy, "Received: from ");
+    add_helo(copy);
     if (peer->family == AF_UNSPEC)
-        add(copy, "Received: from %s (%s)\n", helo_in_header(t), peer->address);
+        add(copy, " (%s)\n", peer->address);
     else
-        add(copy, "Received: from %s (%s [%s%s])\n", helo_in_header(t), peer->name,
-            peer->family == AF_INET6 ? "IPv6:" : "", peer->address);
+        add(copy, " (%s [%s%s])\n", peer->name, peer->family == AF_INET6 ? "IPv6:" : "", peer->address);
     add(copy, "\tby %.*s (mailrecv) with %s id %s", (int)t->conf->rules.domain.len, t->conf->rules.domain.text,
         t->protocol, t->id);
     add_security(copy);

@@ -104,22 +104,17 @@ static bool skip_atext(struct cursor *c)
     return there;
 }
 
-static bool skip_atom(struct cursor *c)
-{
-    const unsigned char *begin = c->at;
-
-    while (skip_atext(c) || skip_utf8(c))
-        continue;
-    return c->at > begin;
-}
-
+/* Dot-string, and what some telephone companies have given to people: dots at its ends, and several in a row */
 static bool skip_dot_string(struct cursor *c)
 {
-    do {
-        if (!skip_atom(c))
-            return false;
-    } while (skip(c, '.'));
-    return true;
+    bool any = false;
+
+    for (;;) {
+        if (skip_atext(c) || skip_utf8(c))
+            any = true;
+        else if (!skip(c, '.'))
+            return any;
+    }
 }
 
 static bool skip_quoted_string(struct cursor *c)
@@ -137,20 +132,30 @@ static bool skip_quoted_string(struct cursor *c)
     return skip(c, '"');
 }
 
+/* May an ASCII character be in a label? The DNS knows names of hosts with underscores. */
+static bool is_of_label(const struct cursor *c)
+{
+    return c->at < c->end && (is_alnum(*c->at) || *c->at == '-' || *c->at == '_');
+}
+
+/* How long a label outside ASCII is is counted when it is one for the DNS (canonical.c). */
 static bool skip_label(struct cursor *c)
 {
     const unsigned char *begin = c->at;
+    bool ascii = true;
 
-    while (c->at < c->end) {
-        if (skip_utf8(c))
-            continue;
-        if (!is_alnum(*c->at) && *c->at != '-')
+    for (;;) {
+        if (is_of_label(c))
+            c->at++;
+        else if (skip_utf8(c))
+            ascii = false;
+        else
             break;
-        c->at++;
     }
-    return c->at > begin && c->at - begin <= 63 && *begin != '-' && c->at[-1] != '-';
+    return c->at > begin && (c->at - begin <= 63 || !ascii) && *begin != '-' && c->at[-1] != '-';
 }
 
+/* A domain, maybe with the dot of the root at its end. */
 static bool skip_domain(struct cursor *c)
 {
     const unsigned char *begin = c->at;
@@ -158,8 +163,8 @@ static bool skip_domain(struct cursor *c)
     do {
         if (!skip_label(c))
             return false;
-    } while (skip(c, '.'));
-    return c->at - begin <= DOMAIN_MAX;
+    } while (skip(c, '.') && (is_of_label(c) || (c->at < c->end && *c->at >= 0x80)));
+    return c->at - begin - (c->at[-1] == '.') <= DOMAIN_MAX;
 }
 
 /* Standardized-tag: letters, digits and hyphens, not ending in a hyphen */
@@ -212,22 +217,31 @@ static bool skip_local_part(struct cursor *c)
     return peek(c, '"') ? skip_quoted_string(c) : skip_dot_string(c);
 }
 
-/* local@domain, or a lone local part where `bare` allows it; copied to address. */
-static bool skip_mailbox(struct cursor *c, bool bare, struct address *address)
+size_t envelope_unquote(struct slice local, char *out)
 {
-    const unsigned char *begin = c->at;
-    size_t local_len, len;
+    bool quoted = local.len >= 2 && local.text[0] == '"';
+    size_t len = 0, end = local.len - quoted;
 
-    if (!skip_local_part(c))
-        return false;
-    local_len = (size_t)(c->at - begin);
-    if (skip(c, '@')) {
-        if (!(peek(c, '[') ? skip_literal(c) : skip_domain(c)))
-            return false;
-    } else if (!bare || !slice_equal_nocase((struct slice){ (const char *)begin, local_len }, slice_of("postmaster"))) {
-        return false;
+    for (size_t i = quoted; i < end; i++) {
+        i += quoted && local.text[i] == '\\';
+        out[len++] = local.text[i];
     }
-    len = (size_t)(c->at - begin);
+    return len;
+}
+
+static bool is_postmaster(struct slice local)
+{
+    char text[ADDRESS_MAX];
+
+    return local.len <= sizeof text &&
+           slice_equal_nocase((struct slice){ text, envelope_unquote(local, text) }, slice_of("postmaster"));
+}
+
+/* Keeps what was passed since `begin`. */
+static bool take_address(const struct cursor *c, const unsigned char *begin, size_t local_len, struct address *address)
+{
+    size_t len = (size_t)(c->at - begin);
+
     if (len > ADDRESS_MAX)
         return false;
     memcpy(address->text, begin, len);
@@ -236,6 +250,24 @@ static bool skip_mailbox(struct cursor *c, bool bare, struct address *address)
     address->local_len = (uint16_t)local_len;
     address->utf8 = c->utf8;
     return true;
+}
+
+/* local@domain, or a lone postmaster where `bare` allows it; copied to address. */
+static enum envelope_status skip_mailbox(struct cursor *c, bool bare, struct address *address)
+{
+    const unsigned char *begin = c->at;
+    size_t local_len;
+
+    if (!skip_local_part(c))
+        return ENVELOPE_BAD_ADDRESS;
+    local_len = (size_t)(c->at - begin);
+    if (skip(c, '@')) {
+        if (!(peek(c, '[') ? skip_literal(c) : skip_domain(c)))
+            return ENVELOPE_BAD_ADDRESS;
+    } else if (!bare || !is_postmaster((struct slice){ (const char *)begin, local_len })) {
+        return ENVELOPE_NO_DOMAIN;
+    }
+    return take_address(c, begin, local_len, address) ? ENVELOPE_OK : ENVELOPE_BAD_ADDRESS;
 }
 
 /* A-d-l of RFC 5321 4.1.2, "@a.example,@b.example:", which is accepted and ignored (appendix C) */
@@ -253,6 +285,7 @@ static bool skip_source_route(struct cursor *c)
 /* Where the path may be: behind "FROM:" or "TO:", an optional blank, with or without "<". */
 static enum envelope_status skip_path(struct cursor *c, struct slice keyword, bool is_sender, struct address *address)
 {
+    enum envelope_status status = ENVELOPE_OK;
     bool brackets;
 
     if ((size_t)(c->end - c->at) < keyword.len ||
@@ -263,14 +296,16 @@ static enum envelope_status skip_path(struct cursor *c, struct slice keyword, bo
     brackets = skip(c, '<');
     if (brackets && is_sender && skip(c, '>')) {
         *address = (struct address){ .len = 0 };
-    } else if (!(brackets ? skip_source_route(c) : true) || !skip_mailbox(c, !is_sender, address) ||
-               (brackets && !skip(c, '>'))) {
-        return ENVELOPE_BAD_ADDRESS;
+    } else {
+        status = brackets && !skip_source_route(c) ? ENVELOPE_BAD_ADDRESS : skip_mailbox(c, !is_sender, address);
+        if (brackets && !skip(c, '>'))
+            status = ENVELOPE_BAD_ADDRESS;
     }
     if (c->at < c->end && !peek(c, ' ') && !peek(c, '\t'))
         return ENVELOPE_BAD_ADDRESS;
     skip_blanks(c);
-    return ENVELOPE_OK;
+    /* a word without brackets that others follow may be anything */
+    return status == ENVELOPE_NO_DOMAIN && !brackets && c->at < c->end ? ENVELOPE_BAD_ADDRESS : status;
 }
 
 /* The next esmtp-param (RFC 5321 4.1.2); the text of the value is NULL when there is no "=". */
@@ -400,14 +435,14 @@ bool envelope_mailbox(struct slice text, struct address *address)
 {
     struct cursor c = cursor_on(text);
 
-    return skip_mailbox(&c, false, address) && c.at == c.end;
+    return skip_mailbox(&c, false, address) == ENVELOPE_OK && c.at == c.end;
 }
 
 bool envelope_domain(struct slice text)
 {
     struct cursor c = cursor_on(text);
 
-    return skip_domain(&c) && c.at == c.end;
+    return skip_domain(&c) && c.at == c.end && c.at[-1] != '.';
 }
 
 bool envelope_literal(struct slice text)
@@ -420,7 +455,7 @@ bool envelope_literal(struct slice text)
 bool envelope_helo(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (text.text[i] <= ' ' || text.text[i] > '~')
+        if ((unsigned char)text.text[i] < ' ' || text.text[i] == 0x7f)
             return false;
     return text.len > 0 && text.len <= HELO_MAX;
 }

@@ -11,7 +11,7 @@
 enum {
     DOMAIN_MAX = 255,              /* RFC 5321 4.5.3.1.2 */
     ADDRESS_MAX = 64 + 1 + DOMAIN_MAX, /* a local part may be longer where the domain is shorter */
-    HELO_MAX = DOMAIN_MAX
+    HELO_MAX = 2048                /* a command line has no more */
 };
 
 /*
@@ -38,6 +38,7 @@ enum envelope_status {
     ENVELOPE_OK,
     ENVELOPE_NO_PATH,     /* FROM: or TO: is missing */
     ENVELOPE_BAD_ADDRESS, /* the address violates RFC 5321 4.1.2, or is too long */
+    ENVELOPE_NO_DOMAIN,   /* it is a local part, without @ and domain */
     ENVELOPE_BAD_VALUE,   /* a parameter has a bad value, or stands twice */
     ENVELOPE_UNKNOWN,     /* a parameter that no announced extension defines */
     ENVELOPE_NOT_UTF8     /* UTF-8 in an address without SMTPUTF8 (RFC 6531 3.4) */
@@ -45,23 +46,32 @@ enum envelope_status {
 
 /*
  * Parse the argument of MAIL ("FROM:<a@example.com> SIZE=100") and of RCPT ("TO:<b@example.com>",
- * which has no parameters; `smtputf8` is what MAIL said). A blank behind the colon and missing
- * angle brackets are tolerated. On any status but ENVELOPE_OK and ENVELOPE_NOT_UTF8 the result
+ * which has no parameters; `smtputf8` is what MAIL said). Blanks behind the colon, missing angle brackets, dots anywhere
+ * in a local part, underscores in a domain and a dot at its end are tolerated, for they are met. On any status but ENVELOPE_OK and ENVELOPE_NOT_UTF8 the result
  * is undefined.
  */
 enum envelope_status envelope_mail(struct slice argument, struct mail_argument *mail);
 enum envelope_status envelope_rcpt(struct slice argument, bool smtputf8, struct address *recipient);
 
+/*
+ * What a local part stands for: without its quotes and the backslashes in them, if it has any. Writes at most local.len
+ * bytes to `out`, which may be local.text, and returns how many.
+ */
+size_t envelope_unquote(struct slice local, char *out);
+
 /* Parses a mailbox that stands alone, as in the configuration: local@domain, nothing around it. */
 bool envelope_mailbox(struct slice text, struct address *address);
 
-/* A domain name: labels of letters, digits and inner hyphens, or UTF-8, up to 63 bytes each. */
+/*
+ * A domain name: labels of letters, digits, underscores and inner hyphens, up to 63 bytes each, or of these and characters
+ * outside ASCII; without the dot of the root at its end.
+ */
 bool envelope_domain(struct slice text);
 
 /* An address literal, [192.0.2.1] or [IPv6:2001:db8::1] or [Tag:content] (RFC 5321 4.1.3). */
 bool envelope_literal(struct slice text);
 
-/* What HELO and EHLO may give as a name: printable ASCII without blanks, up to HELO_MAX bytes. */
+/* What HELO and EHLO may give as a name, which hardly ever is looked at: no control characters. */
 bool envelope_helo(struct slice text);
 
 /* The length of the well-formed UTF-8 character that text begins with (RFC 3629), else 0. */

@@ -201,14 +201,6 @@ static struct slice strip_anchors(struct slice pattern, bool *begins, bool *ends
     return pattern;
 }
 
-static bool is_ascii(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.text[i] >= 0x80)
-            return false;
-    return true;
-}
-
 /* The number of characters, for a pattern that can be matched here; false for all others. */
 static bool is_plain(const struct pattern *pattern, struct slice subject, size_t *steps)
 {
@@ -220,7 +212,7 @@ static bool is_plain(const struct pattern *pattern, struct slice subject, size_t
     for (*steps = 0; at < body.len; ++*steps)
         if (!take_step(body, &at, &step))
             return false;
-    return !pattern->utf || is_ascii(subject); /* among all the letters of Unicode some others equal ASCII ones */
+    return !pattern->utf || slice_is_ascii(subject); /* among all the letters of Unicode some others equal ASCII ones */
 }
 
 /* Do the characters stand at the beginning of the subject, which is long enough? */

@@ -355,8 +355,8 @@ static bool is_stopped(const volatile sig_atomic_t *terminated)
  */
 static void forget_checks(struct conf *conf)
 {
-    struct limit *const checks[] = { &conf->helo_dns_check, &conf->sender_dns_check, &conf->rcpt_dns_check,
-                                     &conf->sender_syntax_check, &conf->rcpt_syntax_check };
+    struct limit *const checks[] = { &conf->helo_dns_check, &conf->helo_syntax_check, &conf->sender_dns_check,
+                                     &conf->rcpt_dns_check, &conf->sender_syntax_check, &conf->rcpt_syntax_check };
 
     conf->deadletter_file = (struct slice){ "", 0 };
     conf->lockout_db = (struct slice){ "", 0 };

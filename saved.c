@@ -321,6 +321,21 @@ static bool take_until(struct slice *text, const char *word, char *out, size_t s
     return skip(text, word);
 }
 
+/* What the client said in HELO: in quotes, if it was no name. */
+static bool take_helo(struct slice *text, struct saved *m)
+{
+    size_t len;
+
+    if (!take_until(text, " (", m->helo, sizeof m->helo))
+        return false;
+    len = strlen(m->helo);
+    if (len < 2 || m->helo[0] != '"' || m->helo[len - 1] != '"')
+        return true;
+    memmove(m->helo, m->helo + 1, len - 2);
+    m->helo[len - 2] = '\0';
+    return true;
+}
+
 /* "local)", "NAME [ADDRESS])" or "unknown [IPv6:ADDRESS])" as -P has it. */
 static bool take_client(struct slice *text, struct saved *m)
 {
@@ -357,8 +372,7 @@ static bool parse_head(struct slice text, uint64_t offset, struct saved *m)
         return false;
     m->mark = (enum saved_mark)mark;
     m->body = offset + (uint64_t)(text.text - begin);
-    if (!skip(&text, "Received: from ") || !take_until(&text, " (", m->helo, sizeof m->helo) ||
-        !take_client(&text, m) || !skip(&text, "\tby ") ||
+    if (!skip(&text, "Received: from ") || !take_helo(&text, m) || !take_client(&text, m) || !skip(&text, "\tby ") ||
         !take_until(&text, " (mailrecv) with ", domain, sizeof domain) ||
         !take_until(&text, " id ", m->protocol, sizeof m->protocol))
         return false;

@@ -101,19 +101,40 @@ static enum answer_status look_at_helo(const struct peer *peer, struct slice nam
     return find_host(text);
 }
 
+/* RFC 5321 4.1.1.1: a domain name in ASCII (RFC 6531 3.7.1) or an address literal */
+static bool is_name_or_literal(struct slice name)
+{
+    return envelope_literal(name) || (slice_is_ascii(name) && envelope_domain(name) && !ends_in_number(name));
+}
+
+static struct reply check_helo_syntax(struct conf *conf, struct peer *peer, struct slice name)
+{
+    static const char keyword[] = "limit.helo_syntax_check";
+    enum match bypass;
+
+    if (conf->helo_syntax_check.value == 0)
+        return no_objection;
+    if (is_name_or_literal(name))
+        return shown(conf, keyword, no_objection);
+    bypass = rules_bypass(&conf->rules, peer);
+    return bypass == MATCH_YES ? no_objection : shown(conf, keyword, refuse(&conf->helo_syntax_check, bypass, NULL));
+}
+
 bool screen_wants_helo(const struct conf *conf)
 {
-    return conf->helo_dns_check.value != 0;
+    return conf->helo_dns_check.value != 0 || conf->helo_syntax_check.value != 0;
 }
 
 struct reply screen_helo(struct conf *conf, struct peer *peer, struct slice name)
 {
     static const struct reply unsure = REPLY(451, "", "Your HELO name cannot be looked up now, try again later");
+    struct reply reply = check_helo_syntax(conf, peer, name);
     enum answer_status status;
     enum match bypass;
 
-    if (!screen_wants_helo(conf) || (bypass = rules_bypass(&conf->rules, peer)) == MATCH_YES)
-        return no_objection;
+    if (reply.code != 0 || conf->helo_dns_check.value == 0 ||
+        (bypass = rules_bypass(&conf->rules, peer)) == MATCH_YES)
+        return reply;
     status = look_at_helo(peer, name);
     if (status == ANSWER_FOUND)
         return shown(conf, "limit.helo_dns_check", no_objection);
@@ -121,12 +142,23 @@ struct reply screen_helo(struct conf *conf, struct peer *peer, struct slice name
                  refuse(&conf->helo_dns_check, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
 }
 
+/* A dot at an end of the local part, or two in a row: no Dot-string (RFC 5321 4.1.2). */
+static bool has_odd_dot(const struct address *address)
+{
+    char last = '.';
+
+    for (size_t i = 0; i < address->local_len; last = address->text[i++])
+        if (address->text[i] == '.' && last == '.')
+            return true;
+    return last == '.';
+}
+
 /* RFC 5321 4.1.2: a Dot-string in ASCII, at a domain with a dot. A bare postmaster has none. */
 static bool is_plain(const struct address *address)
 {
     struct slice domain = address_domain(address);
 
-    return !address->utf8 && address->text[0] != '"' &&
+    return !address->utf8 && address->text[0] != '"' && !has_odd_dot(address) &&
            (domain.len == 0 || (domain.text[0] != '[' && memchr(domain.text, '.', domain.len) != NULL));
 }
 

@@ -10,7 +10,7 @@
  * give makes a 4xx of the refusal. The texts are the configuration's or constant.
  */
 
-/* HELO or EHLO with this name (envelope_helo). */
+/* HELO or EHLO with this name (envelope_helo): its syntax, then whether there is such a host. */
 struct reply screen_helo(struct conf *conf, struct peer *peer, struct slice name);
 
 /* MAIL from this address; the null reverse-path passes. */

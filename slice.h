@@ -29,6 +29,14 @@ static inline bool slice_equal(struct slice a, struct slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.text, b.text, a.len) == 0);
 }
 
+static inline bool slice_is_ascii(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.text[i] >= 0x80)
+            return false;
+    return true;
+}
+
 static inline char lower_ascii(char c)
 {
     return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);

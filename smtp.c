@@ -34,11 +34,11 @@ enum {
 
 enum takes { ARG_NONE, ARG_NEEDED, ARG_OPTIONAL };
 
-/* May the address in a command hold UTF-8? */
-enum utf8 {
-    NO_UTF8,
-    WITH_SMTPUTF8, /* if it says SMTPUTF8 itself */
-    IN_SMTPUTF8    /* in a transaction that began so */
+/* What a command may hold besides printable ASCII. */
+enum alphabet {
+    ASCII,    /* nothing */
+    UTF8,     /* UTF-8, in an address: whether SMTPUTF8 was said is another question */
+    EIGHT_BIT /* whatever computers are called, in whatever encoding */
 };
 
 enum { COMMAND_COUNT = 32 };
@@ -80,7 +80,7 @@ struct command {
     unsigned states;            /* in which it is legal */
     enum takes argument;
     enum came_to came_to;       /* where it is accepted; came_to has the exceptions */
-    enum utf8 utf8;
+    enum alphabet alphabet;
     const char *stage;          /* for the log */
     struct reply (*handler)(struct session *s, struct slice argument);
     struct slice out_of_order;  /* text of the 503; empty: legal in ANY */
@@ -104,27 +104,27 @@ static struct reply cmd_proxy(struct session *s, struct slice argument);
 
 #define IN_ORDER { NULL, 0 }
 #define NOT_IMPLEMENTED(verb) \
-    { SLICE(verb), ANY, ARG_OPTIONAL, CAME_ON, NO_UTF8, "command", cmd_not_implemented, IN_ORDER }
-#define HTTP(verb) { SLICE(verb), ANY, ARG_OPTIONAL, CAME_ON, NO_UTF8, "input", cmd_http, IN_ORDER }
+    { SLICE(verb), ANY, ARG_OPTIONAL, CAME_ON, ASCII, "command", cmd_not_implemented, IN_ORDER }
+#define HTTP(verb) { SLICE(verb), ANY, ARG_OPTIONAL, CAME_ON, ASCII, "input", cmd_http, IN_ORDER }
 
 static const struct command commands[] = {
-    { SLICE("HELO"), ANY, ARG_NEEDED, CAME_IDLE, NO_UTF8, "helo", cmd_helo, IN_ORDER },
-    { SLICE("EHLO"), ANY, ARG_NEEDED, CAME_IDLE, NO_UTF8, "helo", cmd_ehlo, IN_ORDER },
-    { SLICE("MAIL"), START | READY, ARG_NEEDED, CAME_MAIL, WITH_SMTPUTF8, "mail", cmd_mail,
+    { SLICE("HELO"), ANY, ARG_NEEDED, CAME_IDLE, EIGHT_BIT, "helo", cmd_helo, IN_ORDER },
+    { SLICE("EHLO"), ANY, ARG_NEEDED, CAME_IDLE, EIGHT_BIT, "helo", cmd_ehlo, IN_ORDER },
+    { SLICE("MAIL"), START | READY, ARG_NEEDED, CAME_MAIL, UTF8, "mail", cmd_mail,
       SLICE("The sender is given already") },
-    { SLICE("RCPT"), SENDER | RECIPIENT, ARG_NEEDED, CAME_RECIPIENT, IN_SMTPUTF8, "rcpt", cmd_rcpt,
+    { SLICE("RCPT"), SENDER | RECIPIENT, ARG_NEEDED, CAME_RECIPIENT, UTF8, "rcpt", cmd_rcpt,
       SLICE("Give the sender first: MAIL") },
-    { SLICE("DATA"), SENDER | RECIPIENT, ARG_NONE, CAME_ON, NO_UTF8, "data", cmd_data,
+    { SLICE("DATA"), SENDER | RECIPIENT, ARG_NONE, CAME_ON, ASCII, "data", cmd_data,
       SLICE("Give sender and recipients first: MAIL, RCPT") },
-    { SLICE("STARTTLS"), START | READY, ARG_NONE, CAME_ON, NO_UTF8, "starttls", cmd_starttls,
+    { SLICE("STARTTLS"), START | READY, ARG_NONE, CAME_ON, ASCII, "starttls", cmd_starttls,
       SLICE("Not within a transaction") },
-    { SLICE("AUTH"), READY, ARG_NEEDED, CAME_ON, NO_UTF8, "auth", cmd_auth,
+    { SLICE("AUTH"), READY, ARG_NEEDED, CAME_ON, ASCII, "auth", cmd_auth,
       SLICE("Say EHLO first, and not within a transaction") },
-    { SLICE("RSET"), ANY, ARG_NONE, CAME_IDLE, NO_UTF8, "command", cmd_rset, IN_ORDER },
-    { SLICE("NOOP"), ANY, ARG_OPTIONAL, CAME_IDLE, NO_UTF8, "command", cmd_noop, IN_ORDER },
-    { SLICE("VRFY"), ANY, ARG_NEEDED, CAME_IDLE, NO_UTF8, "command", cmd_vrfy, IN_ORDER },
-    { SLICE("HELP"), ANY, ARG_OPTIONAL, CAME_IDLE, NO_UTF8, "command", cmd_help, IN_ORDER },
-    { SLICE("QUIT"), ANY | REFUSED, ARG_NONE, CAME_ON, NO_UTF8, "command", cmd_quit, IN_ORDER },
+    { SLICE("RSET"), ANY, ARG_NONE, CAME_IDLE, ASCII, "command", cmd_rset, IN_ORDER },
+    { SLICE("NOOP"), ANY, ARG_OPTIONAL, CAME_IDLE, ASCII, "command", cmd_noop, IN_ORDER },
+    { SLICE("VRFY"), ANY, ARG_NEEDED, CAME_IDLE, ASCII, "command", cmd_vrfy, IN_ORDER },
+    { SLICE("HELP"), ANY, ARG_OPTIONAL, CAME_IDLE, ASCII, "command", cmd_help, IN_ORDER },
+    { SLICE("QUIT"), ANY | REFUSED, ARG_NONE, CAME_ON, ASCII, "command", cmd_quit, IN_ORDER },
     NOT_IMPLEMENTED("EXPN"),
     NOT_IMPLEMENTED("SEND"),
     NOT_IMPLEMENTED("SOML"),
@@ -139,7 +139,7 @@ static const struct command commands[] = {
     HTTP("OPTIONS"),
     HTTP("TRACE"),
     HTTP("PATCH"),
-    { SLICE("PROXY"), ANY, ARG_OPTIONAL, CAME_ON, NO_UTF8, "input", cmd_proxy, IN_ORDER },
+    { SLICE("PROXY"), ANY, ARG_OPTIONAL, CAME_ON, ASCII, "input", cmd_proxy, IN_ORDER },
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -163,9 +163,13 @@ static const struct reply no_recipients = REPLY(503, "5.1", "Give a recipient th
 static const struct reply no_valid_recipients = REPLY(554, "5.1", "No valid recipients");
 static const struct reply need_argument = REPLY(501, "5.4", "The argument is missing");
 static const struct reply no_argument = REPLY(501, "5.4", "No argument is allowed");
-static const struct reply bad_helo = REPLY(501, "5.4", "Give your host name, in printable ASCII and without blanks");
+static const struct reply bad_helo = REPLY(501, "5.4", "Give your host name, without control characters");
 static const struct reply bad_sender = REPLY(501, "1.7", "Syntax error in the address of the sender");
 static const struct reply bad_recipient = REPLY(501, "1.3", "Syntax error in the address of the recipient");
+static const struct reply sender_without_domain = REPLY(501, "1.7",
+    "The domain is missing in the address of the sender, say user@example.com");
+static const struct reply recipient_without_domain = REPLY(501, "1.3",
+    "The domain is missing in the address of the recipient, say user@example.com");
 static const struct reply no_from = REPLY(501, "5.4", "Expected MAIL FROM:<address>");
 static const struct reply no_to = REPLY(501, "5.4", "Expected RCPT TO:<address>");
 static const struct reply bad_value = REPLY(501, "5.4", "Bad or repeated parameter");
@@ -196,14 +200,15 @@ static const struct reply shutting_down = { .code = 421, .status = SLICE("3.2"),
 static const struct reply no_space = REPLY(452, "3.1", "Not enough space, try again later");
 static const struct reply spool_failed = REPLY(451, "3.0", "The message cannot be stored, try again later");
 
-/* Printable ASCII with blanks and tabs, and with `utf8` well-formed characters outside ASCII. */
-static bool is_printable(struct slice line, bool utf8)
+/* Printable ASCII with blanks and tabs, and what the alphabet has besides. */
+static bool is_printable(struct slice line, enum alphabet alphabet)
 {
     while (line.len > 0) {
         char c = line.text[0];
-        size_t len = (c >= ' ' && c <= '~') || c == '\t' ? 1
-                     : utf8 && (unsigned char)c >= 0x80  ? envelope_utf8(line)
-                                                         : 0;
+        size_t len = (c >= ' ' && c <= '~') || c == '\t'       ? 1
+                     : (unsigned char)c < 0x80 || alphabet == ASCII ? 0
+                     : alphabet == UTF8                             ? envelope_utf8(line)
+                                                                    : 1;
 
         if (len == 0)
             return false;
@@ -278,7 +283,9 @@ static struct reply cmd_ehlo(struct session *s, struct slice argument)
 static struct reply refuse_syntax(const struct session *s, enum envelope_status status, struct slice argument,
                                   bool is_sender)
 {
-    if (s->conf->smtp_ascii.value != 0 && !is_printable(argument, false))
+    if (status == ENVELOPE_NOT_UTF8)
+        return need_smtputf8;
+    if (s->conf->smtp_ascii.value != 0 && !is_printable(argument, ASCII))
         return s->conf->smtp_ascii.reply; /* UTF-8 may be in the address of a good command only */
     switch (status) {
     case ENVELOPE_NO_PATH:
@@ -287,8 +294,9 @@ static struct reply refuse_syntax(const struct session *s, enum envelope_status 
         return bad_value;
     case ENVELOPE_UNKNOWN:
         return unknown_parameter;
+    case ENVELOPE_NO_DOMAIN:
+        return is_sender ? sender_without_domain : recipient_without_domain;
     case ENVELOPE_NOT_UTF8:
-        return need_smtputf8;
     case ENVELOPE_BAD_ADDRESS:
     case ENVELOPE_OK:
         break;
@@ -525,9 +533,8 @@ static struct reply check_line(const struct session *s, const struct command *c,
                                struct slice argument)
 {
     struct reply reply = { .code = 0 };
-    bool utf8 = c != NULL && (c->utf8 == WITH_SMTPUTF8 || (c->utf8 == IN_SMTPUTF8 && s->smtputf8));
 
-    if (s->conf->smtp_ascii.value != 0 && !is_printable(line, utf8))
+    if (s->conf->smtp_ascii.value != 0 && !is_printable(line, c != NULL ? c->alphabet : ASCII))
         return s->conf->smtp_ascii.reply;
     if (s->state == REFUSED && (c == NULL || (c->states & REFUSED) == 0)) {
         reply = refused_wait;

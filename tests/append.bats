@@ -79,7 +79,12 @@ END
 2001:DB8:0:0::7|EHLO [IPv6:2001:db8::8]||[IPv6:2001:db8::8] (unknown [IPv6:2001:db8::7]) by mx.example (mailrecv) with ESMTP
 ::ffff:192.0.2.7|EHLO [192.0.2.8]||[192.0.2.8] (unknown [192.0.2.7]) by mx.example (mailrecv) with ESMTP
 192.0.2.7|NOOP||unknown (unknown [192.0.2.7]) by mx.example (mailrecv) with SMTP
-192.0.2.7|EHLO (or);not||unknown (unknown [192.0.2.7]) by mx.example (mailrecv) with ESMTP
+192.0.2.7|EHLO (or);"not\||"?or?;?not?" (unknown [192.0.2.7]) by mx.example (mailrecv) with ESMTP
+192.0.2.7|EHLO PhpStorm 2017.2||"PhpStorm 2017.2" (unknown [192.0.2.7]) by mx.example (mailrecv) with ESMTP
+192.0.2.7|EHLO MÜLLER-PC||"M??LLER-PC" (unknown [192.0.2.7]) by mx.example (mailrecv) with ESMTP
+192.0.2.7|EHLO under_score.example||under_score.example (unknown [192.0.2.7]) by mx.example (mailrecv) with ESMTP
+192.0.2.7|EHLO host.example.||"host.example." (unknown [192.0.2.7]) by mx.example (mailrecv) with ESMTP
+192.0.2.7|EHLO []||"[]" (unknown [192.0.2.7]) by mx.example (mailrecv) with ESMTP
 local|EHLO helo.example||helo.example (local) by mx.example (mailrecv) with ESMTP
 END
 }

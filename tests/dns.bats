@@ -445,6 +445,12 @@ C: MAIL FROM:<"a b"@example.com>
 S: 553 5.1.7 The address of the sender is not a plain one
 C: MAIL FROM:<"a"@example.com>
 S: 553 5.1.7 *
+C: MAIL FROM:<a..b@example.com>
+S: 553 5.1.7 *
+C: MAIL FROM:<.a@example.com>
+S: 553 5.1.7 *
+C: MAIL FROM:<a.@example.com>
+S: 553 5.1.7 *
 C: MAIL FROM:<a@localhost>
 S: 553 5.1.7 *
 C: MAIL FROM:<a@[192.0.2.1]>
