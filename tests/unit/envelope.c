@@ -293,13 +293,14 @@ static const struct {
     { SLICE("x"), true },
     { SLICE("_odd!but~printable"), true },
     { SLICE(D255), true },
-    { SLICE(D255 "x"), false },
+    { SLICE(D255 "x"), true },
     { SLICE(""), false },
-    { SLICE("a b"), false },
+    { SLICE("a b"), true },
     { SLICE("a\tb"), false },
     { SLICE("a\0b"), false },
     { SLICE("a\x7f"), false },
-    { SLICE(AE ".example"), false },
+    { SLICE(AE ".example"), true },
+    { SLICE("\xe4.example"), true },
 };
 
 static const struct {
