@@ -467,7 +467,7 @@ END
     grep -q '^1 refused .* reply="501 5\.1\.7 Syntax error in the address of the sender"$' said
     replay 1 dead rcpt a@@b
     grep -q '^1 refused .* reply="501 5\.1\.3 Syntax error in the address of the recipient"$' said
-    replay 1 dead helo $'a\tb'
+    replay 1 dead helo ''
     grep -q '^1 failed .* reason="the name behind helo is none that a client may give"$' said
 }
 
