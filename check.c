@@ -11,6 +11,7 @@
 #include "helpers.h"
 #include "json.h"
 #include "lint.h"
+#include "mend.h"
 #include "outlet.h"
 #include "reach.h"
 #include "sandbox.h"
@@ -20,13 +21,19 @@
 /* `skip` is where the pattern begins in its word: behind the slash of /REGEX/. */
 static void check_pattern(struct conf *conf, struct pattern *pattern, size_t skip)
 {
-    char message[256];
+    char message[256], mended[MEND_MAX];
     size_t offset = 0;
 
     if (!pattern_compile(pattern, message, sizeof message, &offset))
         conf_complain(conf, SEVERITY_ERROR, pattern->line,
                       conf_column(conf, pattern->line, pattern->column, skip + offset),
                       "bad regular expression: %s", message);
+    else
+        return;
+    if (mend_glob(pattern->text, pattern->utf ? SUSPECT_RECIPIENT : SUSPECT_NAME, mended) == MEND_FOUND)
+        conf_advise(conf, "write: %s", mended);
+    else if (strstr(message, "range out of order") != NULL)
+        conf_advise(conf, "write the lower one first; case does not matter, so that a-z is all letters");
 }
 
 static void check_list(struct patterns *list, void *conf)

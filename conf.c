@@ -24,6 +24,7 @@
 #include "glyph.h"
 #include "late.h"
 #include "log.h"
+#include "mend.h"
 #include "text.h"
 
 enum { MEMORY_CHUNK = 256 * 1024, HUGE_PAGE = 2 * 1024 * 1024, MAX_BUCKETS = 65536 };
@@ -1327,6 +1328,17 @@ static void parse_bypass(struct parser *p, const struct keyword *k)
     need_end(p);
 }
 
+/* Behind an error: what *@example.com and joe@* were meant to be. */
+static void advise_glob(struct parser *p, struct slice word)
+{
+    char glob[MEND_MAX], mended[MEND_MAX];
+
+    (void)snprintf(glob, sizeof glob, "%s%.*s", word.len > 0 && word.text[0] == '@' ? "*" : "", (int)word.len, word.text);
+    if (!p->misread && memchr(word.text, '*', word.len) != NULL &&
+        mend_glob(slice_of(glob), SUSPECT_RECIPIENT, mended) == MEND_FOUND)
+        conf_advise(p->conf, "write: /%s/", mended);
+}
+
 /* ADDRESS, @DOMAIN or /REGEX/ */
 static void parse_recipient(struct parser *p, struct rule *rule)
 {
@@ -1351,15 +1363,19 @@ static void parse_recipient(struct parser *p, struct rule *rule)
     } else if (word.text.len >= 1 && word.text.text[0] == '@') {
         rule->kind = RCPT_DOMAIN;
         rule->rcpt = (struct slice){ word.text.text + 1, word.text.len - 1 };
-        if (!envelope_domain(rule->rcpt) && !envelope_literal(rule->rcpt))
+        if (!envelope_domain(rule->rcpt) && !envelope_literal(rule->rcpt)) {
             fail(p, word.column + 1, "'%.*s' is not a domain name, expected one like example.com",
                  (int)rule->rcpt.len, rule->rcpt.text);
+            advise_glob(p, word.text);
+        }
     } else {
         rule->kind = RCPT_ADDRESS;
         rule->rcpt = word.text;
-        if (!envelope_mailbox(word.text, &address))
+        if (!envelope_mailbox(word.text, &address)) {
             fail(p, word.column, "'%.*s' is not an address, expected user@example.com, @DOMAIN or /REGEX/",
                  (int)word.text.len, word.text.text);
+            advise_glob(p, word.text);
+        }
     }
 }
 

@@ -1,12 +1,11 @@
 /* lint.c - rules that load but hardly mean what they say: patterns, order, groups, postmaster */
 #include "lint.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "glyph.h"
-#include "suspect.h"
-
-enum { MENDED_MAX = 512 };
+#include "mend.h"
 
 /* Adds a warning to a configuration: line, column, format. */
 #define warn(conf, ...) conf_complain(conf, SEVERITY_WARNING, __VA_ARGS__)
@@ -15,27 +14,79 @@ enum { MENDED_MAX = 512 };
 
 /* What a loose end lets in: a text that was meant, and one that was not. */
 static const struct {
-    char subject[12], meant[20], left[32], right[32];
+    char subject[12], whole[12], meant[20], left[32], right[32];
 } loose_ends[] = {
-    [SUSPECT_NAME] = { "names", "example.com", "notexample.com", "example.com.evil.example" },
-    [SUSPECT_ADDRESS] = { "addresses", "92.0.2.1", "192.0.2.1", "92.0.2.10" },
-    [SUSPECT_RECIPIENT] = { "addresses", "joe@example.com", "notjoe@example.com", "joe@example.com.evil.example" },
+    [SUSPECT_NAME] = { "names", "name", "example.com", "notexample.com", "example.com.evil.example" },
+    [SUSPECT_ADDRESS] = { "addresses", "address", "92.0.2.1", "192.0.2.1", "92.0.2.10" },
+    [SUSPECT_RECIPIENT] = { "addresses", "address", "joe@example.com", "notjoe@example.com",
+                            "joe@example.com.evil.example" },
 };
 
-/* `skip` is where the pattern begins in its word: behind the slash of /REGEX/. */
-static void lint_pattern(struct conf *conf, const struct pattern *p, enum suspect_subject subject, size_t skip)
+/* An expression that has been tried, or a sentence where none has passed. */
+static void advise_loose(struct conf *conf, enum mend mend, enum suspect_subject subject, const char *mended)
+{
+    if (mend == MEND_FOUND)
+        conf_advise(conf, "write: %s", mended);
+    else
+        conf_advise(conf, "write \\. for a dot, and the whole %s between ^ and $", loose_ends[subject].whole);
+}
+
+/* What an expression in a host's or a recipient's place may be instead of an expression. True: nothing else is said. */
+static bool lint_other_language(struct conf *conf, const struct pattern *p, enum suspect_subject subject, size_t skip)
+{
+    char mended[MEND_MAX];
+    enum mend mend = subject == SUSPECT_RECIPIENT ? MEND_NOTHING : mend_network(p->text, mended);
+    bool network = mend != MEND_NOTHING;
+
+    if (!network)
+        mend = mend_glob(p->text, subject, mended);
+    if (mend == MEND_NOTHING)
+        return false;
+    warn(conf, p->line, conf_column(conf, p->line, p->column, skip),
+         network ? "networks and addresses are no regular expressions: this matches other hosts, or none"
+                 : "this looks like a pattern of the shell, but is a regular expression: * repeats what stands before it");
+    if (mend == MEND_FOUND)
+        conf_advise(conf, "write: %s", mended);
+    else
+        conf_advise(conf, network ? "write expressions that begin with ^, one for each part of the range"
+                                  : "write .* for any text, and \\. for a dot");
+    return true;
+}
+
+/* Classes and braces that are not what they seem to be. */
+static void lint_slips(struct conf *conf, const struct pattern *p, size_t skip)
+{
+    static const char *const words[] = {
+        [SLIP_CASES] = "between Z and a there are more characters than letters: [ \\ ] ^ _ `",
+        [SLIP_NUMBER] = "this is one character, not a number: a class holds single digits",
+        [SLIP_ALTERNATIVES] = "this is one character, not a word: in a class | stands for itself",
+        [SLIP_BRACES] = "this is text, not a number of repetitions",
+    };
+    char mended[MEND_MAX];
+    enum slip slip;
+    enum mend mend;
+
+    for (size_t at = 0; (slip = mend_slip(p->text, &at, &mend, mended)) != SLIP_NONE; at++) {
+        warn(conf, p->line, conf_column(conf, p->line, p->column, skip + at), "%s", words[slip]);
+        if (mend == MEND_FOUND)
+            conf_advise(conf, "write: %s", mended);
+    }
+}
+
+/* Loose ends and dots. `skip` is where the pattern begins in its word: behind the slash of /REGEX/. */
+static void lint_loose(struct conf *conf, const struct pattern *p, enum suspect_subject subject, size_t skip)
 {
     struct suspicion found = suspect_look(p->text, subject);
-    char mended[MENDED_MAX];
+    char mended[MEND_MAX];
+    enum mend mend = mend_loose(p->text, subject, mended);
 
-    if (found.any)
+    if (mend == MEND_NOTHING)
         return;
-    suspect_mend(p->text, subject, mended, sizeof mended);
     if (found.dots > 0) {
         warn(conf, p->line, conf_column(conf, p->line, p->column, skip + found.first_dot),
              "%s any character, not just a dot",
              found.dots == 1 ? "this dot matches" : "this dot and others match");
-        conf_advise(conf, "write: %s", mended);
+        advise_loose(conf, mend, subject, mended);
     }
     if (!found.open_begin && !found.open_end)
         return;
@@ -43,7 +94,33 @@ static void lint_pattern(struct conf *conf, const struct pattern *p, enum suspec
          conf_column(conf, p->line, p->column, skip + (found.open_begin ? 0 : p->text.len)),
          "this matches longer %s as well, as %s for %s", loose_ends[subject].subject,
          found.open_begin ? loose_ends[subject].left : loose_ends[subject].right, loose_ends[subject].meant);
-    conf_advise(conf, "write: %s", mended);
+    advise_loose(conf, mend, subject, mended);
+}
+
+static void lint_pattern(struct conf *conf, const struct pattern *p, enum suspect_subject subject, size_t skip)
+{
+    if (lint_other_language(conf, p, subject, skip))
+        return;
+    lint_slips(conf, p, skip);
+    lint_loose(conf, p, subject, skip);
+}
+
+/* What stands between slashes; nothing without them. */
+static struct slice without_slashes(struct slice text)
+{
+    return text.len > 2 && text.text[0] == '/' && text.text[text.len - 1] == '/'
+           ? (struct slice){ text.text + 1, text.len - 2 } : (struct slice){ "", 0 };
+}
+
+/* Does it begin with a word of digits and letters, as db1 and fe80? */
+static bool begins_hexadecimal(struct slice text)
+{
+    size_t i = text.len > 0 && text.text[0] == '^';
+    bool letters = false;
+
+    for (; i < text.len && isxdigit((unsigned char)text.text[i]) != 0; i++)
+        letters = letters || isalpha((unsigned char)text.text[i]) != 0;
+    return letters && (i == text.len || text.text[i] != ':');
 }
 
 /* What an expression for hosts is tried on, where that may not be what was meant. */
@@ -52,12 +129,24 @@ static void lint_scope(struct conf *conf, struct pattern *p, bool denies)
     char room[PATTERN_PART];
     struct slice text;
     bool tried = pattern_on_names(p, denies, room, &text);
+    struct slice inner = without_slashes(p->text);
 
     if (pattern_scope(p) == SCOPE_NONE) {
         warn(conf, p->line, p->column, "no host can match this: it wants characters that addresses and names do not have");
+        if (inner.len > 0 && scope_of(inner) != SCOPE_NONE)
+            conf_advise(conf, "write: %.*s", (int)inner.len, inner.text);
+    } else if (pattern_scope(p) == SCOPE_ADDRESSES && begins_hexadecimal(p->text)) {
+        warn(conf, p->line, p->column, "this is for IPv6 addresses, and is not tried on names: its letters are "
+             "hexadecimal digits");
+        conf_advise(conf, "write more of the name or, with a colon, of the address");
     } else if (pattern_scope(p) == SCOPE_BOTH && tried && text.text != p->text.text) {
+        struct suspicion found = suspect_look(text, SUSPECT_NAME);
+
         conf_complain(conf, SEVERITY_NOTE, p->line, p->column, "the rest is for addresses; on names only this is tried: "
                       "%.*s", (int)text.len, text.text);
+        if (found.open_begin || found.open_end)
+            warn(conf, p->line, p->column, "what is for names matches longer names as well, as %s for example.com",
+                 found.open_begin ? loose_ends[SUSPECT_NAME].left : loose_ends[SUSPECT_NAME].right);
     } else if (pattern_scope(p) == SCOPE_BOTH) {
         warn(conf, p->line, p->column, "this can match addresses as well as names; it is %s",
              tried ? "tried on both" : "not tried on names, which clients choose themselves");
@@ -74,9 +163,14 @@ static void lint_hosts(struct patterns *list, void *context)
     struct conf *conf = context;
 
     for (struct pattern *p = list->first; p != NULL; p = p->next) {
+        enum suspect_subject subject = pattern_scope(p) == SCOPE_ADDRESSES ? SUSPECT_ADDRESS : SUSPECT_NAME;
+
+        if (lint_other_language(conf, p, subject, 0))
+            continue;
         lint_scope(conf, p, list == &conf->rules.deny);
+        lint_slips(conf, p, 0);
         if (pattern_scope(p) == SCOPE_ADDRESSES || pattern_scope(p) == SCOPE_NAMES)
-            lint_pattern(conf, p, pattern_scope(p) == SCOPE_ADDRESSES ? SUSPECT_ADDRESS : SUSPECT_NAME, 0);
+            lint_loose(conf, p, subject, 0);
     }
 }
 
@@ -88,6 +182,25 @@ static void lint_patterns(struct conf *conf)
             lint_pattern(conf, r->pattern, SUSPECT_RECIPIENT, 1);
     for (const struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
         lint_pattern(conf, &r->pattern, SUSPECT_RECIPIENT, 0);
+}
+
+/* A mailbox with a star in its name is one that nobody has. */
+static void lint_star(struct conf *conf, const struct rule *rule)
+{
+    const char *at = rule->kind == RCPT_ADDRESS ? memrchr(rule->rcpt.text, '@', rule->rcpt.len) : NULL;
+    char mended[MEND_MAX];
+    enum mend mend = at != NULL ? mend_glob(rule->rcpt, SUSPECT_RECIPIENT, mended) : MEND_NOTHING;
+
+    if (mend == MEND_NOTHING || rule->rcpt.text[0] == '"')
+        return;
+    warn(conf, rule->line, conf_column_of(conf, rule->line, rule->rcpt),
+         "this is one mailbox, called %.*s: * stands for nothing else", (int)rule->rcpt.len, rule->rcpt.text);
+    if (at == rule->rcpt.text + 1) /* all of the local part */
+        conf_advise(conf, "write: %.*s", (int)rule->rcpt.len - 1, at);
+    else if (mend == MEND_FOUND)
+        conf_advise(conf, "write: /%s/", mended);
+    else
+        conf_advise(conf, "write /REGEX/ for a pattern");
 }
 
 /* To the shell a no-break space is a letter like others. */
@@ -311,6 +424,7 @@ void lint_rules(struct conf *conf)
 {
     lint_patterns(conf);
     for (struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
+        lint_star(conf, rule);
         lint_command(conf, rule);
         lint_rule(conf, rule);
     }

@@ -326,3 +326,124 @@ void suspect_mend(struct slice pattern, enum suspect_subject subject, char *out,
         text_put(&text, slice_of(subject == SUSPECT_ADDRESS ? end_of_address(pattern) : "$"));
     out[text.len] = '\0';
 }
+
+/* ---- samples ----------------------------------------------------------------------------- */
+
+/* What is put together, of which alternatives, from an expression that was surveyed. */
+struct sampler {
+    const struct survey *survey;
+    struct text text;
+    unsigned choice;
+    char dot;
+};
+
+/* A character of a class: the first that it names. */
+static bool sample_class(struct slice text, const struct atom *atom, char *c)
+{
+    *c = text.text[atom->begin + 1];
+    if (*c == '^')
+        *c = memchr(text.text + atom->begin, 'x', atom->end - atom->begin) == NULL ? 'x' : '5';
+    else if (*c == '\\')
+        *c = text.text[atom->begin + 2] == 'd' ? '1' : text.text[atom->begin + 2] == 'w' ? 'a' : text.text[atom->begin + 2];
+    return *c != '[';
+}
+
+/* The character that an atom stands for; '\0': none, as for an anchor. False: that is not known. */
+static bool sample_atom(const struct sampler *s, struct slice text, const struct atom *atom, char *c)
+{
+    static const char escapes[] = "dwSDbBAzZG", stand_for[] = "1aaa\0\0\0\0\0\0";
+    const char *escape;
+
+    *c = text.text[atom->begin];
+    switch (*c) {
+    case '^': case '$': *c = '\0'; return true;
+    case '[': return sample_class(text, atom, c);
+    case '.': {
+        size_t offset = (size_t)(text.text - s->survey->whole.text) + atom->begin;
+
+        *c = offset < LOOSE_MAX && s->survey->loose[offset] ? s->dot
+             : s->survey->subject == SUSPECT_ADDRESS        ? '1' : 'x';
+        return true;
+    }
+    case '\\': break;
+    default: return true;
+    }
+    *c = text.text[atom->begin + 1];
+    escape = strchr(escapes, *c);
+    if (escape != NULL)
+        *c = stand_for[escape - escapes];
+    return escape != NULL || ispunct((unsigned char)text.text[atom->begin + 1]) != 0;
+}
+
+/* May the atom be left out? */
+static bool is_optional(struct slice text, const struct atom *atom)
+{
+    return atom->repeated && (strchr("*?", text.text[atom->end]) != NULL ||
+                              (text.text[atom->end] == '{' && text.text[atom->end + 1] == '0'));
+}
+
+/* How often {3} wants it. */
+static unsigned repetitions(struct slice text, const struct atom *atom)
+{
+    unsigned n = 0;
+
+    if (!atom->repeated || text.text[atom->end] != '{')
+        return 1;
+    for (size_t i = atom->end + 1; i < text.len && isdigit((unsigned char)text.text[i]) && n < 100; i++)
+        n = n * 10 + (unsigned)(text.text[i] - '0');
+    return n;
+}
+
+/* NOLINTBEGIN(misc-no-recursion): as above */
+
+static bool sample_alternatives(struct sampler *s, struct slice text)
+{
+    struct slice alternative = text, inner;
+    struct atom atom;
+    unsigned count = 0;
+    size_t at = 0;
+
+    while (next_alternative(text, &at, &alternative))
+        count++;
+    at = 0;
+    for (unsigned i = 0; i <= s->choice % count; i++)
+        (void)next_alternative(text, &at, &alternative);
+    for (at = 0; next_atom(alternative, &at, &atom);) {
+        char c;
+
+        if (is_optional(alternative, &atom))
+            continue;
+        for (unsigned n = repetitions(alternative, &atom); n > 0; n--) {
+            if (alternative.text[atom.begin] == '(') {
+                if (inside(alternative, &atom, &inner) && !sample_alternatives(s, inner))
+                    return false;
+            } else if (!sample_atom(s, alternative, &atom, &c)) {
+                return false;
+            } else if (c != '\0') {
+                text_put(&s->text, (struct slice){ &c, 1 });
+            }
+        }
+    }
+    return true;
+}
+
+/* NOLINTEND(misc-no-recursion) */
+
+bool suspect_sample(struct slice pattern, enum suspect_subject subject, unsigned choice, char dot, char *out,
+                    size_t size)
+{
+    struct sampler sampler;
+    struct slice alternative;
+    struct survey s;
+    size_t at = 0;
+    bool made;
+
+    begin_survey(&s, pattern, subject);
+    while (next_alternative(pattern, &at, &alternative))
+        if (subject != SUSPECT_RECIPIENT || s.at_sign > 0)
+            find_dots(&s, alternative);
+    sampler = (struct sampler){ &s, { out, size - 1, 0 }, choice, dot };
+    made = sample_alternatives(&sampler, pattern);
+    out[sampler.text.len] = '\0';
+    return made && sampler.text.len < size - 1;
+}

@@ -22,6 +22,14 @@ struct suspicion suspect_look(struct slice pattern, enum suspect_subject subject
 /* Writes what was meant, as a string that is cut to `size` bytes. */
 void suspect_mend(struct slice pattern, enum suspect_subject subject, char *out, size_t size);
 
+/*
+ * Makes a text that the expression probably matches, without its ends, as a string of at most `size` bytes: of the
+ * alternatives of each group another one for each `choice`, and `dot` for the dots that should be \. False: it cannot
+ * be made.
+ */
+bool suspect_sample(struct slice pattern, enum suspect_subject subject, unsigned choice, char dot, char *out,
+                    size_t size);
+
 /* Is it one of the expressions by which people say that anything will do? */
 bool suspect_is_any(struct slice pattern);
 

@@ -242,7 +242,7 @@ said() { # FILE [OPTION...]
     sed "s,@DIR@,$PWD,g" "$TESTS/conf/doubtful/patterns.conf" >conf
     # the line number and the pattern of each advice, where the last for a line counts
     said conf | awk -F: '/^conf:[0-9]+:/ { line = $2 } sub(/^    write: /, "") { print line "\t" $0 }' >advice
-    [ "$(wc -l <advice)" -eq 10 ]
+    [ "$(wc -l <advice)" -eq 9 ]
     while IFS=$'\t' read -r line pattern; do
         awk -v line="$line" -v number=0 -v pattern="$(sed 's/[\\&]/\\&/g' <<<"$pattern")" '
             NR == line { place = $1 == "deliver" ? ($2 == "rcpt_to" ? 3 : 5) : 3
@@ -250,8 +250,80 @@ said() { # FILE [OPTION...]
             { print }' conf >mended
         mv mended conf
     done <advice
+    # what is left has advice in words
     said conf >again
-    [ "$(grep -c warning again)" -eq 0 ] || { cat conf again; false; }
+    [ "$(grep -c warning again)" = "$(grep -c '^    write .*between ^ and \$$' again)" ] || { cat conf again; false; }
+    [ "$(grep -c warning again)" -eq 1 ]
+}
+
+# Follows the advice of -t for the expression of line 3 until nothing is advised any more.
+follow() { # DIRECTIVE EXPRESSION
+    local advice
+    for _ in 1 2 3; do
+        printf 'domain mx.example\ndeadletter_file %s/dead\n%s %s\n' "$PWD" "$1" "$2" >conf
+        advice=$("$MAILRECV" -t -c conf 2>&1 >/dev/null | grep -A 3 '^conf:3:' | sed -n 's/^    write: //p' | head -n 1)
+        [ -n "$advice" ] || return 0
+        set -- "$1" "$advice"
+    done
+}
+
+@test "an expression that is advised lets in what was meant, and nothing else" {
+    while read -r expression inside outside; do
+        follow 'allow remotehost' "$expression"
+        for client in ${inside//,/ } ${outside//,/ }; do
+            printf 'QUIT\r\n' | "$MAILRECV" -c conf -l log -P "$client" >replies
+            [[ ,$inside, == *",$client,"* ]] && expected=220 || expected=554
+            [ "$(head -c 3 replies)" = $expected ] || { echo "$expression, $(tail -n1 conf): $client"; cat replies; false; }
+        done
+    done <<'END'
+10.0.0.0/8 10.0.0.0,10.255.255.255,10.1.2.3 9.255.255.255,11.0.0.0,110.0.0.1,203.0.113.9=10.0.0.1.evil.example
+192.0.2.0/25 192.0.2.0,192.0.2.9,192.0.2.127 192.0.2.128,192.0.1.255,192.0.20.1,2001:db8::1
+172.16.0.0/12 172.16.0.0,172.31.255.255 172.15.255.255,172.32.0.0,72.16.0.1
+192.168.1.* 192.168.1.0,192.168.1.255 192.168.10.1,192.168.2.1,192.168.0.255
+192.0.2.1-20 192.0.2.1,192.0.2.20,192.0.2.9 192.0.2.0,192.0.2.21,192.0.2.200
+192.0.2.1 192.0.2.1 192.0.2.10,192.0.2.11,192.0.241.1
+^192.0.2. 192.0.2.1,192.0.2.255 192.0.20.1,192.0.222.1
+^192\.0\.2\.[0-99]$ 192.0.2.0,192.0.2.10,192.0.2.99 192.0.2.100,192.0.1.1
+2001:db8::/32 2001:db8::,2001:db8::7,2001:db8:ffff:ffff:ffff:ffff:ffff:ffff 2001:db7:ffff::1,2001:db9::,2001:db80::1,192.0.2.1
+2001:db8:a000::/36 2001:db8:a000::,2001:db8:afff:ffff::1 2001:db8:9fff::1,2001:db8:b000::,2001:db8:a0::1,2001:db8:a::1
+2001:DB8:0:0::0001 2001:db8::1 2001:db8::10,2001:db8::2,2001:db8:1::1
+fe80::/10 fe80::1,febf::1 fec0::1,fe7f::1,192.0.2.1,203.0.113.9=fe80.evil.example
+^2001:db8 2001:db8::1,2001:db8:1::1 2001:db80::1,2001:db9::1
+*.example.com 192.0.2.7=mail.example.com 192.0.2.7=example.com,192.0.2.7=mail.example.com.evil.example,192.0.2.7=a.exampleycom.example
+mail*.example.com 192.0.2.7=mail17.example.com 192.0.2.7=xmail17.example.com,192.0.2.7=mail17.example.comx
+example.com 192.0.2.7=example.com,192.0.2.7=a.example.com 192.0.2.7=notexample.com,192.0.2.7=example.com.evil.example
+^mx[0-9]+.example.com$ 192.0.2.7=mx12.example.com 192.0.2.7=mx12xexample.com,192.0.2.7=mx12.examplexcom
+^(a|b).example\.[com|net]$ 192.0.2.7=a.example.com,192.0.2.7=b.example.net 192.0.2.7=axexample.com,192.0.2.7=a.example.c
+[A-z]+\.example\.com$ 192.0.2.7=a.example.com 192.0.2.7=a.example.org
+END
+    # where nothing passes, or nothing can be said, no expression is offered
+    for expression in 192.0.2.250-192.0.3.5 '^mail\.' '^192\.0\.2\.(mail)?' '(\w+)\1.example.com'; do
+        printf 'allow remotehost %s\n' "$expression" >conf
+        said conf >warnings
+        grep -q '^conf:1:.*warning' warnings
+        ! grep '^    write: ' warnings
+    done
+}
+
+@test "a recipient with a star is a mailbox called so, and what is advised takes what was meant" {
+    while read -r recipient inside outside; do
+        printf 'deliver rcpt_to %s append %s/box\n' "$recipient" "$PWD" >conf
+        advice=$(said conf | grep -A 3 '^conf:1:' | sed -n 's/^    write: //p' | head -n 1)
+        [ -n "$advice" ]
+        [[ $recipient != /* ]] || advice=/$advice/
+        printf 'deliver rcpt_to %s append %s/box\n' "$advice" "$PWD" >conf
+        for rcpt in ${inside//,/ } ${outside//,/ }; do
+            printf '%s\r\n' 'MAIL FROM:<>' "RCPT TO:<$rcpt>" QUIT | "$MAILRECV" -c conf -l log -P 192.0.2.7 >replies
+            [[ ,$inside, == *",$rcpt,"* ]] && expected=250 || expected=550
+            [ "$(sed -n '3s/ .*//p' replies)" = $expected ] || { echo "$recipient, $(tail -n1 conf): $rcpt"; cat replies; false; }
+        done
+    done <<'END'
+*@example.com joe@example.com,a.b@EXAMPLE.com joe@example.org,joe@examplexcom.example
+bounce-*@example.com bounce-17@example.com xbounce-1@example.com,bounce@example.com,bounce-1@example.com.example
+joe@* joe@example.com,joe@example.org xjoe@example.com,jo@example.com
+@*.example.com joe@a.example.com joe@example.com,joe@a.example.com.example
+/bounce-*@example.com/ bounce-17@example.com bounce@example.com,xbounce-1@example.com
+END
 }
 
 # ---- files and programs --------------------------------------------------------------------

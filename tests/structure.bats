@@ -23,7 +23,7 @@ environment process
 copy
 conf message scenario
 rules
-lists
+lists mend
 pattern peer packet sasl
 scope
 dns

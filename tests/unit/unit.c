@@ -17,7 +17,7 @@ static const struct {
     { "peer", test_peer },   { "conf", test_conf },       { "rules", test_rules },
     { "pattern", test_pattern }, { "sasl", test_sasl },
     { "answer", test_answer }, { "punycode", test_punycode }, { "dns", test_dns },
-    { "contacts", test_contacts }, { "proxy", test_proxy }, { "suspect", test_suspect }, { "scope", test_scope },
+    { "contacts", test_contacts }, { "proxy", test_proxy }, { "suspect", test_suspect }, { "scope", test_scope }, { "mend", test_mend },
 };
 
 static const char *suite = "";

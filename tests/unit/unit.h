@@ -45,5 +45,6 @@ void test_contacts(void);
 void test_proxy(void);
 void test_suspect(void);
 void test_scope(void);
+void test_mend(void);
 
 #endif

@@ -1,0 +1,45 @@
+/* mend.h - what was meant by an expression: compiled, and tried on what it must and must not match, before it is said */
+#ifndef MEND_H
+#define MEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "suspect.h"
+
+enum { MEND_MAX = 512 }; /* bytes of an expression that is advised, with its NUL */
+
+enum mend {
+    MEND_NOTHING, /* nothing of the kind */
+    MEND_VAGUE,   /* of the kind, but no expression passed: say it in words */
+    MEND_FOUND    /* `out` is what to write */
+};
+
+/*
+ * Is it a network or a range of addresses, as other programs have them: 10.0.0.0/8, 192.0.2.0/255.255.255.0, 192.168.1.*,
+ * 192.0.2.1-20, 2001:db8::/32, 2001:DB8::0001? The expression was tried on addresses at its edges, inside and outside.
+ */
+enum mend mend_network(struct slice text, char out[MEND_MAX]);
+
+/* Is it a pattern of the shell, such as *.example.com or bounce-*@example.com? */
+enum mend mend_glob(struct slice text, enum suspect_subject subject, char out[MEND_MAX]);
+
+/* What goes wrong in a class or in braces. */
+enum slip {
+    SLIP_NONE,
+    SLIP_CASES,        /* [A-z] */
+    SLIP_NUMBER,       /* [0-255] */
+    SLIP_ALTERNATIVES, /* [com|net] */
+    SLIP_BRACES        /* {1-3} */
+};
+
+/* Finds the first slip from *at on, which becomes its offset; MEND_FOUND: `out` is the whole expression without it. */
+enum slip mend_slip(struct slice pattern, size_t *at, enum mend *mend, char out[MEND_MAX]);
+
+/*
+ * An expression that matches more than it seems to (suspect.h), with its ends closed and its dots escaped. It was tried
+ * on texts that both must match, and on longer and other ones that only the first one does.
+ */
+enum mend mend_loose(struct slice pattern, enum suspect_subject subject, char out[MEND_MAX]);
+
+#endif
