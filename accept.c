@@ -268,6 +268,7 @@ struct reply accept_mail(struct acceptance *a, struct slice argument)
         return reply;
     accept_note(a, CAME_MAIL);
     a->in_transaction = true;
+    a->spooled = false;
     a->count = 0;
     return no_objection;
 }
@@ -485,10 +486,17 @@ static bool begin_copy(struct acceptance *a, int fd)
 int accept_spool(struct acceptance *a, uint64_t *start)
 {
     struct slice directory = a->conf->spool_directory;
-    int fd = spool_file(directory);
+    int fd;
 
-    accept_note(a, CAME_ON);
     a->start = 0;
+    if (a->count > 0 && a->spooled)
+        (void)contradict(a); /* there is one for each message, so that what a session can fill is bounded */
+    errno = EBUSY;
+    if (a->count == 0 || a->spooled)
+        return -1;
+    a->spooled = true;
+    accept_note(a, CAME_ON);
+    fd = spool_file(directory);
     if (fd >= 0 && !begin_copy(a, fd)) {
         int error = errno;
 

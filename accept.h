@@ -48,6 +48,7 @@ struct acceptance {
     struct mail_argument mail;
     size_t count;                 /* accepted recipients */
     struct recipient *recipients; /* room for limit.smtp_rcpt_to; pages are touched when used */
+    bool spooled;                 /* the transaction has had its file */
     unsigned messages;            /* makes ids unique */
     char id[64];                  /* of the message that was delivered last, or for which there is a file */
     time_t received;

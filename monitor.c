@@ -187,6 +187,8 @@ static bool hear_deliver(struct monitor *m, const struct question *q, struct rep
     struct spool spool = { .memory = own, .fd = -1, .size = q->size };
     struct stat status;
 
+    if (q->size > m->accept.conf->smtp_data_size.value)
+        return false;
     if (q->number != 0) {
         spool.start = m->accept.start;
         if (m->spool < 0 || fstat(m->spool, &status) != 0 || (uint64_t)status.st_size != spool.start + spool.size)

@@ -154,6 +154,16 @@ static void deliver(struct monitor *m)
     (void)monitor_deliver(m, &spool);
 }
 
+/* Of files there is one for each message. */
+static void spool_twice(struct monitor *m)
+{
+    uint64_t start;
+
+    begin_delivery(m);
+    (void)monitor_spool(m, &start);
+    (void)monitor_spool(m, &start);
+}
+
 /* Goes on writing to what was delivered. */
 static void keep_spool(struct monitor *m)
 {
@@ -400,6 +410,7 @@ static const struct {
     { "deliver-too-much", deliver_too_much },
     { "deliver-no-file", deliver_no_file },
     { "deliver-other-size", deliver_other_size },
+    { "spool-twice", spool_twice },
     { "keep-spool", keep_spool },
     { "recipient-behind-spool", recipient_behind_spool },
     { "log-no-refusal", log_no_refusal },

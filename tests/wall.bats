@@ -186,6 +186,15 @@ converse() { # CODE LINE
 @test "a session that delivers more than the memory holds is ended" { is_violation deliver-too-much 'impossible question'; }
 @test "a session that delivers a file that it was not given is ended" { is_violation deliver-no-file 'impossible question'; }
 @test "a session that lies about the size of its file is ended" { is_violation deliver-other-size 'impossible question'; }
+@test "a session that wants more than one file for a message is ended" { is_violation spool-twice contradiction; }
+@test "a session that delivers more than limit.smtp_data_size is ended" {
+    misbehave deliver
+    [ -s box ]
+    rm box log out
+    echo 'limit.smtp_data_size 9' >>conf # a byte less
+    is_violation deliver 'impossible question'
+}
+
 @test "a session cannot write to what a command reads" {
     # the command is done at once, and its child reads when the session has written
     printf '%s\n' 'domain mail.example.com' 'logfile log' 'sandbox on' "spool_directory $PWD" \
