@@ -82,7 +82,10 @@ struct reply monitor_tls(struct monitor *monitor, int *plain);
 /* AUTH with these credentials: code 0 and the client has a name, or a refusal, which takes its time. */
 struct reply monitor_auth(struct monitor *monitor, const struct sasl *sasl);
 
-/* A file without a name, once in a transaction that has recipients, for a message that outgrows its memory, which goes there from *start on; -1 with errno set. */
+/*
+ * A file without a name, once in a transaction that has recipients, for a message that outgrows its memory, which goes
+ * there from *start on; -1 with errno set.
+ */
 int monitor_spool(struct monitor *monitor, uint64_t *start);
 
 /* Delivers the spool to the accepted recipients and forgets them: the reply to the client. The spool is to be cleared

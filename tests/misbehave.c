@@ -99,9 +99,9 @@ static void mail_with_bad_syntax(struct monitor *m)
     (void)monitor_mail(m, slice_of("FROM:<sender@example.com>\nRCPT TO:<user@example.com>"));
 }
 
-static void helo_with_blanks(struct monitor *m)
+static void helo_with_newline(struct monitor *m)
 {
-    (void)monitor_helo(m, true, slice_of("a b"));
+    (void)monitor_helo(m, true, slice_of("a\nb"));
 }
 
 static void deliver_to_nobody(struct monitor *m)
@@ -404,7 +404,7 @@ static const struct {
     { "rcpt-without-mail", rcpt_without_mail },
     { "mail-twice", mail_twice },
     { "mail-syntax", mail_with_bad_syntax },
-    { "helo-syntax", helo_with_blanks },
+    { "helo-syntax", helo_with_newline },
     { "deliver", deliver },
     { "deliver-to-nobody", deliver_to_nobody },
     { "deliver-too-much", deliver_too_much },
