@@ -303,11 +303,11 @@ static int open_locked(const struct transaction *t, const char *path, struct out
 static const char *separator(int fd, off_t end, int *error)
 {
     static const struct {
-        char tail[4];
+        char tail[5];
         const char *text;
-    } separators[] = { { "\n\n", "" }, { "\n\r\n", "\n" }, { "\n", MAILBOX_NO_END "\n" },
+    } separators[] = { { "\n\n", "" }, { "\r\n\r\n", "\n" }, { "\n", MAILBOX_NO_END "\n" },
                        { "", "\n" MAILBOX_NO_END "\n" } };
-    char last[3] = { '\n', '\n', '\n' }; /* the beginning of a file is as good as an empty line */
+    char last[4] = { '\n', '\n', '\n', '\n' }; /* the beginning of a file is as good as an empty line */
     size_t size = sizeof last, len = end < (off_t)size ? (size_t)end : size, i = 0, tail;
     ssize_t n = pread(fd, last + size - len, len, end - (off_t)len);
 

@@ -153,21 +153,23 @@ static bool ends_in_date(const char *text)
     return year != 0;
 }
 
-/* The length of the From_ line with which a text begins, or 0: one has an address, a date and an end. */
+/*
+ * The length of the From_ line with which a text begins, or 0: one has an address and a date. The end of the file ends
+ * one, too: then it is all there is of its message.
+ */
 static size_t from_line(const char *text, size_t len)
 {
     const char *lf = memchr(text, '\n', len < FROM_LINE ? len : FROM_LINE);
+    size_t size = lf != NULL ? (size_t)(lf - text) : len;
     char line[FROM_LINE];
-    size_t size;
 
-    if (lf == NULL || lf - text <= FROM || memcmp(text, from_, FROM) != 0 || text[FROM] == ' ')
+    if (size >= FROM_LINE || size <= FROM || memcmp(text, from_, FROM) != 0 || (unsigned char)text[FROM] <= ' ')
         return 0;
-    size = (size_t)(lf - text) - (lf[-1] == '\r');
     memcpy(line, text, size);
-    line[size] = '\0';
+    line[line[size - 1] == '\r' ? size - 1 : size] = '\0';
     for (const char *blank = strchr(line + FROM, ' '); blank != NULL; blank = strchr(blank + 1, ' '))
         if (ends_in_date(blank + 1))
-            return (size_t)(lf - text) + 1;
+            return size + (lf != NULL);
     return 0;
 }
 
@@ -246,7 +248,7 @@ static bool begins_with_field(const char *text, size_t len)
 }
 
 /*
- * Is the file that was opened an mbox? One begins with a From_ line, maybe behind line ends; or with what was torn, so
+ * Is the file that was opened an mbox? One begins with a From_ line, maybe behind blank lines; or with what was torn, so
  * that it is no header either. Goes to its first message.
  */
 static bool is_mbox(struct saved_box *box)
@@ -255,9 +257,10 @@ static bool is_mbox(struct saved_box *box)
     ssize_t n = pread(box->fd, text, sizeof text, 0);
     size_t len = n > 0 ? (size_t)n : 0, skipped = 0;
 
-    while (skipped < len && (text[skipped] == '\r' || text[skipped] == '\n'))
+    while (skipped < len && text[skipped] != '\0' && strchr(" \t\r\n", text[skipped]) != NULL)
         skipped++;
-    if (len - skipped >= FROM && memcmp(text + skipped, from_, FROM) == 0) {
+    if (len - skipped >= FROM && memcmp(text + skipped, from_, FROM) == 0 &&
+        (skipped == 0 || text[skipped - 1] == '\n')) {
         box->at = skipped;
         return true;
     }
@@ -391,9 +394,9 @@ static const struct ending {
     bool whole, theirs;
 } endings[] = {
     { "\n" MAILBOX_NO_END "\n", sizeof MAILBOX_NO_END, false, false },
-    { "\n\r\n\n", 3, true, true },
+    { "\r\n\r\n\n", 3, true, true },
     { "\n\n", 1, true, false },
-    { "\n\r\n", 2, true, true },
+    { "\r\n\r\n", 2, true, true },
 };
 
 /* Finds out where the text of a message in an mbox ends, and whether it is whole. */
@@ -594,7 +597,7 @@ static const char *copy_message(const struct saved_box *box, const struct saved 
     }
     if (!s.in_line && s.quotes + s.matched > 0)
         release(&s, s.quotes);
-    if (!s.at_start)
+    if (!s.at_start || s.cr) /* half a line end is one */
         send_byte(&s, '\n');
     send_bytes(&s);
     memcpy(s.bytes, ".\r\n", 3);

@@ -365,6 +365,13 @@ two"
     expect "$(cat said)" "1 incomplete bytes=0-19 reason=\"$no_from\""
 }
 
+@test "of 300 generated mbox files no byte is lost, by -r or by what is appended, and nothing torn becomes whole" {
+    mkdir odd
+    cd odd
+    run -0 "$TESTS/tools/odd-mboxes" "$MAILRECV" "${SEED:-1}" "${FILES:-300}"
+    expect "$output" "${FILES:-300} files of seed ${SEED:-1}"
+}
+
 @test "a saved message, with CRLF or LF: one message, its lines end in LF" {
     broken
     touch mended
