@@ -214,6 +214,7 @@ static bool hear_refusal(struct monitor *m, const struct question *q, struct rep
 }
 
 static void log_event(struct monitor *m, enum monitor_event event, struct slice text);
+static void log_end(struct monitor *m, int severity, const char *text, bool cut);
 static void log_death(struct monitor *m, const char *how, int number);
 
 static bool hear_event(struct monitor *m, const struct question *q, struct reply *reply)
@@ -367,7 +368,7 @@ static void end_session(struct monitor *m, bool at_once)
     if (process >= 0)
         (void)close(process);
     if (waitpid(m->session, &status, WNOHANG) != m->session)
-        log_line(LOG_ERR, "end reason=unknown"); /* it hangs in a system call, and is killed as soon as that ends */
+        log_end(m, LOG_ERR, "reason=unknown", false); /* it hangs in a system call, and is killed as soon as that ends */
     else if (WIFSIGNALED(status))
         log_death(m, "killed signal", WTERMSIG(status));
     else if (WEXITSTATUS(status) != EX_OK)

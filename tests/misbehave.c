@@ -348,6 +348,88 @@ static void forge_log(struct monitor *m)
     monitor_log(m, MONITOR_END, slice_of(text));
 }
 
+/* ---- beyond the limits ------------------------------------------------------------------- */
+
+enum { WITHOUT_END = 100000 };
+
+/* Never ends by itself when a limit is exceeded. */
+static void guess_recipients(struct monitor *m)
+{
+    (void)monitor_mail(m, slice_of("FROM:<sender@example.com>"));
+    for (int i = 0; i < WITHOUT_END; i++)
+        (void)monitor_rcpt(m, slice_of("TO:<nobody@example.com>"));
+}
+
+/* The same, with a recipient that exists in each transaction, and the transactions given up. */
+static void guess_recipients_in_turns(struct monitor *m)
+{
+    for (int i = 0; i < WITHOUT_END; i++) {
+        if (i % 50 == 0) {
+            monitor_reset(m);
+            begin_delivery(m);
+        }
+        (void)monitor_rcpt(m, slice_of("TO:<nobody@example.com>"));
+    }
+}
+
+static void exceed_recipients(struct monitor *m)
+{
+    begin_delivery(m);
+    for (int i = 0; i < WITHOUT_END; i++)
+        (void)monitor_rcpt(m, slice_of("TO:<user@example.com>"));
+}
+
+static void log_refusals(struct monitor *m, const char *stage, unsigned code)
+{
+    const struct reply reply = { .code = code, .counts = COUNTS_NOT, .text = SLICE("No") };
+
+    for (int i = 0; i < WITHOUT_END; i++)
+        monitor_log_refusal(m, stage, &reply, slice_of("FOO"));
+}
+
+static void log_many_refusals(struct monitor *m)
+{
+    log_refusals(m, "command", 500);
+}
+
+static void log_many_temporary_refusals(struct monitor *m)
+{
+    log_refusals(m, "rcpt", 451);
+}
+
+static void say_helo(struct monitor *m)
+{
+    for (int i = 0; i < WITHOUT_END; i++)
+        (void)monitor_helo(m, true, slice_of("client.example"));
+}
+
+static void begin_transactions(struct monitor *m)
+{
+    for (int i = 0; i < WITHOUT_END; i++) {
+        (void)monitor_mail(m, slice_of("FROM:<sender@example.com>"));
+        monitor_reset(m);
+    }
+}
+
+static void ask_for_spools(struct monitor *m)
+{
+    uint64_t start;
+
+    begin_delivery(m);
+    for (int i = 0; i < WITHOUT_END; i++) {
+        int fd = monitor_spool(m, &start);
+
+        if (fd >= 0)
+            (void)close(fd);
+    }
+}
+
+static void end_twice(struct monitor *m)
+{
+    monitor_log(m, MONITOR_END, slice_of("reason=quit"));
+    monitor_log(m, MONITOR_END, slice_of("reason=quit"));
+}
+
 /* ---- staying ----------------------------------------------------------------------------- */
 
 static void stay(struct monitor *m)
@@ -430,6 +512,15 @@ static const struct {
     { "auth-guess", auth_guess },
     { "descriptors", list_descriptors },
     { "forge-log", forge_log },
+    { "guess-recipients", guess_recipients },
+    { "guess-in-turns", guess_recipients_in_turns },
+    { "exceed-recipients", exceed_recipients },
+    { "log-refusals", log_many_refusals },
+    { "log-temporary-refusals", log_many_temporary_refusals },
+    { "say-helo", say_helo },
+    { "begin-transactions", begin_transactions },
+    { "ask-for-spools", ask_for_spools },
+    { "end-twice", end_twice },
     { "stay", stay },
     { "leave", leave },
     { "empty-packet", send_nothing },

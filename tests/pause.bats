@@ -196,6 +196,49 @@ assert second - start < 15
 END
 }
 
+@test "tarpit: only what was refused for good takes time" {
+    play <<'END'
+from client import *
+client = Client("tarpit 20", "error rcpt_to ^later 451 Later", "limit.smtp_rcpt_to 1",
+                f"deliver rcpt_to user@example.com append {HERE}/box")
+client.expect("220 .*")
+client.send("MAIL FROM:<>\r\n" + "RCPT TO:<later@example.com>\r\n" * 50 + "RCPT TO:<user@example.com>\r\n" * 2 + "QUIT\r\n")
+client.expect("250 .*", *["451 .*"] * 50, "250 .*", "452 .*", "221 .*")
+assert client.clock() < 15
+END
+}
+
+@test "tarpit: a client that has closed its direction waits like any other, and hears every byte once" {
+    play <<'END'
+from client import *
+client = Client("tarpit 1", f"deliver rcpt_to user@example.com append {HERE}/box")
+client.send("MAIL FROM:<>\r\nRCPT TO:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nNOOP\r\nQUIT\r\n")
+client.socket.shutdown(socket.SHUT_WR)
+client.expect("220 .*", "250 2.1.0 Sender ok", "550 5.1.1 No one here by that name", "550 5.1.1 No one here by that name",
+              "250 2.0.0 Ok", "221 2.0.0 Goodbye")
+assert 3 <= client.clock() < 15, client.clock()
+client.ends()
+END
+    # the connection as two pipes: the end of the one says nothing about the other
+    begin=$(date +%s%N)
+    printf 'NONSENSE\r\nQUIT\r\n' | "$MAILRECV" -c "$BATS_TEST_TMPDIR/conf" -P 192.0.2.7 >"$BATS_TEST_TMPDIR/out"
+    [ $(($(date +%s%N) - begin)) -ge 1000000000 ]
+    [ "$(cut -c-3 "$BATS_TEST_TMPDIR/out" | paste -sd' ')" = '220 500 221' ]
+}
+
+@test "tarpit: a client that has gone altogether is not waited for, also when it had closed its direction first" {
+    play <<'END'
+from client import *
+client = Client("tarpit 1000")
+client.expect("220 .*")
+client.send("NONSENSE\r\nNONSENSE\r\n")
+client.socket.shutdown(socket.SHUT_WR)
+client.await_log("ERROR: 500")
+client.socket.close()
+assert client.process.wait(20) == 0
+END
+}
+
 @test "tarpit: replies to what came before do not wait, and a refused greeting does" {
     play <<'END'
 from client import *

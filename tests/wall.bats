@@ -217,6 +217,27 @@ converse() { # CODE LINE
 
 @test "a session that logs a refusal that is none is ended" { is_violation log-no-refusal 'impossible question'; }
 
+# ---- limits that the session does not keep ----
+
+# A violation, and not many lines in the log.
+is_bounded() { # ACT LINES
+    is_violation "$1" 'command beyond all limits'
+    [ "$(wc -l <log)" -le "$2" ] || { echo "$1: $(wc -l <log) lines"; return 1; }
+    rm log
+}
+
+@test "a session that goes on beyond the limits is ended by the monitor, whatever it goes on with" {
+    printf '%s\n' 'limit.smtp_refused_rcpts 10' 'limit.smtp_commands 20' 'limit.smtp_undelivered 100' 'limit.smtp_rcpt_to 5' >>conf
+    for act in guess-recipients guess-in-turns exceed-recipients say-helo begin-transactions ask-for-spools; do
+        is_bounded $act 6
+    done
+    for act in log-refusals log-temporary-refusals; do
+        is_bounded $act 230
+    done
+}
+
+@test "a session that ends twice is ended" { is_violation end-twice 'impossible question'; }
+
 # ---- TLS and AUTH ----
 
 # Adds these lines to conf. The client is a FIFO, which waits and says nothing, so that no handshake comes to an end.

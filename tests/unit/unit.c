@@ -18,6 +18,7 @@ static const struct {
     { "pattern", test_pattern }, { "sasl", test_sasl },
     { "answer", test_answer }, { "punycode", test_punycode }, { "dns", test_dns },
     { "contacts", test_contacts }, { "proxy", test_proxy }, { "suspect", test_suspect }, { "scope", test_scope }, { "mend", test_mend },
+    { "counts", test_counts },
 };
 
 static const char *suite = "";

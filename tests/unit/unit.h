@@ -44,6 +44,7 @@ void test_dns(void);
 void test_contacts(void);
 void test_proxy(void);
 void test_suspect(void);
+void test_counts(void);
 void test_scope(void);
 void test_mend(void);
 
