@@ -1958,7 +1958,7 @@ static void check_needs(struct conf *conf)
     if (conf->helo_dns_check.value != 0 && conf->helo_required.value == 0) {
         conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, "limit.helo_dns_check"), 1,
                       "a client that says no HELO is not checked");
-        conf_advise(conf, "limit.helo_required on");
+        conf_advise(conf, "write: limit.helo_required on");
     }
     if (conf->lockout_db.len >= PATH_MAX)
         conf_complain(conf, SEVERITY_ERROR, conf_line_of(conf, "lockout.db"), 1,

@@ -20,9 +20,10 @@ struct contact {
     uint8_t told;            /* a locked client has heard so */
     uint8_t unused[2];
     uint8_t network[8];      /* an IPv4 address and zeros, or the first half of an IPv6 address */
-    uint32_t connections, violations, locks, unused_too;
+    uint32_t connections, violations, locks;
+    uint32_t deliveries;     /* in the time in which violations are counted */
     uint64_t first, last;    /* when it was seen; this and all below in seconds of the real-time clock */
-    uint64_t begin;          /* of the time in which violations are counted */
+    uint64_t begin;          /* of that time */
     uint64_t until;          /* the end of the lock, 0: it has none */
 };
 

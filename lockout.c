@@ -54,7 +54,7 @@ static void age(struct contact *contact, const struct terms *terms)
     if (served || (contact->until == 0 && terms->now - contact->begin >= terms->period)) {
         contact->begin = terms->now;
         contact->until = 0;
-        contact->violations = 0;
+        contact->violations = contact->deliveries = 0;
         contact->told = 0;
     }
 }
@@ -73,13 +73,19 @@ static void count_connection(struct contact *contact, const void *context)
         contact->told = contact->told > 0 ? 2 : 1;
 }
 
+/* So many violations lock it out: each message that it has delivered allows one more. */
+static uint64_t allowance(const struct contact *contact, uint64_t limit)
+{
+    return limit + contact->deliveries;
+}
+
 static void count_violation(struct contact *contact, const void *context)
 {
     const struct terms *terms = context;
 
     age(contact, terms);
     contact->violations++;
-    if (is_locked(contact, terms) || contact->violations < terms->limit)
+    if (is_locked(contact, terms) || contact->violations < allowance(contact, terms->limit))
         return; /* sessions that were under way already make no lock longer */
     contact->locks++;
     contact->until = terms->now + terms->secs;
@@ -91,7 +97,7 @@ static void forget_violations(struct contact *contact, const void *context)
 
     age(contact, terms);
     contact->violations = 0;
-    contact->begin = terms->now;
+    contact->deliveries += contact->deliveries < UINT32_MAX;
 }
 
 /* ---- the file ------------------------------------------------------------------------------ */
@@ -215,7 +221,7 @@ void lockout_violation(struct lockout *lockout, const char *reason)
     l->counted = true;
     contact = change(l, count_violation);
     log_line(LOG_NOTICE, "lockout: violations=%ju/%ju reason=%s%s%s", (uintmax_t)contact.violations,
-             (uintmax_t)l->conf->lockout_violations, reason, l->until > 0 ? " until=" : "",
+             (uintmax_t)allowance(&contact, l->conf->lockout_violations), reason, l->until > 0 ? " until=" : "",
              l->until > 0 ? lockout_time(l->until, until) : "");
 }
 

@@ -140,7 +140,7 @@ seconds_to() { echo $(($(date -u -d "$1" +%s) - $(date +%s))); }
     session 192.0.2.7 'MAIL FROM:<>' "${gone[0]}" 'RCPT TO:<user@mx.example>' QUIT >replies
     expect "$(lines)" ""
     session 192.0.2.7 'MAIL FROM:<>' "${gone[@]}" 'RCPT TO:<user@mx.example>' QUIT >replies
-    expect "$(lines)" "lockout: violations=1/3 reason=rcpt"
+    expect "$(lines)" "lockout: violations=1/4 reason=rcpt"
     grep -q '\] end reason=quit .* violation=rcpt$' log
     session 192.0.2.8 'MAIL FROM:<>' "${gone[@]}" DATA QUIT >replies
     expect "$(lines)" "lockout: violations=1/3 reason=rcpt"
@@ -215,16 +215,29 @@ seconds_to() { echo $(($(date -u -d "$1" +%s) - $(date +%s))); }
     run -1 grep violation=rcpt log
 }
 
+@test "each delivered message allows one violation more, for as long as violations are counted" {
+    for _ in 1 2 3; do good; done
+    for _ in 1 2 3 4 5; do strike; done
+    expect "$(lines)" "lockout: violations=5/6 reason=rcpt"
+    strike
+    expect "$(lines)" "lockout: violations=6/6 reason=rcpt until=TIME"
+    good 192.0.2.8
+    strike 192.0.2.8
+    "$TESTS/tools/contacts" contacts.db shift 3610
+    strike 192.0.2.8
+    expect "$(lines)" "lockout: violations=1/3 reason=rcpt"
+}
+
 @test "a delivered message clears the count, a refused one does not" {
     strike
     strike
     good
     expect "$(grep -c '^250 2.0.0 Ok, delivered' replies)" 1
     strike
-    expect "$(lines)" "lockout: violations=1/3 reason=rcpt"
+    expect "$(lines)" "lockout: violations=1/4 reason=rcpt"
     session 192.0.2.7 'MAIL FROM:<>' 'RCPT TO:<picky@mx.example>' DATA . QUIT >replies
     strike
-    expect "$(lines)" "lockout: violations=2/3 reason=rcpt"
+    expect "$(lines)" "lockout: violations=2/4 reason=rcpt"
 }
 
 @test "violations of another period do not count, a lock ends, and then the count begins anew" {
