@@ -394,8 +394,9 @@ END
     tail -n1 replies | grep -q '^221 '
     killed_session
     secure_session
-    { printf 'MAIL FROM:<>\r\n'; printf 'RCPT TO:<%s@example.com>\r\n' a b; printf 'QUIT\r\n'; } |
-        "$MAILRECV" -c keys.conf -l log -P 192.0.2.7 >replies
+    for _ in one two; do # violations, for a message was delivered
+        printf '%s\r\n' 'MAIL FROM:<>' 'RCPT TO:<nobody@example.com>' QUIT | "$MAILRECV" -c keys.conf -l log -P 192.0.2.7 >replies
+    done
     for _ in told closed; do # for it was locked out
         "$MAILRECV" -c keys.conf -l log -P 192.0.2.7 <<<QUIT >replies
     done
