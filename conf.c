@@ -1946,6 +1946,15 @@ static void complain_missing(struct conf *conf, const char *keyword, const char 
                   missing);
 }
 
+/* What looks at the name of HELO is got around by saying none. */
+static void check_helo_need(struct conf *conf, const char *keyword, const struct limit *check)
+{
+    if (check->value == 0 || conf->helo_required.value != 0)
+        return;
+    conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, keyword), 1, "a client that says no HELO is not checked");
+    conf_advise(conf, "write: limit.helo_required on");
+}
+
 /* What one directive needs of others. */
 static void check_needs(struct conf *conf)
 {
@@ -1955,11 +1964,8 @@ static void check_needs(struct conf *conf)
         complain_missing(conf, "tls", "tls.key");
     if (conf->auth != AUTH_OFF && conf->auth_users.len == 0 && conf->auth_command.text.len == 0)
         complain_missing(conf, "auth", "auth.users or auth.command");
-    if (conf->helo_dns_check.value != 0 && conf->helo_required.value == 0) {
-        conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, "limit.helo_dns_check"), 1,
-                      "a client that says no HELO is not checked");
-        conf_advise(conf, "write: limit.helo_required on");
-    }
+    check_helo_need(conf, "limit.helo_dns_check", &conf->helo_dns_check);
+    check_helo_need(conf, "limit.helo_syntax_check", &conf->helo_syntax_check);
     if (conf->lockout_db.len >= PATH_MAX)
         conf_complain(conf, SEVERITY_ERROR, conf_line_of(conf, "lockout.db"), 1,
                       "the path is too long, expected at most %d bytes", PATH_MAX - 1);

@@ -166,7 +166,7 @@ seconds_to() { echo $(($(date -u -d "$1" +%s) - $(date +%s))); }
 }
 
 @test "what the fail2ban filters do not count is no violation" {
-    session 192.0.2.7 NONSENSE 'HELO' 'HELO a b' 'MAIL FROM:<' 'DATA' QUIT >replies
+    session 192.0.2.7 NONSENSE 'HELO' $'HELO a\tb' 'MAIL FROM:<' 'DATA' QUIT >replies
     expect "$(grep -c '^50' replies)" 5
     expect "$(lines)" ""
     session 192.0.2.7 'MAIL FROM:<>' 'RCPT TO:<picky@mx.example>' DATA . QUIT >replies
@@ -526,7 +526,7 @@ goes_on() { # REASON
 compile() { "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O1 -I"$TESTS/.." "$@"; }
 
 @test "a hundred processes change one file without a pause, and are killed: nothing is lost, nobody is refused" {
-    compile -o hammer "$TESTS/tools/hammer.c" "$TESTS/../contacts.c" "$TESTS/../log.c"
+    compile -o hammer "$TESTS/tools/hammer.c" "$TESTS"/../{contacts,log,outlet}.c
     ./hammer contacts.db "${SEED:-$RANDOM}" "${HAMMER_SECS:-2}" 100
 }
 
