@@ -102,7 +102,7 @@ clean:
 
 TEST_CFLAGS  = $(filter-out -MMD -MP,$(ALL_CFLAGS)) -I.
 UNIT         = $(wildcard tests/unit/*.c)
-FUZZ_TARGETS = line envelope sasl message conf session monitor starttls dns proxy report
+FUZZ_TARGETS = line envelope sasl message conf session monitor starttls dns resolver proxy report
 FUZZ         = $(FUZZ_TARGETS:%=tests/fuzz/%.c)
 FUZZ_SECONDS ?= 100
 FUZZED_OBJECTS = $(OBJECTS) $(patsubst %,$(BUILD)/%.o,$(filter-out report,$(REPORT)))

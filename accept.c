@@ -42,7 +42,7 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
     *a = (struct acceptance){ .conf = conf, .peer = peer, .terminated = terminated, .recipients = room,
                               .tls.channel = -1, .lockout = { .conf = conf, .peer = peer },
                               .deadline = clock_ms() + conf->connection_secs.value * 1000 };
-    dns_begin(&conf->dns, a->deadline, terminated);
+    dns_begin(&conf->dns, conf->sandbox != SANDBOX_OFF, a->deadline, terminated);
     if (room == MAP_FAILED)
         log_line(LOG_ERR, "no memory for %ju recipients", (uintmax_t)conf->smtp_rcpt_to.value);
     return room != MAP_FAILED;
@@ -199,6 +199,7 @@ const char *accept_verdict(struct acceptance *a, bool cut)
     if (a->ended)
         return "";
     (void)starttls_learn(&a->tls, a->peer); /* what it says is in the log */
+    dns_rest();
     a->ended = true;
     if (guessed || cut)
         lockout_violation(&a->lockout, guessed ? "rcpt" : "cut");
@@ -523,6 +524,7 @@ struct reply accept_deliver(struct acceptance *a, const struct spool *spool)
     if (spool->start == 0)
         stamp(a);
     transaction = transaction_of(a, spool);
+    dns_rest(); /* the name of the client is known by now */
     reply = deliver_all(&transaction, a->recipients, a->count);
     a->count = 0; /* nothing is delivered twice */
     a->message_came = true;

@@ -1,28 +1,34 @@
 /* dns.c - questions to the DNS: asked in parallel, answered in time or not at all, kept for the session */
 /*
- * c-ares sends the questions, repeats them, goes on to other servers and to TCP, and sees that an answer comes
- * from where it was asked for, with the id and the question that were sent. What the answer says
- * is read by answer.c. The table of questions is the cache, too: a session asks for a few names, so it
+ * A process of its own reads the answers (resolver.c). It is started when the first of them is waited for, and
+ * believed as little as the DNS. Where it is silent until the stage ends it is ended, too: whether it or the
+ * servers hang is the same to us. The table of questions is the cache: a session asks for a few names, so it
  * is searched from its beginning, and where it is full the oldest answers make room.
  */
 #include "dns.h"
 
-#include <ares.h>
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
+#include "hosts.h"
 #include "late.h"
-#include "library.h"
 #include "log.h"
+#include "resolver.h"
 
-enum { QUESTIONS = 64, TRIES = 3, CLASS_IN = 1 };
-
+/* Its place in the table is the number that the resolver knows it by. */
 struct question {
     enum dns_kind kind;
     char name[DOMAIN_MAX + 1];
-    bool open; /* c-ares has not said its last word */
+    bool open; /* the resolver has been asked and has not answered */
     struct answer answer;
 };
 
@@ -42,117 +48,26 @@ static const struct kind {
 
 static struct {
     const struct dns_settings *settings;
+    bool confined;
     uint64_t deadline;          /* of the session */
     uint64_t until;             /* of the stage; 0: nothing was asked in it */
     size_t count;               /* of questions asked so far, those included that made room */
-    ares_channel channel;       /* NULL before the first one that goes out */
-    bool broken;                /* there is no channel and will be none */
+    bool prepared;              /* questions can be sent; without a process, by ourselves */
+    pid_t resolver;             /* the process, 0: there is none */
+    int channel;                /* to it */
+    pid_t resting;              /* one that was let end and has not been waited for */
+    size_t sent, sockets;       /* questions, and sockets that it has had for them */
+    bool broken;                /* there is nobody to ask, and will not be */
     bool speaks;                /* the log has begun: */
     char trouble[256];          /* what it is to be told before that, "" if nothing */
     const volatile sig_atomic_t *terminated; /* SIGTERM has come: nothing is waited for any more */
+    bool hosts_read;            /* hosts(5), of which this is the text */
+    char *hosts;
+    size_t hosts_len;
 } dns;
 
-static struct question questions[QUESTIONS] LATE;
-
-/* ---- the library ------------------------------------------------------------------------- */
-
-/* All that is used of it. */
-static struct {
-    __typeof__(ares_library_init) *library_init;
-    __typeof__(ares_init_options) *init_options;
-    __typeof__(ares_set_servers_ports_csv) *set_servers;
-    __typeof__(ares_query) *query;
-    __typeof__(ares_getsock) *getsock;
-    __typeof__(ares_timeout) *timeout;
-    __typeof__(ares_process_fd) *process_fd;
-    __typeof__(ares_cancel) *cancel;
-    __typeof__(ares_destroy) *destroy;
-    __typeof__(ares_strerror) *strerror;
-} ares;
-
-static const struct library_function functions[] = {
-    LIBRARY_FUNCTION(ares.library_init, ares_library_init),
-    LIBRARY_FUNCTION(ares.init_options, ares_init_options),
-    LIBRARY_FUNCTION(ares.set_servers, ares_set_servers_ports_csv),
-    LIBRARY_FUNCTION(ares.query, ares_query),
-    LIBRARY_FUNCTION(ares.getsock, ares_getsock),
-    LIBRARY_FUNCTION(ares.timeout, ares_timeout),
-    LIBRARY_FUNCTION(ares.process_fd, ares_process_fd),
-    LIBRARY_FUNCTION(ares.cancel, ares_cancel),
-    LIBRARY_FUNCTION(ares.destroy, ares_destroy),
-    LIBRARY_FUNCTION(ares.strerror, ares_strerror),
-};
-
-static const char *load(void)
-{
-    return library_load("libcares.so.2", functions, sizeof functions / sizeof functions[0]);
-}
-
-/* Tells c-ares about dns.server. */
-static int set_servers(ares_channel channel)
-{
-    char list[DNS_SERVERS * 64] = "";
-    size_t used = 0;
-
-    if (dns.settings->server_count == 0)
-        return ARES_SUCCESS;
-    for (size_t i = 0; i < dns.settings->server_count; i++) /* an address with its port has at most 53 bytes */
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%.*s", i == 0 ? "" : ",",
-                                 (int)dns.settings->servers[i].len, dns.settings->servers[i].text);
-    return ares.set_servers(channel, list);
-}
-
-/* Makes a channel. The first tries together are shorter than a stage, so that a lost packet is made up for. */
-static int make_channel(void)
-{
-    static char lookups[] = "b"; /* not hosts(5), which is ours */
-    struct ares_options options = { .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES, .tries = TRIES,
-                                    .lookups = lookups, .timeout = (int)(dns.settings->timeout / 4) + 1 };
-    int status = ares.library_init(ARES_LIB_INIT_ALL);
-
-    if (status == ARES_SUCCESS)
-        status = ares.init_options(&dns.channel, &options, ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-                                   ARES_OPT_LOOKUPS | ARES_OPT_DOMAINS);
-    if (status == ARES_SUCCESS)
-        status = set_servers(dns.channel);
-    return status;
-}
-
-static void complain(const char *why)
-{
-    if (dns.speaks)
-        log_line(LOG_ERR, "the DNS cannot be asked: %s", why);
-    else
-        (void)snprintf(dns.trouble, sizeof dns.trouble, "%s", why); /* cut when too long */
-}
-
-void dns_speak(void)
-{
-    dns.speaks = true;
-    if (dns.trouble[0] != '\0')
-        complain(dns.trouble);
-    dns.trouble[0] = '\0';
-}
-
-/* Is there somebody to ask? If not, the log says so once. */
-static bool is_ready(void)
-{
-    const char *why;
-    int status;
-
-    if (dns.channel != NULL || dns.broken)
-        return !dns.broken;
-    dns.broken = true;
-    why = load();
-    if (why == NULL) {
-        status = make_channel();
-        dns.broken = status != ARES_SUCCESS;
-        why = ares.strerror(status);
-    }
-    if (dns.broken)
-        complain(why);
-    return !dns.broken;
-}
+static struct question questions[RESOLVER_QUESTIONS] LATE;
+static struct resolver_message heard LATE; /* the last one */
 
 /* ---- names of addresses ------------------------------------------------------------------ */
 
@@ -174,75 +89,107 @@ bool dns_reversed(int family, const unsigned char bytes[16], struct slice zone, 
 
 /* ---- hosts(5) ---------------------------------------------------------------------------- */
 
+/* Reads all that there is; what cannot be read holds no names. */
+static void read_hosts(int fd)
+{
+    size_t size = 0;
+    ssize_t got = 1;
+
+    while (got > 0) {
+        if (dns.hosts_len == size) {
+            char *more = realloc(dns.hosts, size = size == 0 ? 8192 : 2 * size);
+
+            if (more == NULL)
+                return;
+            dns.hosts = more;
+        }
+        got = read(fd, dns.hosts + dns.hosts_len, size - dns.hosts_len);
+        dns.hosts_len += got > 0 ? (size_t)got : 0;
+    }
+}
+
+/* The text of the file, which is read once in a session. */
+static struct slice hosts_text(void)
+{
+    int fd;
+
+    if (!dns.hosts_read) {
+        dns.hosts_read = true;
+        fd = open("/etc/hosts", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO shall not stop us */
+        if (fd >= 0) {
+            read_hosts(fd);
+            (void)close(fd); /* it was only read */
+        }
+    }
+    return (struct slice){ dns.hosts, dns.hosts_len };
+}
+
+static bool has_name(struct slice names, const char *wanted)
+{
+    struct slice name;
+
+    while ((name = hosts_name(&names)).len > 0)
+        if (slice_equal_nocase(name, slice_of(wanted)))
+            return true;
+    return false;
+}
+
+/* Does the line answer the question for the names of an address? The first of them is the one that counts. */
+static bool is_named(const struct host *host, const struct question *q, struct slice *name)
+{
+    const char *zone = host->family == AF_INET ? "in-addr.arpa" : "ip6.arpa";
+    char reversed[DOMAIN_MAX + 1];
+    struct slice names = host->names;
+
+    *name = hosts_name(&names);
+    return name->len <= DOMAIN_MAX && dns_reversed(host->family, host->bytes, slice_of(zone), reversed) &&
+           strcmp(reversed, q->name) == 0;
+}
+
 /*
- * Does the address, with its names behind it, answer the question? Adds what it says. A name that is there
- * with an address of the other kind only has none of this kind: ANSWER_NONE.
+ * Does the file answer? Where it has no address of the kind that is asked for, the DNS may, even if the name is
+ * there with one of the other kind: so does the C library (nss(5), files before dns).
  */
-static void add_host(const struct question *q, int family, const unsigned char bytes[16], char *names,
-                     struct answer *answer)
-{
-    char *rest, reversed[DOMAIN_MAX + 1];
-    const char *name = strtok_r(names, " \t", &rest);
-
-    if (q->kind == DNS_NAMES) {
-        if (name == NULL || strlen(name) > DOMAIN_MAX || answer->count > 0 ||
-            !dns_reversed(family, bytes, slice_of(family == AF_INET ? "in-addr.arpa" : "ip6.arpa"), reversed) ||
-            strcmp(reversed, q->name) != 0)
-            return;
-        memcpy(answer->names[answer->count++], name, strlen(name) + 1);
-        return;
-    }
-    for (; name != NULL; name = strtok_r(NULL, " \t", &rest)) {
-        if (!slice_equal_nocase(slice_of(name), slice_of(q->name)))
-            continue;
-        answer->status = ANSWER_NONE;
-        if (kinds[q->kind].family == family && answer->count < ANSWER_ADDRESSES)
-            memcpy(answer->addresses[answer->count++], bytes, family == AF_INET ? 4 : 16);
-    }
-}
-
-/* ADDRESS NAME... */
-static void read_hosts_line(const struct question *q, char *line, struct answer *answer)
-{
-    unsigned char bytes[16];
-    size_t len;
-    int family;
-
-    line[strcspn(line, "#\r\n")] = '\0';
-    line += strspn(line, " \t");
-    len = strcspn(line, " \t");
-    if (line[len] == '\0')
-        return;
-    line[len] = '\0';
-    family = strchr(line, ':') != NULL ? AF_INET6 : AF_INET;
-    if (inet_pton(family, line, bytes) == 1)
-        add_host(q, family, bytes, line + len + 1, answer);
-}
-
-/* Does the file know the answer? Where it does not hold the name, the DNS may. */
 static bool is_in_hosts(struct question *q)
 {
-    FILE *file = fopen("/etc/hosts", "re");
-    char *line = NULL;
-    size_t size = 0;
+    struct slice text = hosts_text(), name;
+    struct answer *answer = &q->answer;
+    struct host host;
 
-    if (file == NULL)
-        return false;
-    while (getline(&line, &size, file) >= 0)
-        read_hosts_line(q, line, &q->answer);
-    free(line);
-    (void)fclose(file); /* it was only read */
-    if (q->answer.count > 0)
-        q->answer.status = ANSWER_FOUND;
-    return q->answer.status != ANSWER_UNSURE;
+    while (hosts_next(&text, &host)) {
+        if (q->kind == DNS_NAMES && answer->count == 0 && is_named(&host, q, &name)) {
+            memcpy(answer->names[0], name.text, name.len);
+            answer->names[0][name.len] = '\0';
+            answer->count = 1;
+        } else if (kinds[q->kind].family == host.family && answer->count < ANSWER_ADDRESSES &&
+                   has_name(host.names, q->name)) {
+            memcpy(answer->addresses[answer->count++], host.bytes, sizeof host.bytes);
+        }
+    }
+    if (answer->count > 0)
+        answer->status = ANSWER_FOUND;
+    return answer->count > 0;
 }
 
-/* ---- questions --------------------------------------------------------------------------- */
+bool dns_in_hosts(const char *name)
+{
+    struct slice text = hosts_text();
+    struct host host;
 
-void dns_begin(const struct dns_settings *settings, uint64_t deadline, const volatile sig_atomic_t *terminated)
+    while (hosts_next(&text, &host))
+        if (has_name(host.names, name))
+            return true;
+    return false;
+}
+
+/* ---- the session ------------------------------------------------------------------------- */
+
+void dns_begin(const struct dns_settings *settings, bool confined, uint64_t deadline,
+               const volatile sig_atomic_t *terminated)
 {
     dns.terminated = terminated;
     dns.settings = settings;
+    dns.confined = confined;
     dns.deadline = deadline;
     dns.until = 0;
 }
@@ -254,32 +201,183 @@ void dns_stage(void)
 
 static void log_answer(const struct question *q, const char *how)
 {
-    char shown[LOG_TEXT];
+    char shown[LOG_TEXT], why[LOG_TEXT];
 
     if (log_wants('h'))
-        log_debug('h', "%s \"%s\": %s", kinds[q->kind].word,
-                  log_encode(shown, sizeof shown, slice_of(q->name)), how);
+        log_debug('h', "%s \"%s\": %s", kinds[q->kind].word, log_encode(shown, sizeof shown, slice_of(q->name)),
+                  log_encode(why, sizeof why, slice_of(how)));
 }
 
-/* c-ares has an answer, or none. What it calls no name and no data is for answer.c to see. */
-static void on_answer(void *argument, int status, int timeouts, unsigned char *message, int len)
+/* ---- the resolver ------------------------------------------------------------------------ */
+
+static void complain(const char *why)
 {
-    static const char *const words[] = { "found", "none", "no usable answer" };
-    struct question *q = argument;
-    bool answered = status == ARES_SUCCESS || status == ARES_ENODATA || status == ARES_ENOTFOUND;
-
-    (void)timeouts;
-    q->open = false;
-    if (status == ARES_EDESTRUCTION) /* nobody waits for it any more */
-        return;
-    if (answered && message != NULL && len > 0)
-        answer_read(message, (size_t)len, kinds[q->kind].type, q->name, &q->answer);
-    log_answer(q, answered ? words[q->answer.status] : ares.strerror(status));
+    if (dns.speaks)
+        log_line(LOG_ERR, "the DNS cannot be asked: %s", why);
+    else
+        (void)snprintf(dns.trouble, sizeof dns.trouble, "%s", why); /* cut when too long */
 }
+
+void dns_speak(void)
+{
+    dns.speaks = true;
+    if (dns.trouble[0] != '\0')
+        complain(dns.trouble);
+    dns.trouble[0] = '\0';
+}
+
+static int wait_for(pid_t *process)
+{
+    int status = 0;
+
+    while (*process != 0 && waitpid(*process, &status, 0) < 0 && errno == EINTR)
+        continue;
+    *process = 0;
+    return status;
+}
+
+void dns_rest(void)
+{
+    (void)wait_for(&dns.resting);
+    if (dns.resolver != 0) {
+        (void)kill(dns.resolver, SIGKILL); /* it may have ended */
+        (void)close(dns.channel);          /* a socket: nothing is buffered */
+    }
+    dns.resting = dns.resolver;
+    dns.resolver = 0;
+    dns.prepared = false;
+    for (size_t i = 0; i < RESOLVER_QUESTIONS && i < dns.count; i++)
+        if (questions[i].open) {
+            questions[i].open = false;
+            questions[i].name[0] = '\0'; /* as if it had not been asked */
+        }
+}
+
+/* Nothing is known of what the resolver was asked and has not answered. Returns its status as waitpid(2) does. */
+static int end_resolver(const char *why)
+{
+    for (size_t i = 0; i < RESOLVER_QUESTIONS && i < dns.count; i++)
+        if (questions[i].open) {
+            questions[i].open = false;
+            log_answer(&questions[i], why);
+        }
+    dns_rest();
+    return wait_for(&dns.resting);
+}
+
+/* Ends a resolver that no other is started after. */
+static void __attribute__((format(printf, 1, 2))) break_off(const char *format, ...)
+{
+    char why[sizeof dns.trouble];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(why, sizeof why, format, args); /* cut when too long */
+    va_end(args);
+    dns.broken = true;
+    complain(why);
+    (void)end_resolver("there is nobody to ask");
+}
+
+/* Is there somebody to ask? The first question finds out; if not, the log says so once. */
+static bool can_ask(void)
+{
+    char servers[DNS_SERVERS * 64] = "";
+    size_t used = 0;
+    const char *why;
+
+    if (dns.prepared || dns.broken)
+        return !dns.broken;
+    for (size_t i = 0; i < dns.settings->server_count; i++) /* an address with its port has at most 53 bytes */
+        used += (size_t)snprintf(servers + used, sizeof servers - used, "%s%.*s", i == 0 ? "" : ",",
+                                 (int)dns.settings->servers[i].len, dns.settings->servers[i].text);
+    why = resolver_prepare(servers, (int)(dns.settings->timeout / 4) + 1);
+    if (why != NULL)
+        break_off("%s", why);
+    dns.prepared = why == NULL;
+    dns.sent = dns.sockets = 0;
+    return dns.prepared;
+}
+
+static void start_resolver(void)
+{
+    dns.resolver = resolver_start(dns.confined, &dns.channel);
+    if (dns.resolver > 0) {
+        tzset(); /* the log needs it next, and nothing else is to be done while the answer is under way */
+        return;
+    }
+    dns.resolver = 0;
+    break_off("no process for it: %m");
+}
+
+/* Each of these hears one kind of message. False: no resolver would tell that. */
+
+static bool hear_failed(const struct resolver_message *m, size_t len)
+{
+    char shown[LOG_TEXT];
+
+    (void)len;
+    if (memchr(m->why, '\0', sizeof m->why) == NULL)
+        return false;
+    break_off("%s", log_encode(shown, sizeof shown, slice_of(m->why)));
+    return true;
+}
+
+/* For each question c-ares may try each server so often, by UDP and by TCP. */
+static bool hear_socket(const struct resolver_message *m, size_t len)
+{
+    return dns.sockets++ < dns.sent * RESOLVER_TRIES * RESOLVER_SERVERS * 2 && resolver_serve(dns.channel, m, len);
+}
+
+static bool hear_answer(const struct resolver_message *m, size_t len)
+{
+    struct question *q;
+
+    if (m->number >= RESOLVER_QUESTIONS || !questions[m->number].open)
+        return false;
+    q = &questions[m->number];
+    if (!resolver_read(m, len, kinds[q->kind].type, &q->answer))
+        return false;
+    q->open = false;
+    log_answer(q, m->why);
+    return true;
+}
+
+/* How it has ended when nobody told it to. */
+static void lose_resolver(void)
+{
+    int status = end_resolver("there is nobody to ask");
+
+    if (WIFSIGNALED(status))
+        break_off("the resolver was killed by signal %d", WTERMSIG(status));
+    else
+        break_off("the resolver has ended with status %d", WEXITSTATUS(status));
+}
+
+/* Takes one message, if there is one. */
+static void hear_resolver(void)
+{
+    static bool (*const hear[])(const struct resolver_message *m, size_t len) = {
+        [RESOLVER_FAILED] = hear_failed,
+        [RESOLVER_SOCKET] = hear_socket,
+        [RESOLVER_ANSWER] = hear_answer,
+    };
+    ssize_t len = recv(dns.channel, &heard, sizeof heard, MSG_DONTWAIT | MSG_TRUNC);
+
+    if (len < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (len <= 0)
+        lose_resolver();
+    else if ((size_t)len < offsetof(struct resolver_message, data) || (size_t)len > sizeof heard ||
+             heard.kind >= sizeof hear / sizeof hear[0] || !hear[heard.kind](&heard, (size_t)len))
+        break_off("violation: the resolver sent a malformed message and is ended");
+}
+
+/* ---- asking ------------------------------------------------------------------------------ */
 
 static struct question *find(enum dns_kind kind, const char *name)
 {
-    size_t known = dns.count < QUESTIONS ? dns.count : QUESTIONS;
+    size_t known = dns.count < RESOLVER_QUESTIONS ? dns.count : RESOLVER_QUESTIONS;
 
     for (size_t i = 0; i < known; i++)
         if (questions[i].kind == kind && slice_equal_nocase(slice_of(questions[i].name), slice_of(name)))
@@ -287,11 +385,11 @@ static struct question *find(enum dns_kind kind, const char *name)
     return NULL;
 }
 
-/* Room for a question, in the place of the oldest one that c-ares is done with; NULL if there is none. */
+/* Room for a question, in the place of the oldest one that is not open; NULL if there is none. */
 static struct question *make_room(void)
 {
-    for (size_t i = 0; i < QUESTIONS; i++) {
-        struct question *q = &questions[dns.count++ % QUESTIONS];
+    for (size_t i = 0; i < RESOLVER_QUESTIONS; i++) {
+        struct question *q = &questions[dns.count++ % RESOLVER_QUESTIONS];
 
         if (!q->open)
             return q;
@@ -303,11 +401,15 @@ static void send_question(struct question *q)
 {
     if (kinds[q->kind].in_hosts && is_in_hosts(q)) {
         log_answer(q, "in /etc/hosts");
-    } else if (!*dns.terminated && is_ready()) {
+    } else if (!*dns.terminated && can_ask()) {
         if (dns.until == 0)
             dns.until = clock_earlier(clock_ms() + dns.settings->timeout, dns.deadline);
         q->open = true;
-        ares.query(dns.channel, q->name, CLASS_IN, (int)kinds[q->kind].type, on_answer, q);
+        dns.sent++;
+        if (dns.resolver != 0)
+            resolver_tell(dns.channel, (uint32_t)(q - questions), kinds[q->kind].type, q->name);
+        else
+            resolver_ask((uint32_t)(q - questions), kinds[q->kind].type, q->name);
     }
 }
 
@@ -333,50 +435,16 @@ void dns_send(enum dns_kind kind, const char *name)
 
 /* ---- waiting ----------------------------------------------------------------------------- */
 
-/* The sockets that c-ares has, and what it waits for on each. */
-static nfds_t list_sockets(struct pollfd fds[ARES_GETSOCK_MAXNUM])
-{
-    ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-    unsigned wanted = (unsigned)ares.getsock(dns.channel, sockets, ARES_GETSOCK_MAXNUM);
-    nfds_t count = 0;
-
-    for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        bool readable = (wanted >> i & 1) != 0, writable = (wanted >> (i + ARES_GETSOCK_MAXNUM) & 1) != 0;
-
-        if (readable || writable)
-            fds[count++] = (struct pollfd){ .fd = sockets[i],
-                                            .events = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0)) };
-    }
-    return count;
-}
-
-/* When c-ares wants to repeat a question, if that is before the stage ends. */
-static uint64_t next_try(void)
-{
-    struct timeval left;
-
-    if (ares.timeout(dns.channel, NULL, &left) == NULL)
-        return dns.until;
-    return clock_earlier(clock_ms() + (uint64_t)left.tv_sec * 1000 + (uint64_t)left.tv_usec / 1000 + 1, dns.until);
-}
-
-/* Lets c-ares do what there is to do, and waits for more. False when the time is up. */
+/* Hears what the resolver has to tell, and waits for more. False when the time is up. */
 static bool wait_once(void)
 {
-    struct pollfd fds[ARES_GETSOCK_MAXNUM];
+    struct pollfd ready = { .fd = dns.channel, .events = POLLIN };
     sigset_t waiting = clock_mask();
-    nfds_t count = list_sockets(fds);
-    int ready = clock_poll(fds, count, next_try(), &waiting);
+    int count = clock_poll(&ready, 1, dns.until, &waiting);
 
-    for (nfds_t i = 0; ready > 0 && i < count; i++) {
-        bool readable = (fds[i].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
-        bool writable = (fds[i].revents & (POLLOUT | POLLERR | POLLHUP)) != 0 && (fds[i].events & POLLOUT) != 0;
-
-        ares.process_fd(dns.channel, readable ? fds[i].fd : ARES_SOCKET_BAD, writable ? fds[i].fd : ARES_SOCKET_BAD);
-    }
-    if (ready == 0)
-        ares.process_fd(dns.channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    return ready >= 0 && !*dns.terminated && clock_left(dns.until) > 0;
+    if (count > 0)
+        hear_resolver();
+    return count >= 0 && !*dns.terminated && clock_left(dns.until) > 0;
 }
 
 const struct answer *dns_ask(enum dns_kind kind, const char *name)
@@ -388,9 +456,11 @@ const struct answer *dns_ask(enum dns_kind kind, const char *name)
         return &unsure;
     if (q->open && dns.until == 0) /* it was sent in a stage before */
         dns.until = clock_earlier(clock_ms() + dns.settings->timeout, dns.deadline);
+    if (q->open && dns.resolver == 0)
+        start_resolver();
     while (q->open)
         if (!wait_once())
-            ares.cancel(dns.channel); /* on_answer is told of each that is open */
+            end_resolver("no answer in time");
     return &q->answer;
 }
 
@@ -398,15 +468,20 @@ void dns_forget(void)
 {
     if (dns.count == 0)
         return; /* pages that nobody has written to need not be copied */
-    explicit_bzero(questions, (dns.count < QUESTIONS ? dns.count : QUESTIONS) * sizeof questions[0]);
+    explicit_bzero(questions, (dns.count < RESOLVER_QUESTIONS ? dns.count : RESOLVER_QUESTIONS) * sizeof questions[0]);
+    explicit_bzero(&heard, sizeof heard);
+    resolver_forget();
     explicit_bzero(dns.trouble, sizeof dns.trouble);
     dns.settings = NULL;
 }
 
 void dns_end(void)
 {
-    if (dns.channel != NULL)
-        ares.destroy(dns.channel);
-    dns.channel = NULL;
+    dns_rest();
+    (void)wait_for(&dns.resting);
+    free(dns.hosts);
+    dns.hosts = NULL;
+    dns.hosts_len = 0;
+    dns.hosts_read = dns.broken = false;
     dns.count = 0;
 }

@@ -10,8 +10,9 @@
 
 /*
  * What one decision needs is a stage: its questions are sent without waiting, then their answers are asked
- * for one by one, and all of that together takes settings.timeout at most. hosts(5) is read first. The
- * resolver library is loaded when a question goes out to a server, and stays for the process.
+ * for one by one, and all of that together takes settings.timeout at most. hosts(5) has the first word, for names and
+ * for the addresses of each family. What the DNS answers is read by a confined process of its own, which is started
+ * when the first answer is waited for, and lives until a delivery, a stage without answer, or the session ends.
  */
 enum dns_kind {
     DNS_NAMES,      /* the names of an address (PTR); its name is dns_reversed */
@@ -32,9 +33,10 @@ struct dns_settings {
 
 /*
  * Prepares for a session that ends by `deadline` (clock.h) or when SIGTERM has set `terminated`; settings and flag
- * must outlive it. Asks nothing.
+ * must outlive it. Asks nothing. Whether what reads the answers is `confined`, or only a process of its own.
  */
-void dns_begin(const struct dns_settings *settings, uint64_t deadline, const volatile sig_atomic_t *terminated);
+void dns_begin(const struct dns_settings *settings, bool confined, uint64_t deadline,
+               const volatile sig_atomic_t *terminated);
 
 /* A new stage: the time of the next question is its beginning. */
 void dns_stage(void);
@@ -51,6 +53,9 @@ void dns_send(enum dns_kind kind, const char *name);
  */
 const struct answer *dns_ask(enum dns_kind kind, const char *name);
 
+/* Does hosts(5) hold the name, with an address of either family? */
+bool dns_in_hosts(const char *name);
+
 /*
  * The name below `zone` that stands for an address: bytes (IPv4) or nibbles (IPv6) in reverse order
  * (RFC 1035 3.5, RFC 3596 2.5, RFC 5782 2.1 and 2.4). False if it would be too long.
@@ -63,7 +68,13 @@ void dns_speak(void);
 /* For a forked process that is to know nothing of what was asked, and asks nothing. */
 void dns_forget(void);
 
-/* Forgets all questions and closes the sockets. */
+/*
+ * Lets the process that reads answers end, while other things are done, for nothing is likely to be asked soon. The
+ * next question starts another.
+ */
+void dns_rest(void);
+
+/* Forgets all questions, and ends the process that asks. */
 void dns_end(void);
 
 #endif

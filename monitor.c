@@ -27,6 +27,7 @@
 #include "log.h"
 #include "packet.h"
 #include "process.h"
+#include "resolver.h"
 #include "screen.h"
 #include "text.h"
 
@@ -197,6 +198,7 @@ static bool hear_deliver(struct monitor *m, const struct question *q, struct rep
     } else if (spool.size > SPOOL_MEMORY) {
         return false;
     } else {
+        resolver_hide(own, sizeof own);
         memcpy(own, m->memory, (size_t)spool.size);
         spool.used = (size_t)spool.size;
     }
@@ -418,6 +420,7 @@ struct monitor *monitor_begin(struct conf *conf, struct peer *peer, const volati
     m->channel = DIRECT;
     m->spool = m->client = m->plain[SESSION] = m->plain[HELPER] = -1;
     m->memory = memory;
+    resolver_hide(memory, SPOOL_MEMORY);
     m->asks_helo = screen_wants_helo(conf);
     m->asks_mail = is_asked(conf);
     m->asks_rcpt = may_ask_dns(conf);

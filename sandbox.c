@@ -25,7 +25,7 @@
 #error "name the AUDIT_ARCH of this architecture here"
 #endif
 
-enum { MAX_DESCRIPTORS = 6, LANDLOCK_VERSION = 1 /* flag: ask for the version */ };
+enum { LANDLOCK_VERSION = 1 /* flag: ask for the version */ };
 
 /* struct landlock_ruleset_attr of newer kernels than the headers may be for */
 struct ruleset {
@@ -92,15 +92,16 @@ static bool lower_limit(__rlimit_resource_t resource, rlim_t most)
     return setrlimit(resource, &limit) == 0;
 }
 
-static bool lower_limits(uint64_t file_size)
+static bool lower_limits(rlim_t descriptors, uint64_t file_size)
 {
     return lower_limit(RLIMIT_NPROC, 0) && lower_limit(RLIMIT_CORE, 0) &&
-           lower_limit(RLIMIT_NOFILE, MAX_DESCRIPTORS) && lower_limit(RLIMIT_FSIZE, file_size);
+           lower_limit(RLIMIT_NOFILE, descriptors) && lower_limit(RLIMIT_FSIZE, file_size);
 }
 
 /* A system call that is allowed, unless one of its arguments has one of these bits. */
 struct call {
-    uint32_t number, argument, forbidden;
+    uint32_t number, argument;
+    uint64_t forbidden;
 };
 
 static const struct call session_calls[] = {
@@ -136,19 +137,40 @@ static const struct call tls_calls[] = {
     { .number = SYS_exit_group },
 };
 
+/* No connect, and no address to send to: a socket for datagrams that is connected could send to others, too. */
+static const struct call resolver_calls[] = {
+    { .number = SYS_ppoll },
+    { .number = SYS_recvmsg },         /* the channel, and sockets through it */
+    { .number = SYS_recvfrom },        /* the servers */
+    { .number = SYS_sendto, .argument = 4, .forbidden = UINT64_MAX },
+    { .number = SYS_close },
+    { .number = SYS_getrandom },
+    { .number = SYS_futex },           /* what c-ares may lock, depending on its version */
+    { .number = SYS_clock_gettime },   /* where there is no vDSO */
+    { .number = SYS_gettimeofday },    /* the same */
+    { .number = SYS_brk },             /* memory, here and below */
+    { .number = SYS_mmap, .argument = 2, .forbidden = PROT_EXEC },
+    { .number = SYS_mremap },
+    { .number = SYS_munmap },
+    { .number = SYS_restart_syscall }, /* a wait that was interrupted goes on */
+    { .number = SYS_exit_group },
+};
+
 static const struct {
     const struct call *calls;
     size_t count;
+    rlim_t descriptors;
 } roles[] = {
-    [SANDBOX_SESSION] = { session_calls, sizeof session_calls / sizeof session_calls[0] },
-    [SANDBOX_TLS] = { tls_calls, sizeof tls_calls / sizeof tls_calls[0] },
+    [SANDBOX_SESSION] = { session_calls, sizeof session_calls / sizeof session_calls[0], 6 },
+    [SANDBOX_TLS] = { tls_calls, sizeof tls_calls / sizeof tls_calls[0], 6 },
+    [SANDBOX_RESOLVER] = { resolver_calls, sizeof resolver_calls / sizeof resolver_calls[0], 18 },
 };
 
-enum { FILTER_HEAD = 4, FILTER_CALL = 3, FILTER_TAIL = 2, FILTER_MAX = 64 };
+enum { FILTER_HEAD = 4, FILTER_CALL = 5, FILTER_TAIL = 2, FILTER_MAX = 96 };
 
-_Static_assert(FILTER_HEAD + FILTER_CALL * sizeof session_calls / sizeof session_calls[0] + FILTER_TAIL < FILTER_MAX &&
-               FILTER_HEAD + FILTER_CALL * sizeof tls_calls / sizeof tls_calls[0] + FILTER_TAIL < FILTER_MAX &&
-               FILTER_MAX <= UINT8_MAX, "filters fit, and jumps reach their ends");
+#define FITS(calls) (FILTER_HEAD + FILTER_CALL * sizeof(calls) / sizeof(calls)[0] + FILTER_TAIL < FILTER_MAX)
+_Static_assert(FITS(session_calls) && FITS(tls_calls) && FITS(resolver_calls) && FILTER_MAX <= UINT8_MAX,
+               "filters fit, and jumps reach their ends");
 
 /* It is short, for the kernel translates it, and tries each call there is on it, at each start. */
 struct filter {
@@ -184,9 +206,11 @@ static void add_call(struct filter *f, const struct call *call)
         add(f, (struct sock_filter)TEST(BPF_JEQ, call->number, to(f, f->allow), 0));
         return;
     }
-    add(f, (struct sock_filter)TEST(BPF_JEQ, call->number, 0, 2));
+    add(f, (struct sock_filter)TEST(BPF_JEQ, call->number, 0, 4));
     add(f, (struct sock_filter)LOAD(argument_at(call->argument)));
-    add(f, (struct sock_filter)TEST(BPF_JSET, call->forbidden, to(f, f->kill), to(f, f->allow)));
+    add(f, (struct sock_filter)TEST(BPF_JSET, (uint32_t)call->forbidden, to(f, f->kill), 0));
+    add(f, (struct sock_filter)LOAD(argument_at(call->argument) + sizeof(uint32_t)));
+    add(f, (struct sock_filter)TEST(BPF_JSET, (uint32_t)(call->forbidden >> 32), to(f, f->kill), to(f, f->allow)));
 }
 
 static struct filter make_filter(const struct call *calls, size_t count)
@@ -230,5 +254,5 @@ static bool drop_capabilities(void)
 bool sandbox_enter(enum sandbox_role role, uint64_t file_size)
 {
     return prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && drop_capabilities() &&
-           lower_limits(file_size) && enter_landlock() && enter_seccomp(role);
+           lower_limits(roles[role].descriptors, file_size) && enter_landlock() && enter_seccomp(role);
 }

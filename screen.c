@@ -29,13 +29,23 @@ static struct reply shown(const struct conf *conf, const char *keyword, struct r
     return reply;
 }
 
+/* Asks for the addresses of a host, unless it is known already that it has one. */
+static void send_host(const char *name)
+{
+    if (dns_in_hosts(name))
+        return;
+    dns_send(DNS_ADDRESSES4, name);
+    dns_send(DNS_ADDRESSES6, name);
+}
+
 /* Does a host with this name have an address? `name` is well-formed. */
 static enum answer_status find_host(const char *name)
 {
     enum answer_status four, six;
 
-    dns_send(DNS_ADDRESSES4, name);
-    dns_send(DNS_ADDRESSES6, name);
+    if (dns_in_hosts(name))
+        return ANSWER_FOUND;
+    send_host(name);
     four = dns_ask(DNS_ADDRESSES4, name)->status;
     six = four == ANSWER_FOUND ? ANSWER_NONE : dns_ask(DNS_ADDRESSES6, name)->status;
     if (four == ANSWER_FOUND || six == ANSWER_FOUND)
@@ -50,8 +60,7 @@ static enum answer_status find_mail_host(const char *domain, bool *none_wanted)
     enum answer_status status, host;
 
     dns_send(DNS_MX, domain);
-    dns_send(DNS_ADDRESSES4, domain);
-    dns_send(DNS_ADDRESSES6, domain);
+    send_host(domain);
     answer = dns_ask(DNS_MX, domain);
     *none_wanted = answer->status == ANSWER_FOUND && answer->null_mx;
     if (answer->status == ANSWER_FOUND)

@@ -402,6 +402,78 @@ quit
 END
 }
 
+@test "a host that hosts(5) holds with one family has the other family's addresses from the DNS (own DNS)" {
+    local questions=$BATS_TEST_TMPDIR/questions hosts='2001:db8::9 client.example
+127.0.0.9 six.example'
+
+    HOSTS=$hosts QUESTIONS=$questions play_with 127.0.0.1=client.example client.example=127.0.0.1 <<'END'
+# a client with IPv4 whose name stands there with IPv6
+conf: allow remotehost ^client\.example$
+S: 220 *
+quit
+END
+    [ "$(cat "$questions")" = "PTR 1.0.0.127.in-addr.arpa
+A client.example" ]
+    HOSTS=$hosts play_with ::1=six.example six.example=::1 <<'END'
+# and the other way round
+via: tcp6
+conf: allow remotehost ^six\.example$
+S: 220 *
+quit
+END
+    HOSTS=$hosts play_with ::1=six.example six.example=::2 six.example=127.0.0.9 <<'END'
+# the DNS has the last word then
+via: tcp6
+conf: allow remotehost ^six\.example$
+S: 554 *
+quit
+END
+    # any address will do where none of a certain family is wanted: nothing is asked
+    rm "$questions"
+    HOSTS=$hosts QUESTIONS=$questions play_with client.example=fail six.example=fail <<'END'
+# one address is enough
+client: 192.0.2.7
+conf: limit.helo_dns_check on
+S: 220 *
+C: HELO client.example
+S: 250 *
+C: HELO six.example
+S: 250 *
+quit
+END
+    [ ! -e "$questions" ]
+}
+
+@test "hosts(5) with odd lines: no last newline, CR, tabs, scopes, mapped addresses, a final dot (own DNS)" {
+    local hosts
+    hosts=$(printf 'fe80::1%%lo scoped.example\n192.0.2.9 %0500d\n::ffff:192.0.2.9 Mapped.EXAMPLE\n\t192.0.2.9\tcr.example\r\n\n192.0.2.9 dot.example.\n192.0.2.9\n192.0.2.9 last.example' 7)
+    HOSTS=$hosts play_with scoped.example=fail <<'END'
+# odd lines
+client: 192.0.2.7
+conf: limit.helo_dns_check on 550 5.7.1 Who?
+S: 220 *
+C: HELO mapped.example
+S: 250 *
+C: HELO cr.example
+S: 250 *
+C: HELO dot.example
+S: 250 *
+C: HELO last.example
+S: 250 *
+C: HELO scoped.example
+S: 451 *
+C: HELO other.example
+S: 550 *
+quit
+END
+    HOSTS='::ffff:127.0.0.1 client.example.' play_with client.example=fail <<'END'
+# the client by such a line
+conf: allow remotehost ^client\.example$
+S: 220 *
+quit
+END
+}
+
 @test "a resolver library that cannot be loaded is a passing failure, which the log names" {
     if ! readelf -lW "$MAILRECV" | grep -q INTERP; then # a static program has the library, and loads nothing
         grep -qa ares_ "$MAILRECV"

@@ -27,7 +27,8 @@ lists mend
 pattern peer packet sasl
 scope
 dns
-answer punycode json
+resolver
+answer punycode json hosts
 envelope reply
 line contacts script
 log sandbox library proxy suspect

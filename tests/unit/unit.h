@@ -41,6 +41,7 @@ void test_sasl(void);
 void test_answer(void);
 void test_punycode(void);
 void test_dns(void);
+void test_hosts(void);
 void test_contacts(void);
 void test_proxy(void);
 void test_suspect(void);
