@@ -129,7 +129,7 @@ void script_check(struct script *script, const char *path, bool by_shell, int (*
             check_env(script, argument, test);
             return;
         }
-        path = strcpy(next, name); /* it was in a line of that size */
+        path = memcpy(next, name, strlen(name) + 1); /* it was in a line of that size */
         by_shell = false;          /* the kernel goes on */
     }
     script->error = ELOOP;
