@@ -85,6 +85,7 @@ struct glyph glyph_at(struct slice text)
 
 bool glyph_find(struct slice text, enum glyph_kind kind, size_t *at, struct glyph *glyph)
 {
+    *glyph = (struct glyph){ .len = 1 };
     for (; *at < text.len; *at += glyph->len) {
         *glyph = glyph_at((struct slice){ text.text + *at, text.len - *at });
         if (glyph->kind == kind)

@@ -1,4 +1,4 @@
-/* mend.c - what was meant by an expression: compiled, and tried on what it must and must not match, before it is said */
+/* mend.c - what was meant by an expression: tried, before it is said, on what it must and must not match */
 #include "mend.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* mend.h - what was meant by an expression: compiled, and tried on what it must and must not match, before it is said */
+/* mend.h - what was meant by an expression: tried, before it is said, on what it must and must not match */
 #ifndef MEND_H
 #define MEND_H
 
@@ -16,8 +16,8 @@ enum mend {
 };
 
 /*
- * Is it a network or a range of addresses, as other programs have them: 10.0.0.0/8, 192.0.2.0/255.255.255.0, 192.168.1.*,
- * 192.0.2.1-20, 2001:db8::/32, 2001:DB8::0001? The expression was tried on addresses at its edges, inside and outside.
+ * Is it a network or a range of addresses, as other programs have them: 10.0.0.0/8, 192.0.2.0/255.255.255.0,
+ * 192.168.1.*, 192.0.2.1-20, 2001:db8::/32, 2001:DB8::0001? The expression was tried on addresses at its edges, inside and outside.
  */
 enum mend mend_network(struct slice text, char out[MEND_MAX]);
 

@@ -26,6 +26,7 @@ rules
 lists mend
 pattern peer packet sasl
 scope
+expression
 dns
 resolver
 answer punycode json hosts
@@ -35,6 +36,7 @@ log sandbox library proxy suspect
 outlet
 text table
 glyph
+automaton
 slice clock late account hash
 END
 }
