@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #include "glyph.h"
-#include "late.h"
 #include "log.h"
 #include "mend.h"
 #include "text.h"
@@ -2193,7 +2192,7 @@ void conf_log_problems(struct conf *conf)
     }
 }
 
-/* ---- what the session may know ------------------------------------------------------------- */
+/* ---- what a session may know --------------------------------------------------------------- */
 
 /* Is the value a limit, whose reply clients hear? */
 static bool is_limit(const struct keyword *k)
@@ -2201,41 +2200,34 @@ static bool is_limit(const struct keyword *k)
     return k->kind == &limit_kind || k->kind == &check_kind || k->kind == &newline_kind;
 }
 
-/* The same text where a session has it: in `text`, unless it is a constant. */
-static struct slice shown_slice(const struct conf *conf, struct text *text, struct slice slice)
+/* Moves a text that is in memory of the configuration; the others are constants. */
+static void move_out(const struct conf *conf, struct text *text, struct slice *slice)
 {
-    const char *begin = text->bytes + text->len;
     const struct conf_memory *m = conf->memory;
+    const char *copy = text->bytes + text->len;
 
-    while (m != NULL && (slice.text < m->bytes || slice.text >= m->bytes + m->used))
+    while (m != NULL && (slice->text < m->bytes || slice->text >= m->bytes + m->used))
         m = m->next;
     if (m == NULL)
-        return slice;
-    text_put(text, slice);
-    return (struct slice){ begin, slice.len };
+        return;
+    text_put(text, *slice);
+    slice->text = copy;
 }
 
-const struct conf *conf_view(const struct conf *conf)
+void conf_reveal(struct conf *conf)
 {
-    static struct {
-        struct conf conf;
-        char bytes[(KEYWORDS + 1) * 2 * CONF_TEXT]; /* room for all texts and enhanced codes */
-    } view LATE;
-    struct text text = { view.bytes, sizeof view.bytes, 0 };
+    static char bytes[(KEYWORDS + 1) * 2 * CONF_TEXT]; /* room for all texts and enhanced codes: most is never touched */
+    struct text text = { bytes, sizeof bytes, 0 };
 
-    view.conf = (struct conf){ .tls = conf->tls, .auth = conf->auth, .auth_insecure = conf->auth_insecure,
-                               .tarpit = conf->tarpit };
-    view.conf.rules.domain = shown_slice(conf, &text, conf->rules.domain);
-    view.conf.greeting = shown_slice(conf, &text, conf->greeting);
+    move_out(conf, &text, &conf->rules.domain);
+    move_out(conf, &text, &conf->greeting);
     for (size_t i = 0; i < KEYWORDS; i++)
         if (is_limit(&keywords[i])) {
-            struct limit *limit = value_of(&view.conf, &keywords[i]);
+            struct limit *limit = value_of(conf, &keywords[i]);
 
-            *limit = *(const struct limit *)setting_of(conf, &keywords[i]);
-            limit->reply.text = shown_slice(conf, &text, limit->reply.text);
-            limit->reply.status = shown_slice(conf, &text, limit->reply.status);
+            move_out(conf, &text, &limit->reply.text);
+            move_out(conf, &text, &limit->reply.status);
         }
-    return &view.conf;
 }
 
 bool conf_keeps_dead_letters(const struct conf *conf)

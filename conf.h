@@ -152,13 +152,11 @@ struct conf_place conf_place_of(const struct conf *conf, const char *keyword, st
 unsigned conf_line_of(const struct conf *conf, const char *keyword);
 
 /*
- * What the session may know, which talks to strangers: the limits with their replies, domain, greeting, and what it
- * offers. Everything else is 0, above all rules, groups and paths. Nothing in it points into memory of `conf`; it lives
- * until the next call.
+ * Of the memory of the configuration no forked process has anything, unless conf_share was called: in the session, which
+ * talks to strangers, all slices and pointers lead nowhere. Those that clients hear, domain, greeting and the
+ * replies of limits, lead elsewhere when this was called before. For one configuration at a time.
  */
-const struct conf *conf_view(const struct conf *conf);
-
-/* A process that is forked does not get the memory of the configuration, unless this was called. */
+void conf_reveal(struct conf *conf);
 void conf_share(const struct conf *conf);
 
 /* Logs every directive as it was read, if the debug flag c is on. */

@@ -378,11 +378,11 @@ static bool sandbox_usable(const struct conf *conf)
 
 /* The session process: from here on it can do nothing but talk to the client and to the monitor. */
 static void __attribute__((noreturn)) confined_session(struct line_io *io, struct session *session,
-                                                       uint64_t file_size)
+                                                       const struct conf *conf)
 {
     static const struct reply unsafe = REPLY(421, "3.0", "The service is out of order, try again later");
 
-    if (sandbox_enter(SANDBOX_SESSION, file_size)) {
+    if (sandbox_enter(SANDBOX_SESSION, conf->smtp_data_size.value + SPOOL_MEMORY)) {
         smtp_session(session);
         _exit(EX_OK);
     }
@@ -394,11 +394,9 @@ static void __attribute__((noreturn)) confined_session(struct line_io *io, struc
 static int split_session(struct line_io *io, struct monitor *monitor, struct session *session,
                          const struct conf *conf)
 {
-    uint64_t file_size = conf->smtp_data_size.value + SPOOL_MEMORY; /* known here only */
-
     switch (monitor_split(monitor)) {
     case SPLIT_SESSION:
-        confined_session(io, session, file_size);
+        confined_session(io, session, conf);
     case SPLIT_FAILED:
         return refuse_service(io, true, "The service is out of resources, try again later");
     case SPLIT_ENDED:

@@ -497,9 +497,8 @@ static void clear_stack(void)
 }
 
 /* In the session: and what is left in variables. */
-static void forget(struct monitor *m)
+static void forget(void)
 {
-    explicit_bzero(m->accept.conf, sizeof *m->accept.conf);
     rules_forget_trouble();
     dns_forget();
 }
@@ -513,6 +512,7 @@ enum monitor_split monitor_split(struct monitor *monitor)
     if (!monitor->accept.conf->unfinished && process_pin()) /* or one parses while the other answers */
         monitor->pinned = clock_ms() + PINNED_MS;
     monitor->latest = monitor->accept.deadline + OVERSTAY_MS;
+    conf_reveal(monitor->accept.conf);
     clear_stack();
     if (!prepare_tls(monitor) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
         (monitor->session = _Fork()) < 0) {
@@ -526,7 +526,7 @@ enum monitor_split monitor_split(struct monitor *monitor)
     if (monitor->session == 0) {
         if (!keep_only(monitor, ends[1], parent))
             _exit(EX_OSERR); /* the monitor sees the end of the channel */
-        forget(monitor);
+        forget();
         return SPLIT_SESSION;
     }
     (void)close(ends[1]);

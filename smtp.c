@@ -954,10 +954,9 @@ static void open_session(struct session *s)
     say(s, &reply);
 }
 
-struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const struct conf *all)
+struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const struct conf *conf)
 {
     static struct session session;
-    const struct conf *conf = conf_view(all); /* of the rest nothing is left behind the split */
 
     session = (struct session){ .io = io, .monitor = monitor, .conf = conf, .begin = clock_ms(),
                                 .spool = { .memory = monitor_memory(monitor), .fd = -1 }, .plain = -1,

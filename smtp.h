@@ -9,14 +9,14 @@
 struct session;
 
 /*
- * Greets the client, as the monitor says; nothing is read yet. Connection and monitor must outlive the
- * session, of which a process has one; of the configuration it keeps conf_view. The greeting is on its way when this returns.
+ * Greets the client, as the monitor says; nothing is read yet. All arguments must outlive the
+ * session, of which a process has one. The greeting is on its way when this returns.
  */
-struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const struct conf *all);
+struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const struct conf *conf);
 
 /*
- * Speaks SMTP until the connection ends, asking the monitor for every decision. Everything a client may say leads to a
- * reply; there is no result.
+ * Speaks SMTP until the connection ends, asking the monitor for every decision. Of the configuration it uses
+ * what conf_reveal leaves it only. Everything a client may say leads to a reply; there is no result.
  */
 void smtp_session(struct session *session);
 
