@@ -56,6 +56,22 @@ enum sasl_status sasl_base64(struct slice text, char *out, size_t size, size_t *
     return SASL_DONE;
 }
 
+bool sasl_is_mechanism(struct slice word)
+{
+    static const struct slice names[] = {
+        SLICE("PLAIN"), SLICE("LOGIN"), SLICE("CRAM-MD5"), SLICE("DIGEST-MD5"), SLICE("SCRAM-SHA-1"),
+        SLICE("SCRAM-SHA-1-PLUS"), SLICE("SCRAM-SHA-256"), SLICE("SCRAM-SHA-256-PLUS"), SLICE("SCRAM-SHA-512"),
+        SLICE("SCRAM-SHA-512-PLUS"), SLICE("NTLM"), SLICE("GSSAPI"), SLICE("GSS-SPNEGO"), SLICE("KERBEROS_V4"),
+        SLICE("EXTERNAL"), SLICE("ANONYMOUS"), SLICE("XOAUTH"), SLICE("XOAUTH2"), SLICE("OAUTHBEARER"), SLICE("OTP"),
+        SLICE("SRP"),
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (slice_equal_nocase(word, names[i]))
+            return true;
+    return false;
+}
+
 /* Takes a text over if it is what a sasl_text promises. */
 static enum sasl_status set_text(struct sasl_text *to, struct slice text, bool may_be_empty)
 {

@@ -2,6 +2,7 @@
 #ifndef SASL_H
 #define SASL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "slice.h"
@@ -38,6 +39,9 @@ enum sasl_status {
     SASL_UNKNOWN_MECHANISM, /* RFC 4954 4: 504 5.5.4 */
     SASL_TOO_LONG           /* a text longer than SASL_TEXT_MAX (RFC 4954 6: 500 5.5.6) */
 };
+
+/* Is this word, in any case, the name of a mechanism, be it one that is not spoken here (IANA, SASL mechanisms)? */
+bool sasl_is_mechanism(struct slice word);
 
 /*
  * Begins an exchange with the argument of AUTH: `mechanism [initial-response]` (RFC 4954 4), the

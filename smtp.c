@@ -513,6 +513,11 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+static bool is_alphanumeric(char c)
+{
+    return (c >= '0' && c <= '9') || (lower_ascii(c) >= 'a' && lower_ascii(c) <= 'z');
+}
+
 /* "MAIL FROM:<a@b> " is the verb MAIL and the argument "FROM:<a@b>". */
 static void split_line(struct slice line, struct slice *verb, struct slice *argument)
 {
@@ -783,34 +788,97 @@ static void answer(struct session *s, const struct reply *reply, const char *sta
     say(s, reply);
 }
 
-/* AUTH that is written so that it is no command: with a blank before it, or "=" behind it. */
-static bool begins_with_auth(struct slice line)
+/* The next word of a line, however it is set off: blanks and whatever else is no letter or digit stand before it. */
+static struct slice next_word(struct slice *line)
+{
+    size_t begin = 0, end;
+
+    while (begin < line->len && !is_alphanumeric(line->text[begin]))
+        begin++;
+    for (end = begin; end < line->len && !is_blank(line->text[end]);)
+        end++;
+    *line = (struct slice){ line->text + end, line->len - end };
+    return (struct slice){ line->text - (end - begin), end - begin };
+}
+
+/* AUTH, and what begins so, as "AUTH=" or "Authorization:". */
+static bool is_auth(struct slice word)
 {
     static const struct slice verb = SLICE("AUTH");
 
-    while (line.len > 0 && is_blank(line.text[0])) {
-        line.text++;
-        line.len--;
-    }
-    return line.len >= verb.len && slice_equal_nocase((struct slice){ line.text, verb.len }, verb);
+    return word.len >= verb.len && slice_equal_nocase((struct slice){ word.text, verb.len }, verb);
 }
 
-/* Passwords come behind AUTH, and without it from clients that are confused. */
-static bool may_hold_secret(const struct session *s, const struct command *c, struct slice line)
+/* AUTH with letters that are missing, doubled or in another order. */
+static bool resembles_auth(struct slice word)
 {
-    return c != NULL ? c->handler == cmd_auth : s->secrets || begins_with_auth(line);
+    size_t letters = 0;
+
+    while (letters < word.len && strchr("auth", lower_ascii(word.text[letters])) != NULL)
+        letters++;
+    return word.len > 2 && letters == word.len;
 }
 
-/* What of a line with a secret the log may show. */
+/* What other servers are told passwords by. */
+static bool is_login(struct slice word)
+{
+    static const struct slice words[] = { SLICE("USER"), SLICE("PASS"), SLICE("PASSWORD"), SLICE("LOGIN") };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (slice_equal_nocase(word, words[i]))
+            return true;
+    return false;
+}
+
+/* Is this, which is no command, about a password? A tag of IMAP may stand before the word that says so. */
+static bool is_about_secrets(struct slice line)
+{
+    struct slice word = next_word(&line);
+    bool found = resembles_auth(word) || is_login(word) || is_login(next_word(&(struct slice){ line.text, line.len }));
+
+    for (; !found && word.len > 0; word = next_word(&line))
+        found = is_auth(word) || sasl_is_mechanism(word);
+    return found;
+}
+
+static bool has_auth(struct slice argument)
+{
+    bool found = false;
+
+    while (!found && argument.len > 0)
+        found = is_auth(next_word(&argument));
+    return found;
+}
+
+/* Has the command a syntax of its own, which no password has? */
+static bool is_structured(const struct command *c)
+{
+    return c->handler == cmd_mail || c->handler == cmd_rcpt || c->handler == cmd_helo || c->handler == cmd_ehlo;
+}
+
+/*
+ * Passwords come behind AUTH, and without it from clients that are confused: before it, in the lines behind it, and
+ * as arguments of what only happens to be a command.
+ */
+static bool may_hold_secret(const struct session *s, const struct command *c, struct slice line, struct slice argument)
+{
+    if (c == NULL)
+        return s->secrets || is_about_secrets(line);
+    return c->handler == cmd_auth || (argument.len > 0 && !is_structured(c) && (s->secrets || has_auth(argument)));
+}
+
+/* What of a line with a secret the log may show: AUTH and a mechanism, if it is one. */
 static struct slice loggable(const struct command *c, struct slice line, struct slice argument)
 {
     size_t len = 0;
 
-    if (c == NULL)
+    if (c == NULL || c->handler != cmd_auth)
         return (struct slice)SLICE("(hidden)");
     while (len < argument.len && !is_blank(argument.text[len]))
         len++;
-    return (struct slice){ line.text, (size_t)(argument.text - line.text) + len }; /* AUTH and the mechanism */
+    if (argument.len > 0 && !sasl_is_mechanism((struct slice){ argument.text, len }))
+        return (struct slice)SLICE("AUTH (hidden)");
+    return (struct slice){ line.text, (size_t)(argument.text - line.text) + len };
 }
 
 /* What was sent behind such a command, in one group with it, is refused for that alone. */
@@ -829,7 +897,7 @@ static void one_line(struct session *s, struct slice line)
 
     split_line(line, &verb, &argument);
     c = find_command(verb);
-    s->secrets = may_hold_secret(s, c, line);
+    s->secrets = may_hold_secret(s, c, line, argument);
     shown = s->secrets ? loggable(c, line, argument) : line;
     if (monitor_wants(s->monitor, 's'))
         monitor_log(s->monitor, MONITOR_LINE, shown);

@@ -719,3 +719,63 @@ for padding in "", "x", "xx":
 assert WORD.lower() not in text.lower()
 END
 }
+
+@test "... nor does what is misspelt, glued together, in clear or of another protocol, behind the wall and without" {
+    printf 'Xyzzy-7Plugh\n' | "${MAILRECV%/*}/mailrecv-checkpassword" -p ann@example.com >users
+    for auth in 'auth optional' 'auth off'; do
+        for sandbox in on off; do
+            serve 'tls optional' "$auth" 'auth.insecure on' 'debug a' 'limit.smtp_unknowncmd 1000' \
+                'limit.smtp_failcmds 1000' 'limit.smtp_commands 1000' "sandbox $sandbox"
+            client <<'END'
+WORD = "Xyzzy-7Plugh"
+good, word = b64("", "ann@example.com", WORD), b64(WORD)
+lines = ["AUTH " + good, "AUTH PLAIN=" + good, "AUTH =" + good, "auth\t" + good, "\t AUTH " + good, "AUTH:PLAIN " + good,
+         "AUTH ann@example.com " + WORD, "AUTH PLIAN " + good, "AUTH LOGIN= " + word, "AUTH LOGIN ann " + WORD, "AUHT PLAIN " + good,
+         "AUT " + good, "ATUH " + good, ">AUTH PLAIN " + good, "PLAIN " + good, "XAUTH PLAIN " + good, "a1 LOGIN ann " + WORD,
+         "USER ann", "PASS " + WORD, "a2 AUTHENTICATE PLAIN " + good, "Authorization: Basic " + good, "Authenticate " + WORD,
+         "HELP AUTH " + good, "NOOP AUTH PLAIN " + good, "AUTH NTLM " + good, "help " + WORD, "noop " + WORD, WORD, "vrfy " + WORD]
+for hello in [[], ["EHLO client.example"], ["EHLO client.example", "MAIL FROM:<a@example.com>"]]:
+    s = connect()
+    say(s, None)
+    for line in hello + lines:
+        reply = say(s, line)
+        while reply[:3] == "334": # what an honest client would not say
+            reply = say(s, "*")
+        assert reply[:3] not in ("421", ""), line
+    say(s, "MAIL FROM")
+    assert say(s, "QUIT")[:3] == "221"
+    s.close()
+END
+            wait_for log 'end reason=quit .*ehlo=1 mail='
+            grep -q 'line="AUTH NTLM"' log
+            grep -q 'line="MAIL FROM"' log # what is no secret is shown
+            run -1 grep -i -e 'yzzy' -e 'plugh' log
+            for padding in '' x xx; do
+                part=$(printf '%sXyzzy-7Plugh' "$padding" | base64 | cut -c 5-12)
+                run -1 grep -i -F -e "$part" log
+            done
+            rm log
+        done
+    done
+}
+
+@test "a password program that says the password is not repeated in the log" {
+    cat >tells <<'END'
+#!/bin/sh
+tr '\0' '\n' <&3
+exit 1
+END
+    chmod +x tells
+    serve 'auth optional' 'auth.insecure on' "auth.command $PWD/tells"
+    client <<'END'
+s = smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE)
+s.ehlo()
+try:
+    s.login("ann@example.com", "Xyzzy-7Plugh", initial_response_ok=True)
+except smtplib.SMTPAuthenticationError:
+    pass
+END
+    wait_for log 'auth output text="\(hidden\)"'
+    grep -q 'auth output text="ann@example.com"' log
+    run -1 grep yzzy log
+}
