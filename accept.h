@@ -33,6 +33,7 @@ struct acceptance {
     bool excess;                  /* no session that keeps the limits has that much */
     bool refusal_counted;         /* of a recipient: it is still to be told for the log */
     bool message_came;            /* the client went on to send one, whatever became of it */
+    bool lost;                    /* a message had no end, behind which nothing comes */
     bool violation;               /* the client heard a refusal that is one */
     bool ended;                   /* the session has said its last word */
     struct starttls tls;

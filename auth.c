@@ -84,15 +84,16 @@ static int write_question(int fd, struct slice user, struct slice password)
     return written == (ssize_t)text.len ? 0 : EIO;
 }
 
-/* What the program has said, for the log. It is not to say anything secret; a line with the password is not shown. */
-static void log_output(int fd, struct slice password)
+/* What the program has said, for the log. It is not to say anything secret; of one that we do not know we make sure. */
+static void log_output(const struct conf *conf, int fd, struct slice password)
 {
     char bytes[2048], shown[LOG_TEXT], *rest = bytes;
     ssize_t len = read(fd, bytes, sizeof bytes - 1);
 
     bytes[len > 0 ? len : 0] = '\0';
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-        bool secret = memmem(line, strlen(line), password.text, password.len) != NULL;
+        bool secret = conf->auth_command.text.len > 0 &&
+                      memmem(line, strlen(line), password.text, password.len) != NULL;
 
         if (line[0] != '\0')
             log_line(LOG_WARNING, "auth output text=\"%s\"",
@@ -176,7 +177,7 @@ enum auth_result auth_check(const struct conf *conf, struct slice user, struct s
         return AUTH_BROKEN;
     }
     status = process_wait(pid, clock_earlier(clock_ms() + conf->pipe_secs.value * 1000, deadline), &timely);
-    log_output(output[0], password);
+    log_output(conf, output[0], password);
     (void)close(output[0]);
     return judge(status, timely);
 }

@@ -185,6 +185,21 @@ static void take(struct message *message, const char *text, size_t len, size_t e
         store(message, text, len, end > 0);
 }
 
+/* Follows a dot behind a lone LF to its line end, in which case the client takes it for the end of the message. */
+static void follow_dot(struct message *message, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len && message->dot != NO_DOT; i++) {
+        if (message->dot == AFTER_LF && bytes[i] == '.') {
+            message->dot = LF_DOT;
+        } else if (message->dot == LF_DOT && bytes[i] == '\r') {
+            message->dot = LF_DOT_CR;
+        } else {
+            message->bare_dot = message->bare_dot || (message->dot != AFTER_LF && bytes[i] == '\n');
+            message->dot = NO_DOT;
+        }
+    }
+}
+
 /* Bytes inside a line, up to and including its LF if that is here. Returns how many were taken. */
 static size_t take_line(struct message *message, const char *bytes, size_t len)
 {
@@ -192,6 +207,8 @@ static size_t take_line(struct message *message, const char *bytes, size_t len)
     size_t body = lf != NULL ? (size_t)(lf - bytes) : len;
     bool cr = body > 0 && bytes[body - 1] == '\r';
 
+    if (message->dot != NO_DOT)
+        follow_dot(message, bytes, len);
     take(message, bytes, body - cr, lf == NULL ? 0 : cr ? 2 : 1);
     if (lf == NULL) {
         message->state = cr ? AFTER_CR : IN_LINE;
@@ -199,6 +216,8 @@ static size_t take_line(struct message *message, const char *bytes, size_t len)
     }
     message->bare_newline = message->bare_newline || !cr;
     message->state = cr || message->lf_session ? AT_LINE_START : IN_LINE;
+    if (message->state == IN_LINE)
+        message->dot = AFTER_LF;
     return body + 1;
 }
 
@@ -213,6 +232,7 @@ static bool take_byte(struct message *message, char byte, bool *end)
         return true;
     case AFTER_DOT:
         *end = lf_ends;
+        message->bare_dot = message->bare_dot || (byte == '\n' && !lf_ends);
         message->state = byte == '\r' ? AFTER_DOT_CR : IN_LINE;
         return byte == '\r' || lf_ends;
     case AFTER_DOT_CR:
@@ -221,6 +241,8 @@ static bool take_byte(struct message *message, char byte, bool *end)
             return true;
         break;
     case AFTER_CR:
+        if (message->dot != NO_DOT)
+            follow_dot(message, &byte, 1);
         if (byte == '\n') {
             take(message, "", 0, 2);
             message->state = AT_LINE_START;

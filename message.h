@@ -50,6 +50,8 @@ struct message {
     bool lf_session;    /* LF ends lines, and LF.LF the message */
     enum message_state state;
     bool too_large;     /* beyond the limit; nothing more is stored */
+    enum { NO_DOT, AFTER_LF, LF_DOT, LF_DOT_CR } dot; /* how much of a dot behind a lone LF was seen */
+    bool bare_dot;      /* a line of a dot alone was no end, since a lone LF ends it or the line before */
     bool bare_newline;  /* a lone LF or CR was seen; before message_finish maybe not yet */
     bool in_body;       /* the empty line behind the header was seen */
     size_t field;       /* bytes of the current header line that are those of "Received:" */

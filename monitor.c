@@ -222,7 +222,8 @@ static void log_death(struct monitor *m, const char *how, int number);
 static bool hear_event(struct monitor *m, const struct question *q, struct reply *reply)
 {
     (void)reply;
-    if (q->number > MONITOR_MESSAGE || (q->number <= MONITOR_CUT && m->accept.ended))
+    if (q->number > MONITOR_MESSAGE || (q->number <= MONITOR_CUT && m->accept.ended) ||
+        (q->number == MONITOR_LOST && (!m->accept.in_transaction || m->accept.lost)))
         return false;
     log_event(m, (enum monitor_event)q->number, q->text);
     return true;
@@ -800,11 +801,15 @@ static void log_message_lines(struct slice text)
     }
 }
 
-/* Together with what only the whole session tells against its client. */
+/* Together with what only the whole session tells against its client, and with the name that it has given last. */
 static void log_end(struct monitor *m, int severity, const char *text, bool cut)
 {
+    char helo[LOG_TEXT];
+    bool said = m->accept.helo[0] != '\0';
+
     log_be_patient();
-    log_line(severity, "end %s%s", text, accept_verdict(&m->accept, cut));
+    log_line(severity, "end %s%s%s%s%s", text, accept_verdict(&m->accept, cut), said ? " helo_name=\"" : "",
+             log_encode(helo, sizeof helo, slice_of(m->accept.helo)), said ? "\"" : "");
 }
 
 /* The session has not ended by itself. */
@@ -816,6 +821,22 @@ static void log_death(struct monitor *m, const char *how, int number)
     log_end(m, LOG_ERR, text, false);
 }
 
+/* Whose message was lost, and for whom it was; many recipients are cut. */
+static void log_lost(struct acceptance *a, const char *facts)
+{
+    char from[LOG_TEXT], to[LOG_TEXT], list[LOG_TEXT];
+    struct text text = { list, sizeof list, 0 };
+
+    a->lost = true;
+    for (size_t i = 0; i < a->count; i++) {
+        text_put(&text, slice_of(i > 0 ? ", " : ""));
+        text_put(&text, address_slice(&a->recipients[i].address));
+    }
+    log_line(LOG_NOTICE, "message lost %s recipients=%zu from=\"%s\" to=\"%s\"", facts, a->count,
+             log_encode(from, sizeof from, address_slice(&a->mail.sender)),
+             log_encode(to, sizeof to, text_slice(&text)));
+}
+
 static void log_event(struct monitor *m, enum monitor_event event, struct slice text)
 {
     char shown[LOG_TEXT];
@@ -824,6 +845,9 @@ static void log_event(struct monitor *m, enum monitor_event event, struct slice 
     case MONITOR_END:
     case MONITOR_CUT:
         log_end(m, LOG_INFO, log_encode(shown, sizeof shown, text), event == MONITOR_CUT);
+        break;
+    case MONITOR_LOST:
+        log_lost(&m->accept, log_encode(shown, sizeof shown, text));
         break;
     case MONITOR_LINE:
         log_debug('s', "client: \"%s\"", log_encode(shown, sizeof shown, text));

@@ -105,6 +105,7 @@ void monitor_log_refusal(struct monitor *monitor, const char *stage, const struc
 enum monitor_event {
     MONITOR_END,     /* the session ends: its counts and the reason, as key=value */
     MONITOR_CUT,     /* the same, of a client that has gone in the middle of a command */
+    MONITOR_LOST,    /* a message that the client did not send to its end: reason, bytes, and a dot that was no end */
     MONITOR_LINE,    /* debug s: a line of the client */
     MONITOR_REPLY,   /* debug s: the text of a reply */
     MONITOR_MESSAGE  /* debug l: bytes of a message */

@@ -676,6 +676,20 @@ static int open_spool(void *context, uint64_t *start)
     return monitor_spool(s->monitor, start);
 }
 
+/* A message that has no end: why, how much of it came, and whether its client believes that there was one. */
+static void log_lost(struct session *s, const struct message *message)
+{
+    struct text text = { s->text, sizeof s->text, 0 };
+
+    text_put(&text, (struct slice)SLICE("reason="));
+    text_put(&text, slice_of(s->end_reason));
+    text_put(&text, (struct slice)SLICE(" bytes="));
+    text_number(&text, message->received, 1);
+    if (message->bare_dot)
+        text_put(&text, (struct slice)SLICE(" dot=between-bare-newlines"));
+    monitor_log(s->monitor, MONITOR_LOST, text_slice(&text));
+}
+
 /* Reads up to the end of the message. Code 0, or why the session must end. */
 static struct reply read_message(struct session *s, struct message *message)
 {
@@ -687,8 +701,12 @@ static struct reply read_message(struct session *s, struct message *message)
     while (status == MESSAGE_MORE) {
         enum line_status input = line_bytes(s->io, &bytes);
 
-        if (input != LINE_OK)
-            return refuse_input(s, input);
+        if (input != LINE_OK) {
+            struct reply reply = refuse_input(s, input);
+
+            log_lost(s, message);
+            return reply;
+        }
         status = message_feed(message, bytes, &used);
         if (monitor_wants(s->monitor, 'l'))
             monitor_log(s->monitor, MONITOR_MESSAGE, (struct slice){ bytes.text, used });

@@ -370,6 +370,21 @@ static void count_trouble(struct tally *tally, const struct event *event)
     count_part(tally, SECTION_TROUBLES, event->whole);
 }
 
+/* A message that was not sent to its end. */
+static void count_lost(struct tally *tally, const struct event *event)
+{
+    enum { REASON, TO, FACTS };
+    static const struct slice keys[FACTS] = { SLICE("reason"), SLICE("to") };
+    struct slice facts[FACTS] = { { "", 0 }, { "", 0 } };
+    struct key key = { .len = 0 };
+
+    take_facts(event->text, keys, facts, FACTS);
+    add_part(&key, (struct slice)SLICE("lost"));
+    add_part(&key, facts[TO]);
+    add_part(&key, facts[REASON]);
+    count_key(tally, SECTION_FAILURES, &key, 0);
+}
+
 /* The session has not ended by itself. */
 static void count_killed(struct tally *tally, const struct event *event)
 {
@@ -387,6 +402,7 @@ static void count_event(struct tally *tally, struct event *event)
         { SLICE("SMTP connection from "), count_session },
         { SLICE("ERROR: "), count_refusal },
         { SLICE("delivery "), count_delivery },
+        { SLICE("message lost "), count_lost },
         { SLICE("output "), count_nothing },
         { SLICE("end reason=killed "), count_killed },
         { SLICE("end reason=failed "), count_killed },

@@ -129,6 +129,7 @@ c: .
 S: 421 4.4.2 Waited too long for input
 no file: mbox
 log: SMTP connection from *
+log: message lost reason=idle bytes=6 recipients=1 from="sender@example.com" to="user@example.com"
 log: ERROR: 421 Waited too long for input stage=data from="sender@example.com" line=""
 log: end reason=idle *
 END

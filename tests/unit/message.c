@@ -19,64 +19,68 @@
 static const struct {
     const char *name;
     struct slice input, kept;
-    bool lf_session, bare_newline;
+    bool lf_session, bare_newline, bare_dot;
 } rows[] = {
-    { "one line", SLICE("a" END), SLICE("a\n"), false, false },
-    { "no line", SLICE(".\r\n"), SLICE(""), false, false },
-    { "an empty line", SLICE(END), SLICE("\n"), false, false },
-    { "headers and body", SLICE("A: b\r\n\r\nc\r\nd" END), SLICE("A: b\n\nc\nd\n"), false, false },
-    { "8-bit and NUL", SLICE("\xff\0\x80" END), SLICE("\xff\0\x80\n"), false, false },
+    { "one line", SLICE("a" END), SLICE("a\n"), false, false, false },
+    { "no line", SLICE(".\r\n"), SLICE(""), false, false, false },
+    { "an empty line", SLICE(END), SLICE("\n"), false, false, false },
+    { "headers and body", SLICE("A: b\r\n\r\nc\r\nd" END), SLICE("A: b\n\nc\nd\n"), false, false, false },
+    { "8-bit and NUL", SLICE("\xff\0\x80" END), SLICE("\xff\0\x80\n"), false, false, false },
 
-    { "a stuffed dot", SLICE("..a" END), SLICE(".a\n"), false, false },
-    { "a stuffed lone dot", SLICE("a\r\n..\r\nb" END), SLICE("a\n.\nb\n"), false, false },
-    { "two stuffed dots", SLICE("...\r\n" "x" END), SLICE("..\nx\n"), false, false },
-    { "a dot before text", SLICE(".a\r\n.b" END), SLICE("a\nb\n"), false, false },
-    { "dots inside lines stay", SLICE("a.\r\nb..c\r\n x." END), SLICE("a.\nb..c\n x.\n"), false, false },
-    { "a dot and a blank", SLICE(". " END), SLICE(" \n"), false, false },
+    { "a stuffed dot", SLICE("..a" END), SLICE(".a\n"), false, false, false },
+    { "a stuffed lone dot", SLICE("a\r\n..\r\nb" END), SLICE("a\n.\nb\n"), false, false, false },
+    { "two stuffed dots", SLICE("...\r\n" "x" END), SLICE("..\nx\n"), false, false, false },
+    { "a dot before text", SLICE(".a\r\n.b" END), SLICE("a\nb\n"), false, false, false },
+    { "dots inside lines stay", SLICE("a.\r\nb..c\r\n x." END), SLICE("a.\nb..c\n x.\n"), false, false, false },
+    { "a dot and a blank", SLICE(". " END), SLICE(" \n"), false, false, false },
+
+    { "a dot behind a lone LF and a blank", SLICE("a\n. \nb\n.c\n..\n" END),
+      SLICE("a\n. \nb\n.c\n..\n\n"), false, true, false },
+    { "a dot behind a lone LF and a lone CR", SLICE("a\n.\rb" END), SLICE("a\n.\rb\n"), false, true, false },
 
     /* false ends: none of these may end a message (CVE-2023-51764 and its kin) */
-    { "LF.LF", SLICE("a\n.\nb" END), SLICE("a\n.\nb\n"), false, true },
-    { "LF.CRLF", SLICE("a\n.\r\nb" END), SLICE("a\n.\nb\n"), false, true },
-    { "CRLF.LF", SLICE("a\r\n.\nb" END), SLICE("a\n\nb\n"), false, true },
-    { "CR.CR", SLICE("a\r.\rb" END), SLICE("a\r.\rb\n"), false, true },
-    { "CRLF.CR", SLICE("a\r\n.\rb" END), SLICE("a\n\rb\n"), false, true },
-    { "CR.CRLF", SLICE("a\r.\r\nb" END), SLICE("a\r.\nb\n"), false, true },
-    { "LF.CR", SLICE("a\n.\rb" END), SLICE("a\n.\rb\n"), false, true },
-    { "CR.LF", SLICE("a\r.\nb" END), SLICE("a\r.\nb\n"), false, true },
-    { "CRLF.CRCRLF", SLICE("a\r\n.\r\r\nb" END), SLICE("a\n\r\nb\n"), false, true },
-    { "CRCRLF.CRLF ends", SLICE("a\r" END), SLICE("a\r\n"), false, true },
-    { "CRLF.CRCR", SLICE("a\r\n.\r\rb" END), SLICE("a\n\r\rb\n"), false, true },
-    { "LFCR.CRLF", SLICE("a\n\r.\r\nb" END), SLICE("a\n\r.\nb\n"), false, true },
-    { "LF.LF at the start", SLICE("\n.\n" "b" END), SLICE("\n.\nb\n"), false, true },
-    { ".LF at the start", SLICE(".\n" "b" END), SLICE("\nb\n"), false, true },
-    { ".CR at the start", SLICE(".\r" "b" END), SLICE("\rb\n"), false, true },
+    { "LF.LF", SLICE("a\n.\nb" END), SLICE("a\n.\nb\n"), false, true, true },
+    { "LF.CRLF", SLICE("a\n.\r\nb" END), SLICE("a\n.\nb\n"), false, true, true },
+    { "CRLF.LF", SLICE("a\r\n.\nb" END), SLICE("a\n\nb\n"), false, true, true },
+    { "CR.CR", SLICE("a\r.\rb" END), SLICE("a\r.\rb\n"), false, true, false },
+    { "CRLF.CR", SLICE("a\r\n.\rb" END), SLICE("a\n\rb\n"), false, true, false },
+    { "CR.CRLF", SLICE("a\r.\r\nb" END), SLICE("a\r.\nb\n"), false, true, false },
+    { "LF.CR", SLICE("a\n.\rb" END), SLICE("a\n.\rb\n"), false, true, false },
+    { "CR.LF", SLICE("a\r.\nb" END), SLICE("a\r.\nb\n"), false, true, false },
+    { "CRLF.CRCRLF", SLICE("a\r\n.\r\r\nb" END), SLICE("a\n\r\nb\n"), false, true, false },
+    { "CRCRLF.CRLF ends", SLICE("a\r" END), SLICE("a\r\n"), false, true, false },
+    { "CRLF.CRCR", SLICE("a\r\n.\r\rb" END), SLICE("a\n\r\rb\n"), false, true, false },
+    { "LFCR.CRLF", SLICE("a\n\r.\r\nb" END), SLICE("a\n\r.\nb\n"), false, true, false },
+    { "LF.LF at the start", SLICE("\n.\n" "b" END), SLICE("\n.\nb\n"), false, true, true },
+    { ".LF at the start", SLICE(".\n" "b" END), SLICE("\nb\n"), false, true, true },
+    { ".CR at the start", SLICE(".\r" "b" END), SLICE("\rb\n"), false, true, false },
 
     /* the same with NUL in the way */
-    { "CRLF NUL .CRLF", SLICE("a\r\n\0.\r\nb" END), SLICE("a\n\0.\nb\n"), false, false },
-    { "CRLF. NUL CRLF", SLICE("a\r\n.\0\r\nb" END), SLICE("a\n\0\nb\n"), false, false },
-    { "CRLF.CR NUL LF", SLICE("a\r\n.\r\0\nb" END), SLICE("a\n\r\0\nb\n"), false, true },
-    { "CR NUL LF.CRLF", SLICE("a\r\0\n.\r\nb" END), SLICE("a\r\0\n.\nb\n"), false, true },
-    { "NUL LF.LF NUL", SLICE("a\0\n.\n\0b" END), SLICE("a\0\n.\n\0b\n"), false, true },
-    { "NUL LF.CRLF NUL", SLICE("a\0\n.\r\n\0b" END), SLICE("a\0\n.\n\0b\n"), false, true },
-    { "NUL CRLF.LF NUL", SLICE("a\0\r\n.\n\0b" END), SLICE("a\0\n\n\0b\n"), false, true },
-    { "NUL CR.CR NUL", SLICE("a\0\r.\r\0b" END), SLICE("a\0\r.\r\0b\n"), false, true },
-    { "NUL CRLF.CR NUL", SLICE("a\0\r\n.\r\0b" END), SLICE("a\0\n\r\0b\n"), false, true },
-    { "NUL CR.CRLF NUL", SLICE("a\0\r.\r\n\0b" END), SLICE("a\0\r.\n\0b\n"), false, true },
-    { "NUL before the end", SLICE("a\0" END), SLICE("a\0\n"), false, false },
+    { "CRLF NUL .CRLF", SLICE("a\r\n\0.\r\nb" END), SLICE("a\n\0.\nb\n"), false, false, false },
+    { "CRLF. NUL CRLF", SLICE("a\r\n.\0\r\nb" END), SLICE("a\n\0\nb\n"), false, false, false },
+    { "CRLF.CR NUL LF", SLICE("a\r\n.\r\0\nb" END), SLICE("a\n\r\0\nb\n"), false, true, false },
+    { "CR NUL LF.CRLF", SLICE("a\r\0\n.\r\nb" END), SLICE("a\r\0\n.\nb\n"), false, true, true },
+    { "NUL LF.LF NUL", SLICE("a\0\n.\n\0b" END), SLICE("a\0\n.\n\0b\n"), false, true, true },
+    { "NUL LF.CRLF NUL", SLICE("a\0\n.\r\n\0b" END), SLICE("a\0\n.\n\0b\n"), false, true, true },
+    { "NUL CRLF.LF NUL", SLICE("a\0\r\n.\n\0b" END), SLICE("a\0\n\n\0b\n"), false, true, true },
+    { "NUL CR.CR NUL", SLICE("a\0\r.\r\0b" END), SLICE("a\0\r.\r\0b\n"), false, true, false },
+    { "NUL CRLF.CR NUL", SLICE("a\0\r\n.\r\0b" END), SLICE("a\0\n\r\0b\n"), false, true, false },
+    { "NUL CR.CRLF NUL", SLICE("a\0\r.\r\n\0b" END), SLICE("a\0\r.\n\0b\n"), false, true, false },
+    { "NUL before the end", SLICE("a\0" END), SLICE("a\0\n"), false, false, false },
 
-    { "a lone CR is kept", SLICE("a\rb\r\r\n\rc" END), SLICE("a\rb\r\n\rc\n"), false, true },
-    { "a lone LF is a line end", SLICE("a\nb\n\nc" END), SLICE("a\nb\n\nc\n"), false, true },
-    { "a dot behind a lone LF stays", SLICE("a\n..b" END), SLICE("a\n..b\n"), false, true },
+    { "a lone CR is kept", SLICE("a\rb\r\r\n\rc" END), SLICE("a\rb\r\n\rc\n"), false, true, false },
+    { "a lone LF is a line end", SLICE("a\nb\n\nc" END), SLICE("a\nb\n\nc\n"), false, true, false },
+    { "a dot behind a lone LF stays", SLICE("a\n..b" END), SLICE("a\n..b\n"), false, true, false },
 
-    { "LF session: LF.LF", SLICE("a\n.\n"), SLICE("a\n"), true, true },
-    { "LF session: LF.CRLF", SLICE("a\n.\r\n"), SLICE("a\n"), true, true },
-    { "LF session: CRLF.LF", SLICE("a\r\n.\n"), SLICE("a\n"), true, false },
-    { "LF session: CRLF.CRLF", SLICE("a" END), SLICE("a\n"), true, false },
-    { "LF session: no line", SLICE(".\n"), SLICE(""), true, false },
-    { "LF session: a stuffed dot", SLICE("..\n.a\n.\n"), SLICE(".\na\n"), true, true },
-    { "LF session: CR.CR is no end", SLICE("a\r.\rb\n.\n"), SLICE("a\r.\rb\n"), true, true },
-    { "LF session: LF.CR is no end", SLICE("a\n.\rb\n.\n"), SLICE("a\n\rb\n"), true, true },
-    { "LF session: CR.LF is no end", SLICE("a\r.\nb\n.\n"), SLICE("a\r.\nb\n"), true, true },
+    { "LF session: LF.LF", SLICE("a\n.\n"), SLICE("a\n"), true, true, false },
+    { "LF session: LF.CRLF", SLICE("a\n.\r\n"), SLICE("a\n"), true, true, false },
+    { "LF session: CRLF.LF", SLICE("a\r\n.\n"), SLICE("a\n"), true, false, false },
+    { "LF session: CRLF.CRLF", SLICE("a" END), SLICE("a\n"), true, false, false },
+    { "LF session: no line", SLICE(".\n"), SLICE(""), true, false, false },
+    { "LF session: a stuffed dot", SLICE("..\n.a\n.\n"), SLICE(".\na\n"), true, true, false },
+    { "LF session: CR.CR is no end", SLICE("a\r.\rb\n.\n"), SLICE("a\r.\rb\n"), true, true, false },
+    { "LF session: LF.CR is no end", SLICE("a\n.\rb\n.\n"), SLICE("a\n\rb\n"), true, true, false },
+    { "LF session: CR.LF is no end", SLICE("a\r.\nb\n.\n"), SLICE("a\r.\nb\n"), true, true, false },
 };
 
 static char memory[SPOOL_MEMORY];
@@ -172,8 +176,8 @@ static void check_row(size_t i, size_t first, size_t size)
     message_finish(&message);
     kept = spool_text();
     good = status == MESSAGE_END && used == input.len && slice_equal(kept, rows[i].kept) &&
-           spool.size == rows[i].kept.len && message.bare_newline == rows[i].bare_newline && message.error == 0 &&
-           !message.too_large;
+           spool.size == rows[i].kept.len && message.bare_newline == rows[i].bare_newline &&
+           message.bare_dot == rows[i].bare_dot && message.error == 0 && !message.too_large;
     if (!ok(good, "%s, first %zu bytes, then %zu at a time", rows[i].name, first, size))
         printf("#   status %d, %zu of %zu bytes taken, bare_newline %d, kept \"%s\", wanted \"%s\"\n", (int)status, used,
                input.len, message.bare_newline, show(kept), show(rows[i].kept));
