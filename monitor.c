@@ -808,7 +808,7 @@ static void log_end(struct monitor *m, int severity, const char *text, bool cut)
     bool said = m->accept.helo[0] != '\0';
 
     log_be_patient();
-    log_line(severity, "end %s%s%s%s%s", text, accept_verdict(&m->accept, cut), said ? " helo_name=\"" : "",
+    log_line(severity, "end %s%s%s%s%s", text, accept_verdict(&m->accept, cut), said ? " helo-name=\"" : "",
              log_encode(helo, sizeof helo, slice_of(m->accept.helo)), said ? "\"" : "");
 }
 

@@ -392,6 +392,9 @@ END
         printf '.\r\nQUIT\r\n'
     } | "$MAILRECV" -c keys.conf -l log -P 192.0.2.7 >replies
     tail -n1 replies | grep -q '^221 '
+    # a message without an end
+    printf 'MAIL FROM:<>\r\nRCPT TO:<yes@example.com>\r\nDATA\r\nx\n.\n' |
+        "$MAILRECV" -c keys.conf -l log -P 192.0.2.9 >replies
     killed_session
     secure_session
     for _ in one two; do # violations, for a message was delivered

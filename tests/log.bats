@@ -266,7 +266,7 @@ EOF
         "output id=$id text=\"Subject: x\""
         "output id=$id text=\"hello\""
         "delivery result=delivered id=$id rule=6 target=pipe bytes=[0-9]+ secs=[0-9]+\.[0-9]{3} path=\"cat\" from=\"a@example\.com\" to=\"echo@example\.com\""
-        'end reason=quit secs=[0-9]+\.[0-9]{3} messages=1 ehlo=1 mail=1 rcpt=1/2 data=1 quit=1 helo_name="client\.example"'
+        'end reason=quit secs=[0-9]+\.[0-9]{3} messages=1 ehlo=1 mail=1 rcpt=1/2 data=1 quit=1 helo-name="client\.example"'
     )
     # when it is root that runs this, mailrecv says so behind the first line
     mapfile -t lines < <(grep -v '\] serving as root: ' log)

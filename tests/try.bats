@@ -60,7 +60,7 @@ mailrecv> .
 250 2.0.0 Ok, but nothing is delivered in a rehearsal of ID
 mailrecv> QUIT
 221 2.0.0 Goodbye
-    end reason=quit secs=SECS messages=1 helo=1 mail=1 rcpt=1/2 data=1 quit=1 helo_name="me"
+    end reason=quit secs=SECS messages=1 helo=1 mail=1 rcpt=1/2 data=1 quit=1 helo-name="me"
 END
     [ ! -e ann ]
 }
