@@ -579,3 +579,41 @@ assert int(open(HERE + "/size").read()) > 49900000
 assert sorted(os.listdir(HERE)) == ["client.py", "conf", "log", "size"], os.listdir(HERE)
 END
 }
+
+# The session with what is in the file input has ended by a limit, and its log is small.
+is_ended() { # WHAT
+    "$MAILRECV" -c conf -l log -P 192.0.2.7 <input | tail -n 1 >last
+    grep -q '^421 4\.7\.0 Too many ' last || { echo "$1: $(cat last)"; return 1; }
+    [ "$(wc -l <log)" -le 1100 ] && [ "$(stat -c %s log)" -le 300000 ] || { echo "$1: $(wc <log)"; return 1; }
+}
+
+@test "nothing can be repeated without end: each session ends by a limit, and with a log that is small" {
+    cd "$BATS_TEST_TMPDIR"
+    printf 'secret\n' | "${MAILRECV%/*}/mailrecv-checkpassword" -p ann >users
+    chmod 600 users
+    printf '%s\n' 'domain mail.example.com' 'limit.smtp_rcpt_to 2' 'limit.smtp_data_size 10' 'fsync off' \
+        'auth optional' 'auth.insecure on' "auth.users $PWD/users" 'error rcpt_to ^later 451 Later' \
+        "deliver rcpt_to user@example.com append $PWD/box" 'deliver rcpt_to no@example.com pipe exit 65' \
+        'deliver rcpt_to fails@example.com pipe exit 75' >conf
+    chmod 600 conf
+    head='EHLO me\r\n' mail='MAIL FROM:<>\r\n' user='RCPT TO:<user@example.com>\r\n'
+    for what in 'EHLO me\r\n' 'HELO me\r\n' 'HELO\r\n' 'NOOP\r\n' 'RSET\r\n' 'VRFY x\r\n' 'HELP\r\n' 'EXPN x\r\n' 'FOO\r\n' '\r\n' '\xff\r\n' \
+        'STARTTLS\r\n' 'AUTH LOGIN\r\n*\r\n' 'AUTH PLAIN ????\r\n' 'AUTH NTLM\r\n' 'AUTH LOGIN\r\nx\r\n' \
+        'DATA\r\n' "$mail" "$user" "${mail}RSET\r\n" "${mail}${user}RSET\r\n" "${mail}EHLO me\r\n" "${mail}DATA\r\nRSET\r\n" \
+        "${mail}RCPT TO:<gone@example.com>\r\nRSET\r\n" "${mail}RCPT TO:<later@example.com>\r\nRSET\r\n" 'MAIL FROM:<\r\n' \
+        'MAIL FROM:<> SIZE=99\r\n' 'MAIL FROM:<> BODY=x\r\n' 'MAIL FROM:<> XYZ\r\n' "MAIL FROM:<> SIZE=99\r\n$user" \
+        "${mail}${user}DATA\r\nmore than ten bytes\r\n.\r\n" \
+        "${mail}RCPT TO:<no@example.com>\r\nDATA\r\n.\r\n" "${mail}RCPT TO:<fails@example.com>\r\nDATA\r\n.\r\n"; do
+        rm -f log
+        # shellcheck disable=SC2059 # it is a format
+        printf "$head" >input
+        # shellcheck disable=SC2059
+        printf "$what%.0s" {1..1100} >>input
+        is_ended "$what"
+    done
+    for what in 'RCPT TO:<gone@example.com>' 'RCPT TO:<later@example.com>' 'RCPT TO:<user@example.com>' 'RCPT TO:<' 'RCPT' 'MAIL FROM:<>'; do
+        rm -f log
+        { printf '%b' "$head$mail"; yes "$what"$'\r' | head -n 1200; } >input
+        is_ended "$what"
+    done
+}

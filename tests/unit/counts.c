@@ -68,7 +68,7 @@ void test_counts(void)
     const struct limit *limits[COUNTED] = { &conf.smtp_unknowncmd, &conf.smtp_failcmds, &conf.smtp_refused_rcpts,
                                             &conf.auth_failures, &conf.smtp_commands, &conf.smtp_undelivered };
     struct counts slack = { .accepted = 0 };
-    struct excess excess = { .limit = NULL };
+    struct excess excess = { .stage = "" };
 
     conf.smtp_unknowncmd.value = 1;
     conf.smtp_failcmds.value = 2;
