@@ -383,9 +383,9 @@ knows_nothing() { # [-i]
 # Processes of ours that are still there.
 leftovers() {
     local process
-    for process in $(find /proc/[0-9]*/cwd -maxdepth 0 -lname "$PWD" 2>/dev/null); do
+    while read -r process; do
         grep -shE '^(mailrecv|misbehave)' "${process%/cwd}/comm" || true
-    done
+    done < <(find /proc/[0-9]*/cwd -maxdepth 0 -lname "$PWD" 2>/dev/null)
 }
 
 # What it does is over in time, and nothing is left.
