@@ -504,13 +504,21 @@ static void forget(void)
     dns_forget();
 }
 
+/* Unless one parses while the other answers. Whoever starts a program before the split undoes it. */
+static void pin(struct monitor *m)
+{
+    if (m->pinned == 0 && !m->accept.conf->unfinished && process_pin())
+        m->pinned = UINT64_MAX;
+}
+
 enum monitor_split monitor_split(struct monitor *monitor)
 {
     int ends[2] = { -1, -1 };
     pid_t parent = getpid();
 
     accept_announce(&monitor->accept);
-    if (!monitor->accept.conf->unfinished && process_pin()) /* or one parses while the other answers */
+    pin(monitor);
+    if (monitor->pinned != 0)
         monitor->pinned = clock_ms() + PINNED_MS;
     monitor->latest = monitor->accept.deadline + OVERSTAY_MS;
     conf_reveal(monitor->accept.conf);
@@ -641,6 +649,8 @@ bool monitor_admits(struct monitor *monitor)
 
 struct reply monitor_connect(struct monitor *monitor)
 {
+    if (monitor->accept.conf->sandbox != SANDBOX_OFF)
+        pin(monitor); /* the greeting may wait for the DNS, by turns with a process that reads it */
     return accept_connect(&monitor->accept);
 }
 

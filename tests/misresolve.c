@@ -222,10 +222,9 @@ static void want_nonsense(void)
 /* Of the right server, but for nothing. */
 static void want_for_ever(void)
 {
-    struct sockaddr_in address = { .sin_family = AF_UNSPEC };
+    struct sockaddr_in address = elsewhere();
     const char *port = getenv("SERVER_PORT");
 
-    address = elsewhere();
     address.sin_port = htons((uint16_t)strtoul(port != NULL ? port : "1", NULL, 10));
     for (;;)
         ask_for(address);
