@@ -52,7 +52,7 @@ $(BUILD)/mailrecv: $(BUILD)/mailrecv.o $(OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(LINK) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The only one that is linked with OpenSSL: sessions in clear do not pay for it.
-$(BUILD)/mailrecv-tls: $(BUILD)/tls.o $(BUILD)/credentials.o $(BUILD)/sandbox.o
+$(BUILD)/mailrecv-tls: $(addprefix $(BUILD)/,tls.o credentials.o inherited.o sandbox.o)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
 
 # The only program that needs libcrypt.

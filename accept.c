@@ -243,15 +243,21 @@ static struct reply check_requirements(const struct acceptance *a)
     static const struct reply need_tls = REPLY(530, "7.0", "Say STARTTLS first");
     static const struct reply need_auth = REPLY(530, "7.0", "Authentication is required");
     static const struct reply other_sender = REPLY(553, "7.1", "That is not an address of yours");
+    static const struct reply unknown = REPLY(451, "3.0", "It cannot be checked now whose address that is, try again later");
     const struct peer *peer = a->peer;
 
     if (a->conf->tls == TLS_REQUIRED && peer->tls.protocol[0] == '\0')
         return need_tls;
     if (a->conf->auth == AUTH_REQUIRED && peer->user[0] == '\0')
         return need_auth;
-    if (a->conf->auth_sender_check && peer->user[0] != '\0' && !auth_may_send(a->conf, peer->user, &a->mail.sender))
-        return other_sender;
-    return no_objection;
+    if (!a->conf->auth_sender_check || peer->user[0] == '\0')
+        return no_objection;
+    switch (auth_may_send(a->conf, peer->user, &a->mail.sender)) {
+    case AUTH_YES: return no_objection;
+    case AUTH_NO: return other_sender;
+    case AUTH_BROKEN: break;
+    }
+    return unknown;
 }
 
 struct reply accept_mail(struct acceptance *a, struct slice argument)

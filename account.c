@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The entry of this name or, without one, of this number; NULL with errno set, 0 where there is none. */
@@ -89,8 +91,17 @@ int account_of(struct account *account, uid_t uid)
     return fill(account, find_entry(NULL, uid));
 }
 
+/* setuid(2) does that, unless securebits that were inherited (SECBIT_NO_SETUID_FIXUP) keep it from doing so. */
+static bool drop_capabilities(void)
+{
+    struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+    return syscall(SYS_capset, &header, none) == 0; /* ambient ones go with the inheritable ones */
+}
+
 bool account_become(const struct account *account)
 {
     return setgroups((size_t)account->group_count, account->groups) == 0 && setgid(account->gid) == 0 &&
-           setuid(account->uid) == 0;
+           setuid(account->uid) == 0 && (account->uid == 0 || drop_capabilities());
 }

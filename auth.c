@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -128,18 +127,17 @@ static int ask(const struct conf *conf, struct slice user, struct slice password
     return error;
 }
 
-static enum auth_result judge(int status, bool timely)
+/* A yes holds, however late it comes; a no of a program that was asked to end may come of just that. */
+static enum auth_result judge(const struct process_end *end)
 {
-    if (timely && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    char text[PROCESS_TEXT];
+
+    if (process_exited(end, 0))
         return AUTH_YES;
-    if (timely && WIFEXITED(status) && WEXITSTATUS(status) == 1)
+    if (end->in_time && process_exited(end, 1))
         return AUTH_NO;
-    if (!timely)
-        log_line(LOG_ERR, "auth failed: the password program has not answered in time");
-    else if (WIFEXITED(status))
-        log_line(LOG_ERR, "auth failed: the password program exited with status %d", WEXITSTATUS(status));
-    else
-        log_line(LOG_ERR, "auth failed: the password program was killed by signal %d", WTERMSIG(status));
+    log_line(LOG_ERR, "auth failed: the password program %s",
+             end->in_time || end->how == PROCESS_UNKNOWN ? process_end_text(end, text) : "has not answered in time");
     return AUTH_BROKEN;
 }
 
@@ -157,8 +155,8 @@ static bool open_users(const struct conf *conf)
 
 enum auth_result auth_check(const struct conf *conf, struct slice user, struct slice password, uint64_t deadline)
 {
-    int output[2], error, status;
-    bool timely;
+    int output[2], error;
+    struct process_end end;
     pid_t pid = 0;
 
     if (user.len + password.len > QUESTION_MAX - 24) /* two NULs, and a time with its own */
@@ -176,10 +174,10 @@ enum auth_result auth_check(const struct conf *conf, struct slice user, struct s
         (void)close(output[0]);
         return AUTH_BROKEN;
     }
-    status = process_wait(pid, clock_earlier(clock_ms() + conf->pipe_secs.value * 1000, deadline), &timely);
+    end = process_wait(pid, clock_earlier(clock_ms() + conf->pipe_secs.value * 1000, deadline));
     log_output(conf, output[0], password);
     (void)close(output[0]);
-    return judge(status, timely);
+    return judge(&end);
 }
 
 /* Is one of the words the sender, or "@" and the sender's domain? */
@@ -192,7 +190,8 @@ static bool lists_sender(char *words, const struct address *sender)
     return false;
 }
 
-static bool search_senders(FILE *file, const char *user, const struct address *sender)
+/* A file that cannot be read to its end, or a line for which there is no memory, says neither yes nor no. */
+static enum auth_result search_senders(FILE *file, const char *user, const struct address *sender)
 {
     char *line = NULL;
     size_t size = 0, name = strlen(user);
@@ -201,28 +200,30 @@ static bool search_senders(FILE *file, const char *user, const struct address *s
     while (!found && getline(&line, &size, file) >= 0)
         found = strncmp(line, user, name) == 0 && line[name] == ':' && lists_sender(line + name + 1, sender);
     free(line);
-    return found;
+    return found ? AUTH_YES : feof(file) != 0 && ferror(file) == 0 ? AUTH_NO : AUTH_BROKEN;
 }
 
-bool auth_may_send(const struct conf *conf, const char *user, const struct address *sender)
+enum auth_result auth_may_send(const struct conf *conf, const char *user, const struct address *sender)
 {
     int fd;
     FILE *file;
-    bool found;
+    enum auth_result result;
 
     if (sender->len == 0 || slice_equal_nocase(slice_of(user), address_slice(sender)))
-        return true;
+        return AUTH_YES;
     if (conf->auth_senders.len == 0)
-        return false;
+        return AUTH_NO;
     fd = open_path(conf->auth_senders);
     file = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (file == NULL) {
         log_line(LOG_ERR, "cannot open auth.senders %.*s: %m", (int)conf->auth_senders.len, conf->auth_senders.text);
         if (fd >= 0)
             (void)close(fd);
-        return false;
+        return AUTH_BROKEN;
     }
-    found = search_senders(file, user, sender);
+    result = search_senders(file, user, sender);
+    if (result == AUTH_BROKEN)
+        log_line(LOG_ERR, "cannot read auth.senders %.*s: %m", (int)conf->auth_senders.len, conf->auth_senders.text);
     (void)fclose(file); /* only read */
-    return found;
+    return result;
 }

@@ -7,7 +7,7 @@
 
 enum auth_result {
     AUTH_YES,
-    AUTH_NO,     /* wrong password or no such user: nobody is told which */
+    AUTH_NO,     /* wrong password or no such user, nobody is told which; or not this sender */
     AUTH_BROKEN  /* no answer is possible now; the log says why */
 };
 
@@ -25,6 +25,6 @@ enum auth_result auth_check(const struct conf *conf, struct slice user, struct s
  * May this user send as this reverse-path? As the address that is their name, as what auth.senders
  * lists for them (`name: address @domain ...`), and as <>.
  */
-bool auth_may_send(const struct conf *conf, const char *user, const struct address *sender);
+enum auth_result auth_may_send(const struct conf *conf, const char *user, const struct address *sender);
 
 #endif

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -25,7 +24,6 @@
 #include "process.h"
 
 enum {
-    GRACE_MS = 2000,       /* between SIGTERM and SIGKILL */
     OUTPUT_LINE = 400,     /* bytes of a line of output that are looked at */
     OUTPUT_LINES = 100,    /* lines that are logged; the others are read and dropped */
     DRAIN_MAX = 1 << 20    /* bytes of output that are still read when the command has ended */
@@ -217,16 +215,20 @@ static enum ending step(struct run *run, uint64_t until, bool *ended)
 /* Ends the process group: politely, then not. */
 static void end_group(struct run *run)
 {
-    uint64_t until = clock_ms() + GRACE_MS;
-    struct pollfd ended = { .fd = run->pidfd, .events = POLLIN };
-    int n;
+    uint64_t until = clock_ms() + PROCESS_GRACE_MS;
+    bool ended = false;
 
     (void)kill(-run->pid, SIGTERM); /* it may be gone already */
-    do {
-        n = poll(&ended, 1, clock_left(until));
-        if (run->out >= 0)
+    while (!ended && clock_left(until) > 0) {
+        struct pollfd fds[2] = { { .fd = run->pidfd, .events = POLLIN }, { .fd = run->out, .events = POLLIN } };
+        int n = clock_poll(fds, 2, until, NULL);
+
+        if (n < 0 && errno != EINTR)
+            break;
+        if (n > 0 && fds[1].revents != 0)
             (void)read_output(run);
-    } while (n == 0 && clock_left(until) > 0);
+        ended = n > 0 && fds[0].revents != 0;
+    }
     (void)kill(-run->pid, SIGKILL); /* whoever is left of the group */
 }
 
@@ -250,36 +252,27 @@ static bool refuses(int status)
     return status == 65 || status == 67 || status == 77 || status == 100;
 }
 
-static void judge_exit(const struct run *run, int status, struct outcome *outcome)
-{
-    if (WIFSIGNALED(status))
-        outcome_set(outcome, RESULT_DEFERRED, "the command was killed by signal %d", WTERMSIG(status));
-    else if (WEXITSTATUS(status) == 0)
-        outcome_set(outcome, RESULT_DELIVERED, "%s", "");
-    else if (refuses(WEXITSTATUS(status)))
-        outcome_set(outcome, RESULT_REFUSED, "%.*s", REASON_MAX - 1,
-                    run->output.last[0] != '\0' ? run->output.last : "the command refused the message");
-    else
-        outcome_set(outcome, RESULT_DEFERRED, "the command exited with status %d", WEXITSTATUS(status));
-}
-
+/*
+ * Exit status 0 means that the message was taken, however late it comes. Any other of a command that was asked to
+ * end may come of just that, and decides nothing.
+ */
 static void judge(struct run *run, enum ending ending, const struct limit *limit, struct outcome *outcome)
 {
-    int status = 0;
-    pid_t waited;
+    struct process_end end = process_reap(run->pid);
+    char text[PROCESS_TEXT];
 
-    do
-        waited = waitpid(run->pid, &status, 0);
-    while (waited < 0 && errno == EINTR);
     drain_output(run);
-    if (ending == TIMED_OUT)
+    if (process_exited(&end, 0))
+        outcome_set(outcome, RESULT_DELIVERED, "%s", "");
+    else if (ending == TIMED_OUT)
         outcome_timeout(outcome, run->copy->transaction, limit);
     else if (ending == TERMINATED)
         outcome_set(outcome, RESULT_DEFERRED, "the service is being stopped");
-    else if (waited < 0)
-        outcome_errno(outcome, "waitpid");
+    else if (end.how == PROCESS_EXITED && refuses(end.number))
+        outcome_set(outcome, RESULT_REFUSED, "%.*s", REASON_MAX - 1,
+                    run->output.last[0] != '\0' ? run->output.last : "the command refused the message");
     else
-        judge_exit(run, status, outcome);
+        outcome_set(outcome, RESULT_DEFERRED, "the command %s", process_end_text(&end, text));
 }
 
 void command_run(const struct transaction *transaction, const struct recipient *recipient,
@@ -300,7 +293,7 @@ void command_run(const struct transaction *transaction, const struct recipient *
         } else {
             outcome_errno(outcome, "pidfd_open");
             (void)kill(-run.pid, SIGKILL);
-            (void)waitpid(run.pid, NULL, 0); /* killed: it ends at once */
+            (void)process_reap(run.pid); /* killed: it ends at once */
         }
         log_debug('f', "command %ld has ended", (long)run.pid);
     }

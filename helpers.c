@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -94,24 +93,22 @@ static void take_line(struct report *r, char *line)
 /* Takes all that the program says, and how it ends: 0 is good, 1 after errors. */
 static void take_report(struct report *r, FILE *output, pid_t pid)
 {
-    char *line = NULL, message[256];
+    char *line = NULL, message[256], text[PROCESS_TEXT];
     size_t size = 0;
-    bool timely;
-    int status;
+    struct process_end end;
 
     while (getline(&line, &size, output) >= 0)
         take_line(r, line);
     free(line);
-    status = process_wait(pid, clock_ms() + END_MS, &timely);
+    end = process_wait(pid, clock_ms() + END_MS);
     if (r->left_out > 0) {
         (void)snprintf(message, sizeof message, "%u more of these: %s -t shows all", r->left_out, r->program);
         complain(r->conf, SEVERITY_NOTE, r->keyword, r->value, message);
     }
-    if (timely && WIFEXITED(status) && (WEXITSTATUS(status) == 0 || r->found_errors))
+    if (process_exited(&end, 0) || (end.in_time && end.how == PROCESS_EXITED && r->found_errors))
         return;
-    (void)snprintf(message, sizeof message, "%s has failed: %s %d", r->program,
-                   WIFSIGNALED(status) ? "signal" : "exit status",
-                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    (void)snprintf(message, sizeof message, "%s has failed: it %s", r->program,
+                   end.in_time ? process_end_text(&end, text) : "has not ended in time");
     complain(r->conf, SEVERITY_ERROR, r->keyword, r->value, message);
 }
 

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -21,6 +19,7 @@
 #include "clock.h"
 #include "conf.h"
 #include "explain.h"
+#include "inherited.h"
 #include "late.h"
 #include "log.h"
 #include "monitor.h"
@@ -209,20 +208,15 @@ static void fill_descriptors(void)
             _exit(EX_OSERR);
 }
 
+/* SIGTERM is let in only while waiting, so that no delivery is cut short. */
 static void set_signals(void)
 {
     const struct sigaction term = { .sa_handler = on_term }, ignore = { .sa_handler = SIG_IGN };
-    const struct rlimit none = { 0, 0 };
-    sigset_t blocked;
 
-    (void)sigemptyset(&blocked);
-    (void)sigaddset(&blocked, SIGTERM); /* let in only while waiting, so that no delivery is cut short */
-    if (sigprocmask(SIG_BLOCK, &blocked, NULL) != 0 || sigaction(SIGTERM, &term, NULL) != 0 ||
-        sigaction(SIGPIPE, &ignore, NULL) != 0 ||  /* a command need not read all of its input */
-        sigaction(SIGXFSZ, &ignore, NULL) != 0 ||  /* EFBIG is answered with 4xx */
-        setrlimit(RLIMIT_CORE, &none) != 0)        /* a core file would hold other people's mail */
+    if (!inherited_reset(SIGTERM) || sigaction(SIGTERM, &term, NULL) != 0 ||
+        sigaction(SIGPIPE, &ignore, NULL) != 0 || /* a command need not read all of its input */
+        sigaction(SIGXFSZ, &ignore, NULL) != 0)   /* EFBIG is answered with 4xx */
         log_line(LOG_WARNING, "cannot prepare the process: %m");
-    (void)umask(S_IRWXG | S_IRWXO);
 }
 
 /* Whether what is written to a person may be coloured (no-color.org). */
@@ -483,15 +477,16 @@ static int explain_configuration(const struct options *o, struct conf *conf, str
     return output_status() != EX_OK ? EX_IOERR : status;
 }
 
-/* Ctrl-C shall stop between two messages, or end a command, as SIGTERM does. */
+/* Ctrl-C shall stop between two messages, or end a command, as SIGTERM does; under nohup(1) it goes on. */
 static void heed_interrupts(void)
 {
-    const struct sigaction term = { .sa_handler = on_term };
+    const struct sigaction term = { .sa_handler = on_term }, ignore = { .sa_handler = SIG_IGN };
     sigset_t blocked;
 
     (void)sigemptyset(&blocked);
     (void)sigaddset(&blocked, SIGINT); /* let in where SIGTERM is */
-    if (sigprocmask(SIG_BLOCK, &blocked, NULL) != 0 || sigaction(SIGINT, &term, NULL) != 0)
+    if (sigprocmask(SIG_BLOCK, &blocked, NULL) != 0 || sigaction(SIGINT, &term, NULL) != 0 ||
+        (inherited_was_ignored(SIGHUP) && sigaction(SIGHUP, &ignore, NULL) != 0))
         log_line(LOG_WARNING, "cannot prepare the process: %m");
 }
 
@@ -515,13 +510,19 @@ static int replay_messages(const struct options *o, struct conf *conf, const str
     return output_status() != EX_OK ? EX_IOERR : status;
 }
 
+/* Is this for a client, and not for a person who tries something? */
+static bool in_service(const struct options *o)
+{
+    return !o->test && !o->show && !o->explain && o->replay == NULL && o->pretend == NULL;
+}
+
 /* Whoever waits for a greeting shall not wait for all of a large file. */
 static void load_configuration(const struct options *o, struct conf *conf)
 {
-    if (o->test || o->show || o->explain || o->replay != NULL || o->pretend != NULL)
-        conf_load(conf, o->conf);
-    else
+    if (in_service(o))
         conf_load_settings(conf, o->conf);
+    else
+        conf_load(conf, o->conf);
 }
 
 int main(int argc, char **argv)
@@ -532,11 +533,13 @@ int main(int argc, char **argv)
     int status;
 
     fill_descriptors();
+    set_signals();
     parse_options(argc, argv, &options);
+    if (in_service(&options))
+        inherited_close(); /* a person may name /dev/fd/N */
     if (options.log != NULL && !options.test && !options.show)
         open_log_at(options.log);
     check_options(&options, &peer);
-    set_signals();
     load_configuration(&options, &conf);
     if (options.rehearse)
         conf.rehearse = deliver_nothing;

@@ -116,18 +116,56 @@ bool process_find(const char *name, char *path, size_t size)
     return (size_t)snprintf(path, size, LIBEXECDIR "/%s", name) < size && access(path, X_OK) == 0;
 }
 
-int process_wait(pid_t pid, uint64_t deadline, bool *timely)
+struct process_end process_reap(pid_t pid)
+{
+    int status;
+    pid_t waited;
+
+    do
+        waited = waitpid(pid, &status, 0);
+    while (waited < 0 && errno == EINTR);
+    if (waited != pid)
+        return (struct process_end){ .how = PROCESS_UNKNOWN, .number = errno };
+    if (WIFEXITED(status))
+        return (struct process_end){ .how = PROCESS_EXITED, .number = WEXITSTATUS(status) };
+    return (struct process_end){ .how = PROCESS_KILLED, .number = WTERMSIG(status) };
+}
+
+/* Ends the group of a child that is still there: politely, then not. */
+static void stop(pid_t pid, struct pollfd *ended)
+{
+    uint64_t until = clock_ms() + PROCESS_GRACE_MS;
+
+    (void)kill(-pid, SIGTERM); /* it may be gone already; so below */
+    while (ended->fd >= 0 && clock_left(until) > 0 && clock_poll(ended, 1, until, NULL) < 0 && errno == EINTR)
+        continue;
+    (void)kill(-pid, SIGKILL);
+}
+
+struct process_end process_wait(pid_t pid, uint64_t deadline)
 {
     sigset_t waiting = clock_mask();
     struct pollfd ended = { .fd = pidfd_open(pid, 0), .events = POLLIN };
-    int status = 0;
+    bool in_time = ended.fd >= 0 && clock_poll(&ended, 1, deadline, &waiting) == 1;
+    struct process_end end;
 
-    *timely = ended.fd >= 0 && clock_poll(&ended, 1, deadline, &waiting) == 1;
-    if (!*timely)
-        (void)kill(-pid, SIGKILL); /* it leads a group */
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+    if (!in_time)
+        stop(pid, &ended);
+    end = process_reap(pid);
+    end.in_time = in_time;
     if (ended.fd >= 0)
         (void)close(ended.fd);
-    return status;
+    return end;
+}
+
+const char *process_end_text(const struct process_end *end, char text[PROCESS_TEXT])
+{
+    switch (end->how) {
+    case PROCESS_EXITED: (void)snprintf(text, PROCESS_TEXT, "exited with status %d", end->number); break;
+    case PROCESS_KILLED: (void)snprintf(text, PROCESS_TEXT, "was killed by signal %d", end->number); break;
+    case PROCESS_UNKNOWN:
+        (void)snprintf(text, PROCESS_TEXT, "has an unknown status: %s", strerror(end->number));
+        break;
+    }
+    return text;
 }

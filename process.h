@@ -35,8 +35,33 @@ int process_start(pid_t *pid, const char *program, char *const arguments[], char
  */
 bool process_find(const char *name, char *path, size_t size);
 
-/* Waits until `pid`, a child, ends or the deadline (clock.h) or SIGTERM comes; then kills its group.
- * Returns its status as waitpid(2) does; `timely` says whether it has ended by itself. */
-int process_wait(pid_t pid, uint64_t deadline, bool *timely);
+/* How a child has ended. Zeroed it is PROCESS_UNKNOWN, which is neither yes nor no. */
+struct process_end {
+    enum { PROCESS_UNKNOWN, PROCESS_EXITED, PROCESS_KILLED } how;
+    int number;   /* the exit status, the signal, or the error number of waitpid(2) */
+    bool in_time; /* of process_wait: nobody had to end it */
+};
+
+/* How long a process has between SIGTERM, by which it is asked to end, and SIGKILL. Its status counts until then. */
+enum { PROCESS_GRACE_MS = 2000 };
+
+/* Waits for the end of a child, which is near or sure to come, and takes its status; `in_time` is false. */
+struct process_end process_reap(pid_t pid);
+
+/*
+ * Waits until a child ends, or the deadline (clock.h) or SIGTERM comes: then its group, which it leads, is asked
+ * to end, and killed at last. It may have exited with a status then, too, which says what it has done.
+ */
+struct process_end process_wait(pid_t pid, uint64_t deadline);
+
+/* Has it exited with this status, for certain? */
+static inline bool process_exited(const struct process_end *end, int status)
+{
+    return end->how == PROCESS_EXITED && end->number == status;
+}
+
+/* How it has ended, for the log: "exited with status 1", "was killed by signal 9", "has an unknown status: ...". */
+enum { PROCESS_TEXT = 128 };
+const char *process_end_text(const struct process_end *end, char text[PROCESS_TEXT]);
 
 #endif

@@ -15,12 +15,12 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "account.h"
 #include "environment.h"
 #include "late.h"
+#include "process.h"
 #include "script.h"
 
 enum { SETTINGS_MAX = 16 }; /* questions about directives other than deliver */
@@ -317,21 +317,21 @@ static void answer_all(void)
 /* Lets a child answer as the user. False: it could not become that user. */
 static bool answer_as_user(const struct conf *conf)
 {
-    int status = 0;
+    struct process_end end;
     pid_t pid;
 
     conf_share(conf); /* the paths are there */
     pid = fork();
-
+    if (pid < 0)
+        return false;
     if (pid == 0) {
         if (!account_become(&who.account))
             _exit(EXIT_FAILURE);
         answer_all();
         _exit(EXIT_SUCCESS);
     }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+    end = process_reap(pid);
+    return process_exited(&end, EXIT_SUCCESS);
 }
 
 /* What to run, where that is plain. */

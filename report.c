@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -175,14 +176,18 @@ static int read_some(struct source *s)
 static bool end_helper(const struct source *s)
 {
     int status = 0;
+    pid_t waited;
+    bool done;
 
     if (s->helper == 0)
         return true;
-    while (waitpid(s->helper, &status, 0) < 0 && errno == EINTR)
-        continue;
-    if (status != 0)
+    do
+        waited = waitpid(s->helper, &status, 0);
+    while (waited < 0 && errno == EINTR);
+    done = waited == s->helper && status == 0;
+    if (!done)
         complain("%s: %s has failed, the rest is missing", s->name, decompressor(s->name));
-    return status == 0;
+    return done;
 }
 
 static bool read_log(const char *name)
@@ -460,6 +465,7 @@ int main(int argc, char **argv)
     struct options o = { .writer = picture_form("text"), .rows = 10, .logs = standard_input, .count = 1 };
     int status = EX_OK, shown;
 
+    (void)signal(SIGCHLD, SIG_DFL); /* ignored by whoever started us, it would hide how a decompressor has ended */
     parse_options(argc, argv, &o);
     if (strcmp(o.logs[0], "-") == 0 && isatty(STDIN_FILENO))
         die_usage("no LOGFILE is given, and standard input is a terminal");

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -230,27 +229,26 @@ enum starttls_status starttls_learn(struct starttls *tls, struct peer *peer)
 }
 
 /* The helper has ended: how, if it is not as it should be. */
-static void log_end(struct starttls *tls, struct peer *peer, int status, bool timely)
+static void log_end(struct starttls *tls, struct peer *peer, const struct process_end *end)
 {
-    char message[MESSAGE_MAX + 1];
+    char message[MESSAGE_MAX + 1], text[PROCESS_TEXT];
 
     if (starttls_learn(tls, peer) == STARTTLS_FAILED)
         return;
     if (hear(tls, message, MSG_DONTWAIT))
         log_failure(message);
-    else if (timely && WIFSIGNALED(status))
-        log_line(LOG_ERR, "TLS failed reason=\"mailrecv-tls was killed by signal %d\"", WTERMSIG(status));
+    else if (end->in_time && !process_exited(end, 0))
+        log_line(LOG_ERR, "TLS failed reason=\"mailrecv-tls %s\"", process_end_text(end, text));
 }
 
 void starttls_end(struct starttls *tls, struct peer *peer, uint64_t deadline)
 {
-    int status;
-    bool timely;
+    struct process_end end;
 
     if (tls->helper != 0) {
-        status = process_wait(tls->helper, clock_earlier(deadline, clock_ms() + END_MS), &timely);
+        end = process_wait(tls->helper, clock_earlier(deadline, clock_ms() + END_MS));
         if (peer != NULL)
-            log_end(tls, peer, status, timely);
+            log_end(tls, peer, &end);
     }
     if (tls->channel >= 0)
         (void)close(tls->channel);

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <time.h>
@@ -28,6 +27,7 @@
 
 #include "clock.h"
 #include "credentials.h"
+#include "inherited.h"
 #include "sandbox.h"
 
 /* The descriptors that it is given. */
@@ -437,11 +437,10 @@ static void pass_bytes(SSL *ssl)
 static bool prepare_process(void)
 {
     const struct sigaction ignore = { .sa_handler = SIG_IGN };
-    const struct rlimit none = { 0, 0 };
 
-    return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 &&
-           setrlimit(RLIMIT_CORE, &none) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0 &&
-           sigaction(SIGTERM, &ignore, NULL) == 0 && close_range(OTHERS, ~0U, 0) == 0;
+    return inherited_reset(0) && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 &&
+           sigaction(SIGPIPE, &ignore, NULL) == 0 && sigaction(SIGTERM, &ignore, NULL) == 0 &&
+           close_range(OTHERS, ~0U, 0) == 0;
 }
 
 static bool set_nonblocking(int fd)

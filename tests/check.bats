@@ -127,10 +127,10 @@ conf:5:12: note: $PWD/users: users: 1, locked: 0" ]
     says 78 'conf:2:10: cannot start mailrecv-tls: Permission denied'
     chmod 755 helper
     printf '#!/bin/sh\nexit 3\n' >helper
-    says 78 'conf:2:10: mailrecv-tls has failed: exit status 3'
+    says 78 'conf:2:10: mailrecv-tls has failed: it exited with status 3'
     # shellcheck disable=SC2016 # of the helper
     printf '#!/bin/sh\nkill -9 $$\n' >helper
-    says 78 'conf:2:10: mailrecv-tls has failed: signal 9'
+    says 78 'conf:2:10: mailrecv-tls has failed: it was killed by signal 9'
     printf '#!/bin/sh\necho hello >&2\n' >helper
     says 78 'conf:2:10: mailrecv-tls says: hello'
     printf '#!/bin/sh\nseq -f "warning: w%%g" 100\n' >helper

@@ -531,7 +531,7 @@ END
 @test "a command may tidy up at SIGTERM" {
     config <<END
 limit.pipe_secs 1
-deliver rcpt_to a@mx.example pipe trap 'echo tidy; echo tidied >$HERE/told; exit 0' TERM; sleep 60 & wait
+deliver rcpt_to a@mx.example pipe trap 'echo tidy; echo tidied >$HERE/told; exit 75' TERM; sleep 60 & wait
 END
     UNDER=(timeout 20)
     echo text | send s@client.example a@mx.example

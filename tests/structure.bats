@@ -37,7 +37,7 @@ outlet
 text table
 glyph
 automaton
-slice clock late account hash
+slice clock late account hash inherited
 END
 }
 
