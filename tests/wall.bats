@@ -347,7 +347,7 @@ knows_nothing() { # [-i]
     [ "$(id -u)" -eq 0 ] || as_root=(unshare -r)
     # shellcheck disable=SC2046 # words
     "${as_root[@]}" "$TESTS/tools/session-memory" "$@" "$MAILRECV" conf user@example.com 'what clients may hear' \
-        127.0.0.1:9 $(grep -o 'sekrit[-a-z0-9.]*' conf | sort -u) >found
+        sekrit 127.0.0.1:9 $(grep -o 'sekrit[-a-z0-9.]*' conf | sort -u) >found
     cut -c 1-150 found | head -n 20
     grep -q '^what clients may hear: greeted' found
     grep -q '^what clients may hear: behind a message of 200000 bytes' found
