@@ -496,13 +496,11 @@ int accept_spool(struct acceptance *a, uint64_t *start)
     int fd;
 
     a->start = 0;
-    if (a->count > 0 && a->spooled)
-        (void)contradict(a); /* there is one for each message, so that what a session can fill is bounded */
+    accept_note(a, CAME_ON);
     errno = EBUSY;
     if (a->count == 0 || a->spooled)
-        return -1;
+        return -1; /* there is one for each message, so that what a session can fill is bounded */
     a->spooled = true;
-    accept_note(a, CAME_ON);
     fd = spool_file(directory);
     if (fd >= 0 && !begin_copy(a, fd)) {
         int error = errno;

@@ -161,7 +161,8 @@ static void spool_twice(struct monitor *m)
 
     begin_delivery(m);
     (void)monitor_spool(m, &start);
-    (void)monitor_spool(m, &start);
+    if (monitor_spool(m, &start) < 0)
+        (void)!write(STDOUT_FILENO, "REFUSED\n", 8);
 }
 
 /* Goes on writing to what was delivered. */
