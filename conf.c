@@ -468,9 +468,11 @@ static bool next_word(struct parser *p, struct word *word)
 /* Is the last character a quote that nothing has opened? */
 static bool ends_in_quote(const struct word *word, size_t *offset, struct glyph *glyph)
 {
+    struct glyph found;
     size_t count = 0;
 
-    for (size_t at = 0; word->odd && glyph_find(word->text, GLYPH_QUOTE, &at, glyph); at += glyph->len) {
+    for (size_t at = 0; word->odd && glyph_find(word->text, GLYPH_QUOTE, &at, &found); at += found.len) {
+        *glyph = found;
         *offset = at;
         count++;
     }
