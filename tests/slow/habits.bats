@@ -57,11 +57,11 @@ play_round() { # NUMBER
     [ "$(grep -c ' stage=limit ' log)" -eq 0 ]
     # what counts is a session that asks for nobody but who has left: too rare to be banned within ten minutes
     found log >finds
-    grep 'end .* messages=0 .* rcpt=0/.* violation=rcpt$' log | grep -oE '\[[0-9.]+\] end' | tr -d '[]' >guesses
+    grep -E 'end .* messages=0 .* rcpt=0/.* violation=rcpt( |$)' log | grep -oE '\[[0-9.]+\] end' | tr -d '[]' >guesses
     [ -s guesses ]
     cut -d' ' -f1 guesses | diff finds -
     for round in $(seq $((ROUNDS - 1))); do
-        cat "log.$round" "log.$((round + 1))" | grep -oE '\[[0-9.]+\] end .* violation=rcpt$' | cut -d']' -f1 |
+        cat "log.$round" "log.$((round + 1))" | grep -oE '\[[0-9.]+\] end .* violation=rcpt( |$)' | cut -d']' -f1 |
             sort | uniq -c >finds
         [ "$(awk -v max="$MAXRETRY" '$1 >= max' finds | wc -l)" -eq 0 ] || { cat finds; return 1; }
     done
