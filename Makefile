@@ -30,7 +30,7 @@ ifdef STATIC
 override BUILD := $(BUILD)/static
 ALL_CFLAGS += -DSTATIC
 LINK        = -static-pie
-LDLIBS      = -lpcre2-8 -lcares
+LDLIBS      = -lpcre2-8 -lcares -lidn2 -lunistring
 else
 LINK        = -pie
 endif

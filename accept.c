@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "auth.h"
+#include "canonical.h"
 #include "clock.h"
 #include "deliver.h"
 #include "dns.h"
+#include "hash.h"
 #include "log.h"
 #include "screen.h"
 #include "text.h"
@@ -30,7 +32,7 @@ static struct reply contradict(struct acceptance *a)
 
 static size_t recipients_size(const struct conf *conf)
 {
-    return (size_t)conf->smtp_rcpt_to.value * sizeof(struct recipient);
+    return (size_t)conf->smtp_rcpt_to.value * (sizeof(struct recipient) + sizeof(uint32_t));
 }
 
 bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
@@ -43,6 +45,8 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
                               .tls.channel = -1, .lockout = { .conf = conf, .peer = peer },
                               .deadline = clock_ms() + conf->connection_secs.value * 1000 };
     dns_begin(&conf->dns, conf->sandbox != SANDBOX_OFF, a->deadline, terminated);
+    canonical_confine(conf->sandbox != SANDBOX_OFF);
+    a->hashes = (uint32_t *)(void *)(a->recipients + conf->smtp_rcpt_to.value);
     if (room == MAP_FAILED)
         log_line(LOG_ERR, "no memory for %ju recipients", (uintmax_t)conf->smtp_rcpt_to.value);
     return room != MAP_FAILED;
@@ -252,12 +256,29 @@ static struct reply check_requirements(const struct acceptance *a)
         return need_auth;
     if (!a->conf->auth_sender_check || peer->user[0] == '\0')
         return no_objection;
-    switch (auth_may_send(a->conf, peer->user, &a->mail.sender)) {
+    switch (auth_may_send(a->conf, peer->user, &a->sender)) {
     case AUTH_YES: return no_objection;
     case AUTH_NO: return other_sender;
     case AUTH_BROKEN: break;
     }
     return unknown;
+}
+
+/* Is the sender's address one that can be? */
+static struct reply know_sender(struct acceptance *a)
+{
+    static const struct reply forbidden = REPLY(553, "1.7", "The domain of the sender is none that can exist");
+    static const struct reply unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
+
+    switch (canonical_address(&a->mail.sender, WORDS_OF_STRANGERS, &a->sender)) {
+    case CANONICAL_OK:
+        break;
+    case CANONICAL_FORBIDDEN:
+        return forbidden;
+    case CANONICAL_UNKNOWN:
+        return unsure;
+    }
+    return no_objection;
 }
 
 struct reply accept_mail(struct acceptance *a, struct slice argument)
@@ -266,17 +287,20 @@ struct reply accept_mail(struct acceptance *a, struct slice argument)
 
     if (!is_possible(a) || a->in_transaction || envelope_mail(argument, &a->mail) != ENVELOPE_OK)
         return contradict(a);
-    reply = check_requirements(a);
+    reply = know_sender(a);
+    if (reply.code == 0)
+        reply = check_requirements(a);
     if (reply.code != 0)
         return reply;
     dns_stage();
-    reply = a->helo_refusal.code != 0 ? a->helo_refusal : screen_sender(a->conf, a->peer, &a->mail.sender);
+    reply = a->helo_refusal.code != 0 ? a->helo_refusal
+                                      : screen_sender(a->conf, a->peer, &a->mail.sender, &a->sender);
     if (reply.code != 0)
         return reply;
     accept_note(a, CAME_MAIL);
     a->in_transaction = true;
     a->spooled = false;
-    a->count = 0;
+    a->count = a->named = 0;
     return no_objection;
 }
 
@@ -290,14 +314,43 @@ static bool finish_configuration(struct acceptance *a)
     return a->conf->errors == 0;
 }
 
-/* What becomes of a recipient; one that is accepted is the last of the list then. */
+static uint32_t hash_address(const struct address *address)
+{
+    char text[ADDRESS_MAX];
+
+    for (size_t i = 0; i < address->len; i++)
+        text[i] = lower_ascii(address->text[i]);
+    return hash_on(HASH_BEGIN, text, address->len);
+}
+
+static bool is_same(const struct recipient *a, const struct recipient *b)
+{
+    return a->rule == b->rule && slice_equal_nocase(address_slice(&a->address), address_slice(&b->address));
+}
+
+/*
+ * Was the recipient behind the last of the list not named before, in whatever way it is written? Else it gets no further
+ * copy; unless another rule is for the other way, which only an expression can see.
+ */
+static bool is_new(struct acceptance *a)
+{
+    const struct recipient *recipient = &a->recipients[a->count];
+    uint32_t hash = a->hashes[a->count] = hash_address(&recipient->address);
+
+    for (size_t i = 0; i < a->count; i++)
+        if (a->hashes[i] == hash && is_same(&a->recipients[i], recipient))
+            return false;
+    return true;
+}
+
+/* What becomes of a recipient; one that is accepted is the last of the list then, if it is not there already. */
 static struct reply decide_recipient(struct acceptance *a, const struct address *address)
 {
     static const struct reply broken = { .code = 421, .status = SLICE("3.5"), .closes = true,
                                          .text = SLICE("The service is not configured, try again later") };
     struct reply reply;
 
-    if (a->count >= a->conf->smtp_rcpt_to.value)
+    if (a->named >= a->conf->smtp_rcpt_to.value)
         return a->conf->smtp_rcpt_to.reply;
     if (!finish_configuration(a))
         return broken;
@@ -309,8 +362,10 @@ static struct reply decide_recipient(struct acceptance *a, const struct address 
     log_trouble();
     if (reply.code == 0)
         reply = screen_accepted(a->conf, a->peer, &a->recipients[a->count]);
-    if (reply.code == 0)
-        a->count++;
+    if (reply.code == 0) {
+        a->named++;
+        a->count += is_new(a);
+    }
     return reply;
 }
 

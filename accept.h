@@ -47,8 +47,11 @@ struct acceptance {
 
     bool in_transaction;
     struct mail_argument mail;
-    size_t count;                 /* accepted recipients */
+    struct address sender;        /* of it, in its canonical form */
+    uint64_t named;               /* how often one was accepted: the same one may have been named before */
+    size_t count;                 /* accepted recipients, each once */
     struct recipient *recipients; /* room for limit.smtp_rcpt_to; pages are touched when used */
+    uint32_t *hashes;             /* of their addresses */
     bool spooled;                 /* the transaction has had its file */
     unsigned messages;            /* makes ids unique */
     char id[64];                  /* of the message that was delivered last, or for which there is a file */

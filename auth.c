@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "canonical.h"
 #include "clock.h"
 #include "late.h"
 #include "log.h"
@@ -180,12 +181,29 @@ enum auth_result auth_check(const struct conf *conf, struct slice user, struct s
     return judge(&end);
 }
 
+/* Is the word the sender's address, however it is written? */
+static bool is_sender(struct slice word, enum canonical_words whose, const struct address *sender)
+{
+    struct address address, canonical;
+
+    return envelope_mailbox(word, &address) && canonical_address(&address, whose, &canonical) == CANONICAL_OK &&
+           slice_equal_nocase(address_slice(&canonical), address_slice(sender));
+}
+
+static bool is_domain_of_sender(struct slice word, const struct address *sender)
+{
+    char domain[DOMAIN_MAX + 1];
+
+    return canonical_domain(word, WORDS_OURS, domain) == CANONICAL_OK &&
+           slice_equal_nocase(slice_of(domain), address_domain(sender));
+}
+
 /* Is one of the words the sender, or "@" and the sender's domain? */
 static bool lists_sender(char *words, const struct address *sender)
 {
     for (char *word; (word = strsep(&words, " \t\r\n")) != NULL;)
-        if (slice_equal_nocase(slice_of(word), address_slice(sender)) ||
-            (word[0] == '@' && slice_equal_nocase(slice_of(word + 1), address_domain(sender))))
+        if (word[0] == '@' ? is_domain_of_sender(slice_of(word + 1), sender)
+                           : is_sender(slice_of(word), WORDS_OURS, sender))
             return true;
     return false;
 }
@@ -209,7 +227,7 @@ enum auth_result auth_may_send(const struct conf *conf, const char *user, const 
     FILE *file;
     enum auth_result result;
 
-    if (sender->len == 0 || slice_equal_nocase(slice_of(user), address_slice(sender)))
+    if (sender->len == 0 || is_sender(slice_of(user), WORDS_OF_STRANGERS, sender))
         return AUTH_YES;
     if (conf->auth_senders.len == 0)
         return AUTH_NO;

@@ -22,7 +22,7 @@ void auth_open(const struct conf *conf);
 enum auth_result auth_check(const struct conf *conf, struct slice user, struct slice password, uint64_t deadline);
 
 /*
- * May this user send as this reverse-path? As the address that is their name, as what auth.senders
+ * May this user send as this reverse-path, which is canonical? As the address that is their name, as what auth.senders
  * lists for them (`name: address @domain ...`), and as <>.
  */
 enum auth_result auth_may_send(const struct conf *conf, const char *user, const struct address *sender);

@@ -21,6 +21,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "canonical.h"
 #include "glyph.h"
 #include "log.h"
 #include "mend.h"
@@ -772,16 +773,39 @@ static void print_slice(const struct conf *conf, const struct keyword *k, FILE *
     print_word(*(const struct slice *)setting_of(conf, k), out);
 }
 
+/* The canonical form of what a line holds: that itself, in most cases. */
+static struct slice keep_canonical(struct parser *p, struct slice written, struct slice canonical)
+{
+    char *copy;
+
+    if (slice_equal(written, canonical))
+        return written;
+    copy = take_memory(p->conf, canonical.len);
+    memcpy(copy, canonical.text, canonical.len);
+    return (struct slice){ copy, canonical.len };
+}
+
+/* A domain in its canonical form, or a literal if there may be one; `text` itself, and an error, if it is none. */
+static struct slice take_domain(struct parser *p, struct slice text, unsigned column, bool literal, const char *like)
+{
+    char canonical[DOMAIN_MAX + 1];
+
+    if (canonical_domain(text, WORDS_OURS, canonical) == CANONICAL_OK && (literal || canonical[0] != '['))
+        return keep_canonical(p, text, slice_of(canonical));
+    if (envelope_domain(text))
+        fail(p, column, "'%.*s' is not a domain name: %s", (int)text.len, text.text, canonical_trouble());
+    else
+        fail(p, column, "'%.*s' is not a domain name, expected one like %s", (int)text.len, text.text, like);
+    return text;
+}
+
 static void parse_domain(struct parser *p, const struct keyword *k)
 {
     struct word word;
 
     if (!need_word(p, &word, "a domain name"))
         return;
-    if (!envelope_domain(word.text))
-        fail(p, word.column, "'%.*s' is not a domain name, expected one like mail.example.com", (int)word.text.len,
-             word.text.text);
-    *(struct slice *)value_of(p->conf, k) = word.text;
+    *(struct slice *)value_of(p->conf, k) = take_domain(p, word.text, word.column, false, "mail.example.com");
     need_end(p);
 }
 
@@ -1045,7 +1069,8 @@ static void set_pattern(struct parser *p, struct word word, const char *directiv
         fail(p, word.column, "the regular expression is empty, expected . for any text");
     check_quotes(p, &word, for_recipients);
     *pattern = (struct pattern){ .text = word.text, .line = p->number, .column = word.column,
-                                 .directive = directive, .utf = for_recipients };
+                                 .directive = directive, .utf = for_recipients || !slice_is_ascii(word.text) };
+    p->conf->rules.wants_unicode = p->conf->rules.wants_unicode || (for_recipients && !slice_is_ascii(word.text));
 }
 
 static bool parse_pattern(struct parser *p, const char *directive, bool for_recipients, struct pattern *pattern)
@@ -1248,15 +1273,14 @@ static struct host_list *parse_list(struct parser *p)
     struct host_list *list = take_memory(p->conf, sizeof *list);
     struct word word;
     size_t at, count = 0;
-    bool ascii = true;
+    char zone[DOMAIN_MAX + 1] = "";
 
     list->line = p->number;
     if (!need_word(p, &word, "the zone of a list, like list.example.com"))
         return NULL;
-    list->zone = word.text;
-    for (size_t i = 0; i < word.text.len; i++)
-        ascii = ascii && (unsigned char)word.text.text[i] < 0x80;
-    if (!ascii || !envelope_domain(word.text) || word.text.len > ZONE_MAX)
+    if (canonical_domain(word.text, WORDS_OURS, zone) == CANONICAL_OK && zone[0] != '[' && strlen(zone) <= ZONE_MAX)
+        list->zone = keep_canonical(p, word.text, slice_of(zone));
+    else
         fail(p, word.column, "'%.*s' is not the zone of a list, expected one like list.example.com",
              (int)word.text.len, word.text.text);
     for (const struct host_list *l = p->conf->rules.lists; l != NULL; l = l->next)
@@ -1340,6 +1364,20 @@ static void advise_glob(struct parser *p, struct slice word)
         conf_advise(p->conf, "write: /%s/", mended);
 }
 
+/* The canonical form of a word that is an address. */
+static struct slice take_address(struct parser *p, const struct word *word, const struct address *address)
+{
+    struct address canonical;
+
+    if (address->plain)
+        return word->text;
+    if (canonical_address(address, WORDS_OURS, &canonical) == CANONICAL_OK)
+        return keep_canonical(p, word->text, address_slice(&canonical));
+    fail(p, word->column + address->local_len + 1U, "'%s' is not a domain name: %s", address_domain(address).text,
+         canonical_trouble());
+    return word->text;
+}
+
 /* ADDRESS, @DOMAIN or /REGEX/ */
 static void parse_recipient(struct parser *p, struct rule *rule)
 {
@@ -1359,20 +1397,21 @@ static void parse_recipient(struct parser *p, struct rule *rule)
         rule->pattern = take_memory(p->conf, sizeof *rule->pattern);
         *rule->pattern = (struct pattern){ .text = { word.text.text + 1, word.text.len - 2 }, .line = p->number,
                                            .column = word.column, .directive = "deliver rcpt_to", .utf = true };
+        p->conf->rules.wants_unicode = p->conf->rules.wants_unicode || !slice_is_ascii(rule->pattern->text);
         if (rule->pattern->text.len == 0)
             fail(p, word.column, "the regular expression is empty, expected /./ for any address");
     } else if (word.text.len >= 1 && word.text.text[0] == '@') {
         rule->kind = RCPT_DOMAIN;
         rule->rcpt = (struct slice){ word.text.text + 1, word.text.len - 1 };
-        if (!envelope_domain(rule->rcpt) && !envelope_literal(rule->rcpt)) {
-            fail(p, word.column + 1, "'%.*s' is not a domain name, expected one like example.com",
-                 (int)rule->rcpt.len, rule->rcpt.text);
+        rule->canonical = take_domain(p, rule->rcpt, word.column + 1, true, "example.com");
+        if (p->failed)
             advise_glob(p, word.text);
-        }
     } else {
         rule->kind = RCPT_ADDRESS;
-        rule->rcpt = word.text;
-        if (!envelope_mailbox(word.text, &address)) {
+        rule->rcpt = rule->canonical = word.text;
+        if (envelope_mailbox(word.text, &address)) {
+            rule->canonical = take_address(p, &word, &address);
+        } else {
             fail(p, word.column, "'%.*s' is not an address, expected user@example.com, @DOMAIN or /REGEX/",
                  (int)word.text.len, word.text.text);
             advise_glob(p, word.text);

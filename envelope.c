@@ -249,6 +249,7 @@ static bool take_address(const struct cursor *c, const unsigned char *begin, siz
     address->len = (uint16_t)len;
     address->local_len = (uint16_t)local_len;
     address->utf8 = c->utf8;
+    address->plain = !c->utf8 && *begin != '"' && c->at[-1] != ']' && c->at[-1] != '.';
     return true;
 }
 

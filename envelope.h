@@ -23,6 +23,7 @@ struct address {
     uint16_t len;
     uint16_t local_len;         /* the domain begins behind the @ at this index */
     bool utf8;                  /* holds characters outside ASCII (RFC 6531) */
+    bool plain;                 /* is known to be its own canonical form (canonical.h) */
 };
 
 /* What the argument of MAIL said. */

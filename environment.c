@@ -67,7 +67,9 @@ static void extension(const struct delivery *d, struct fact *fact)
 
 static void original(const struct delivery *d, struct fact *fact)
 {
-    set(fact, "%.*s", (int)d->recipient->given_len, d->recipient->address.text);
+    const struct recipient *r = d->recipient;
+
+    set_slice(fact, recipient_form(r, r->given[0] != '\0' ? FORM_GIVEN : FORM_CANONICAL));
 }
 
 static void domain(const struct delivery *d, struct fact *fact)
@@ -272,7 +274,7 @@ static bool variable(struct environment *e, const char *name, struct slice value
 
 static struct slice capture(const struct recipient *r, size_t i)
 {
-    return (struct slice){ r->address.text + r->captures.spans[i].start, r->captures.spans[i].len };
+    return (struct slice){ recipient_form(r, r->form).text + r->captures.spans[i].start, r->captures.spans[i].len };
 }
 
 /* ---- JSON -------------------------------------------------------------------------------- */

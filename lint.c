@@ -242,14 +242,20 @@ static bool asks_no_more(const struct conf *conf, const struct rule *earlier, co
            (!earlier->needs_auth || later->needs_auth || always_auth);
 }
 
-/* The domain that a rule names; empty for a pattern. */
-static struct slice domain_of(const struct rule *rule)
+/* The domain in what a rule names; empty for a pattern. */
+static struct slice domain_in(const struct rule *rule, struct slice rcpt)
 {
-    const char *at = rule->kind == RCPT_ADDRESS ? memrchr(rule->rcpt.text, '@', rule->rcpt.len) : NULL;
+    const char *at = rule->kind == RCPT_ADDRESS ? memrchr(rcpt.text, '@', rcpt.len) : NULL;
 
     if (rule->kind == RCPT_PATTERN)
         return (struct slice){ "", 0 };
-    return at == NULL ? rule->rcpt : (struct slice){ at + 1, rule->rcpt.len - (size_t)(at + 1 - rule->rcpt.text) };
+    return at == NULL ? rcpt : (struct slice){ at + 1, rcpt.len - (size_t)(at + 1 - rcpt.text) };
+}
+
+/* In the form that is compared. */
+static struct slice domain_of(const struct rule *rule)
+{
+    return domain_in(rule, rule->canonical);
 }
 
 /* Does `earlier` name all recipients that `later` names, which for RCPT_ADDRESS is `address`? No where that is
@@ -260,9 +266,9 @@ static bool names_all(const struct conf *conf, struct rule *earlier, const struc
     if (earlier->kind == RCPT_PATTERN && suspect_is_any(earlier->pattern->text))
         return true;
     if (earlier->kind == RCPT_DOMAIN)
-        return slice_equal_nocase(earlier->rcpt, domain_of(later));
+        return slice_equal_nocase(earlier->canonical, domain_of(later));
     if (earlier->kind == RCPT_ADDRESS && conf->rules.delimiters.len == 0) /* most pairs of a long file */
-        return later->kind == RCPT_ADDRESS && slice_equal_nocase(earlier->rcpt, later->rcpt);
+        return later->kind == RCPT_ADDRESS && slice_equal_nocase(earlier->canonical, later->canonical);
     if (later->kind == RCPT_ADDRESS)
         return rules_names(&conf->rules, earlier, address) == MATCH_YES;
     return earlier->kind == RCPT_PATTERN && later->kind == RCPT_PATTERN &&
@@ -301,14 +307,14 @@ static void lint_rule(struct conf *conf, struct rule *rule)
         return;
     }
     if (rule->kind == RCPT_ADDRESS)
-        (void)envelope_mailbox(rule->rcpt, &address); /* it was parsed before */
+        (void)envelope_mailbox(rule->canonical, &address); /* it was parsed before */
     for (struct rule *r = conf->rules.first_rule; r != rule; r = r->next) {
         if (asks_no_more(conf, r, rule) && impossible(conf, r) == NULL && names_all(conf, r, rule, &address)) {
             complain_unreachable(conf, rule, r->line);
             return;
         }
         if (repeated == 0 && r->kind == RCPT_ADDRESS && rule->kind == RCPT_ADDRESS &&
-            slice_equal_nocase(r->rcpt, rule->rcpt))
+            slice_equal_nocase(r->canonical, rule->canonical))
             repeated = r->line;
     }
     if (repeated > 0)
@@ -408,7 +414,7 @@ static void lint_postmaster(struct conf *conf)
         first = first == NULL ? r : first;
     }
     if (first != NULL)
-        warn(conf, first->line, conf_column_of(conf, first->line, domain_of(first)),
+        warn(conf, first->line, conf_column_of(conf, first->line, domain_in(first, first->rcpt)),
              "nobody gets mail for postmaster@%.*s%s, which every domain must take (RFC 5321 4.5.1)",
              (int)domain_of(first).len, domain_of(first).text, others > 0 ? " and other postmasters" : "");
     else if (!reaches_somebody(conf, "postmaster"))

@@ -672,9 +672,11 @@ struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice n
 
 struct reply monitor_mail(struct monitor *monitor, struct slice argument)
 {
-    if (is_direct(monitor, monitor->asks_mail))
+    bool asks = monitor->asks_mail || !slice_is_ascii(argument); /* a domain outside ASCII may be none that can exist */
+
+    if (is_direct(monitor, asks))
         return accept_mail(&monitor->accept, argument);
-    if (monitor->asks_mail)
+    if (asks)
         return ask(monitor, &(struct question){ .kind = ASK_MAIL, .text = argument });
     (void)tell(monitor, &(struct question){ .kind = TELL_MAIL, .text = argument });
     return no_objection;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "canonical.h"
 #include "dns.h"
 #include "log.h"
 #include "text.h"
@@ -183,7 +184,7 @@ static bool set_name(struct peer *peer, const char *name)
 
 enum peer_status peer_pretend(struct peer *peer, const char *who)
 {
-    char address[INET6_ADDRSTRLEN];
+    char address[INET6_ADDRSTRLEN], name[DOMAIN_MAX + 1];
     const char *equals = strchr(who, '=');
     size_t len = equals != NULL ? (size_t)(equals - who) : strlen(who);
 
@@ -194,7 +195,7 @@ enum peer_status peer_pretend(struct peer *peer, const char *who)
     address[len] = '\0';
     if (strcmp(address, "local") != 0 && !set_text(peer, address))
         return PEER_BAD;
-    if (equals != NULL && !set_name(peer, equals + 1))
+    if (equals != NULL && !(canonical_domain(slice_of(equals + 1), WORDS_OURS, name) == CANONICAL_OK && set_name(peer, name)))
         return PEER_BAD;
     peer->state = equals != NULL ? PEER_NAME_CONFIRMED : PEER_NAME_NONE;
     return PEER_OK;

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "canonical.h"
 #include "hash.h"
 #include "log.h"
 
@@ -16,6 +17,7 @@ static const struct reply no_objection = { .code = 0 };
 static const struct reply host_refused = REPLY(554, "7.1", "Connections from your host are not accepted");
 static const struct reply host_unsure = REPLY(451, "4.3", "Your host cannot be checked now, try again later");
 static const struct reply rcpt_unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
+static const struct reply rcpt_forbidden = REPLY(553, "1.3", "The domain of the recipient is none that can exist");
 static const struct reply rcpt_other_host = REPLY(550, "7.1", "Not accepted from your host");
 static const struct reply rcpt_unknown = REPLY(550, "1.1", "No one here by that name");
 
@@ -135,26 +137,37 @@ static enum match match_part(const struct rules *rules, const struct pattern *wh
                              struct slice name)
 {
     struct pattern part = { .text = text, .line = whole->line, .column = whole->column,
-                            .directive = whole->directive };
+                            .directive = whole->directive, .utf = whole->utf };
     enum match result = match_text(rules, &part, name, NULL);
 
     pattern_free(&part);
     return result;
 }
 
-/* Does any pattern of the list match the client's name? */
+/* Tries a pattern, or the part of it that is for names. */
+static enum match match_name(const struct rules *rules, struct pattern *pattern, struct slice part, struct slice name)
+{
+    return part.text == pattern->text.text ? match_text(rules, pattern, name, NULL)
+                                           : match_part(rules, pattern, part, name);
+}
+
+/* Does any pattern of the list match the client's name? The DNS has A-labels; patterns outside ASCII mean U-labels. */
 static enum match match_any_name(const struct rules *rules, const struct patterns *list, const char *name)
 {
     enum match result = MATCH_NO;
-    char room[PATTERN_PART];
+    char room[PATTERN_PART], unicode[DOMAIN_MAX + 1];
     struct slice text;
 
-    for (struct pattern *p = list->first; p != NULL && result == MATCH_NO; p = p->next)
-        if (!is_for_names(rules, list, p, room, &text))
+    for (struct pattern *p = list->first; p != NULL && result == MATCH_NO; p = p->next) {
+        if (!is_for_names(rules, list, p, room, &text)) {
             show_passed_over(rules, p);
-        else
-            result = text.text == p->text.text ? match_text(rules, p, slice_of(name), NULL)
-                                               : match_part(rules, p, text, slice_of(name));
+            continue;
+        }
+        result = match_name(rules, p, text, slice_of(name));
+        if (result == MATCH_NO && !slice_is_ascii(text) &&
+            canonical_unicode(slice_of(name), WORDS_OF_STRANGERS, unicode))
+            result = match_name(rules, p, text, slice_of(unicode));
+    }
     return result;
 }
 
@@ -394,22 +407,60 @@ static bool equal_without_extension(const struct recipient *recipient, uint16_t 
            slice_equal_nocase((struct slice){ rcpt.text + user.len, rest.len }, rest);
 }
 
+/* Does the rule name the address, with its extension or without? */
 static enum match match_address(const struct rules *rules, const struct rule *rule, struct recipient *recipient)
 {
     uint16_t extension = find_extension(rules, &recipient->address);
 
-    if (slice_equal_nocase(rule->rcpt, address_slice(&recipient->address)))
+    if (slice_equal_nocase(rule->canonical, address_slice(&recipient->address)))
         return MATCH_YES;
-    if (extension == 0 || !equal_without_extension(recipient, extension, rule->rcpt))
+    if (extension == 0 || !equal_without_extension(recipient, extension, rule->canonical))
         return MATCH_NO;
     recipient->extension = extension;
     return MATCH_YES;
 }
 
-/* What patterns see: the address as the client gave it. */
-static struct slice given_text(const struct recipient *recipient)
+struct slice recipient_form(const struct recipient *recipient, enum recipient_form form)
 {
-    return (struct slice){ recipient->address.text, recipient->given_len };
+    switch (form) {
+    case FORM_UNICODE:
+        return slice_of(recipient->unicode);
+    case FORM_GIVEN:
+        return slice_of(recipient->given);
+    case FORM_CANONICAL:
+    case FORMS:
+        break;
+    }
+    return (struct slice){ recipient->address.text, recipient->bare_len };
+}
+
+/* With U-labels, for expressions that are written so. */
+static void write_unicode(struct recipient *recipient, enum canonical_words whose)
+{
+    const struct address *a = &recipient->address;
+    char domain[DOMAIN_MAX + 1];
+
+    if (canonical_unicode(address_domain(a), whose, domain) && a->local_len + 1U + strlen(domain) <= ADDRESS_MAX)
+        (void)snprintf(recipient->unicode, sizeof recipient->unicode, "%.*s@%s", (int)a->local_len, a->text, domain);
+}
+
+/*
+ * Does an expression match the address in any of its forms? That with U-labels is for those that hold some. What the client wrote comes last, for expressions that are
+ * about that: about quotes, say.
+ */
+static enum match match_forms(const struct rules *rules, struct pattern *pattern, struct recipient *recipient,
+                              struct captures *captures)
+{
+    enum match result = MATCH_NO;
+
+    for (enum recipient_form form = FORM_CANONICAL; form < FORMS && result == MATCH_NO; form++) {
+        struct slice text = recipient_form(recipient, form);
+
+        recipient->form = form;
+        if (text.len > 0 && (form != FORM_UNICODE || !slice_is_ascii(pattern->text)))
+            result = match_text(rules, pattern, text, captures);
+    }
+    return result;
 }
 
 /* Does the rule name this recipient? */
@@ -421,20 +472,16 @@ static enum match match_rcpt(const struct rules *rules, struct rule *rule, struc
     case RCPT_ADDRESS:
         return match_address(rules, rule, recipient);
     case RCPT_DOMAIN:
-        return slice_equal_nocase(rule->rcpt, address_domain(&recipient->address)) ? MATCH_YES : MATCH_NO;
+        return slice_equal_nocase(rule->canonical, address_domain(&recipient->address)) ? MATCH_YES : MATCH_NO;
     case RCPT_PATTERN:
         break;
     }
-    return match_text(rules, rule->pattern, given_text(recipient), &recipient->captures);
+    return match_forms(rules, rule->pattern, recipient, &recipient->captures);
 }
 
 /* <postmaster> is postmaster@DOMAIN (RFC 5321 4.5.1) */
-static void complete_address(const struct rules *rules, const struct address *given, struct recipient *recipient)
+static void complete_address(const struct rules *rules, struct address *a)
 {
-    struct address *a = &recipient->address;
-
-    *a = *given;
-    recipient->given_len = given->len;
     if (a->local_len < a->len || a->len + 1 + rules->domain.len > ADDRESS_MAX)
         return;
     a->text[a->len] = '@';
@@ -443,19 +490,37 @@ static void complete_address(const struct rules *rules, const struct address *gi
     a->text[a->len] = '\0';
 }
 
+/* Finds out the forms of an address. */
+static enum canonical_status know_address(const struct rules *rules, const struct address *given,
+                                          enum canonical_words whose, struct recipient *recipient)
+{
+    enum canonical_status status = canonical_address(given, whose, &recipient->address);
+
+    recipient->bare_len = recipient->address.len;
+    recipient->given[0] = recipient->unicode[0] = '\0';
+    if (status != CANONICAL_OK)
+        return status;
+    if (!slice_equal(address_slice(given), address_slice(&recipient->address)))
+        memcpy(recipient->given, given->text, given->len + 1U);
+    if (rules->wants_unicode)
+        write_unicode(recipient, whose);
+    complete_address(rules, &recipient->address);
+    return status;
+}
+
 enum match rules_names(const struct rules *rules, struct rule *rule, const struct address *given)
 {
     struct recipient recipient;
 
-    complete_address(rules, given, &recipient);
-    return match_rcpt(rules, rule, &recipient);
+    return know_address(rules, given, WORDS_OURS, &recipient) == CANONICAL_OK ? match_rcpt(rules, rule, &recipient)
+                                                                              : MATCH_NO;
 }
 
 /* The reply for an address that no deliver line names: the first error line, dead letters, 550. */
 static struct reply decide_unnamed(struct rules *rules, struct recipient *recipient)
 {
     for (struct refusal *r = rules->first_refusal; r != NULL; r = r->next) {
-        enum match result = match_text(rules, &r->pattern, given_text(recipient), NULL);
+        enum match result = match_forms(rules, &r->pattern, recipient, NULL);
 
         if (result != MATCH_NO)
             return result == MATCH_YES ? r->reply : rcpt_unsure;
@@ -551,11 +616,14 @@ struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct add
                         struct recipient *recipient)
 {
     static struct denial denial;
+    enum canonical_status status;
     bool shown = log_wants('r');
 
     denial = (struct denial){ .denied = false };
     trouble[0] = '\0';
-    complete_address(rules, given, recipient);
+    status = know_address(rules, given, WORDS_OF_STRANGERS, recipient);
+    if (status != CANONICAL_OK)
+        return status == CANONICAL_FORBIDDEN ? rcpt_forbidden : rcpt_unsure;
     for (struct rule *rule = rules->first_rule; rule != NULL; rule = rule->next) {
         enum match result = match_rcpt(rules, rule, recipient);
 

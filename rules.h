@@ -84,7 +84,8 @@ struct rule {
     unsigned line, group_column;
     enum rcpt_kind kind;
     bool needs_tls, needs_auth;
-    struct slice rcpt;        /* the address, or the domain behind the @ */
+    struct slice rcpt;        /* the address, or the domain behind the @, as the file has it */
+    struct slice canonical;   /* the same as it is compared (canonical.h) */
     struct pattern *pattern;  /* RCPT_PATTERN */
     struct allowgroup *group; /* NULL: any client */
     struct target target;
@@ -101,6 +102,7 @@ struct rules {
     const char *file;           /* name of the configuration file, for messages */
     struct slice domain;        /* of a bare <postmaster> */
     struct slice delimiters;    /* recipient_delimiter; empty: none */
+    bool wants_unicode;         /* there is an expression for recipients that is not all ASCII */
     struct patterns allow, deny;
     struct patterns exempt;     /* lockout.exempt */
     struct patterns proxies;    /* proxy_protocol */
@@ -116,15 +118,24 @@ struct rules {
     const struct rule *dead_letter; /* where mail without a rule goes; NULL: it is refused */
 };
 
+/* The forms of an address that expressions are tried on, in this order. */
+enum recipient_form { FORM_CANONICAL, FORM_UNICODE, FORM_GIVEN, FORMS };
+
 /* An accepted recipient. */
 struct recipient {
-    struct address address;   /* as the client wrote it, plus the domain that a bare postmaster lacks */
-    uint16_t given_len;       /* bytes of it that the client wrote */
+    struct address address;   /* its canonical form, plus the domain that a bare postmaster lacks */
+    uint16_t bare_len;        /* bytes of it without that domain */
     uint16_t extension;       /* index of the delimiter in the local part where the rule's address
                                  was reached without it; 0: none */
     const struct rule *rule;
-    struct captures captures; /* what MATCH_1... are, in the address */
+    struct captures captures; /* what MATCH_1... are, in this form: */
+    enum recipient_form form;
+    char given[ADDRESS_MAX + 1];   /* as the client wrote it, "" if that is its canonical form */
+    char unicode[ADDRESS_MAX + 1]; /* the canonical form with U-labels for A-labels, "" if it has none, or none asked */
 };
+
+/* The address in one of its forms, as expressions see it: without the domain that a bare postmaster lacks. */
+struct slice recipient_form(const struct recipient *recipient, enum recipient_form form);
 
 /* The group with this name, NULL if there is none. */
 struct allowgroup *rules_group(const struct rules *rules, struct slice name);
@@ -160,13 +171,15 @@ const char *rules_trouble(void);
 void rules_forget_trouble(void);
 
 /*
- * THE decision: is mail for this recipient accepted from this client, and where does it go?
+ * THE decision: is mail for this recipient accepted from this client, and where does it go? However the address is
+ * written (envelope.h), it is the same for all that is one canonical address.
  * Code 0 and `recipient` filled in, or the refusal, whose note lives until the next call.
  */
 struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct address *given,
                         struct recipient *recipient);
 
-/* Does the rule name this recipient, whoever may send to it? The part of that decision that -t needs alone. */
+/* Does the rule name this recipient, whoever may send to it? The part of that decision that -t needs alone, of an
+ * address that the configuration names. */
 enum match rules_names(const struct rules *rules, struct rule *rule, const struct address *given);
 
 #endif

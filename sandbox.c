@@ -156,6 +156,16 @@ static const struct call resolver_calls[] = {
     { .number = SYS_exit_group },
 };
 
+static const struct call answer_calls[] = {
+    { .number = SYS_write },
+    { .number = SYS_brk },
+    { .number = SYS_mmap, .argument = 2, .forbidden = PROT_EXEC },
+    { .number = SYS_mremap },
+    { .number = SYS_munmap },
+    { .number = SYS_rt_sigreturn },    /* SIGTERM, which nobody has to heed */
+    { .number = SYS_exit_group },
+};
+
 static const struct {
     const struct call *calls;
     size_t count;
@@ -164,12 +174,14 @@ static const struct {
     [SANDBOX_SESSION] = { session_calls, sizeof session_calls / sizeof session_calls[0], 6 },
     [SANDBOX_TLS] = { tls_calls, sizeof tls_calls / sizeof tls_calls[0], 6 },
     [SANDBOX_RESOLVER] = { resolver_calls, sizeof resolver_calls / sizeof resolver_calls[0], 18 },
+    [SANDBOX_ANSWER] = { answer_calls, sizeof answer_calls / sizeof answer_calls[0], 6 },
 };
 
 enum { FILTER_HEAD = 4, FILTER_CALL = 5, FILTER_TAIL = 2, FILTER_MAX = 96 };
 
 #define FITS(calls) (FILTER_HEAD + FILTER_CALL * sizeof(calls) / sizeof(calls)[0] + FILTER_TAIL < FILTER_MAX)
-_Static_assert(FITS(session_calls) && FITS(tls_calls) && FITS(resolver_calls) && FILTER_MAX <= UINT8_MAX,
+_Static_assert(FITS(session_calls) && FITS(tls_calls) && FITS(resolver_calls) && FITS(answer_calls) &&
+               FILTER_MAX <= UINT8_MAX,
                "filters fit, and jumps reach their ends");
 
 /* It is short, for the kernel translates it, and tries each call there is on it, at each start. */

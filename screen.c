@@ -1,9 +1,10 @@
 /* screen.c - what HELO names, senders and recipients must be like, where the configuration asks for it */
 #include "screen.h"
 
+#include "canonical.h"
 #include "dns.h"
 #include "log.h"
-#include "punycode.h"
+#include "text.h"
 
 static const struct reply no_objection = { .code = 0 };
 
@@ -105,9 +106,17 @@ static enum answer_status look_at_helo(const struct peer *peer, struct slice nam
 
     if (envelope_literal(name))
         return is_own_literal(peer, name) ? ANSWER_FOUND : ANSWER_NONE;
-    if (!envelope_domain(name) || ends_in_number(name) || !punycode_domain(name, text))
+    if (ends_in_number(name))
         return ANSWER_NONE;
-    return find_host(text);
+    switch (canonical_domain(name, WORDS_OF_STRANGERS, text)) {
+    case CANONICAL_OK:
+        return find_host(text);
+    case CANONICAL_UNKNOWN:
+        return ANSWER_UNSURE;
+    case CANONICAL_FORBIDDEN:
+        break;
+    }
+    return ANSWER_NONE;
 }
 
 /* RFC 5321 4.1.1.1: a domain name in ASCII (RFC 6531 3.7.1) or an address literal */
@@ -184,21 +193,21 @@ static struct reply check_syntax(struct conf *conf, struct peer *peer, const cha
     return bypass == MATCH_YES ? no_objection : shown(conf, keyword, refuse(limit, bypass, NULL));
 }
 
-/* Does the domain take mail? `null_mx` is the reply when it says itself that it does not (RFC 7505). */
+/* Does the domain, which is canonical, take mail? `null_mx` is the reply when it says itself that it does not (RFC 7505). */
 static struct reply check_domain(struct conf *conf, struct peer *peer, const char *keyword, const struct limit *limit,
                                  struct slice domain, const struct reply *null_mx)
 {
     static const struct reply unsure = REPLY(451, "", "The domain cannot be looked up now, try again later");
     char text[DOMAIN_MAX + 1];
-    enum answer_status status = ANSWER_NONE;
-    bool none_wanted = false;
+    enum answer_status status;
+    bool none_wanted;
     enum match bypass;
 
     if (limit->value == 0 || domain.len == 0 || domain.text[0] == '[' ||
         (bypass = rules_bypass(&conf->rules, peer)) == MATCH_YES)
         return no_objection;
-    if (punycode_domain(domain, text))
-        status = find_mail_host(text, &none_wanted);
+    text_string(text, sizeof text, domain);
+    status = find_mail_host(text, &none_wanted);
     if (none_wanted)
         return shown(conf, keyword, bypass == MATCH_UNSURE ? refuse(limit, bypass, NULL) : *null_mx);
     if (status == ANSWER_FOUND)
@@ -211,13 +220,14 @@ bool screen_wants_mail(const struct conf *conf)
     return conf->sender_dns_check.value != 0 || conf->sender_syntax_check.value != 0;
 }
 
-struct reply screen_sender(struct conf *conf, struct peer *peer, const struct address *sender)
+struct reply screen_sender(struct conf *conf, struct peer *peer, const struct address *given,
+                           const struct address *sender)
 {
     static const struct reply null_mx = REPLY(550, "7.27", "The domain of the sender does not take mail");
     struct reply reply = no_objection;
 
-    if (sender->len > 0)
-        reply = check_syntax(conf, peer, "limit.sender_syntax_check", &conf->sender_syntax_check, sender);
+    if (given->len > 0)
+        reply = check_syntax(conf, peer, "limit.sender_syntax_check", &conf->sender_syntax_check, given);
     if (reply.code == 0)
         reply = check_domain(conf, peer, "limit.sender_dns_check", &conf->sender_dns_check, address_domain(sender),
                              &null_mx);

@@ -13,8 +13,9 @@
 /* HELO or EHLO with this name (envelope_helo): its syntax, then whether there is such a host. */
 struct reply screen_helo(struct conf *conf, struct peer *peer, struct slice name);
 
-/* MAIL from this address; the null reverse-path passes. */
-struct reply screen_sender(struct conf *conf, struct peer *peer, const struct address *sender);
+/* MAIL from this address, as the client gave it and in its canonical form; the null reverse-path passes. */
+struct reply screen_sender(struct conf *conf, struct peer *peer, const struct address *given,
+                           const struct address *sender);
 
 /* RCPT to this address as the client gave it, before the rules look at it: its syntax. */
 struct reply screen_recipient(struct conf *conf, struct peer *peer, const struct address *recipient);

@@ -757,11 +757,11 @@ b@example.com' ]
 @test "quoted words, and quotes that are characters" {
     take good/quoting.conf
     mv quoting.conf conf
-    mail 192.0.2.7 joe@example.com "o'neil@example.com" '"joe"@example.com' back@example.com d.x@example.com args@example.com
+    mail 192.0.2.7 joe@example.com "o'neil@example.com" '"joe,"@example.com' back@example.com d.x@example.com args@example.com
     [ "$(grep -c '^250 2.0.0' answers)" = 6 ]
     [ "$(subjects "joe's box # 1")" = joe@example.com ]
     [ "$(subjects "o'neil")" = "o'neil@example.com" ]
-    [ "$(subjects 'the quoted joe')" = '"joe"@example.com' ]
+    [ "$(subjects 'the quoted joe')" = '"joe,"@example.com' ]
     [ "$(subjects "back\\slash\"quote\\")" = back@example.com ]
     [ "$(subjects 'dots"')" = d.x@example.com ]
     grep -q 'text="<two  words><><a<0x22>b><a<0x22>b<0x22>><ann@client.example><args@example.com><#>"$' log

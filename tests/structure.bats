@@ -29,7 +29,7 @@ scope
 expression
 dns
 resolver
-answer punycode json hosts
+answer canonical json hosts
 envelope reply
 line contacts script
 log sandbox library proxy suspect

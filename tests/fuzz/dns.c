@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 
+#include "canonical.h"
 #include "fuzz.h"
 #include "screen.h"
 
@@ -185,9 +186,9 @@ static void decide(struct conf *conf, struct peer *peer)
     reply = screen_helo(conf, peer, slice_of("helo.example"));
     check_reply(&reply);
     HOLDS(envelope_mail(slice_of("FROM:<a@b\xc3\xbc" "cher.example> SMTPUTF8"), &mail) == ENVELOPE_OK);
-    reply = screen_sender(conf, peer, &mail.sender);
+    HOLDS(canonical_address(&mail.sender, WORDS_OURS, &recipient.address) == CANONICAL_OK);
+    reply = screen_sender(conf, peer, &mail.sender, &recipient.address);
     check_reply(&reply);
-    recipient.address = mail.sender;
     recipient.rule = conf->rules.first_rule;
     reply = screen_accepted(conf, peer, &recipient);
     check_reply(&reply);

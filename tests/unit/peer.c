@@ -30,7 +30,8 @@ static const struct {
     { "192.0.2.7=", PEER_BAD, NULL, NULL, NULL, PEER_NAME_NONE },
     { "192.0.2.7=a b", PEER_BAD, NULL, NULL, NULL, PEER_NAME_NONE },
     { "192.0.2.7=-bad.example", PEER_BAD, NULL, NULL, NULL, PEER_NAME_NONE },
-    { "192.0.2.7=\xc3\xa4.example", PEER_BAD, NULL, NULL, NULL, PEER_NAME_NONE },
+    { "192.0.2.7=\xe2\x80\x8b.example", PEER_BAD, NULL, NULL, NULL, PEER_NAME_NONE },
+    { "192.0.2.7=\xc3\x84_b.example.", PEER_OK, "192.0.2.7", "", "xn--_b-uia.example", PEER_NAME_CONFIRMED },
     { "fe80::1%lo", PEER_BAD, NULL, NULL, NULL, PEER_NAME_NONE },
     { "1111:2222:3333:4444:5555:6666:7777:8888:9999", PEER_BAD, NULL, NULL, NULL, PEER_NAME_NONE },
 };

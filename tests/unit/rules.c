@@ -69,6 +69,7 @@ static const struct {
 #define TO(address) "deliver rcpt_to " address " append /dev/null\n"
 #define OF(group, address) "deliver allowgroup " group " rcpt_to " address " append /dev/null\n"
 #define BOMB "^(a|aa)+$" /* takes more steps than RULES_MATCH_LIMIT allows */
+#define BOOKS "b\xc3\xbc" "cher"
 #define AAA X10("aa") "aaaaaa" /* PCRE2 would go on until it finds that there is no match */
 
 /*
@@ -84,7 +85,29 @@ static const struct {
     { "another address", TO("a@example.com"), "192.0.2.7", "b@example.com", "550 No one here by that name" },
     { "another domain", TO("a@example.com"), "192.0.2.7", "a@example.org", "550 No one here by that name" },
     { "a longer domain", TO("a@example.com"), "192.0.2.7", "a@example.com.example", "550 No one here by that name" },
-    { "a quoted local part is another", TO("a@example.com"), "192.0.2.7", "\"a\"@example.com", "550 No one here by that name" },
+    { "quotes that change nothing", TO("a@example.com"), "192.0.2.7", "\"a\"@example.com", "line 1" },
+    { "nor in a rule", TO("\"a.b\"@example.com"), "192.0.2.7", "A.B@example.com", "line 1" },
+    { "nor backslashes", TO("a@example.com"), "192.0.2.7", "\"\\a\"@example.com", "line 1" },
+    { "a blank needs quotes", TO("\"\\\"a b\\\"@example.com\""), "192.0.2.7", "\"a\\ b\"@example.com", "line 1" },
+    { "quotes and an expression", TO("/^([a-z]+)@example\\.com$/"), "192.0.2.7", "\"\\joe\"@example.com", "line 1 (joe)" },
+    { "an expression for quotes", TO("/^\"a\"@/"), "192.0.2.7", "\"a\"@example.com", "line 1" },
+    { "quotes and an error line", "error rcpt_to ^old@ 551 Gone", "192.0.2.7", "\"old\"@example.com", "551 Gone" },
+    { "a dot at the end", TO("a@example.com") TO("@b.example."), "192.0.2.7", "a@Example.com.", "line 1" },
+    { "a dot at the end of a rule", TO("@b.example."), "192.0.2.7", "a@b.example", "line 1" },
+    { "a dot and an expression", TO("/@example\\.com$/"), "192.0.2.7", "a@example.com.", "line 1" },
+    { "dots that nobody should have", TO("a..b.@example.com"), "192.0.2.7", "\"a..b.\"@example.com", "line 1" },
+    { "U-label and A-label", TO("a@" BOOKS ".example"), "192.0.2.7", "a@XN--Bcher-KVA.example", "line 1" },
+    { "A-label and U-label", TO("a@xn--bcher-kva.example"), "192.0.2.7", "a@" BOOKS ".example", "line 1" },
+    { "U-label in capitals", TO("@" BOOKS ".example"), "192.0.2.7", "a@B\xc3\x9c" "CHER.example", "line 1" },
+    { "U-label in pieces", TO("@" BOOKS ".example"), "192.0.2.7", "a@bu\xcc\x88" "cher.example", "line 1" },
+    { "A-label and expression", TO("/^(.*)@(b.cher)\\.example$/") TO("/^(.*)@(" BOOKS ")\\.example$/"), "192.0.2.7", "a@xn--bcher-kva.example", "line 2 (a)(" BOOKS ")" },
+    { "U-label and expression for A-labels", TO("/@xn--bcher-kva\\.example$/"), "192.0.2.7", "a@" BOOKS ".example", "line 1" },
+    { "A-label and error line", "error rcpt_to @" BOOKS "[.]example$ 551 Gone", "192.0.2.7", "a@xn--bcher-kva.example", "551 Gone" },
+    { "a domain that cannot be", TO("/./"), "192.0.2.7", "a@exam\xe2\x80\x8bple.com", "553 The domain of the recipient is none that can exist" },
+    { "an address literal", TO("a@[IPv6:2001:db8::1]"), "192.0.2.7", "a@[ipv6:2001:DB8:0::1]", "line 1" },
+    { "a local part outside ASCII", TO("j\xc3\xbcrgen@example.com"), "192.0.2.7", "J\xc3\x9cRGEN@example.com", "line 1" },
+    { "and in pieces", TO("j\xc3\xbcrgen@example.com"), "192.0.2.7", "\"ju\xcc\x88rgen\"@example.com", "line 1" },
+    { "quoted postmaster", TO("postmaster@mx.example"), "192.0.2.7", "\"Postmaster\"@mx.example", "line 1" },
     { "a literal", TO("a@[192.0.2.1]"), "192.0.2.7", "a@[192.0.2.1]", "line 1" },
     { "the first of two", TO("a@example.com") TO("a@example.com"), "192.0.2.7", "a@example.com", "line 1" },
 
@@ -123,10 +146,14 @@ static const struct {
     { "a delimiter in the domain is none", "recipient_delimiter -\n" TO("a@b.example"), "192.0.2.7", "a@b-c.example", "550 No one here by that name" },
     { "the whole address has a rule", "recipient_delimiter +\n" TO("a+tag@example.com") TO("a@example.com"), "192.0.2.7", "a+tag@example.com", "line 2" },
     { "the order of the file counts", "recipient_delimiter +\n" TO("a@example.com") TO("a+tag@example.com"), "192.0.2.7", "a+tag@example.com", "line 2 +tag" },
-    { "quoted local parts have no extension", "recipient_delimiter +\n" TO("\"a\"@example.com") TO("a@example.com"), "192.0.2.7", "\"a+b\"@example.com", "550 No one here by that name" },
+    { "an extension in quotes", "recipient_delimiter +\n" TO("a@example.com"), "192.0.2.7", "\"a+b\"@example.com", "line 2 +b" },
+    { "quotes that are needed keep the extension", "recipient_delimiter +\n" TO("\"a\"@example.com") TO("a@example.com"), "192.0.2.7", "\"a+ b\"@example.com", "550 No one here by that name" },
+    { "an extension at a U-label", "recipient_delimiter +\n" TO("a@" BOOKS ".example"), "192.0.2.7", "a+b@xn--bcher-kva.example.", "line 2 +b" },
 
     { "a member", OF("g", "a@example.com") "allowgroup g ^192", "192.0.2.7", "a@example.com", "line 1" },
     { "a member of the second pattern", OF("g", "a@example.com") "allowgroup g ^198\nallowgroup g ^192", "192.0.2.7", "a@example.com", "line 1" },
+    { "a member by a name with a U-label", OF("g", "a@example.com") "allowgroup g \\.B\xc3\x9c" "CHER\\.example$", "192.0.2.7=c.xn--bcher-kva.example", "a@example.com", "line 1" },
+    { "no member by another", OF("g", "a@example.com") "allowgroup g \\." BOOKS "x\\.example$", "192.0.2.7=c.xn--bcher-kva.example", "a@example.com", "550 Not accepted from your host groups=g" },
     { "a member by name", OF("g", "a@example.com") "allowgroup g \\.example$", "192.0.2.7=c.example", "a@example.com", "line 1" },
     { "no member", OF("g", "a@example.com") "allowgroup g ^198", "192.0.2.7", "a@example.com", "550 Not accepted from your host groups=g" },
     { "no member by an unconfirmed name", OF("g", "a@example.com") "allowgroup g \\.example$", "192.0.2.7", "a@example.com", "550 Not accepted from your host groups=g" },
@@ -236,7 +263,7 @@ static const char *outcome_of(const struct conf *conf, const struct reply *reply
                                  r->address.text + r->extension);
     for (size_t i = 0; i < r->captures.count; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s(%.*s)", i == 0 ? " " : "", r->captures.spans[i].len,
-                                 r->address.text + r->captures.spans[i].start);
+                                 recipient_form(r, r->form).text + r->captures.spans[i].start);
     return text;
 }
 

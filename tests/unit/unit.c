@@ -16,7 +16,7 @@ static const struct {
     { "line", test_line },   { "reply", test_reply },     { "message", test_message },
     { "peer", test_peer },   { "conf", test_conf },       { "rules", test_rules },
     { "pattern", test_pattern }, { "sasl", test_sasl },
-    { "answer", test_answer }, { "punycode", test_punycode }, { "dns", test_dns }, { "hosts", test_hosts },
+    { "answer", test_answer }, { "canonical", test_canonical }, { "dns", test_dns }, { "hosts", test_hosts },
     { "contacts", test_contacts }, { "proxy", test_proxy }, { "suspect", test_suspect }, { "scope", test_scope }, { "mend", test_mend },
     { "counts", test_counts },
 };

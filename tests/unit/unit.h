@@ -39,7 +39,7 @@ void test_rules(void);
 void test_pattern(void);
 void test_sasl(void);
 void test_answer(void);
-void test_punycode(void);
+void test_canonical(void);
 void test_dns(void);
 void test_hosts(void);
 void test_contacts(void);
