@@ -78,7 +78,9 @@ list-abc-x@lists.example|RECIPIENT=list-abc-x@lists.example LOCAL=list-abc-x DOM
 list-@lists.example|RECIPIENT=list-@lists.example LOCAL=list- DOMAIN=lists.example RULE=conf:8 MATCH_1=list MATCH_2= MATCH_3= MATCH_4=lists.example
 postmaster|RECIPIENT=postmaster@mx.example LOCAL=postmaster RULE=conf:9
 postmaster+x@mx.example|RECIPIENT=postmaster+x@mx.example LOCAL=postmaster EXTENSION=x RULE=conf:9
-"q+x"@mx.example|RECIPIENT="q+x"@mx.example LOCAL="q+x" RULE=conf:10
+"q+x"@mx.example|RECIPIENT=q+x@mx.example LOCAL=q+x RULE=conf:10
+"q\,\x"@mx.example|RECIPIENT="q,x"@mx.example LOCAL="q,x" RULE=conf:10
+x@Mx.example.|RECIPIENT=x@Mx.example LOCAL=x DOMAIN=Mx.example RULE=conf:10
 x@[192.0.2.1]|RECIPIENT=x@[192.0.2.1] LOCAL=x DOMAIN=[192.0.2.1] RULE=conf:10
 END
 }
@@ -131,7 +133,7 @@ END
     while read -r recipient; do
         environment "$recipient> SMTPUTF8" "$recipient" >/dev/null
         expect "$(tr '\0' '\n' <environ | sed -n 's/^MAILRECV_JSON=//p' |
-            python3 -c 'import json, sys; print(json.load(sys.stdin)["recipient"])')" "$recipient"
+            python3 -c 'import json, sys; print(json.load(sys.stdin)["original_recipient"])')" "$recipient"
     done <<'END'
 "\"quoted\""@mx.example
 "back\\slash"@mx.example
@@ -176,7 +178,8 @@ ${address##*@}
 "; touch run; "@mx.example
 "' && touch run '"@mx.example
 "| touch run"@mx.example
-"%s%n%{sender}"@mx.example
+"%s %n%{sender}"@mx.example
+%s%n%{sender}@mx.example
 -rf@mx.example
 `touch`$run@mx.example
 END

@@ -286,7 +286,7 @@ END
         explain 1 -P 192.0.2.7 "$@"
         expect "$(grep '^    [0-9]' said | tail -n 1)" "    $what"
     }
-    reply '501 5.5.4 Give your host name, in printable ASCII and without blanks' helo 'a b' rcpt a@mx.example
+    reply '501 5.5.4 The argument is missing' helo '' rcpt a@mx.example
     reply '501 5.1.7 Syntax error in the address of the sender' from a@@b rcpt a@mx.example
     reply '501 5.1.3 Syntax error in the address of the recipient' rcpt a@@b
     reply '452 4.5.3 Too many recipients' rcpt a@mx.example b@mx.example
