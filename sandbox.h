@@ -12,10 +12,10 @@
 const char *sandbox_missing(void);
 
 enum sandbox_role {
-    SANDBOX_SESSION, /* talks to the client and to the monitor, writes a file that may be handed over */
-    SANDBOX_TLS,     /* passes bytes on, with OpenSSL loaded: needs memory and random numbers besides */
+    SANDBOX_SESSION,  /* talks to the client and to the monitor, writes a file that may be handed over */
+    SANDBOX_TLS,      /* passes bytes on, with OpenSSL loaded: needs memory and random numbers besides */
     SANDBOX_RESOLVER, /* asks the DNS by sockets that are connected already, with c-ares loaded */
-    SANDBOX_ANSWER   /* writes one answer and ends: needs memory to find it */
+    SANDBOX_ANSWER    /* writes one answer and ends: needs memory to find it */
 };
 
 /*
