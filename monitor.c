@@ -491,10 +491,10 @@ static void __attribute__((noinline)) clear_below(void)
  */
 static void clear_stack(void)
 {
-    uintptr_t end = ((uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(PAGE - 1)) - PAGE;
+    char *frame = __builtin_frame_address(0), *end = frame - (uintptr_t)frame % PAGE - PAGE;
 
     clear_below();
-    (void)madvise((void *)(end - STACK_CLEARED), STACK_CLEARED, MADV_DONTNEED); /* ENOMEM: it was not as deep */
+    (void)madvise(end - STACK_CLEARED, STACK_CLEARED, MADV_DONTNEED); /* ENOMEM: it was not as deep */
 }
 
 /* In the session: and what is left in variables. */
