@@ -368,13 +368,13 @@ static void put_quoted(struct text *text, const char *local)
     text_put(text, slice_of("\""));
 }
 
-/* Without quotes if it is the same so. */
+/* Without quotes if it is the same so, which one that begins with a quote is not. */
 static bool put_together(const char *local, const char *domain, struct address *address)
 {
     char bytes[3 * ADDRESS_MAX];
     struct text text = { bytes, sizeof bytes, 0 };
 
-    for (int quoted = 0; quoted <= 1; quoted++) {
+    for (int quoted = local[0] == '"'; quoted <= 1; quoted++) {
         text.len = 0;
         if (quoted)
             put_quoted(&text, local);

@@ -3,6 +3,7 @@
 #define LIBRARY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* A function that is wanted of a library: its name, and where a pointer to it goes. */
 struct library_function {
@@ -19,7 +20,7 @@ struct library_function {
  */
 #ifdef STATIC
 #define LIBRARY_FUNCTION(pointer, function) { LIBRARY_NAME(function), &(pointer), (void (*)(void))(function) }
-#define LIBRARY_OBJECT(pointer, object) { LIBRARY_NAME(object), &(pointer), (void (*)(void))&(object) }
+#define LIBRARY_OBJECT(pointer, object) { LIBRARY_NAME(object), &(pointer), (void (*)(void))(uintptr_t)&(object) }
 #else
 #define LIBRARY_FUNCTION(pointer, function) { LIBRARY_NAME(function), &(pointer) }
 #define LIBRARY_OBJECT(pointer, object) LIBRARY_FUNCTION(pointer, object)

@@ -402,6 +402,42 @@ quit
 END
 }
 
+@test "a name with an underscore is a name, and one with an A-label is met by its U-label (own DNS)" {
+    play_with 127.0.0.1=host_11.dyn.example host_11.dyn.example=127.0.0.1 <<'END'
+# of a client, in an expression, in HELO
+conf: limit.fcrdns_check on
+conf: limit.helo_dns_check on
+conf: allow remotehost ^host_\d+\.dyn\.example$
+S: 220 *
+C: EHLO host_11.dyn.example
+S...: 250
+C: EHLO Host_11.dyn.example.
+S...: 250
+C: EHLO [127.0.0.1]
+S...: 250
+quit
+log: SMTP connection from remote host host_11.dyn.example [127.0.0.1]
+log: end *
+END
+    play_with 127.0.0.1=mail.xn--bcher-kva.example mail.xn--bcher-kva.example=127.0.0.1 <<'END'
+# in capitals, too
+conf: allow remotehost \.BÜCHER\.example$
+conf: limit.helo_dns_check on
+S: 220 *
+C: EHLO mail.bücher.example
+S...: 250
+quit
+log: SMTP connection from remote host mail.xn--bcher-kva.example [127.0.0.1]
+log: end *
+END
+    play_with 127.0.0.1=mail.xn--bcher-kva.example mail.xn--bcher-kva.example=127.0.0.1 <<'END'
+# denied
+conf: deny remotehost ^mail\.bücher\.
+S: 554 *
+quit
+END
+}
+
 @test "a host that hosts(5) holds with one family has the other family's addresses from the DNS (own DNS)" {
     local questions=$BATS_TEST_TMPDIR/questions hosts='2001:db8::9 client.example
 127.0.0.9 six.example'

@@ -202,3 +202,35 @@ END
 END
     expect "$(log_lines | grep -c ' ERROR: 554 Delivery refused: ')" 1
 }
+
+@test "who needs no libidn2 loads none, and where it cannot be loaded an address outside ASCII can be tried again" {
+    readelf -lW "$MAILRECV" | grep -q INTERP || skip "a static program has it"
+    mkdir lib
+    echo nonsense >lib/libidn2.so.0
+    play() { # COMMAND...: the replies, with that library
+        printf '%s\r\n' 'EHLO client.example' "$@" QUIT | LD_LIBRARY_PATH=$PWD/lib "$MAILRECV" -c conf -P 192.0.2.7 >replies
+    }
+    printf '%s\n' 'domain mx.example' "logfile $PWD/log" "deliver rcpt_to joe@example.com append $PWD/box" >conf
+    play 'MAIL FROM:<"a b"@xn--bcher-kva.example.> SMTPUTF8' 'RCPT TO:<"Joe"@example.com>' DATA '' text .
+    grep -q '^250 2\.0\.0 Ok, delivered' replies
+    refute grep libidn2 log
+    play 'MAIL FROM:<a@bücher.example> SMTPUTF8' 'MAIL FROM:<a@example.org> SMTPUTF8' 'RCPT TO:<jö@example.com>'
+    [ "$(grep -c '^451 4\.3\.0 This address cannot be checked now, try again later' replies)" = 2 ]
+    grep -q 'libidn2 cannot be asked: .*libidn2\.so\.0' log
+    # in the configuration it is a mistake
+    echo "deliver rcpt_to @bücher.example append $PWD/box" >>conf
+    LD_LIBRARY_PATH=$PWD/lib run -78 --separate-stderr "$MAILRECV" -t -c conf
+    [[ $stderr == *"conf:4:18: 'bücher.example' is not a domain name: libidn2 cannot be asked"* ]]
+}
+
+@test "what a client writes outside ASCII is looked at in a process of its own that can do nothing else" {
+    printf '%s\n' 'domain mx.example' "logfile $PWD/log" 'sandbox on' "deliver rcpt_to joe@example.com append $PWD/box" >conf
+    printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<a@bücher.example> SMTPUTF8' QUIT |
+        strace -f -o trace -e trace=clone,clone3,fork,vfork,seccomp,write,openat "$MAILRECV" -c conf -P 192.0.2.7 >replies
+    grep -q '^250 2\.1\.0 Sender ok' replies
+    # the answer is all that it says, and it says it behind the filter
+    process=$(awk '/write\(0, .*xn--bcher-kva/ { print $1 }' trace)
+    [ -n "$process" ]
+    [ "$(awk -v p="$process" '$1 == p && /seccomp|write|open/ { sub(/\(.*/, "", $2); print $2 }' trace | tail -n 2)" = 'seccomp
+write' ]
+}

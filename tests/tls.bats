@@ -240,6 +240,22 @@ s.quit()
 END
 }
 
+@test "auth.sender_check: an address is the same however it is written" {
+    printf 'ann@example.com: "li\\st"@B\303\234CHER.example. @m\303\274nchen.example @lists.example.com.\n' >senders
+    serve 'auth required' 'auth.insecure on' 'auth.sender_check on' "auth.senders $PWD/senders"
+    run -0 client <<'END'
+s = smtplib.SMTP('127.0.0.1', port)
+s.login('ann@example.com', 'secret')
+for sender, code in (('"an\\n"@Example.com.', 250), ('list@xn--bcher-kva.example', 250), ('LIST@bücher.example', 250),
+                     ('x@XN--mnchen-3ya.example.', 250), ('x@MÜNCHEN.example', 250), ('"x y"@lists.example.com', 250),
+                     ('list@bucher.example', 553), ('list@\u200bxn--bcher-kva.example', 553)):
+    s.send(('MAIL FROM:<%s> SMTPUTF8\r\n' % sender).encode())
+    assert s.getreply()[0] == code, sender
+    s.rset()
+s.quit()
+END
+}
+
 @test "auth.command is asked by the checkpassword interface, with a clean environment" {
     printf '#!/bin/sh\ncat <&3 | tr "\\0" "|" >"%s/asked"\necho >>"%s/asked"\nenv >>"%s/asked"\nexit "$1"\n' "$PWD" "$PWD" "$PWD" >ask
     chmod 755 ask

@@ -2,6 +2,7 @@
 /* Byte 0: bit 0 is SMTPUTF8 for RCPT. The others are the argument. */
 #include "envelope.h"
 
+#include "canonical.h"
 #include "fuzz.h"
 
 /* An accepted address holds nothing that could break a header, a log line or a path of its own. */
@@ -33,6 +34,26 @@ static void check_again(const struct address *a)
     HOLDS(envelope_mailbox(address_slice(a), &again) == (a->local_len < a->len));
 }
 
+/* A canonical form is an address in ASCII but for its local part, its own canonical form, and as clean. */
+static void check_canonical(const struct address *a)
+{
+    struct address canonical, again;
+    struct slice domain;
+    char unicode[DOMAIN_MAX + 1];
+
+    if (canonical_address(a, WORDS_OURS, &canonical) != CANONICAL_OK)
+        return;
+    check_address(&canonical);
+    domain = address_domain(&canonical);
+    HOLDS(slice_is_ascii(domain) && (domain.len == 0 || domain.text[domain.len - 1] != '.'));
+    HOLDS(canonical_address(&canonical, WORDS_OURS, &again) == CANONICAL_OK);
+    HOLDS(slice_equal(address_slice(&canonical), address_slice(&again)) && canonical.local_len == again.local_len);
+    if (canonical.local_len < canonical.len)
+        check_again(&canonical);
+    HOLDS(!a->plain || slice_equal(address_slice(&canonical), address_slice(a)));
+    HOLDS(!canonical_unicode(domain, WORDS_OURS, unicode) || envelope_domain(slice_of(unicode)));
+}
+
 void fuzz_envelope(const uint8_t *data, size_t size)
 {
     struct slice text;
@@ -50,11 +71,13 @@ void fuzz_envelope(const uint8_t *data, size_t size)
         HOLDS(mail.smtputf8 || !mail.sender.utf8);
         if (mail.sender.len > 0)
             check_again(&mail.sender);
+        check_canonical(&mail.sender);
     }
     if (envelope_rcpt(text, smtputf8, &address) == ENVELOPE_OK) {
         HOLDS(address.len > 0 && (smtputf8 || !address.utf8));
         check_address(&address);
         check_again(&address);
+        check_canonical(&address);
     }
     if (envelope_mailbox(text, &address)) {
         HOLDS(slice_equal(address_slice(&address), text));

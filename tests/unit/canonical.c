@@ -71,6 +71,7 @@ static const struct {
     { "\"j\\\"o\\\\\\e\"@example.com", "\"j\\\"o\\\\e\"@example.com" },
     { "\"j@x\"@example.com", "\"j@x\"@example.com" },
     { "\"\"@example.com", "\"\"@example.com" },
+    { "\"\\\"joe\\\"\"@example.com", "\"\\\"joe\\\"\"@example.com" },  /* the quotes are its own */
     { "\".\"@example.com", "\".\"@example.com" },
     { "joe@example.com.", "joe@example.com" },
     { "\"joe\"@B\xc3\x9c" "CHER.example.", "joe@xn--bcher-kva.example" },
