@@ -56,7 +56,7 @@ $(BUILD)/mailrecv-tls: $(addprefix $(BUILD)/,tls.o credentials.o inherited.o san
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
 
 # The only program that needs libcrypt.
-$(BUILD)/mailrecv-checkpassword: $(addprefix $(BUILD)/,checkpassword.o envelope.o log.o outlet.o)
+$(BUILD)/mailrecv-checkpassword: $(addprefix $(BUILD)/,checkpassword.o envelope.o guarded.o log.o outlet.o)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcrypt
 
 # Needs the C library only.

@@ -12,6 +12,7 @@
 
 #include "canonical.h"
 #include "clock.h"
+#include "guarded.h"
 #include "late.h"
 #include "log.h"
 #include "process.h"
@@ -25,20 +26,10 @@ enum {
 
 static int users = -1; /* the open users file */
 
-static int open_path(struct slice path)
-{
-    char text[PATH_MAX];
-
-    if ((size_t)snprintf(text, sizeof text, "%.*s", (int)path.len, path.text) < sizeof text)
-        return open(text, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    errno = ENAMETOOLONG;
-    return -1;
-}
-
 void auth_open(const struct conf *conf)
 {
     if (conf->auth_command.text.len == 0)
-        users = open_path(conf->auth_users);
+        users = guarded_read(conf->auth_users);
 }
 
 /* The arguments of the program; the strings are copied, because slices have no end. NULL: no room. */
@@ -147,7 +138,7 @@ static bool open_users(const struct conf *conf)
     if (conf->auth_command.text.len > 0)
         return true;
     if (users < 0)
-        users = open_path(conf->auth_users);
+        users = guarded_read(conf->auth_users);
     if (users >= 0)
         return true;
     log_line(LOG_ERR, "auth failed: cannot open %.*s: %m", (int)conf->auth_users.len, conf->auth_users.text);
@@ -231,7 +222,7 @@ enum auth_result auth_may_send(const struct conf *conf, const char *user, const 
         return AUTH_YES;
     if (conf->auth_senders.len == 0)
         return AUTH_NO;
-    fd = open_path(conf->auth_senders);
+    fd = guarded_read(conf->auth_senders);
     file = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (file == NULL) {
         log_line(LOG_ERR, "cannot open auth.senders %.*s: %m", (int)conf->auth_senders.len, conf->auth_senders.text);

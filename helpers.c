@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "guarded.h"
 #include "process.h"
 #include "starttls.h"
 
@@ -141,15 +142,18 @@ static void ask(struct report *r, int (*start)(const struct report *r, int outpu
 /* Opens a file of a directive for reading; if that is not possible, tells so and returns -1. */
 static int open_value(struct conf *conf, const char *keyword, struct slice value, bool others)
 {
-    char path[PATH_MAX], message[PATH_MAX + 64];
+    char path[PATH_MAX], message[PATH_MAX + 96];
     int fd = -1;
 
     errno = ENAMETOOLONG;
     if ((size_t)snprintf(path, sizeof path, "%.*s", (int)value.len, value.text) < sizeof path)
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO shall not stop us */
+        fd = guarded_open(path, O_RDONLY, 0, NULL);
     if (fd >= 0)
         return fd;
-    if (others && errno == EACCES)
+    if (errno == ELOOP && geteuid() == 0)
+        (void)snprintf(message, sizeof message, "cannot open %s: a symbolic link leads there, and not only "
+                       "root can have made it", path);
+    else if (others && errno == EACCES)
         (void)snprintf(message, sizeof message, "%s cannot be checked: %s", path, strerror(errno));
     else
         (void)snprintf(message, sizeof message, "cannot open %s: %s", path, strerror(errno));

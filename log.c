@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guarded.h"
 #include "outlet.h"
 #include "text.h"
 
@@ -32,6 +33,7 @@ static struct {
     struct outlet syslog;   /* connected with the first line that goes there */
     struct outlet fallback; /* standard error, where there is no syslog daemon */
     bool owns_fd;
+    bool made;              /* the file, which was missing */
     bool chosen;            /* not syslog, although the lines may go there */
     bool last;              /* the client waits for nothing any more */
     int patience;           /* milliseconds that are left of SESSION_MS */
@@ -77,7 +79,7 @@ bool log_open(const char *where)
 
     if (log_state.owns_fd)
         outlet_close(&log_state.own);
-    log_state.owns_fd = false;
+    log_state.owns_fd = log_state.made = false;
     log_state.own.fd = -1;
     log_state.chosen = strcmp(where, "syslog") != 0;
 
@@ -90,13 +92,17 @@ bool log_open(const char *where)
         return true;
     }
     /* not blocking: a FIFO that nobody reads must not hold the mail up */
-    fd = open(where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-              S_IRUSR | S_IWUSR | S_IRGRP);
+    fd = guarded_open(where, O_WRONLY | O_APPEND | O_CREAT, S_IRUSR | S_IWUSR | S_IRGRP, &log_state.made);
     if (fd < 0)
         return false;
     outlet_take(&log_state.own, fd);
     log_state.owns_fd = true;
     return true;
+}
+
+bool log_give(uid_t uid, gid_t gid)
+{
+    return !log_state.made || fchown(log_state.own.fd, uid, gid) == 0;
 }
 
 void log_be_patient(void)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <syslog.h>
 
 #include "slice.h"
@@ -31,6 +32,9 @@ enum { LOG_TEXT = 512 };
  * lines then go to syslog. May be called again; the former file is closed.
  */
 bool log_open(const char *where);
+
+/* Gives a file that log_open has made, being root, to the user who is to write it from now on. False with errno set. */
+bool log_give(uid_t uid, gid_t gid);
 
 /* The session is over and nobody waits for it: what is said now may wait a moment, whatever was waited before. */
 void log_be_patient(void);

@@ -24,6 +24,7 @@
 #include "log.h"
 #include "monitor.h"
 #include "peer.h"
+#include "reach.h"
 #include "replay.h"
 #include "sandbox.h"
 #include "scenario.h"
@@ -60,11 +61,12 @@ static void on_term(int signal)
 
 static void print_help(void)
 {
-    puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME] [-n]] [-t [json] [-u USER]]\n"
+    puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME] [-n]] [-t [json]] [-u USER]\n"
          "       mailrecv [-c FILE] -S [json | clear ADDRESS]\n"
          "       mailrecv -x [-c FILE] [-P ADDRESS[=NAME]] [helo NAME] [from ADDRESS] [auth USER] [tls] [cert SHA256]\n"
          "                [rcpt ADDRESS...]\n"
-         "       mailrecv -r PLACE [-c FILE] [-l WHERE] [-P ADDRESS[=NAME]] [-n] [NUMBER...] [WORDS as with -x]\n"
+         "       mailrecv -r PLACE [-c FILE] [-l WHERE] [-P ADDRESS[=NAME]] [-n] [-u USER]\n"
+         "                [NUMBER...] [WORDS as with -x]\n"
          "\n"
          "Receives mail by SMTP on standard input and output, and gives it to commands and files.\n"
          "  -c FILE            the configuration, instead of " SYSCONFDIR "/mailrecv.conf\n"
@@ -76,7 +78,8 @@ static void print_help(void)
          "  -S                 show the clients that lockout.db remembers (json: for programs), or forget one (clear)\n"
          "  -t [json]          check the configuration, show the effective settings, or all problems as JSON;\n"
          "                     status 78 on errors, 1 on warnings\n"
-         "  -u USER            check what this user, as whom mailrecv is started, can read, write and execute\n"
+         "  -u USER            check what this user, as whom mailrecv is started, can read, write and execute;\n"
+         "                     with -P and -r, as root: become this user\n"
          "  -x                 explain what a client that says this meets with, and why; status 1 if refused\n"
          "  -r PLACE           deliver again what a dead-letter file, mbox, maildir or file holds; status 1 if not\n"
          "  -V                 show the version\n"
@@ -258,10 +261,31 @@ static int show_contacts(const struct options *o, const struct conf *conf)
     return status != EX_OK ? status : output_status();
 }
 
+static const char *unopened_log; /* by root, who follows no links of others: the user may try */
+
+static void say_unopened(const char *where)
+{
+    log_line(LOG_ERR, "cannot open the log %s: %s", where,
+             errno == ELOOP ? "a symbolic link leads there, and not only root can have made it" : strerror(errno));
+}
+
+/* What root cannot open is left for the user that it becomes. */
 static void open_log_at(const char *where)
 {
-    if (!log_open(where))
-        log_line(LOG_ERR, "cannot open the log %s: %m", where);
+    if (log_open(where))
+        return;
+    if (geteuid() == 0)
+        unopened_log = where;
+    else
+        say_unopened(where);
+}
+
+/* The last try, as whom we have become; no more than a line in syslog if it fails again. */
+static void open_log_again(void)
+{
+    if (unopened_log != NULL && !log_open(unopened_log))
+        say_unopened(unopened_log);
+    unopened_log = NULL;
 }
 
 /* A person tries the rules, and wants to see beneath each command what comes of it. */
@@ -273,7 +297,7 @@ static bool is_typed(const struct options *o)
 /* The log of the configuration, unless an option has named another, and what it says first. */
 static void open_log(const struct options *o, struct conf *conf)
 {
-    char path[4096];
+    static char path[4096] LATE;
 
     text_string(path, sizeof path, conf->logfile);
     if (o->log == NULL && is_typed(o))
@@ -295,10 +319,12 @@ static void check_options(struct options *o, struct peer *peer)
 
     if (bad < flags.len)
         die_usage("'%c' is no debug flag, expected any of " LOG_FLAGS, flags.text[bad]);
-    if (o->user != NULL && !o->test)
-        die_usage("-u is for -t");
+    if (o->user != NULL && !o->test && o->pretend == NULL && o->replay == NULL)
+        die_usage("-u is for -t, -P and -r");
     if (o->user != NULL && account_find(&(struct account){ .uid = 0 }, o->user) != 0)
         die_usage("there is no user '%s'", o->user);
+    if (o->user != NULL && !o->test && geteuid() != 0)
+        die_usage("only root can become '%s'", o->user);
     if ((o->explain || o->replay != NULL) && peer_is_tcp(STDIN_FILENO))
         die_usage("-%c is not for real connections", o->explain ? 'x' : 'r');
     while (!o->explain && o->words != NULL && o->words[o->numbers] != NULL && replay_is_number(o->words[o->numbers]))
@@ -324,16 +350,13 @@ static enum peer_status find_peer(const struct options *o, struct peer *peer)
     return status;
 }
 
-/* Becomes the user of the configuration, groups too; opens before what perhaps only root can read. */
-static bool become_user(const struct conf *conf)
+/* Becomes that user, groups too; opens before what perhaps only root can read. */
+static bool change_user(const struct conf *conf, struct slice user)
 {
-    struct slice user = conf->user;
     static struct account account LATE;
     char name[ACCOUNT_NAME];
     int error;
 
-    if (geteuid() != 0 || user.len == 0)
-        return true;
     if (conf->tls != TLS_OFF)
         starttls_open(conf);
     if (conf->auth != AUTH_OFF)
@@ -344,10 +367,21 @@ static bool become_user(const struct conf *conf)
         log_line(LOG_ERR, "there is no user %s: %s", name, error != ENOENT ? strerror(error) : "not in passwd");
         return false;
     }
+    if (!log_give(account.uid, account.gid))
+        log_line(LOG_WARNING, "cannot give the log to %s: %m", name);
     if (account_become(&account))
         return true;
     log_line(LOG_ERR, "cannot become user %s: %m", name);
     return false;
+}
+
+/* Becomes the user of the configuration, if we are root. */
+static bool become_user(const struct conf *conf)
+{
+    bool done = geteuid() != 0 || conf->user.len == 0 || change_user(conf, conf->user);
+
+    open_log_again();
+    return done;
 }
 
 /* The client shall keep its mail. A greeting has no enhanced code (RFC 2034 4). */
@@ -438,8 +472,10 @@ static int serve(struct conf *conf, struct peer *peer, bool typed)
     line_init(&io, STDIN_FILENO, STDOUT_FILENO, &terminated);
     io.deadline = clock_ms() + REFUSAL_MS;
     if (conf->errors > 0 || !sandbox_usable(conf) || !become_user(conf) ||
-        (monitor = monitor_begin(conf, peer, &terminated)) == NULL)
+        (monitor = monitor_begin(conf, peer, &terminated)) == NULL) {
+        open_log_again();
         return refuse_service(&io, false, "The service is not configured, try again later");
+    }
     if (!monitor_admits(monitor)) {
         monitor_end(monitor);
         return EX_OK;
@@ -510,6 +546,24 @@ static int replay_messages(const struct options *o, struct conf *conf, const str
     return output_status() != EX_OK ? EX_IOERR : status;
 }
 
+/*
+ * Where a person tries something as root, which serves as another user, root must not make files in the way of that
+ * user; who that is must be said.
+ */
+static void take_user(const struct options *o, struct conf *conf)
+{
+    char path[REACH_PATH], log[REACH_PATH];
+
+    if (o->user != NULL)
+        conf->user = slice_of(o->user);
+    if (geteuid() != 0 || conf->user.len > 0 || conf->errors > 0)
+        return;
+    text_string(log, sizeof log, conf->logfile);
+    if (reach_makes_for_others(conf, o->log != NULL ? o->log : is_typed(o) ? NULL : log, path))
+        die_usage("%s would be made by root, and others than root use that directory: say who serves with -u USER "
+                  "(-u root: really root), or with 'user' in the configuration", path);
+}
+
 /* Is this for a client, and not for a person who tries something? */
 static bool in_service(const struct options *o)
 {
@@ -545,6 +599,8 @@ int main(int argc, char **argv)
         conf.rehearse = deliver_nothing;
     if (options.rehearse || is_typed(&options))
         conf.lockout_db = (struct slice){ "", 0 }; /* nobody shall be locked out by somebody else's tests */
+    if (options.replay != NULL || (options.pretend != NULL && !options.explain && !options.test && !options.show))
+        take_user(&options, &conf);
     if (options.test) {
         status = check_configuration(&conf, &options);
     } else if (options.show) {

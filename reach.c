@@ -19,6 +19,7 @@
 
 #include "account.h"
 #include "environment.h"
+#include "guarded.h"
 #include "late.h"
 #include "process.h"
 #include "script.h"
@@ -468,6 +469,27 @@ static void check_exposure(struct conf *conf, const struct question *q)
     }
 }
 
+/* Root opens the log before it becomes the user: not through links of others, and so perhaps not at all. */
+static void check_log_place(struct conf *conf)
+{
+    struct conf_place place = conf_place_of(conf, "logfile", conf->logfile);
+    char path[PATH_MAX], above[PATH_MAX];
+    struct stat status;
+
+    if (conf->logfile.text[0] != '/' || snprintf(path, sizeof path, "%.*s", (int)conf->logfile.len,
+                                                 conf->logfile.text) >= PATH_MAX)
+        return;
+    memcpy(above, path, sizeof above);
+    for (bool first = true; strcmp(parent_of(above), "/") != 0; first = false) {
+        if (stat(above, &status) != 0 || !guarded_is_shared(&status) || (!first && (status.st_mode & S_ISVTX) != 0))
+            continue; /* a sticky one lets nobody else move what is below it */
+        warn(conf, place.line, place.column, "others than root can write to %s, and so put something else in the "
+             "place of the log, which root opens first", above);
+        conf_advise(conf, "write: logfile /var/log/mailrecv.log, or a path in another directory that is only root's");
+        return;
+    }
+}
+
 static void check_key(struct conf *conf)
 {
     struct conf_place place = conf_place_of(conf, "tls.key", conf->tls_key);
@@ -584,6 +606,8 @@ static void ask_all(struct conf *conf, bool opened_before)
     ask_setting(conf, NEED_SPOOL, "spool_directory", conf->spool_directory, false);
     if (!slice_equal(conf->logfile, slice_of("syslog")) && !slice_equal(conf->logfile, slice_of("stderr")))
         ask_setting(conf, NEED_LOG, "logfile", conf->logfile, opened_before);
+    if (opened_before && conf_line_of(conf, "logfile") > 0)
+        check_log_place(conf);
 }
 
 /* Finds out who is asked for: that user, or the directive's, or ourselves. */
@@ -642,4 +666,35 @@ bool reach_check(struct conf *conf, const char *user)
     tell_answers(conf);
     (void)munmap(questions, size);
     return who.how != OURSELVES || conf->user.len > 0;
+}
+
+/* ---- what root makes for others -------------------------------------------------------------- */
+
+/* Is the file missing, and would be made in such a directory? A maildir is one itself: each message is made. */
+static bool makes_for_others(struct slice text, bool is_maildir, char path[REACH_PATH])
+{
+    char above[REACH_PATH];
+    struct stat status;
+
+    if (text.len == 0 || text.len >= REACH_PATH)
+        return false;
+    (void)snprintf(path, REACH_PATH, "%.*s", (int)text.len, text.text);
+    memcpy(above, path, sizeof above);
+    if (lstat(path, &status) == 0)
+        return is_maildir && guarded_is_shared(&status);
+    return stat(parent_of(above), &status) == 0 && guarded_is_shared(&status);
+}
+
+bool reach_makes_for_others(const struct conf *conf, const char *log, char path[REACH_PATH])
+{
+    if (log != NULL && strcmp(log, "syslog") != 0 && strcmp(log, "stderr") != 0 &&
+        makes_for_others(slice_of(log), false, path))
+        return true;
+    if (conf->rehearse != NULL)
+        return false;
+    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
+        if ((rule->target.kind == TARGET_APPEND || rule->target.kind == TARGET_MAILDIR) &&
+            makes_for_others(rule->target.text, rule->target.kind == TARGET_MAILDIR, path))
+            return true;
+    return makes_for_others(conf->deadletter_file, false, path) || makes_for_others(conf->lockout_db, false, path);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "guarded.h"
 #include "log.h"
 #include "process.h"
 
@@ -24,23 +25,11 @@ struct slice starttls_path(const struct conf *conf, enum starttls_file file)
     return paths[file];
 }
 
-static int open_file(const struct conf *conf, enum starttls_file file)
-{
-    struct slice path = starttls_path(conf, file);
-    char text[PATH_MAX];
-
-    if ((size_t)snprintf(text, sizeof text, "%.*s", (int)path.len, path.text) >= sizeof text) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    return open(text, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-}
-
 void starttls_open(const struct conf *conf)
 {
     for (enum starttls_file i = 0; i < STARTTLS_FILES; i++)
         if (starttls_path(conf, i).len > 0)
-            opened[i] = open_file(conf, i);
+            opened[i] = guarded_read(starttls_path(conf, i));
 }
 
 /* Opens what is not open yet. False: the log says what cannot be opened. */
@@ -51,7 +40,7 @@ static bool open_files(const struct conf *conf)
 
         if (path.len == 0 || opened[i] >= 0)
             continue;
-        opened[i] = open_file(conf, i);
+        opened[i] = guarded_read(path);
         if (opened[i] < 0) {
             log_line(LOG_ERR, "TLS failed reason=\"cannot open %.*s: %s\"", (int)path.len, path.text, strerror(errno));
             return false;

@@ -197,12 +197,12 @@ conf:5:12: note: $PWD/users: users: 1, locked: 0" ]
     grep -x "conf:7:14: warning: $PWD/senders cannot be read by games: Permission denied" <<<"$stderr"
 }
 
-@test "-u wants a user who exists, and -t" {
+@test "-u wants a user who exists, and -t, -P or -r" {
     secure
     run -64 "$MAILRECV" -t -c conf -u nobody-of-this-name
     [ "$output" = "mailrecv: there is no user 'nobody-of-this-name', see mailrecv -h" ]
     run -64 "$MAILRECV" -c conf -u nobody </dev/null
-    [ "$output" = 'mailrecv: -u is for -t, see mailrecv -h' ]
+    [ "$output" = 'mailrecv: -u is for -t, -P and -r, see mailrecv -h' ]
 }
 
 # ---- rules ---------------------------------------------------------------------------------

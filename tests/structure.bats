@@ -33,7 +33,7 @@ answer canonical json hosts
 envelope reply
 line contacts script
 log sandbox library proxy suspect
-outlet
+outlet guarded
 text table
 glyph
 automaton

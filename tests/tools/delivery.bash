@@ -126,6 +126,7 @@ with_fault() {
 
     input=$(mktemp "$HERE/input.XXXXXX")
     cat >"$input"
+    : >>log # or only the rehearsal makes it, with one call more
     fresh
     UNDER=(strace -f -y -s 64 -o trace -e "$trace" -e signal=none "${under[@]}")
     session <"$input" || status=$?
