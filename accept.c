@@ -316,11 +316,14 @@ static bool finish_configuration(struct acceptance *a)
 
 static uint32_t hash_address(const struct address *address)
 {
-    char text[ADDRESS_MAX];
+    uint32_t hash = HASH_BEGIN;
 
-    for (size_t i = 0; i < address->len; i++)
-        text[i] = lower_ascii(address->text[i]);
-    return hash_on(HASH_BEGIN, text, address->len);
+    for (size_t i = 0; i < address->len; i++) {
+        const char lower = lower_ascii(address->text[i]);
+
+        hash = hash_on(hash, &lower, 1);
+    }
+    return hash;
 }
 
 static bool is_same(const struct recipient *a, const struct recipient *b)

@@ -232,9 +232,9 @@ size_t envelope_unquote(struct slice local, char *out)
 static bool is_postmaster(struct slice local)
 {
     char text[ADDRESS_MAX];
+    size_t len = local.len <= sizeof text ? envelope_unquote(local, text) : 0;
 
-    return local.len <= sizeof text &&
-           slice_equal_nocase((struct slice){ text, envelope_unquote(local, text) }, slice_of("postmaster"));
+    return slice_equal_nocase((struct slice){ text, len }, slice_of("postmaster"));
 }
 
 /* Keeps what was passed since `begin`. */
