@@ -173,7 +173,7 @@ static bool may_be_used(struct users *users, const struct stat *status)
 static bool read_users(struct users *users, int fd)
 {
     struct stat status;
-    ssize_t got = 1;
+    ssize_t got;
 
     if (fstat(fd, &status) != 0)
         return refuse(users, "%s", strerror(errno));
@@ -182,8 +182,10 @@ static bool read_users(struct users *users, int fd)
     users->text = calloc((size_t)status.st_size + 1, 1);
     if (users->text == NULL)
         return refuse(users, "out of memory");
-    while (users->len < (size_t)status.st_size && got != 0) { /* 0: it has become shorter */
+    while (users->len < (size_t)status.st_size) {
         got = pread(fd, users->text + users->len, (size_t)status.st_size - users->len, (off_t)users->len);
+        if (got == 0)
+            return refuse(users, "it has become shorter while it was read"); /* who was in the rest? */
         if (got < 0 && errno != EINTR)
             return refuse(users, "%s", strerror(errno));
         users->len += got > 0 ? (size_t)got : 0;

@@ -99,9 +99,10 @@ bool peer_is_tcp(int fd)
     int type = 0;
     socklen_t type_len = sizeof type;
 
-    return getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
-           (own.ss_family == AF_INET || own.ss_family == AF_INET6) &&
-           getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) == 0 && type == SOCK_STREAM;
+    if (getsockname(fd, (struct sockaddr *)&own, &len) != 0)
+        return errno != ENOTSOCK;
+    return (own.ss_family == AF_INET || own.ss_family == AF_INET6) &&
+           (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) != 0 || type == SOCK_STREAM);
 }
 
 static unsigned port_of(const char *variable)

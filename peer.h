@@ -79,7 +79,7 @@ const char *peer_fcrdns(const struct peer *peer);
 /* What a trusted proxy has said: that the client is another, or nothing of the kind. */
 void peer_behind(struct peer *peer, const struct proxy_header *header);
 
-/* Is the descriptor a connected TCP socket? */
+/* Is the descriptor a connected TCP socket? True also where that cannot be told: then nobody is a local client. */
 bool peer_is_tcp(int fd);
 
 #endif

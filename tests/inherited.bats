@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # What whoever starts mailrecv has left behind changes nothing; and what is unknown is never a yes
 
+bats_require_minimum_version 1.5.0
+
 load common
 load tools/delivery
 
@@ -171,6 +173,22 @@ END
             UNDER=(timeout 30 strace -f -o trace -P "$HERE/senders" -e inject=read:error=EIO)
         fi
     done
+}
+
+@test "a users file that becomes shorter while it is read says nothing about anybody: 454" {
+    with_users
+    UNDER=(timeout 30 strace -f -o trace -P "$HERE/users" -e inject=pread64:retval=0)
+    expect "$(log_in secret)" 454
+    grep -q 'it has become shorter while it was read' log
+}
+
+@test "a client of which it cannot be told who it is, is not a local one" {
+    config <<END
+allow remotehost ^local\$
+END
+    run -66 strace -o trace -e inject=getsockname:error=ENOBUFS "$MAILRECV" -c conf -l "$HERE/log" </dev/null
+    [ -z "$output" ]
+    grep -q 'the client has gone before it was greeted' log
 }
 
 # ---- what is said late ----------------------------------------------------------------------
