@@ -113,6 +113,21 @@ static void check_commands(struct conf *conf)
                       "(pipe.from_line on brings it back)");
 }
 
+/* The key of a customer is in the name that is asked, and is nobody else's business. */
+static void check_keys(struct conf *conf)
+{
+    for (const struct host_list *list = conf->rules.lists; list != NULL; list = list->next) {
+        struct slice shown = list_public_part(list->zone);
+
+        if (shown.len == list->zone.len || shown.text != list->name.text)
+            continue;
+        conf_complain(conf, SEVERITY_NOTE, list->line, conf_column_of(conf, list->line, list->zone),
+                      "clients, commands and the log are told %.*s: what stands before it looks like a key",
+                      (int)shown.len, shown.text);
+        conf_advise(conf, "write as NAME behind the zone, and its filter, if they are to be told something else");
+    }
+}
+
 /* Lists answer with errors and hints, too, and zones change hands: then everybody is on the list. */
 static void check_lists(struct conf *conf)
 {
@@ -120,7 +135,7 @@ static void check_lists(struct conf *conf)
         if (!list->filtered) {
             conf_complain(conf, SEVERITY_WARNING, list->line, conf_column_of(conf, list->line, list->zone),
                           "without a filter such as =127.0.0.2..11, any answer of %.*s below 127.0.0.0/8 says that "
-                          "a host is listed", (int)list->zone.len, list->zone.text);
+                          "a host is listed", (int)list->name.len, list->name.text);
             conf_advise(conf, "write: %.*s =127.0.0.2..11, or what the list says of its answers", (int)list->zone.len,
                         list->zone.text);
         }
@@ -157,6 +172,7 @@ static void check_settings(struct conf *conf)
         conf_complain(conf, SEVERITY_NOTE, 0, 0, "no deliver line: no mail is accepted");
     check_dead_letters(conf);
     check_names(conf);
+    check_keys(conf);
     check_lists(conf);
     check_commands(conf);
     check_auth(conf);

@@ -1266,13 +1266,61 @@ static void parse_filter(struct parser *p, struct word word, struct host_list *l
              (int)word.text.len, word.text.text);
 }
 
-/* ZONE [=FILTER], into a list of its own */
+/* The name that is told in the place of a zone: one word, which looks the same in a reply, the log and a list of words. */
+static void parse_list_name(struct parser *p, struct host_list *list)
+{
+    struct word word;
+    size_t graphic = 0;
+
+    if (!need_word(p, &word, "a name for the list"))
+        return;
+    while (graphic < word.text.len && word.text.text[graphic] > ' ' && word.text.text[graphic] <= '~')
+        graphic++;
+    if (word.text.len == 0 || graphic < word.text.len)
+        fail(p, word.column, "the name of a list is a word in ASCII without blanks");
+    list->name = word.text;
+}
+
+/* What a zone is called outside must be known where its questions are logged. */
+static void add_alias(struct conf *conf, const struct host_list *list)
+{
+    struct dns_alias *alias;
+
+    if (slice_equal(list->zone, list->name))
+        return;
+    alias = take_memory(conf, sizeof *alias);
+    *alias = (struct dns_alias){ .next = conf->dns.aliases, .zone = list->zone, .shown = list->name };
+    conf->dns.aliases = alias;
+}
+
+/* The next word, if it is one that may stand there; else it is left for others. */
+static bool next_optional(struct parser *p, struct word *word, bool (*is_wanted)(struct word word))
+{
+    size_t at = p->at;
+
+    if (!p->failed && next_word(p, word) && is_wanted(*word))
+        return true;
+    p->at = at;
+    return false;
+}
+
+static bool is_filter(struct word word)
+{
+    return word.text.len > 0 && word.text.text[0] == '=';
+}
+
+static bool is_as(struct word word)
+{
+    return word_is(word, "as");
+}
+
+/* ZONE [=FILTER] [as NAME], into a list of its own */
 static struct host_list *parse_list(struct parser *p)
 {
     enum { ZONE_MAX = DOMAIN_MAX - 1 - 64, LISTS_MAX = 32 }; /* an IPv6 address takes 64 bytes of the name */
     struct host_list *list = take_memory(p->conf, sizeof *list);
     struct word word;
-    size_t at, count = 0;
+    size_t count = 0;
     char zone[DOMAIN_MAX + 1] = "";
 
     list->line = p->number;
@@ -1287,13 +1335,14 @@ static struct host_list *parse_list(struct parser *p)
         count++;
     if (count == LISTS_MAX)
         fail(p, word.column, "one list too many, expected at most %d", LISTS_MAX);
-    at = p->at;
-    if (!p->failed && next_word(p, &word) && word.text.len > 0 && word.text.text[0] == '=')
+    list->name = list_public_part(list->zone);
+    if (next_optional(p, &word, is_filter))
         parse_filter(p, word, list);
-    else
-        p->at = at;
+    if (next_optional(p, &word, is_as))
+        parse_list_name(p, list);
     if (p->failed)
         return NULL;
+    add_alias(p->conf, list);
     *p->conf->rules.last_list = list;
     p->conf->rules.last_list = &list->next;
     return list;
@@ -1302,15 +1351,15 @@ static struct host_list *parse_list(struct parser *p)
 static void set_listed_reply(struct parser *p, struct slice status, struct host_list *list)
 {
     static const char words[] = "Your host is listed by ";
-    char *text = take_memory(p->conf, sizeof words + list->zone.len);
+    char *text = take_memory(p->conf, sizeof words + list->name.len);
 
     memcpy(text, words, sizeof words - 1);
-    memcpy(text + sizeof words - 1, list->zone.text, list->zone.len);
+    memcpy(text + sizeof words - 1, list->name.text, list->name.len);
     list->reply = (struct reply){ .code = 554, .status = status,
-                                  .text = { text, sizeof words - 1 + list->zone.len } };
+                                  .text = { text, sizeof words - 1 + list->name.len } };
 }
 
-/* dnsbl ZONE [=FILTER] [log | CODE TEXT] */
+/* dnsbl ZONE [=FILTER] [as NAME] [log | CODE TEXT] */
 static void parse_dnsbl(struct parser *p, const struct keyword *k)
 {
     struct host_list *list = parse_list(p);
@@ -1326,7 +1375,7 @@ static void parse_dnsbl(struct parser *p, const struct keyword *k)
         parse_reply(p, word, k->status, &list->reply);
 }
 
-/* dnswl ZONE [=FILTER] */
+/* dnswl ZONE [=FILTER] [as NAME] */
 static void parse_dnswl(struct parser *p, const struct keyword *k)
 {
     struct host_list *list = parse_list(p);
@@ -2206,6 +2255,19 @@ void conf_load_settings(struct conf *conf, const char *path)
         parse_lines(conf, SETTINGS | RECIPIENTS);
 }
 
+/* Is this the line of a list whose zone, perhaps, is not to be told? */
+static bool holds_key(const struct conf *conf, unsigned number, struct slice line, size_t at)
+{
+    static const struct slice keyword = SLICE("dns"); /* dnsbl, dnswl */
+    bool shown = false;
+
+    for (const struct host_list *l = conf->rules.lists; l != NULL; l = l->next)
+        shown = shown || (l->line == number && slice_equal(l->zone, l->name));
+    return !shown && line.len - at > keyword.len + 2 &&
+           slice_equal_nocase((struct slice){ line.text + at, keyword.len }, keyword) &&
+           slice_equal_nocase((struct slice){ line.text + at + keyword.len + 1, 1 }, slice_of("l"));
+}
+
 void conf_log_lines(const struct conf *conf)
 {
     struct slice text = conf->text, line;
@@ -2215,7 +2277,9 @@ void conf_log_lines(const struct conf *conf)
         struct parser p = { .line = line };
 
         skip_blanks(&p);
-        if (p.at < line.len && line.text[p.at] != '#')
+        if (p.at < line.len && holds_key(conf, number, line, p.at))
+            log_debug('c', "%s:%u: %.5s (hidden)", conf->path, number, line.text + p.at);
+        else if (p.at < line.len && line.text[p.at] != '#')
             log_debug('c', "%s:%u: \"%s\"", conf->path, number, log_encode(shown, sizeof shown, line));
     }
 }

@@ -23,6 +23,7 @@
 #include "late.h"
 #include "log.h"
 #include "resolver.h"
+#include "text.h"
 
 /* Its place in the table is the number that the resolver knows it by. */
 struct question {
@@ -199,12 +200,31 @@ void dns_stage(void)
     dns.until = 0;
 }
 
+/* What of a name the log may show. */
+static struct slice shown_name(const char *name, char *room, size_t size)
+{
+    struct slice whole = slice_of(name);
+    struct text text = { room, size, 0 };
+
+    for (const struct dns_alias *a = dns.settings->aliases; a != NULL; a = a->next) {
+        size_t begin = whole.len - a->zone.len;
+
+        if (whole.len < a->zone.len || !slice_equal_nocase((struct slice){ name + begin, a->zone.len }, a->zone))
+            continue;
+        text_put(&text, (struct slice){ name, begin });
+        text_put(&text, a->shown);
+        return text_slice(&text);
+    }
+    return whole;
+}
+
 static void log_answer(const struct question *q, const char *how)
 {
-    char shown[LOG_TEXT], why[LOG_TEXT];
+    char shown[LOG_TEXT], name[LOG_TEXT], why[LOG_TEXT];
 
     if (log_wants('h'))
-        log_debug('h', "%s \"%s\": %s", kinds[q->kind].word, log_encode(shown, sizeof shown, slice_of(q->name)),
+        log_debug('h', "%s \"%s\": %s", kinds[q->kind].word,
+                  log_encode(shown, sizeof shown, shown_name(q->name, name, sizeof name)),
                   log_encode(why, sizeof why, slice_of(how)));
 }
 

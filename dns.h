@@ -25,10 +25,17 @@ enum dns_kind {
 
 enum { DNS_SERVERS = 8 };
 
+/* A zone that is asked, and what the log shows in its place, since it may hold a key. */
+struct dns_alias {
+    struct dns_alias *next;
+    struct slice zone, shown;
+};
+
 struct dns_settings {
     struct slice servers[DNS_SERVERS]; /* ADDRESS:PORT or [ADDRESS]:PORT */
     size_t server_count;               /* 0: those of resolv.conf(5) */
     uint64_t timeout;                  /* of a stage, milliseconds */
+    struct dns_alias *aliases;
 };
 
 /*

@@ -105,9 +105,9 @@ static void client_fcrdns(const struct delivery *d, struct fact *fact)
     set(fact, "%s", peer_fcrdns(d->transaction->peer));
 }
 
-static bool names(const struct host_list *list, bool allows, struct slice zone)
+static bool names(const struct host_list *list, bool allows, struct slice name)
 {
-    return list->allows == allows && list->verdict == LIST_YES && slice_equal(list->zone, zone);
+    return list->allows == allows && list->verdict == LIST_YES && slice_equal(list->name, name);
 }
 
 /* The zones of the lists that the client is on; a zone may stand on several lines. */
@@ -115,7 +115,7 @@ static void set_zones(const struct host_list *lists, bool allows, struct fact *f
 {
     for (const struct host_list *list = lists; list != NULL; list = list->next) {
         const struct host_list *first = lists;
-        struct slice zone = list->zone;
+        struct slice zone = list->name; /* not what is asked, which may hold a key */
 
         while (first != list && !names(first, allows, zone))
             first = first->next;

@@ -5,9 +5,38 @@
 
 #include "dns.h"
 #include "log.h"
+#include "text.h"
 
 static const struct list_filter any = { { 127, 0, 0, 0 }, { 127, 255, 255, 255 } };
 static const struct list_filter errors = { { 127, 255, 255, 0 }, { 127, 255, 255, 255 } };
+
+static bool looks_like_key(struct slice label)
+{
+    enum { LONG = 16, WITH_DIGIT = 8 };
+    bool digit = false;
+
+    for (size_t i = 0; i < label.len; i++)
+        digit = digit || (label.text[i] >= '0' && label.text[i] <= '9');
+    return label.len >= LONG || (digit && label.len >= WITH_DIGIT);
+}
+
+struct slice list_public_part(struct slice zone)
+{
+    struct slice rest = zone, shown = zone;
+    const char *dot, *next;
+
+    while ((dot = memchr(rest.text, '.', rest.len)) != NULL) {
+        struct slice label = { rest.text, (size_t)(dot - rest.text) };
+
+        rest = (struct slice){ dot + 1, rest.len - label.len - 1 };
+        next = memchr(rest.text, '.', rest.len);
+        if (next == NULL)
+            break;
+        if (looks_like_key(label))
+            shown = rest;
+    }
+    return shown;
+}
 
 static bool is_in(const struct list_filter *filter, const unsigned char address[4])
 {
@@ -64,6 +93,19 @@ static enum list_verdict ask(struct host_list *list, const struct peer *peer)
     return list->verdict;
 }
 
+/* Do the list's own words hold what of its zone is not told? */
+static bool tells_key(const struct host_list *list, const char *text)
+{
+    char label[64]; /* the first of the zone: the key, or what comes before it */
+    const char *dot = memchr(list->zone.text, '.', list->zone.len);
+    size_t len = dot != NULL ? (size_t)(dot - list->zone.text) : list->zone.len;
+
+    if (slice_equal(list->zone, list->name))
+        return false;
+    text_string(label, sizeof label, (struct slice){ list->zone.text, len });
+    return strcasestr(text, label) != NULL;
+}
+
 /* The list's own words, if it has any: often the address of a page about the entry. */
 static struct slice reason_of(const struct host_list *list, const struct peer *peer)
 {
@@ -74,7 +116,7 @@ static struct slice reason_of(const struct host_list *list, const struct peer *p
     if (!entry_of(list, peer, name))
         return slice_of("");
     answer = dns_ask(DNS_TXT, name);
-    if (answer->status != ANSWER_FOUND || answer->text[0] == '\0')
+    if (answer->status != ANSWER_FOUND || answer->text[0] == '\0' || tells_key(list, answer->text))
         return slice_of("");
     (void)snprintf(reason, sizeof reason, "- %s", answer->text); /* it fits */
     return slice_of(reason);
@@ -117,16 +159,16 @@ void lists_log(const struct host_list *lists)
 
     for (const struct host_list *list = lists; list != NULL; list = list->next) {
         const unsigned char *a = list->answer;
-        int len = (int)list->zone.len;
+        int len = (int)list->name.len;
 
         if (is_repeated(lists, list))
             continue;
         if (list->verdict == LIST_YES)
-            log_line(LOG_INFO, "listed by %.*s as %u.%u.%u.%u", len, list->zone.text, a[0], a[1], a[2], a[3]);
+            log_line(LOG_INFO, "listed by %.*s as %u.%u.%u.%u", len, list->name.text, a[0], a[1], a[2], a[3]);
         else if (list->verdict == LIST_UNSURE && memcmp(a, none, sizeof none) == 0)
-            log_line(LOG_WARNING, "the list %.*s has not answered", len, list->zone.text);
+            log_line(LOG_WARNING, "the list %.*s has not answered", len, list->name.text);
         else if (list->verdict == LIST_UNSURE)
             log_line(LOG_WARNING, "the list %.*s has answered %u.%u.%u.%u, which is an error and no entry", len,
-                     list->zone.text, a[0], a[1], a[2], a[3]);
+                     list->name.text, a[0], a[1], a[2], a[3]);
     }
 }

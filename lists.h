@@ -21,7 +21,8 @@ struct list_filter {
 /* One dnsbl or dnswl line. */
 struct host_list {
     struct host_list *next;
-    struct slice zone;
+    struct slice zone;  /* what is asked; it may hold the key of a customer, and is told to nobody */
+    struct slice name;  /* what clients, commands and the log are told of it */
     struct list_filter filter;
     bool filtered;      /* the line has one; if not, all of 127.0.0.0/8 counts */
     bool allows;        /* dnswl: its hosts are not refused by dnsbl */
@@ -30,6 +31,12 @@ struct host_list {
     enum list_verdict verdict;
     unsigned char answer[4]; /* what made the verdict; 0.0.0.0 when there was none */
 };
+
+/*
+ * The part of a zone that may be told: what is behind the last label that looks like a key, 16 characters or more, or 8
+ * with a digit among them. The last two labels are always told.
+ */
+struct slice list_public_part(struct slice zone);
 
 /*
  * What one answer for an entry of a list says: LIST_NO if there is none or the filter does not know it. An address

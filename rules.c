@@ -336,8 +336,8 @@ static void show_checks(const struct rules *rules, const struct reply *reply)
         log_debug('r', "%s: limit.fcrdns_check %s", rules->file,
                   reply->code == 0 || asked ? "has no objection" : "objects");
     for (const struct host_list *l = rules->lists; l != NULL; l = l->next)
-        log_debug('r', "%s:%u: %s %.*s %s", rules->file, l->line, l->allows ? "dnswl" : "dnsbl", (int)l->zone.len,
-                  l->zone.text, verdicts[l->verdict]);
+        log_debug('r', "%s:%u: %s %.*s %s", rules->file, l->line, l->allows ? "dnswl" : "dnsbl", (int)l->name.len,
+                  l->name.text, verdicts[l->verdict]);
 }
 
 /* What there is against a client that may connect. */

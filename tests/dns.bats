@@ -754,6 +754,71 @@ END
     [ "$(asked | cut -d ' ' -f 1,2 | uniq -d)" = '' ]
 }
 
+# Zones with a key and what is told of them: "ZONE TOLD [as TOLD]"; and such that have none.
+keys() {
+    cat <<'END'
+abcdefghijklmnopqrstuvwx.zen.list.example zen.list.example
+4f9c1a2b.zen.list.example zen.list.example
+zen.k7q2x9m4p1.list.example list.example
+short.list.example the-list as the-list
+b.barracudacentralcentral.example b.barracudacentralcentral.example
+dnsbl-1.list.example dnsbl-1.list.example
+END
+}
+
+@test "the key in the zone of a list is told to no client, command or log, at any debug level" {
+    local zone told as
+    while read -r zone told as; do
+        stop_odd
+        odd "7.2.0.192.$zone=127.0.0.2" "7.2.0.192.wl.$zone=127.0.0.2"
+        sed "/KEY/s,KEY,$([ "$zone" = "$told" ] && echo no-key || grep -oE '[a-z0-9]{5,}' <<<"$zone" | head -n 1),g" <<END | from 192.0.2.7 "$ODD"
+# keys
+args: -d a
+no log: *KEY*
+
+= refused: $zone
+conf: dnsbl $zone =127.0.0.2 $as
+S: 554 Your host is listed by $told
+quit
+log: ...
+log: listed by $told as 127.0.0.2
+log: ...
+log: ERROR: 554 Your host is listed by $told stage=connect from="" line=""
+log: ...
+
+= told to a command: $zone
+conf: dnsbl $zone =127.0.0.2 $as log
+conf: dnswl wl.$zone =127.0.0.2 $as
+conf: deliver rcpt_to a@example.com pipe echo "\$DNSBL,\$DNSWL" > \$DIR/out; printf %s "\$MAILRECV_JSON" > \$DIR/json
+S: 220 *
+C: MAIL FROM:<>
+C: RCPT TO:<a@example.com>
+C: DATA
+C: .
+S: 250 2.1.0 *
+S: 250 2.1.5 *
+S: 354 *
+S: 250 2.0.0 *
+quit
+run: grep -c KEY out json || true
+| out:0
+| json:0
+run: cut -d , -f 1 out
+| $told
+END
+    done < <(keys)
+}
+
+@test "-t says what is told of a zone with a key" {
+    keys | while read -r zone _ as; do echo "dnsbl $zone =127.0.0.2 $as"; done >"$BATS_TEST_TMPDIR/conf"
+    run --separate-stderr "$MAILRECV" -t -c "$BATS_TEST_TMPDIR/conf"
+    # shellcheck disable=SC2154 # bats sets it
+    [ "$(grep -o -e ':[0-9]*:7: note: .*' <<<"$stderr")" = \
+":1:7: note: clients, commands and the log are told zen.list.example: what stands before it looks like a key
+:2:7: note: clients, commands and the log are told zen.list.example: what stands before it looks like a key
+:3:7: note: clients, commands and the log are told list.example: what stands before it looks like a key" ]
+}
+
 @test "-t warns of lists without a filter" {
     printf '%s\n' 'dnsbl bl.example' 'dnsbl bl.example =127.0.0.2' 'dnswl wl.example' >"$BATS_TEST_TMPDIR/conf"
     run -1 --separate-stderr "$MAILRECV" -t -c "$BATS_TEST_TMPDIR/conf"
