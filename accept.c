@@ -417,16 +417,27 @@ static void delay_failure(const struct acceptance *a)
     (void)clock_poll(NULL, 0, clock_earlier(until, a->deadline), &waiting);
 }
 
-/* user=NAME as one word, blanks encoded as well: a fact has no quotes, and a name could bring others along. */
-static struct slice user_fact(struct slice user)
+/* KEY=NAME as one word, blanks encoded as well: a fact has no quotes, and a name could bring others along. */
+static void put_fact(struct text *text, const char *key, struct slice name)
 {
-    static char fact[LOG_TEXT * 2];
-    struct text text = { fact, sizeof fact, 0 };
     char shown[LOG_TEXT];
 
-    text_put(&text, (struct slice)SLICE("user="));
-    for (const char *c = log_encode(shown, sizeof shown, user); *c != '\0'; c++)
-        text_put(&text, *c == ' ' ? (struct slice)SLICE("<0x20>") : (struct slice){ c, 1 });
+    text_put(text, slice_of(text->len > 0 ? " " : ""));
+    text_put(text, slice_of(key));
+    text_put(text, (struct slice)SLICE("="));
+    for (const char *c = log_encode(shown, sizeof shown, name); *c != '\0'; c++)
+        text_put(text, *c == ' ' ? (struct slice)SLICE("<0x20>") : (struct slice){ c, 1 });
+}
+
+/* Whose password it was, and for whom it was to be; that is empty where none was named. */
+static struct slice login_facts(struct slice user, struct slice identity)
+{
+    static char facts[LOG_TEXT * 2];
+    struct text text = { facts, sizeof facts, 0 };
+
+    put_fact(&text, "user", user);
+    if (identity.len > 0)
+        put_fact(&text, "identity", identity);
     return text_slice(&text);
 }
 
@@ -438,7 +449,7 @@ static struct reply refuse_password(struct acceptance *a, struct slice user)
     a->auth_failures++;
     lockout_violation(&a->lockout, "auth");
     delay_failure(a);
-    reply.note = user_fact(user);
+    reply.note = login_facts(user, slice_of(""));
     reply.counts = COUNTS_AUTH;
     return reply;
 }
@@ -446,8 +457,9 @@ static struct reply refuse_password(struct acceptance *a, struct slice user)
 struct reply accept_auth(struct acceptance *a, struct slice identity, struct slice user, struct slice password)
 {
     static const struct reply broken = REPLY(454, "7.0", "Passwords cannot be checked now, try again later");
-    static const struct reply stranger = { .code = 535, .status = SLICE("7.8"), .counts = COUNTS_AUTH,
-                                           .text = SLICE("You can act for nobody but yourself") };
+    /* the password was right: nobody has guessed */
+    struct reply stranger = { .code = 535, .status = SLICE("7.8"), .counts = COUNTS_IDLE,
+                              .text = SLICE("You can act for nobody but yourself") };
     char shown[LOG_TEXT];
 
     if (!is_possible(a) || a->conf->auth == AUTH_OFF || a->in_transaction || a->peer->user[0] != '\0' ||
@@ -463,8 +475,9 @@ struct reply accept_auth(struct acceptance *a, struct slice identity, struct sli
     case AUTH_BROKEN:
         return broken;
     }
-    if (identity.len > 0 && !slice_equal(identity, user)) {
-        lockout_violation(&a->lockout, "auth");
+    /* mail programs write the name once more, and not always in the same case; it is the user's name that counts */
+    if (identity.len > 0 && !slice_equal_nocase(identity, user)) {
+        stranger.note = login_facts(user, identity);
         return stranger;
     }
     memcpy(a->peer->user, user.text, user.len);

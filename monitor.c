@@ -67,7 +67,7 @@ static struct monitor the_monitor;
 static struct packet sent, received; /* of this process, whichever it is */
 static const struct reply no_objection = { .code = 0 };
 static const char *const stages[] = { "connect", "helo", "mail", "rcpt", "data", "command", "limit", "flood",
-                                     "input", "starttls", "auth" };
+                                     "input", "starttls", "auth", "identity" };
 
 enum { STAGES = sizeof stages / sizeof stages[0] };
 

@@ -97,7 +97,8 @@ void monitor_reset(struct monitor *monitor);
 
 /*
  * Logs a refusal that was sent: the reply and the client's line that it answers, empty if it was
- * none. `stage` is one of the words connect, helo, mail, rcpt, data, command, limit, flood, input, starttls, auth.
+ * none. `stage` is one of the words connect, helo, mail, rcpt, data, command, limit, flood, input, starttls, auth,
+ * identity.
  */
 void monitor_log_refusal(struct monitor *monitor, const char *stage, const struct reply *reply, struct slice line);
 

@@ -210,8 +210,6 @@ static bool read_log(const char *name)
 static bool parse_day(const char *text, size_t len, unsigned *day)
 {
     static const char shape[] = "9999-99-99";
-    unsigned month, date;
-
     if (len == 5 && memcmp(text, "today", len) == 0) {
         *day = tally_day(0);
         return true;
@@ -229,9 +227,7 @@ static bool parse_day(const char *text, size_t len, unsigned *day)
         if (digit)
             *day = *day * 10 + (unsigned)(text[i] - '0');
     }
-    month = *day / 100 % 100;
-    date = *day % 100;
-    return len == sizeof shape - 1 && month >= 1 && month <= 12 && date >= 1 && date <= 31;
+    return len == sizeof shape - 1 && tally_is_day(*day);
 }
 
 /* DAY, DAY.., ..DAY or DAY..DAY; NULL is all days. */

@@ -610,6 +610,8 @@ static const char *count_line(struct session *s, const struct command *c, const 
     enum came_to what = came_to(s, c, reply);
     struct excess excess = counts_note(&s->counts, s->conf, what, 0);
 
+    if (reply->code == 535 && reply->counts == COUNTS_IDLE)
+        stage = "identity"; /* the password was right, and for somebody else */
     if (c != NULL) {
         s->total[c - commands]++;
         s->accepted[c - commands] += !reply_refuses(reply);

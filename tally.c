@@ -25,6 +25,20 @@ unsigned tally_day(int days)
     return (unsigned)(day.tm_year + 1900) * 10000 + (unsigned)(day.tm_mon + 1) * 100 + (unsigned)day.tm_mday;
 }
 
+static bool is_leap(unsigned year)
+{
+    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+bool tally_is_day(unsigned day)
+{
+    static const unsigned lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    unsigned year = day / 10000, month = day / 100 % 100, date = day % 100;
+
+    return year > 0 && month >= 1 && month <= 12 && date >= 1 &&
+           date <= lengths[month - 1] + (month == 2 && is_leap(year));
+}
+
 void tally_clear(struct tally *tally)
 {
     tally->tomorrow = tally_day(1);
@@ -158,14 +172,19 @@ static uint64_t moment(uint64_t day, const char *clock)
     return day * 1000000 + digits(clock, 2) * 10000 + digits(clock + 3, 2) * 100 + digits(clock + 6, 2);
 }
 
-/* Takes `Nov 21 10:13:07 ` and, in a file, the year; without one it is the last such day up to tomorrow. */
+/* Takes `Nov 21 10:13:07`, a fraction, and, in a file, the year; without one it is the last such day up to tomorrow. */
 static uint64_t take_classic(struct slice *line, unsigned tomorrow, bool with_year)
 {
     const char *at = line->text;
     uint64_t day = month(at) * 100 + digits(at + 4, 2);
     uint64_t year = with_year ? digits(at + 16, 4) : tomorrow / 10000 - (day > tomorrow % 10000);
 
-    skip(line, with_year ? 21 : 16);
+    while (!with_year && day == 229 && !is_leap((unsigned)year))
+        year--;
+    skip(line, 15);
+    (void)take_until(line, ' ');
+    if (with_year)
+        skip(line, 5);
     return day < 100 ? 0 : moment(year * 10000 + day, at + 7);
 }
 
@@ -178,16 +197,30 @@ static uint64_t take_iso(struct slice *line)
     return moment(digits(at, 4) * 10000 + digits(at + 5, 2) * 100 + digits(at + 8, 2), at + 11);
 }
 
-/* Takes date and, behind syslog's, the host's name. 0: that is not what stands here. */
+/* Takes the priority and version with which RFC 5424 begins a line. */
+static void take_priority(struct slice *line)
+{
+    struct slice rest = *line;
+
+    if (!take(&rest, (struct slice)SLICE("<")))
+        return;
+    while (rest.len > 0 && is_digit(rest.text[0]))
+        skip(&rest, 1);
+    if (take(&rest, (struct slice)SLICE(">1 ")))
+        *line = rest;
+}
+
+/* Takes date and, behind syslog's, the host's name, or what stands there. 0: that is not what stands here. */
 static uint64_t take_date(struct slice *line, unsigned tomorrow)
 {
     uint64_t when;
 
+    take_priority(line);
     if (looks(*line, (struct slice)SLICE("AAA AAA _9 99:99:99 9999 "))) {
         skip(line, 4);
         return take_classic(line, tomorrow, true);
     }
-    if (looks(*line, (struct slice)SLICE("AAA _9 99:99:99 ")))
+    if (looks(*line, (struct slice)SLICE("AAA _9 99:99:99 ")) || looks(*line, (struct slice)SLICE("AAA _9 99:99:99.9")))
         when = take_classic(line, tomorrow, false);
     else if (looks(*line, (struct slice)SLICE("9999-99-99T99:99:99")))
         when = take_iso(line);
@@ -426,17 +459,67 @@ static void count_event(struct tally *tally, struct event *event)
     events[i].count(tally, event);
 }
 
-/* `MAILRECV[pid]: [CLIENT] EVENT` */
-static bool take_head(struct slice *line, struct event *event)
+/* Takes `mail.notice `, which the syslog daemons of small systems write before the program. */
+static void take_level(struct slice *line)
+{
+    struct slice rest = *line, word = take_until(&rest, ' '), facility = take_until(&word, '.');
+
+    for (size_t i = 0; i < facility.len; i++)
+        if (!is_digit(facility.text[i]) && !(facility.text[i] >= 'a' && facility.text[i] <= 'z'))
+            return;
+    for (size_t i = 0; i < word.len; i++)
+        if (!(word.text[i] >= 'a' && word.text[i] <= 'z'))
+            return;
+    if (facility.len > 0 && word.len > 0)
+        *line = rest;
+}
+
+/* Takes `- - ` or `- [ID KEY="VALUE"...]... `, the message's id and structured data of RFC 5424. */
+static bool take_structure(struct slice *line)
+{
+    (void)take_until(line, ' ');
+    if (take(line, (struct slice)SLICE("- ")))
+        return true;
+    while (take(line, (struct slice)SLICE("["))) {
+        bool quoted = false;
+
+        while (line->len > 0 && (quoted || line->text[0] != ']')) {
+            quoted = quoted != (line->text[0] == '"');
+            skip(line, line->text[0] == '\\' && line->len > 1 ? 2 : 1);
+        }
+        if (!take(line, (struct slice)SLICE("]")))
+            return false;
+    }
+    return take(line, (struct slice)SLICE(" "));
+}
+
+/* `MAILRECV[pid]: ` or, by RFC 5424, `MAILRECV pid ID DATA ` with a byte order mark or another blank behind it */
+static bool take_program(struct slice *line)
 {
     size_t pid = 0;
+    bool structured;
 
-    if (!take(line, (struct slice)SLICE("MAILRECV[")))
+    take_level(line);
+    if (!take(line, (struct slice)SLICE("MAILRECV")))
+        return false;
+    structured = take(line, (struct slice)SLICE(" "));
+    if (!structured && !take(line, (struct slice)SLICE("[")))
         return false;
     while (pid < line->len && is_digit(line->text[pid]))
         pid++;
     skip(line, pid);
-    if (pid == 0 || !take(line, (struct slice)SLICE("]: [")) || memchr(line->text, ']', line->len) == NULL)
+    if (pid == 0 || !take(line, structured ? (struct slice)SLICE(" ") : (struct slice)SLICE("]: ")) ||
+        (structured && !take_structure(line)))
+        return false;
+    if (structured && !take(line, (struct slice)SLICE("\xef\xbb\xbf")))
+        (void)take(line, (struct slice)SLICE(" "));
+    return true;
+}
+
+/* `PROGRAM [CLIENT] EVENT` */
+static bool take_head(struct slice *line, struct event *event)
+{
+    if (!take_program(line) || !take(line, (struct slice)SLICE("[")) || memchr(line->text, ']', line->len) == NULL)
         return false;
     event->client = take_until(line, ']');
     event->whole = *line;
@@ -445,9 +528,10 @@ static bool take_head(struct slice *line, struct event *event)
 
 static bool is_moment(uint64_t when)
 {
-    unsigned clock = (unsigned)(when % 1000000), day = (unsigned)(when / 1000000 % 10000);
+    unsigned clock = (unsigned)(when % 1000000);
 
-    return clock / 10000 < TALLY_HOURS && day > 100 && day < 1232;
+    return clock / 10000 < TALLY_HOURS && clock / 100 % 100 < 60 && clock % 100 <= 60 &&
+           tally_is_day((unsigned)(when / 1000000));
 }
 
 void tally_line(struct tally *tally, struct slice line)

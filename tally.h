@@ -2,6 +2,7 @@
 #ifndef TALLY_H
 #define TALLY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,9 @@ void tally_line(struct tally *tally, struct slice line);
 
 /* Puts the rows of all tables in order. */
 void tally_sort(struct tally *tally);
+
+/* Is there such a day, as 20261121, in the calendar? */
+bool tally_is_day(unsigned day);
 
 /* The day of the clock plus `days` (of either sign), in local time. */
 unsigned tally_day(int days);

@@ -338,6 +338,7 @@ assert s.getreply()[0] == 220
 s.starttls(context=tls)
 s.ehlo()
 assert s.docmd("AUTH", "PLAIN AGFubkBleGFtcGxlLmNvbQB4")[0] == 535
+assert s.docmd("AUTH", "PLAIN Ym9iAGFubkBleGFtcGxlLmNvbQBzZWNyZXQ=")[0] == 535 # right, but for bob
 s.login("ann@example.com", "secret")
 s.quit()
 assert program.wait() == 0

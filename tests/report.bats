@@ -33,6 +33,36 @@ lines() {
     printf '%s MAILRECV[1]: [%s] ERROR: 550 No one here by that name stage=rcpt from="" line=""\n' "$1" "$2"
 }
 
+# ---- the forms of logs ----
+
+@test "a line is counted in each form of a log, with its day" {
+    grep -v '^#' "$TESTS/fail2ban/log-forms" | sed 's/$/[192.0.2.7] ERROR: 550 No one here by that name stage=rcpt from="" line=""/' >log
+    [ "$(wc -l <log)" -gt 15 ]
+    report -o json -d 2025-11-01..2025-11-21 log >out
+    [ "$(value 'r["totals"]["refusals"]' <out)" -eq "$(wc -l <log)" ]
+    [ "$(value 'r["totals"]["log_lines_ignored"]' <out)" -eq 0 ]
+    # what a client can write at most is behind the first address
+    sed 's/MAILRECV/OTHER/; s/line="/&MAILRECV[1]: [192.0.2.9] ERROR: 550 x stage=rcpt /' log >others
+    report -o json others >out
+    [ "$(value 'r["totals"]["refusals"]' <out)" -eq 0 ]
+}
+
+@test "a day that is not in the calendar is no day, and a Feb 29 without a year belongs to the last leap year" {
+    for day in 2026-02-29 2100-02-29 2026-02-30 2026-04-31 2026-13-01 2026-00-10 2026-01-00 2026-06-31.. ..2025-02-29 0000-01-01; do
+        run -64 report -d "$day" "$SAMPLE"
+        [[ $output == *"'$day' is no day or days"* ]]
+    done
+    lines 'Sun Feb 29 10:00:00 2026' 192.0.2.1 >log
+    lines 'Wed Apr 31 10:00:00 2025' 192.0.2.1 >>log
+    lines 'Wed Apr 30 10:61:00 2025' 192.0.2.1 >>log
+    lines '2025-02-29T10:00:00 host' 192.0.2.1 >>log
+    report -o json log >out
+    [ "$(value 'r["totals"]["sessions"]' <out)" = 0 ]
+    lines 'Feb 29 10:00:00 host' 192.0.2.1 >log
+    report -o json -d 2024-02-29 log >out
+    [ "$(value 'r["totals"]["sessions"]' <out)" = 1 ]
+}
+
 # ---- the four forms ----
 
 @test "text is exactly so" {

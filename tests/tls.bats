@@ -199,6 +199,7 @@ assert s.docmd('*') == (501, b'5.7.0 Authentication is cancelled')
 assert s.docmd('AUTH', 'PLAIN c2Vjcm')[0] == 501
 assert s.docmd('AUTH', 'CRAM-MD5')[0] == 504
 assert s.docmd('AUTH', 'PLAIN ' + plain('bob', 'ann@example.com', 'secret')) == (535, b'5.7.8 You can act for nobody but yourself')
+assert s.docmd('AUTH', 'PLAIN ' + plain('Bob Other', 'ann@example.com', 'secret'))[0] == 535
 assert s.docmd('AUTH', 'PLAIN ' + plain('', 'ann@example.com', 'secret2')) == (535, b'5.7.8 Authentication failed')
 assert s.docmd(base64.b64encode(b'secret').decode())[0] == 500
 assert s.docmd('AUTH', 'PLAIN ' + plain('', 'x stage=limit', 'secret2'))[0] == 535
@@ -212,8 +213,28 @@ END
     wait_for log 'end reason=quit'
     grep -q 'ERROR: 535 Authentication failed stage=auth user=ann@example.com ' log
     grep -q 'ERROR: 535 Authentication failed stage=auth user=x<0x20>stage=limit from="" line="AUTH PLAIN"$' log
+    grep -q 'ERROR: 535 You can act for nobody but yourself stage=identity user=ann@example.com identity=bob from=' log
+    grep -q 'stage=identity user=ann@example.com identity=Bob<0x20>Other from=' log
     grep -q 'authenticated user="ann@example.com"' log
     [ "$(grep -ciE 'secret|c2Vjc|zZWNyZX|Y3Jld|AGFub' log)" = 0 ]
+}
+
+@test "the own name once more, in any case, is no other identity; a right password for others is no guess" {
+    serve 'auth optional' 'auth.insecure on' 'limit.auth_failures 1'
+    run -0 client <<'END'
+import base64
+plain = lambda *parts: base64.b64encode('\0'.join(parts).encode()).decode()
+s = smtplib.SMTP('127.0.0.1', port)
+s.ehlo()
+for _ in range(3):
+    assert s.docmd('AUTH', 'PLAIN ' + plain('bob', 'ann@example.com', 'secret'))[0] == 535
+assert s.docmd('AUTH', 'PLAIN ' + plain('Ann@Example.COM', 'ann@example.com', 'secret'))[0] == 235
+s.quit()
+END
+    wait_for log 'end reason=quit'
+    grep -q 'authenticated user="ann@example.com"' log
+    run fail2ban-regex -o ip --usedns=no log "$TESTS/../fail2ban/filter.d/mailrecv-auth.conf"
+    [ "$output" = '' ]
 }
 
 @test "more failed logins than limit.auth_failures: 421" {
