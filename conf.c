@@ -1335,7 +1335,8 @@ static struct host_list *parse_list(struct parser *p)
         count++;
     if (count == LISTS_MAX)
         fail(p, word.column, "one list too many, expected at most %d", LISTS_MAX);
-    list->name = list_public_part(list->zone);
+    if (!p->failed)
+        list->name = list_public_part(list->zone);
     if (next_optional(p, &word, is_filter))
         parse_filter(p, word, list);
     if (next_optional(p, &word, is_as))
