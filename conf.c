@@ -2285,17 +2285,27 @@ void conf_log_lines(const struct conf *conf)
     }
 }
 
+/* A process lives for a connection: whether the same was said a minute ago only the log itself knows. */
+static void log_problem(const struct conf *conf, const struct conf_problem *p)
+{
+    char place[32] = "", text[2 * LOG_TEXT];
+
+    if (p->line > 0)
+        (void)snprintf(place, sizeof place, ":%u:%u", p->line, p->column);
+    (void)snprintf(text, sizeof text, "%s%s: %s", conf->path, place, p->message); /* cut when too long */
+    if (!log_has(text))
+        log_line(p->severity == SEVERITY_ERROR ? LOG_ERR : LOG_WARNING, "%s", text);
+}
+
 void conf_log_problems(struct conf *conf)
 {
+    log_copy_to_syslog(true); /* so that errors are found there, too */
     for (struct conf_problem *p = conf->problems; p != NULL; p = p->next) {
-        char place[32] = "";
-
-        if (p->line > 0)
-            (void)snprintf(place, sizeof place, ":%u:%u", p->line, p->column);
         if (!p->logged && (p->severity == SEVERITY_ERROR || log_wants('w')))
-            log_line(p->severity == SEVERITY_ERROR ? LOG_ERR : LOG_WARNING, "%s%s: %s", conf->path, place, p->message);
+            log_problem(conf, p);
         p->logged = true;
     }
+    log_copy_to_syslog(false);
 }
 
 /* ---- what a session may know --------------------------------------------------------------- */

@@ -18,12 +18,15 @@
 #include <unistd.h>
 
 #include "guarded.h"
+#include "late.h"
 #include "outlet.h"
 #include "text.h"
 
 enum {
     LINE_SIZE = 4096, /* PIPE_BUF: a pipe takes it whole or not at all */
     HEAD = 64,        /* bytes before the event, for date, program and pid */
+    TAIL = 256 << 10, /* bytes of the file that are looked at for what was said before */
+    MINUTE = 60,
     LINE_MS = 250,    /* how long one line may wait */
     SESSION_MS = 1000 /* how long all lines together may, but for the last */
 };
@@ -35,6 +38,7 @@ static struct {
     bool owns_fd;
     bool made;              /* the file, which was missing */
     bool chosen;            /* not syslog, although the lines may go there */
+    bool copies;            /* to syslog, of each line */
     bool last;              /* the client waits for nothing any more */
     int patience;           /* milliseconds that are left of SESSION_MS */
     uint64_t missing;       /* lines that were not logged, and not told of */
@@ -109,6 +113,71 @@ void log_be_patient(void)
 {
     log_state.last = true;
     log_state.patience = LINE_MS;
+}
+
+void log_copy_to_syslog(bool on)
+{
+    log_state.copies = on;
+}
+
+/* The end of the log's file as it is now; empty if it cannot be read. */
+static struct slice read_tail(void)
+{
+    static char tail[TAIL] LATE;
+    char path[32];
+    struct stat status;
+    ssize_t len = 0;
+    int fd = -1;
+
+    if (log_state.own.fd >= 0 && log_state.own.kind == OUTLET_FILE) {
+        (void)snprintf(path, sizeof path, "/proc/self/fd/%d", log_state.own.fd); /* it fits */
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    if (fd >= 0 && fstat(fd, &status) == 0)
+        len = pread(fd, tail, sizeof tail, status.st_size > TAIL ? status.st_size - TAIL : 0);
+    if (fd >= 0)
+        (void)close(fd); /* only read */
+    return (struct slice){ tail, len > 0 ? (size_t)len : 0 };
+}
+
+/* Is the date at the beginning of this text, as put_date writes it, of the last minute? */
+static bool is_recent(struct slice text)
+{
+    char date[32];
+    struct tm then = { .tm_isdst = -1 };
+    time_t now = time(NULL), when;
+
+    text_string(date, sizeof date, text);
+    if (strptime(date, "%a %b %d %H:%M:%S %Y", &then) == NULL)
+        return false;
+    when = mktime(&then);
+    return when <= now && now - when < MINUTE;
+}
+
+bool log_has(const char *event)
+{
+    static struct slice tail;
+    static bool read;
+    char wanted[LOG_TEXT * 2];
+    int len = snprintf(wanted, sizeof wanted, "] %s\n", event);
+    const char *line, *found;
+
+    if (!read)
+        tail = read_tail();
+    read = true;
+    line = tail.text;
+    if (len < 0 || (size_t)len >= sizeof wanted)
+        return false;
+    for (struct slice rest = tail; (found = memmem(rest.text, rest.len, wanted, (size_t)len)) != NULL;) {
+        const char *newline = memrchr(line, '\n', (size_t)(found - line));
+
+        if (newline != NULL)
+            line = newline + 1;
+        if (is_recent((struct slice){ line, (size_t)(found - line) }))
+            return true;
+        rest = (struct slice){ found + len, rest.len - (size_t)(found + len - rest.text) };
+    }
+    return false;
 }
 
 void log_divert(log_sink *sink)
@@ -270,6 +339,8 @@ static void __attribute__((format(printf, 3, 0))) write_event(int level, char fl
         log_state.sink(level, event + text);
     else if ((log_state.missing > 0 && !tell_missing()) || !send_line(level, event, used))
         log_state.missing++;
+    if (log_state.copies && log_state.sink == NULL && log_state.own.fd >= 0)
+        (void)to_syslog(level, event, used, &(int){ 0 }); /* only a copy */
     errno = saved_errno;
 }
 

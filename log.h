@@ -39,6 +39,15 @@ bool log_give(uid_t uid, gid_t gid);
 /* The session is over and nobody waits for it: what is said now may wait a moment, whatever was waited before. */
 void log_be_patient(void);
 
+/* From now on lines go to syslog as well, if there is a daemon that takes them at once. */
+void log_copy_to_syslog(bool on);
+
+/*
+ * Does the log's file have this event already, from a minute ago or less, whoever it was about? Looks at the last 256 KB
+ * once. False where the log is no file, or one that cannot be read.
+ */
+bool log_has(const char *event);
+
 /*
  * From now on each event goes to a function and nowhere else, without date, process and client; NULL: to
  * where log_open has said. The text is the function's until it returns.

@@ -294,6 +294,22 @@ static bool is_typed(const struct options *o)
     return o->pretend != NULL && o->replay == NULL && isatty(STDIN_FILENO) != 0;
 }
 
+/*
+ * May the log that the configuration names be opened? With mistakes in it, also: who looks for them looks there. But its
+ * own line must have none, and root makes no file where it would become a user of whom nothing is known for certain.
+ */
+static bool may_open_log(const struct conf *conf, const char *path)
+{
+    unsigned line = conf_line_of(conf, "logfile");
+
+    if (conf->errors == 0)
+        return true;
+    for (const struct conf_problem *p = conf->problems; p != NULL; p = p->next)
+        if (p->severity == SEVERITY_ERROR && p->line == line)
+            return false;
+    return line > 0 && (geteuid() != 0 || conf_line_of(conf, "user") == 0 || access(path, F_OK) == 0);
+}
+
 /* The log of the configuration, unless an option has named another, and what it says first. */
 static void open_log(const struct options *o, struct conf *conf)
 {
@@ -302,7 +318,7 @@ static void open_log(const struct options *o, struct conf *conf)
     text_string(path, sizeof path, conf->logfile);
     if (o->log == NULL && is_typed(o))
         log_divert(terminal_log);
-    else if (o->log == NULL && conf->errors == 0)
+    else if (o->log == NULL && may_open_log(conf, path))
         open_log_at(path);
     if (o->flags == NULL)
         (void)log_set_flags(conf->debug); /* conf.c has checked them */

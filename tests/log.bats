@@ -343,6 +343,45 @@ EOF
     grep -qE '^<19>.* MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] conf:1:1: ' out
 }
 
+# A configuration with two mistakes, and a log in the directory.
+mistaken() {
+    printf '%s\n' 'domain mail.example.com' 'nonsense' "logfile $PWD/log" 'deliver nobody knows' >conf
+}
+
+@test "mistakes in the configuration are in the log that it names, with their places, and in syslog" {
+    mistaken
+    unshare -rm "$TESTS/with-syslog" out sh -c 'echo QUIT | "$@" >replies || [ $? -eq 78 ]' sh "$MAILRECV" -c conf -P 192.0.2.7
+    grep -q '^421 ' replies
+    for file in log out; do
+        grep -E 'MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] conf:2:1: unknown keyword ' $file
+        grep -E 'MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] conf:4:9: unexpected ' $file
+    done
+    grep -q '^<19>.* conf:2:1: ' out
+    grep -q '\] ERROR: 421 .* stage=connect ' log
+}
+
+@test "... the same one not again within a minute, whoever connects; another, or later, is" {
+    mistaken
+    for n in 1 2 3; do echo QUIT | "$MAILRECV" -c conf -P "192.0.2.$n" >replies || true; done
+    [ "$(grep -c '\] conf:2:1: ' log)" -eq 1 ]
+    [ "$(grep -c '\] conf:4:9: ' log)" -eq 1 ]
+    [ "$(grep -c '\] ERROR: 421 ' log)" -eq 3 ]
+    sed -i 's/nonsense/rubbish/' conf
+    echo QUIT | "$MAILRECV" -c conf -P 192.0.2.7 >replies || true
+    [ "$(grep -c '\] conf:2:1: ' log)" -eq 2 ]
+    [ "$(grep -c '\] conf:4:9: ' log)" -eq 1 ]
+    faketime -f +61s "$MAILRECV" -c conf -P 192.0.2.7 </dev/null >replies || true
+    [ "$(grep -c '\] conf:4:9: ' log)" -eq 2 ]
+}
+
+@test "... and in syslog alone where the line of logfile is a mistake itself" {
+    mistaken
+    sed -i '/^logfile/s/$/ and more/' conf
+    unshare -rm "$TESTS/with-syslog" out sh -c 'echo QUIT | "$@" >replies || [ $? -eq 78 ]' sh "$MAILRECV" -c conf -P 192.0.2.7
+    [ ! -e log ]
+    grep -q '\] conf:3:' out
+}
+
 @test "a hostile session cannot forge a line in syslog either" {
     sed -i "s,^logfile .*,logfile syslog," conf
     "$TESTS/hostile" >input
