@@ -13,19 +13,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "canonical.h"
+#include "clock.h"
 #include "glyph.h"
 #include "log.h"
 #include "mend.h"
 #include "text.h"
+
+enum { PIPE_MS = 10000 }; /* how long a pipe may take that the configuration is read from */
 
 enum { MEMORY_CHUNK = 256 * 1024, HUGE_PAGE = 2 * 1024 * 1024, MAX_BUCKETS = 65536 };
 
@@ -2189,14 +2195,31 @@ static bool is_safe(const struct stat *status)
     return (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
+/* As read(2), but waits for a pipe until the deadline. */
+static ssize_t read_some(int fd, char *bytes, size_t size, uint64_t deadline)
+{
+    struct pollfd ready = { .fd = fd, .events = POLLIN };
+    ssize_t n;
+
+    while ((n = read(fd, bytes, size)) < 0 && (errno == EAGAIN || errno == EINTR)) {
+        if (clock_left(deadline) == 0) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        (void)poll(&ready, 1, clock_left(deadline)); /* reading tells what came of it */
+    }
+    return n;
+}
+
 /* Reads all of an open file into memory of the configuration. False: errno says why. */
 static bool read_all(struct conf *conf, int fd, size_t expected, struct slice *text)
 {
     size_t size = expected + 1, used = 0;
     char *bytes = take_memory(conf, size);
+    uint64_t deadline = clock_ms() + PIPE_MS;
     ssize_t n;
 
-    while ((n = read(fd, bytes + used, size - used)) > 0) {
+    while ((n = read_some(fd, bytes + used, size - used, deadline)) > 0) {
         used += (size_t)n;
         if (used == size) {
             char *more = take_memory(conf, size * 2);
@@ -2210,6 +2233,16 @@ static bool read_all(struct conf *conf, int fd, size_t expected, struct slice *t
     return n == 0;
 }
 
+/* What may be read: a file, and the pipe of a shell's <(...). A FIFO with a name or a device could have no end. */
+static bool is_readable(int fd, const struct stat *status)
+{
+    struct statfs system;
+
+    if (S_ISFIFO(status->st_mode))
+        return fstatfs(fd, &system) == 0 && system.f_type == PIPEFS_MAGIC;
+    return S_ISREG(status->st_mode) || S_ISDIR(status->st_mode); /* reading says that it is one */
+}
+
 /* Reads a file that is safe to use. Returns NULL, or why it cannot be used. */
 static const char *read_file(struct conf *conf, int fd, struct slice *text)
 {
@@ -2219,6 +2252,8 @@ static const char *read_file(struct conf *conf, int fd, struct slice *text)
         return strerror(errno);
     if (!is_safe(&status))
         return "others than its owner and root may write it, expected chmod go-w";
+    if (!is_readable(fd, &status))
+        return "it is a FIFO or a device, expected a file";
     return read_all(conf, fd, (size_t)status.st_size, text) ? NULL : strerror(errno);
 }
 
@@ -2227,7 +2262,7 @@ static bool load_text(struct conf *conf, const char *path)
 {
     struct slice text = { "", 0 };
     const char *why;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
     begin(conf, path);
     why = read_file(conf, fd, &text);

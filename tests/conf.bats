@@ -374,6 +374,25 @@ END
 
 # ---- warnings ------------------------------------------------------------------------------
 
+@test "a configuration that is a FIFO or a device is an error at once, the pipe of a shell's <(...) is read" {
+    mkfifo fifo
+    chmod 600 fifo
+    for file in fifo /dev/zero /dev/tty; do
+        run -78 timeout -s KILL 20 "$MAILRECV" -t -c $file
+        [[ $output == *"$file: cannot be used: "* ]]
+    done
+    printf 'QUIT\r\n' >input
+    run -78 timeout -s KILL 20 "$MAILRECV" -c fifo -l log -P 192.0.2.7 <input
+    grep -q '\] fifo: cannot be used: it is a FIFO or a device, expected a file$' log
+    # also when somebody holds it open and says nothing
+    exec 8<>fifo
+    run -78 timeout -s KILL 20 "$MAILRECV" -t -c fifo
+    exec 8>&-
+    "$MAILRECV" -t -c <(echo 'domain piped.example'; sleep 0.2; echo 'fsync off') >settings 2>problems || [ $? -eq 1 ]
+    grep -qx 'domain piped.example' settings
+    grep -qx 'fsync off' settings
+}
+
 @test "-t warns where a directive stands twice, of which the last wins" {
     config "deadletter_file $PWD/x" 'domain one.example' '' 'fsync on' 'domain two.example' 'domain three.example' 'fsync on'
     [ "$(warnings conf)" = "conf:5:1: warning: 'domain' stands twice (first on line 2), the last one wins
