@@ -357,15 +357,21 @@ static enum canonical_status plain_local(struct slice given, enum canonical_word
     return status;
 }
 
+static void put_character(struct text *text, char c)
+{
+    if (text->len < text->size)
+        text->bytes[text->len++] = c;
+}
+
 static void put_quoted(struct text *text, const char *local)
 {
-    text_put(text, slice_of("\""));
+    put_character(text, '"');
     for (; *local != '\0'; local++) {
         if (*local == '"' || *local == '\\')
-            text_put(text, slice_of("\\"));
-        text_put(text, (struct slice){ local, 1 });
+            put_character(text, '\\');
+        put_character(text, *local);
     }
-    text_put(text, slice_of("\""));
+    put_character(text, '"');
 }
 
 /* Without quotes if it is the same so, which one that begins with a quote is not. */

@@ -476,14 +476,15 @@ static bool next_word(struct parser *p, struct word *word)
 static bool ends_in_quote(const struct word *word, size_t *offset, struct glyph *glyph)
 {
     struct glyph found;
-    size_t count = 0;
+    size_t count = 0, end = 0;
 
     for (size_t at = 0; word->odd && glyph_find(word->text, GLYPH_QUOTE, &at, &found); at += found.len) {
         *glyph = found;
         *offset = at;
+        end = at + found.len;
         count++;
     }
-    return count % 2 == 1 && *offset + glyph->len == word->text.len;
+    return count % 2 == 1 && end == word->text.len;
 }
 
 static void doubt_unseen(struct parser *p, const struct word *word)
