@@ -200,20 +200,19 @@ void dns_stage(void)
     dns.until = 0;
 }
 
-/* What of a name the log may show. */
-static struct slice shown_name(const char *name, char *room, size_t size)
+/* What of a name the log may show; `text` is room for it. */
+static struct slice shown_name(const char *name, struct text *text)
 {
     struct slice whole = slice_of(name);
-    struct text text = { room, size, 0 };
 
     for (const struct dns_alias *a = dns.settings->aliases; a != NULL; a = a->next) {
         size_t begin = whole.len - a->zone.len;
 
         if (whole.len < a->zone.len || !slice_equal_nocase((struct slice){ name + begin, a->zone.len }, a->zone))
             continue;
-        text_put(&text, (struct slice){ name, begin });
-        text_put(&text, a->shown);
-        return text_slice(&text);
+        text_put(text, (struct slice){ name, begin });
+        text_put(text, a->shown);
+        return text_slice(text);
     }
     return whole;
 }
@@ -221,10 +220,11 @@ static struct slice shown_name(const char *name, char *room, size_t size)
 static void log_answer(const struct question *q, const char *how)
 {
     char shown[LOG_TEXT], name[LOG_TEXT], why[LOG_TEXT];
+    struct text text = { name, sizeof name, 0 };
 
     if (log_wants('h'))
         log_debug('h', "%s \"%s\": %s", kinds[q->kind].word,
-                  log_encode(shown, sizeof shown, shown_name(q->name, name, sizeof name)),
+                  log_encode(shown, sizeof shown, shown_name(q->name, &text)),
                   log_encode(why, sizeof why, slice_of(how)));
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -143,11 +144,18 @@ static void ask(struct report *r, int (*start)(const struct report *r, int outpu
 static int open_value(struct conf *conf, const char *keyword, struct slice value, bool others)
 {
     char path[PATH_MAX], message[PATH_MAX + 96];
+    struct stat status;
     int fd = -1;
 
     errno = ENAMETOOLONG;
     if ((size_t)snprintf(path, sizeof path, "%.*s", (int)value.len, value.text) < sizeof path)
         fd = guarded_open(path, O_RDONLY, 0, NULL);
+    if (fd >= 0 && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        (void)close(fd); /* nothing was read */
+        (void)snprintf(message, sizeof message, "%s is a FIFO or a device, expected a file", path);
+        complain(conf, SEVERITY_ERROR, keyword, value, message);
+        return -1;
+    }
     if (fd >= 0)
         return fd;
     if (errno == ELOOP && geteuid() == 0)

@@ -237,6 +237,25 @@ END
     [ "$output" = '' ]
 }
 
+@test "a FIFO for certificate, key, authorities, users or senders is an error at once, in -t and in a session" {
+    mkfifo fifo
+    chmod 600 fifo
+    serve 'tls optional' 'auth optional' 'auth.insecure on' "tls.cert $PWD/fifo" "tls.key $PWD/fifo" "tls.client_ca $PWD/fifo" \
+        "auth.users $PWD/fifo" 'auth.sender_check on' "auth.senders $PWD/fifo"
+    run -78 --separate-stderr timeout -s KILL 20 "$MAILRECV" -t -c conf
+    # shellcheck disable=SC2154 # bats sets it
+    [ "$(grep -c '/fifo is a FIFO or a device, expected a file' <<<"$stderr")" -ge 4 ]
+    run -0 client <<'END'
+s = smtplib.SMTP('127.0.0.1', port, timeout=20)
+s.ehlo()
+assert s.docmd('STARTTLS')[0] == 454
+assert s.docmd('AUTH', 'PLAIN AGJvYgB4')[0] == 454
+s.quit()
+END
+    grep -q 'TLS failed reason="cannot open .*/fifo: ' log
+    grep -q 'auth failed: cannot open .*/fifo: ' log
+}
+
 @test "more failed logins than limit.auth_failures: 421" {
     serve 'auth optional' 'auth.insecure on' 'limit.auth_failures 1'
     run -0 client <<'END'
