@@ -27,6 +27,7 @@
 #include "canonical.h"
 #include "clock.h"
 #include "glyph.h"
+#include "late.h"
 #include "log.h"
 #include "mend.h"
 #include "text.h"
@@ -2368,7 +2369,7 @@ static void move_out(const struct conf *conf, struct text *text, struct slice *s
 
 void conf_reveal(struct conf *conf)
 {
-    static char bytes[(KEYWORDS + 1) * 2 * CONF_TEXT]; /* room for all texts and enhanced codes: most is never touched */
+    static char bytes[(KEYWORDS + 1) * 2 * CONF_TEXT] BEHIND; /* room for all texts and enhanced codes: most is never touched */
     struct text text = { bytes, sizeof bytes, 0 };
 
     move_out(conf, &text, &conf->rules.domain);

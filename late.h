@@ -9,4 +9,7 @@
  */
 #define LATE __attribute__((section(".bss.late"), aligned(4096)))
 
+/* For a large buffer whose beginning every session touches: directly behind the small variables, which share its first page. */
+#define BEHIND __attribute__((section(".bss.behind")))
+
 #endif

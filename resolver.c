@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "late.h"
 #include "library.h"
 #include "sandbox.h"
 
@@ -74,7 +75,7 @@ static struct own {
     char bytes[OWN_BYTES] __attribute__((aligned(16)));
 } *own;
 
-static struct resolver_message message;
+static struct resolver_message message LATE;
 
 /* ---- the library ------------------------------------------------------------------------- */
 
@@ -510,7 +511,7 @@ static const struct ares_socket_functions socket_functions = { make_socket, clos
 static void on_answer(void *argument, int status, int timeouts, unsigned char *bytes, int len)
 {
     static const char *const words[] = { "found", "none", "no usable answer" };
-    static struct answer answer;
+    static struct answer answer LATE;
     struct question *q = argument;
     bool answered = status == ARES_SUCCESS || status == ARES_ENODATA || status == ARES_ENOTFOUND;
 
