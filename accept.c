@@ -32,7 +32,7 @@ static struct reply contradict(struct acceptance *a)
 
 static size_t recipients_size(const struct conf *conf)
 {
-    return (size_t)conf->smtp_rcpt_to.value * (sizeof(struct recipient) + sizeof(uint32_t));
+    return (size_t)conf->smtp_rcpt_to.value * (sizeof(struct recipient) + sizeof(uint32_t) + sizeof(struct recipient_forms));
 }
 
 bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
@@ -47,6 +47,7 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
     dns_begin(&conf->dns, conf->sandbox != SANDBOX_OFF, a->deadline, terminated);
     canonical_confine(conf->sandbox != SANDBOX_OFF);
     a->hashes = (uint32_t *)(void *)(a->recipients + conf->smtp_rcpt_to.value);
+    a->forms = (struct recipient_forms *)(void *)(a->hashes + conf->smtp_rcpt_to.value);
     if (room == MAP_FAILED)
         log_line(LOG_ERR, "no memory for %ju recipients", (uintmax_t)conf->smtp_rcpt_to.value);
     return room != MAP_FAILED;
@@ -361,6 +362,7 @@ static struct reply decide_recipient(struct acceptance *a, const struct address 
     reply = screen_recipient(a->conf, a->peer, address);
     if (reply.code != 0)
         return reply;
+    a->recipients[a->count].other = &a->forms[a->count];
     reply = rules_rcpt(&a->conf->rules, a->peer, address, &a->recipients[a->count]);
     log_trouble();
     if (reply.code == 0)

@@ -52,6 +52,7 @@ struct acceptance {
     size_t count;                 /* accepted recipients, each once */
     struct recipient *recipients; /* room for limit.smtp_rcpt_to; pages are touched when used */
     uint32_t *hashes;             /* of their addresses */
+    struct recipient_forms *forms; /* room for theirs */
     bool spooled;                 /* the transaction has had its file */
     unsigned messages;            /* makes ids unique */
     char id[64];                  /* of the message that was delivered last, or for which there is a file */

@@ -69,7 +69,7 @@ static void original(const struct delivery *d, struct fact *fact)
 {
     const struct recipient *r = d->recipient;
 
-    set_slice(fact, recipient_form(r, r->given[0] != '\0' ? FORM_GIVEN : FORM_CANONICAL));
+    set_slice(fact, recipient_form(r, r->has_given ? FORM_GIVEN : FORM_CANONICAL));
 }
 
 static void domain(const struct delivery *d, struct fact *fact)

@@ -424,9 +424,9 @@ struct slice recipient_form(const struct recipient *recipient, enum recipient_fo
 {
     switch (form) {
     case FORM_UNICODE:
-        return slice_of(recipient->unicode);
+        return slice_of(recipient->has_unicode ? recipient->other->unicode : "");
     case FORM_GIVEN:
-        return slice_of(recipient->given);
+        return slice_of(recipient->has_given ? recipient->other->given : "");
     case FORM_CANONICAL:
     case FORMS:
         break;
@@ -440,8 +440,11 @@ static void write_unicode(struct recipient *recipient, enum canonical_words whos
     const struct address *a = &recipient->address;
     char domain[DOMAIN_MAX + 1];
 
-    if (canonical_unicode(address_domain(a), whose, domain) && a->local_len + 1U + strlen(domain) <= ADDRESS_MAX)
-        (void)snprintf(recipient->unicode, sizeof recipient->unicode, "%.*s@%s", (int)a->local_len, a->text, domain);
+    recipient->has_unicode =
+        canonical_unicode(address_domain(a), whose, domain) && a->local_len + 1U + strlen(domain) <= ADDRESS_MAX;
+    if (recipient->has_unicode)
+        (void)snprintf(recipient->other->unicode, sizeof recipient->other->unicode, "%.*s@%s", (int)a->local_len, a->text,
+                       domain);
 }
 
 /*
@@ -497,11 +500,12 @@ static enum canonical_status know_address(const struct rules *rules, const struc
     enum canonical_status status = canonical_address(given, whose, &recipient->address);
 
     recipient->bare_len = recipient->address.len;
-    recipient->given[0] = recipient->unicode[0] = '\0';
+    recipient->has_given = recipient->has_unicode = false;
     if (status != CANONICAL_OK)
         return status;
-    if (!slice_equal(address_slice(given), address_slice(&recipient->address)))
-        memcpy(recipient->given, given->text, given->len + 1U);
+    recipient->has_given = !slice_equal(address_slice(given), address_slice(&recipient->address));
+    if (recipient->has_given)
+        memcpy(recipient->other->given, given->text, given->len + 1U);
     if (rules->wants_unicode)
         write_unicode(recipient, whose);
     complete_address(rules, &recipient->address);
@@ -510,7 +514,8 @@ static enum canonical_status know_address(const struct rules *rules, const struc
 
 enum match rules_names(const struct rules *rules, struct rule *rule, const struct address *given)
 {
-    struct recipient recipient;
+    struct recipient_forms forms;
+    struct recipient recipient = { .other = &forms };
 
     return know_address(rules, given, WORDS_OURS, &recipient) == CANONICAL_OK ? match_rcpt(rules, rule, &recipient)
                                                                               : MATCH_NO;

@@ -121,8 +121,16 @@ struct rules {
 /* The forms of an address that expressions are tried on, in this order. */
 enum recipient_form { FORM_CANONICAL, FORM_UNICODE, FORM_GIVEN, FORMS };
 
+/* What an address has besides its canonical form; few have any of it. */
+struct recipient_forms {
+    char given[ADDRESS_MAX + 1];   /* as the client wrote it, if that is not its canonical form */
+    char unicode[ADDRESS_MAX + 1]; /* the canonical form with U-labels for A-labels, if it has some and is asked for them */
+};
+
 /* An accepted recipient. */
 struct recipient {
+    struct recipient_forms *other; /* of the address; room that the owner gives, and that is touched only if there are any */
+    bool has_given, has_unicode;   /* which of them there are */
     struct address address;   /* its canonical form, plus the domain that a bare postmaster lacks */
     uint16_t bare_len;        /* bytes of it without that domain */
     uint16_t extension;       /* index of the delimiter in the local part where the rule's address
@@ -130,8 +138,6 @@ struct recipient {
     const struct rule *rule;
     struct captures captures; /* what MATCH_1... are, in this form: */
     enum recipient_form form;
-    char given[ADDRESS_MAX + 1];   /* as the client wrote it, "" if that is its canonical form */
-    char unicode[ADDRESS_MAX + 1]; /* the canonical form with U-labels for A-labels, "" if it has none, or none asked */
 };
 
 /* The address in one of its forms, as expressions see it: without the domain that a bare postmaster lacks. */

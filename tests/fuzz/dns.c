@@ -175,7 +175,8 @@ static void check_lists(const struct conf *conf, const struct reply *reply)
 
 static void decide(struct conf *conf, struct peer *peer)
 {
-    static struct recipient recipient; /* of the first rule */
+    static struct recipient_forms forms;
+    struct recipient recipient = { .other = &forms }; /* of the first rule */
     struct reply reply = lists_check(conf->rules.lists, peer);
     struct mail_argument mail;
 

@@ -274,7 +274,8 @@ static void test_recipients(void)
         struct conf conf;
         struct peer peer;
         struct address address;
-        static struct recipient recipient;
+        static struct recipient_forms forms;
+        struct recipient recipient = { .other = &forms };
         struct reply reply;
 
         conf_parse(&conf, "test.conf", slice_of(recipients[i].conf));
