@@ -681,7 +681,7 @@ static bool makes_for_others(struct slice text, bool is_maildir, char path[REACH
     (void)snprintf(path, REACH_PATH, "%.*s", (int)text.len, text.text);
     memcpy(above, path, sizeof above);
     if (lstat(path, &status) == 0)
-        return is_maildir && guarded_is_shared(&status);
+        return is_maildir && stat(path, &status) == 0 && guarded_is_shared(&status); /* a link is everybody's to write */
     return stat(parent_of(above), &status) == 0 && guarded_is_shared(&status);
 }
 

@@ -252,7 +252,7 @@ tmp is mounted, new is to be made: mkdir -p box/tmp box/cur; mount -t tmpfs none
 tmp and new are links to another file system: mkdir -p box mounted; mount -t tmpfs none mounted; mkdir mounted/tmp mounted/new; ln -s ../mounted/tmp box; ln -s ../mounted/new box
 new is a link to another file system: mkdir -p box mounted; mount -t tmpfs none mounted; ln -s ../mounted box/new
 cur is mounted: mkdir -p box/tmp box/new box/cur; mount -t tmpfs none box/cur
-all of it is mounted: mkdir box; mount -t tmpfs none box
+all of it is mounted: mkdir box; mount -t tmpfs -o mode=700 none box
 END
     cat >one <<'END'
 eval "$1" || exit 3

@@ -48,7 +48,7 @@ SHOW='EHLO client.example\r\nMAIL FROM:<>\r\nRCPT TO:<who@mx.example>\r\nDATA\r\
     session 203.0.113.9 "PROXY TCP4 192.0.2.7 198.51.100.1 1234 25\r\n$SHOW" >replies
     expect "$(cat who)" "192.0.2.7 1234 198.51.100.1 25"
     expect "$(events | sed -n '1p;$p')" "[192.0.2.7] SMTP connection from remote host unknown [192.0.2.7] by proxy [203.0.113.9]
-[192.0.2.7] end reason=quit messages=1 ehlo=1 mail=1 rcpt=1 data=1 quit=1"
+[192.0.2.7] end reason=quit messages=1 ehlo=1 mail=1 rcpt=1 data=1 quit=1 helo-name=\"client.example\""
     session 203.0.113.9 "PROXY TCP6 2001:db8::7 2001:DB8:0::19 1234 25\r\n$SHOW" >replies
     expect "$(tail -n 1 who)" "2001:db8::7 1234 2001:db8::19 25"
 }
