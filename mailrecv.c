@@ -261,7 +261,7 @@ static int show_contacts(const struct options *o, const struct conf *conf)
     return status != EX_OK ? status : output_status();
 }
 
-static const char *unopened_log; /* by root, who follows no links of others: the user may try */
+static const char *unopened_log; /* "": that of the configuration; by root, who follows no links of others: the user may try */
 
 static void say_unopened(const char *where)
 {
@@ -270,21 +270,29 @@ static void say_unopened(const char *where)
 }
 
 /* What root cannot open is left for the user that it becomes. */
-static void open_log_at(const char *where)
+static void open_log_at(const char *where, const char *of_option)
 {
     if (log_open(where))
         return;
     if (geteuid() == 0)
-        unopened_log = where;
+        unopened_log = of_option != NULL ? of_option : "";
     else
         say_unopened(where);
 }
 
 /* The last try, as whom we have become; no more than a line in syslog if it fails again. */
-static void open_log_again(void)
+static void open_log_again(const struct conf *conf)
 {
-    if (unopened_log != NULL && !log_open(unopened_log))
-        say_unopened(unopened_log);
+    char path[4096]; /* not kept: what the session need not know is not in its memory */
+    const char *where = path;
+
+    if (unopened_log == NULL)
+        return;
+    text_string(path, sizeof path, conf->logfile);
+    if (unopened_log[0] != '\0')
+        where = unopened_log;
+    if (!log_open(where))
+        say_unopened(where);
     unopened_log = NULL;
 }
 
@@ -313,13 +321,13 @@ static bool may_open_log(const struct conf *conf, const char *path)
 /* The log of the configuration, unless an option has named another, and what it says first. */
 static void open_log(const struct options *o, struct conf *conf)
 {
-    static char path[4096] LATE;
+    char path[4096];
 
     text_string(path, sizeof path, conf->logfile);
     if (o->log == NULL && is_typed(o))
         log_divert(terminal_log);
     else if (o->log == NULL && may_open_log(conf, path))
-        open_log_at(path);
+        open_log_at(path, NULL);
     if (o->flags == NULL)
         (void)log_set_flags(conf->debug); /* conf.c has checked them */
     conf_log_lines(conf);
@@ -396,7 +404,7 @@ static bool become_user(const struct conf *conf)
 {
     bool done = geteuid() != 0 || conf->user.len == 0 || change_user(conf, conf->user);
 
-    open_log_again();
+    open_log_again(conf);
     return done;
 }
 
@@ -489,7 +497,7 @@ static int serve(struct conf *conf, struct peer *peer, bool typed)
     io.deadline = clock_ms() + REFUSAL_MS;
     if (conf->errors > 0 || !sandbox_usable(conf) || !become_user(conf) ||
         (monitor = monitor_begin(conf, peer, &terminated)) == NULL) {
-        open_log_again();
+        open_log_again(conf);
         return refuse_service(&io, false, "The service is not configured, try again later");
     }
     if (!monitor_admits(monitor)) {
@@ -608,7 +616,7 @@ int main(int argc, char **argv)
     if (in_service(&options))
         inherited_close(); /* a person may name /dev/fd/N */
     if (options.log != NULL && !options.test && !options.show)
-        open_log_at(options.log);
+        open_log_at(options.log, options.log);
     check_options(&options, &peer);
     load_configuration(&options, &conf);
     if (options.rehearse)
