@@ -187,6 +187,7 @@ void accept_refusal(struct acceptance *a, const char *stage, const struct reply 
     bool recipient = reply->code >= 500 && strcmp(stage, "rcpt") == 0;
     struct reply shown = *reply;
 
+    a->mail_refused = a->mail_refused || strcmp(stage, "mail") == 0;
     if (!a->refusal_counted) /* the session has refused it by itself */
         accept_note(a, recipient && a->in_transaction ? CAME_REFUSED : CAME_LATER);
     a->refusal_counted = false;
@@ -329,7 +330,11 @@ static uint32_t hash_address(const struct address *address)
 
 static bool is_same(const struct recipient *a, const struct recipient *b)
 {
-    return a->rule == b->rule && slice_equal_nocase(address_slice(&a->address), address_slice(&b->address));
+    if (a->rule != b->rule)
+        return false;
+    if (a->rule->kind == RCPT_PATTERN) /* it may be about just that, and tell one token from another */
+        return slice_equal(address_slice(&a->address), address_slice(&b->address));
+    return slice_equal_nocase(address_slice(&a->address), address_slice(&b->address));
 }
 
 /*
@@ -490,9 +495,9 @@ struct reply accept_auth(struct acceptance *a, struct slice identity, struct sli
 
 void accept_reset(struct acceptance *a)
 {
-    if (a->in_transaction)
+    if (a->in_transaction || a->mail_refused)
         accept_note(a, CAME_RESET);
-    a->in_transaction = false;
+    a->in_transaction = a->mail_refused = false;
     a->count = 0;
 }
 

@@ -46,6 +46,7 @@ struct acceptance {
     struct reply helo_refusal;    /* of the last HELO, which whoever goes on with MAIL hears again; code 0: none */
 
     bool in_transaction;
+    bool mail_refused;            /* a transaction was refused: RSET ends that, too */
     struct mail_argument mail;
     struct address sender;        /* of it, in its canonical form */
     uint64_t named;               /* how often one was accepted: the same one may have been named before */

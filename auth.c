@@ -83,8 +83,9 @@ static void log_output(const struct conf *conf, int fd, struct slice password)
 
     bytes[len > 0 ? len : 0] = '\0';
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        bool cut = rest == NULL && len == sizeof bytes - 1; /* maybe in the middle of what is looked for */
         bool secret = conf->auth_command.text.len > 0 &&
-                      memmem(line, strlen(line), password.text, password.len) != NULL;
+                      (cut || memmem(line, strlen(line), password.text, password.len) != NULL);
 
         if (line[0] != '\0')
             log_line(LOG_WARNING, "auth output text=\"%s\"",

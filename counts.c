@@ -57,6 +57,9 @@ struct excess counts_note(struct counts *counts, const struct conf *conf, enum c
 
         uint64_t allowed = limit->value + (i == COUNTED_REFUSED ? counts->accepted : 0);
 
+        if (slack > 0 && i == COUNTED_UNDELIVERED) /* of what the session refuses by itself the monitor hears just that */
+            allowed += conf->smtp_commands.value + conf->smtp_failcmds.value + conf->smtp_unknowncmd.value;
+
         if (counts->of[i] > allowed + slack * (allowed + 8))
             return (struct excess){ limit, limits[i].guesses ? "limit" : "flood" };
     }

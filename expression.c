@@ -14,7 +14,7 @@ struct characters {
 
 static char peek(const struct parser *p, size_t offset)
 {
-    return p->at + offset < p->text.len ? p->text.text[p->at + offset] : '\0';
+    return (char)(p->at + offset < p->text.len ? p->text.text[p->at + offset] : '\0');
 }
 
 static bool take(struct parser *p, const char *words)
@@ -403,7 +403,7 @@ static struct piece take_escape(struct parser *p)
     case 'g': case 'k':
         p->at++;
         if (strchr("{<'", peek(p, 0)) != NULL)
-            skip_past(p, peek(p, 0) == '{' ? '}' : peek(p, 0) == '<' ? '>' : '\'');
+            skip_past(p, (char)(peek(p, 0) == '{' ? '}' : peek(p, 0) == '<' ? '>' : '\''));
         else
             (void)(take(p, "-") || take(p, "+"));
         break;

@@ -393,12 +393,13 @@ static bool is_glob(struct slice text)
 }
 
 /* The text with something in the place of its stars; dots become `dot`. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): text_put writes there */
 static struct slice fill_glob(struct slice glob, const char *star, char dot, char out[MEND_MAX])
 {
     struct text text = { out, MEND_MAX, 0 };
 
     for (size_t i = 0; i < glob.len; i++) {
-        char c = glob.text[i] == '.' ? dot : glob.text[i];
+        const char c = (char)(glob.text[i] == '.' ? dot : glob.text[i]);
 
         text_put(&text, c == '*' ? slice_of(star) : (struct slice){ c == '?' ? "q" : &c, 1 });
     }
@@ -665,7 +666,7 @@ static bool complete(struct slice sample, enum suspect_subject subject, char out
     static const char *const tails[] = { "", "7", ".7", "0.7", ".0.7", "0.0.7", ".0.0.7", ":7", "::7", "0:0:0:0:0:0:7" };
     unsigned char bytes[16];
     bool begins = sample.len > 0 && strchr(".@", sample.text[0]) != NULL;
-    char last = sample.len > 0 ? sample.text[sample.len - 1] : '.';
+    char last = (char)(sample.len > 0 ? sample.text[sample.len - 1] : '.');
 
     if (subject != SUSPECT_ADDRESS) {
         bool at = subject == SUSPECT_NAME || memchr(sample.text, '@', sample.len) != NULL;

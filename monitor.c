@@ -54,6 +54,7 @@ struct monitor {
     pid_t session;
     uint64_t latest;    /* when the session must have ended, see clock.h */
     bool stopping;      /* it was told of SIGTERM */
+    bool allowed;       /* it was given more time, for a delivery took so long */
     uint64_t pinned;    /* until when both processes stay on one CPU, 0: they do not */
     struct line_io *io; /* whose output leaves before a long wait, NULL: none */
     bool asks_helo, asks_mail, asks_rcpt; /* can the answer be no, or (asks_rcpt) may it take long? */
@@ -272,6 +273,20 @@ static void send_answer(const struct monitor *m, const struct reply *reply, int 
     (void)shutdown(m->channel, SHUT_RDWR); /* fails if it is shut already */
 }
 
+/*
+ * A delivery may end later than the session should have: it still has the time to tell the client, who would send the
+ * message again. Once, or it could be had again and again.
+ */
+static void allow_for_delivery(struct monitor *m)
+{
+    const uint64_t enough = clock_ms() + OVERSTAY_MS;
+
+    if (m->allowed || enough <= m->latest)
+        return;
+    m->allowed = true;
+    m->latest = enough;
+}
+
 const char *monitor_hear(struct monitor *m, const struct packet *packet)
 {
     size_t offset = 0;
@@ -288,6 +303,8 @@ const char *monitor_hear(struct monitor *m, const struct packet *packet)
             return "contradiction";
         if (m->accept.excess)
             return "command beyond all limits";
+        if (q.kind == ASK_DELIVER)
+            allow_for_delivery(m);
         if (kinds[q.kind].answered)
             send_answer(m, &reply, q.kind == ASK_SPOOL ? m->spool : -1);
         if (q.kind == ASK_SPOOL && m->accept.start > 0)

@@ -98,6 +98,7 @@ static bool copy_enabled(const struct parser *p, struct text *out)
     return out->len > 0 && out->len < out->size;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): text_put writes to `out` */
 bool scope_names_part(struct slice pattern, bool doubtful, char *out, size_t size, struct slice *part)
 {
     struct text text = { out, size, 0 };

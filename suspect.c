@@ -342,9 +342,9 @@ static bool sample_class(struct slice text, const struct atom *atom, char *c)
 {
     *c = text.text[atom->begin + 1];
     if (*c == '^')
-        *c = memchr(text.text + atom->begin, 'x', atom->end - atom->begin) == NULL ? 'x' : '5';
+        *c = (char)(memchr(text.text + atom->begin, 'x', atom->end - atom->begin) == NULL ? 'x' : '5');
     else if (*c == '\\')
-        *c = text.text[atom->begin + 2] == 'd' ? '1' : text.text[atom->begin + 2] == 'w' ? 'a' : text.text[atom->begin + 2];
+        *c = (char)(text.text[atom->begin + 2] == 'd' ? '1' : text.text[atom->begin + 2] == 'w' ? 'a' : text.text[atom->begin + 2]);
     return *c != '[';
 }
 
@@ -361,8 +361,8 @@ static bool sample_atom(const struct sampler *s, struct slice text, const struct
     case '.': {
         size_t offset = (size_t)(text.text - s->survey->whole.text) + atom->begin;
 
-        *c = offset < LOOSE_MAX && s->survey->loose[offset] ? s->dot
-             : s->survey->subject == SUSPECT_ADDRESS        ? '1' : 'x';
+        *c = (char)(offset < LOOSE_MAX && s->survey->loose[offset] ? s->dot
+                    : s->survey->subject == SUSPECT_ADDRESS        ? '1' : 'x');
         return true;
     }
     case '\\': break;

@@ -236,7 +236,7 @@ is_bounded() { # ACT LINES
         is_bounded $act 6
     done
     for act in log-refusals log-temporary-refusals; do
-        is_bounded $act 230
+        is_bounded $act 280
     done
 }
 
@@ -448,4 +448,36 @@ is_over() { # ACT
     grep -q 'ERROR: 550' log
     [ "$(grep -vc '^[A-Z][a-z][a-z] .* MAILRECV\[[0-9]*\]: \[192\.0\.2\.7\] ' log)" = 0 ]
     [ "$(grep -cF '[198.51.100.9]' log)" = 0 ]
+}
+
+# ---- a session that keeps the limits ----
+
+@test "a session that keeps the limits is not ended, whatever is refused and reset" {
+    echo 'limit.sender_syntax_check on' >>conf
+    { for _ in $(seq 80); do printf 'EHLO x\r\nMAIL FROM:<"s s"@e.example>\r\nRSET\r\n'; done; printf 'QUIT\r\n'; } >input
+    "$MAILRECV" -c conf -P 192.0.2.7 <input >out
+    grep -q '^221 ' out
+    run ! grep -E 'violation|421' log
+    echo 'limit.smtp_undelivered 5' >>conf
+    { printf 'EHLO x\r\n'; for _ in 1 2 3 4; do printf 'MAIL FROM:<"s s"@e.example>\r\n'; done; printf 'QUIT\r\n'; } >input
+    "$MAILRECV" -c conf -P 192.0.2.7 <input >out
+    grep -q '^221 ' out
+    run ! grep -E 'violation|421' log
+}
+
+@test "a delivery that ends after the session should have: the client hears of it" {
+    cat >late <<'END'
+#!/bin/sh
+trap 'sleep 1.8; cat >>got; exit 0' TERM
+sleep 100 &
+wait
+END
+    chmod 700 late
+    printf '%s\n' 'limit.connection_secs 1' "deliver rcpt_to one@example.com exec $PWD/late" \
+        "deliver rcpt_to two@example.com exec $PWD/late" >>conf
+    printf '%s\r\n' 'EHLO x' 'MAIL FROM:<>' 'RCPT TO:<one@example.com>' 'RCPT TO:<two@example.com>' DATA 'X: y' . QUIT |
+        "$MAILRECV" -c conf -P 192.0.2.7 >out
+    [ "$(grep -c 'result=delivered' log)" = 2 ]
+    grep -q '^250 2.0.0 Ok, delivered' out
+    run ! grep violation log
 }

@@ -37,6 +37,7 @@ static const struct {
     { SLICE("exam\xef\xb8\x8fple.org"), NULL },                                    /* U+FE0F */
     { SLICE("\xef\xbb\xbf" "example.org"), NULL },                                 /* U+FEFF */
     { SLICE("exam\xe2\x80\x8dple.org"), NULL },                                    /* U+200D out of its context */
+    /* NOLINTNEXTLINE(misc-misleading-bidirectional) */
     { SLICE("exam\xe2\x80\xaeple.org"), NULL },                                    /* U+202E */
     { SLICE("a\xc2\xa0" "b.org"), NULL },                                          /* a no-break space */
     { SLICE("\xf0\x9f\x92\xa9.example"), NULL },

@@ -182,8 +182,8 @@ static void test_bounds(void)
             if (len < scopes[i].pattern.len)
                 (void)scope_of((struct slice){ scopes[i].pattern.text, len });
     for (size_t i = 0; i < 300; i += 2)
-        memcpy(text + i, "1|", 2);
-    memcpy(text + 300, "\\.example", 9);
+        memcpy(text + i, "1|", 2);        /* NOLINT(bugprone-not-null-terminated-result): no string */
+    memcpy(text + 300, "\\.example", 9); /* NOLINT(bugprone-not-null-terminated-result) */
     ok_number(scope_of((struct slice){ text, 309 }), SCOPE_BOTH, "more alternatives than can be told apart");
     ok(!scope_names_part((struct slice){ text, 309 }, true, room, sizeof room, &part), "... is not taken apart");
 }
@@ -203,6 +203,7 @@ static void add(char *out, size_t size, const char *words)
 }
 
 /* A random expression of what is in addresses, and of operators. */
+/* NOLINTNEXTLINE(misc-no-recursion): at most `depth` deep */
 static void add_pieces(char *out, size_t size, unsigned *state, unsigned depth)
 {
     static const char *const pieces[] = { "192", "0", "2", "\\.", "\\.", ".", "\\d", "\\d+", "[0-9]", "[^7]", "[^0-4]+",
