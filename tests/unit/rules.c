@@ -275,7 +275,7 @@ static void test_recipients(void)
         struct peer peer;
         struct address address;
         static struct recipient_forms forms;
-        struct recipient recipient = { .other = &forms };
+        struct recipient recipient;
         struct reply reply;
 
         conf_parse(&conf, "test.conf", slice_of(recipients[i].conf));
@@ -284,6 +284,7 @@ static void test_recipients(void)
                envelope_rcpt(slice_of(argument), true, &address) == ENVELOPE_OK, "%s: the test makes sense",
                recipients[i].name)) {
             memset(&recipient, 0x55, sizeof recipient); /* nothing may be left of what was there */
+            recipient.other = &forms;
             reply = rules_rcpt(&conf.rules, &peer, &address, &recipient);
             ok_text(slice_of(outcome_of(&conf, &reply, &recipient)), slice_of(recipients[i].outcome), "%s",
                     recipients[i].name);
