@@ -489,7 +489,7 @@ traced() {
 # Calls that concern the path, one word each.
 call_order() {
     sed -nE -e "s/^[0-9]+ +([a-z0-9_]+)\([0-9]+<${1//\//\\/}>.*$/\1/p" \
-        -e "s/^[0-9]+ +(fsync)\([0-9]+<${HERE//\//\\/}>\).*$/\1 directory/p" trace | uniq
+        -e "s/^[0-9]+ +(fsync)\([0-9]+<${HERE//\//\\/}>[ )].*$/\1 directory/p" trace | uniq
 }
 
 @test "file and directory are synced, under both locks" {
