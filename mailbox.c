@@ -299,13 +299,17 @@ static int open_locked(const struct transaction *t, const char *path, struct out
 /*
  * What is written between the end of a file and a message, which must begin behind an empty line. A file that does not
  * end in one may end in half a message: so that saved.c does not take that for whole later, a line of blanks is left.
+ * What stands before that tells whether the file ended in the empty line of a DOS file: that is an end for what others
+ * have written, and none for a message of ours, in which it may stand behind what was torn.
  */
 static const char *separator(int fd, off_t end, int *error)
 {
     static const struct {
         char tail[5];
         const char *text;
-    } separators[] = { { "\n\n", "" }, { "\r\n\r\n", "\n" }, { "\n", MAILBOX_NO_END "\n" },
+    } separators[] = { { "\n\n", "" },
+                       { "\r\n\r\n", MAILBOX_DOS_END "\n" },
+                       { "\n", MAILBOX_NO_END "\n" },
                        { "", "\n" MAILBOX_NO_END "\n" } };
     char last[4] = { '\n', '\n', '\n', '\n' }; /* the beginning of a file is as good as an empty line */
     size_t size = sizeof last, len = end < (off_t)size ? (size_t)end : size, i = 0, tail;

@@ -7,11 +7,14 @@
 /* The last line, before an empty one, of what ended without an empty line when a message was appended. */
 #define MAILBOX_NO_END " \t \n"
 
+/* The same behind the empty line of a DOS file: what others have written has its end before it, and ours has none. */
+#define MAILBOX_DOS_END "\n" MAILBOX_NO_END
+
 /*
  * Appends a copy to an mbox file (RFC 4155, quoted as mboxrd): locked with flock(2) and
  * fcntl(2), which are waited for no longer than limit.lock_secs, fsynced before this returns, cut
  * back to its former length on any failure. It begins behind an empty line, whatever the file ended in; where
- * that had to be written, MAILBOX_NO_END stands before it, unless the file ended in the empty line of a DOS file.
+ * that had to be written, MAILBOX_NO_END stands before it, or MAILBOX_DOS_END.
  * New files get mode 0600. Symbolic links and all but regular files are refused; /dev/null takes everything and
  * keeps nothing.
  */

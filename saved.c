@@ -389,10 +389,11 @@ static bool parse_head(struct slice text, uint64_t offset, struct saved *m)
 
 /* How a message of an mbox ends, and whether that is an end. `theirs` are not looked for in what we have written. */
 static const struct ending {
-    char text[8];
+    char text[12];
     size_t separator; /* how much of it belongs to no message */
     bool whole, theirs;
 } endings[] = {
+    { "\r\n\r\n" MAILBOX_DOS_END "\n", 2 + sizeof MAILBOX_DOS_END, true, true },
     { "\n" MAILBOX_NO_END "\n", sizeof MAILBOX_NO_END, false, false },
     { "\r\n\r\n\n", 3, true, true },
     { "\n\n", 1, true, false },

@@ -233,7 +233,7 @@ tails() {
     local torn='\n \t \n\n'
 
     printf '%s|%s\n' '' '' '\n' '' '\n\n' '' 'x' "$torn" 'x\n' "${torn#'\n'}" 'x\n\n' '' 'x\n\n\n' '' \
-        'x\r' "$torn" 'x\r\n' "${torn#'\n'}" 'x\r\n\r\n' '\n' '\r\n' "${torn#'\n'}" 'x\n\r\n' "${torn#'\n'}" 'x\n\r' "$torn" \
+        'x\r' "$torn" 'x\r\n' "${torn#'\n'}" 'x\r\n\r\n' "$torn" '\r\n' "${torn#'\n'}" 'x\n\r\n' "${torn#'\n'}" 'x\n\r' "$torn" \
         'x\n\n\0\0\0' "$torn" '\0' "$torn" 'x\n ' "$torn" 'x\n\nFrom a@b Thu J' "$torn" 'x\n\n>From ' "$torn" \
         'From a@b Thu Jan  1 00:00:00 1970\n' "${torn#'\n'}" 'From a@b Thu Jan  1 00:00:00 1970\n\nhalf a mess' "$torn"
 }

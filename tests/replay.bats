@@ -355,6 +355,16 @@ two"
     cat half mbox >both
     replay 1 both -n
     expect "$(cut -d' ' -f1,2 said)" $'1 incomplete\n2 rehearsed'
+    # a torn message of ours, right behind which stands one of a DOS file, before and after another of ours
+    printf 'From y %s\r\nSubject: 2\r\n\r\ntwo\r\n\r\n' "$D" >dos
+    cp mbox whole
+    { head -c "$((size - 2))" whole; cat dos; } >mbox
+    for words in '1 incomplete' $'1 incomplete\n2 rehearsed'; do
+        replay 1 mbox -n
+        expect "$(cut -d' ' -f1,2 said)" "$words"
+        echo text | send s@client.example box@mx.example
+    done
+    mv whole mbox
     # a file that begins with half a message, and one that is none
     { printf 'rest of a mess\n\n'; cat mbox; } >both
     replay 1 both -n
