@@ -35,7 +35,7 @@ else
 LINK        = -pie
 endif
 
-REPORT  = report picture tally table
+REPORT  = report output tally top
 
 # mailrecv.c holds main; all else, but what other programs are made of, can be linked into a test.
 MODULES = $(filter-out mailrecv tls credentials checkpassword $(REPORT),$(basename $(sort $(wildcard *.c))))

@@ -15,7 +15,7 @@
 #include "dns.h"
 #include "hash.h"
 #include "log.h"
-#include "screen.h"
+#include "checks.h"
 #include "text.h"
 
 enum { PROXY_MS = 10000 }; /* how long a proxy may take for its header */
@@ -35,14 +35,14 @@ static size_t recipients_size(const struct conf *conf)
     return (size_t)conf->smtp_rcpt_to.value * (sizeof(struct recipient) + sizeof(uint32_t) + sizeof(struct recipient_forms));
 }
 
-bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
+bool accept_begin(struct acceptance *a, struct conf *conf, struct client *client,
                   const volatile sig_atomic_t *terminated)
 {
     void *room = mmap(NULL, recipients_size(conf), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    *a = (struct acceptance){ .conf = conf, .peer = peer, .terminated = terminated, .recipients = room,
-                              .tls.channel = -1, .lockout = { .conf = conf, .peer = peer },
+    *a = (struct acceptance){ .conf = conf, .client = client, .terminated = terminated, .recipients = room,
+                              .tls.channel = -1, .lockout = { .conf = conf, .client = client },
                               .deadline = clock_ms() + conf->connection_secs.value * 1000 };
     dns_begin(&conf->dns, conf->sandbox != SANDBOX_OFF, a->deadline, terminated);
     canonical_confine(conf->sandbox != SANDBOX_OFF);
@@ -55,7 +55,7 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
 
 void accept_end(struct acceptance *a)
 {
-    starttls_end(&a->tls, a->peer, a->deadline);
+    starttls_end(&a->tls, a->client, a->deadline);
     dns_end();
     (void)munmap(a->recipients, recipients_size(a->conf)); /* ours: cannot fail */
 }
@@ -75,7 +75,7 @@ static bool learn_client(struct acceptance *a)
     static const char *const reasons[] = { [PROXY_BAD] = "malformed", [PROXY_GONE] = "gone", [PROXY_LATE] = "late",
                                            [PROXY_STOPPED] = "terminated" };
     const struct patterns *proxies = &a->conf->rules.proxies;
-    enum match trusted = proxies->first != NULL ? rules_match_host(&a->conf->rules, proxies, a->peer) : MATCH_NO;
+    enum match trusted = proxies->first != NULL ? rules_match_host(&a->conf->rules, proxies, a->client) : MATCH_NO;
     struct proxy_header header;
     enum proxy_status status;
 
@@ -85,10 +85,10 @@ static bool learn_client(struct acceptance *a)
         return trusted == MATCH_NO;
     status = proxy_read(STDIN_FILENO, clock_earlier(clock_ms() + PROXY_MS, a->deadline), a->terminated, &header);
     if (status == PROXY_OK)
-        peer_behind(a->peer, &header);
+        client_from_proxy(a->client, &header);
     else
         log_line(LOG_NOTICE, "no PROXY header reason=%s", reasons[status]);
-    log_set_client(a->peer->address);
+    log_set_client(a->client->address);
     return status == PROXY_OK;
 }
 
@@ -111,7 +111,7 @@ static struct reply check_silence(struct acceptance *a)
 
     if (a->conf->early_talker.value == 0 || a->conf->tls == TLS_IMPLICIT)
         return no_objection;
-    bypass = rules_bypass(&a->conf->rules, a->peer);
+    bypass = rules_bypass(&a->conf->rules, a->client);
     accept_announce(a); /* not only when the pause is over */
     if (bypass == MATCH_YES || !talks_early(a))
         return no_objection;
@@ -132,7 +132,7 @@ struct reply accept_connect(struct acceptance *a)
     struct reply reply;
 
     dns_stage();
-    reply = a->locked == LOCKOUT_TELL ? lockout_reply(&a->lockout) : rules_connect(&a->conf->rules, a->peer);
+    reply = a->locked == LOCKOUT_TELL ? lockout_reply(&a->lockout) : rules_connect(&a->conf->rules, a->client);
     if (reply.code == 0)
         reply = check_silence(a);
     a->greeted = reply.code == 0;
@@ -143,19 +143,19 @@ struct reply accept_connect(struct acceptance *a)
 
 void accept_announce(struct acceptance *a)
 {
-    struct peer *peer = a->peer;
+    struct client *client = a->client;
 
     if (a->announced)
         return;
     a->announced = true;
     if (log_wants('h'))
-        (void)peer_name(peer); /* asked for so that the log has it */
-    log_line(LOG_INFO, "SMTP connection from remote host %s [%s]%s%s%s", peer->name, peer->address,
-             peer->proxy[0] != '\0' ? " by proxy [" : "", peer->proxy, peer->proxy[0] != '\0' ? "]" : "");
+        (void)client_name(client); /* asked for so that the log has it */
+    log_line(LOG_INFO, "SMTP connection from remote host %s [%s]%s%s%s", client->name, client->address,
+             client->proxy[0] != '\0' ? " by proxy [" : "", client->proxy, client->proxy[0] != '\0' ? "]" : "");
     if (geteuid() == 0)
         log_line(LOG_WARNING, "serving as root: user NAME in the configuration changes that");
     log_trouble();
-    lists_log(a->conf->rules.lists);
+    dnsbl_log(a->conf->rules.lists);
     dns_speak();
 }
 
@@ -204,7 +204,7 @@ const char *accept_verdict(struct acceptance *a, bool cut)
 
     if (a->ended)
         return "";
-    (void)starttls_learn(&a->tls, a->peer); /* what it says is in the log */
+    (void)starttls_learn(&a->tls, a->client); /* what it says is in the log */
     dns_rest();
     a->ended = true;
     if (guessed || cut)
@@ -220,8 +220,8 @@ const char *accept_verdict(struct acceptance *a, bool cut)
  */
 static bool is_possible(struct acceptance *a)
 {
-    (void)starttls_learn(&a->tls, a->peer); /* what it says is in the log, and in the peer */
-    return a->greeted && (a->tls.helper == 0 || a->peer->tls.protocol[0] != '\0');
+    (void)starttls_learn(&a->tls, a->client); /* what it says is in the log, and in the client */
+    return a->greeted && (a->tls.helper == 0 || a->client->tls.protocol[0] != '\0');
 }
 
 struct reply accept_helo(struct acceptance *a, bool extended, struct slice name)
@@ -232,7 +232,7 @@ struct reply accept_helo(struct acceptance *a, bool extended, struct slice name)
         return contradict(a);
     accept_note(a, a->helo[0] != '\0' ? CAME_IDLE : CAME_ON);
     dns_stage();
-    reply = a->helo_refusal = screen_helo(a->conf, a->peer, name);
+    reply = a->helo_refusal = checks_helo(a->conf, a->client, name);
     reply.status.len = 0; /* RFC 2034 4: nothing that answers HELO has an enhanced code */
     if (reply.code != 0)
         return reply;
@@ -250,15 +250,15 @@ static struct reply check_requirements(const struct acceptance *a)
     static const struct reply need_auth = REPLY(530, "7.0", "Authentication is required");
     static const struct reply other_sender = REPLY(553, "7.1", "That is not an address of yours");
     static const struct reply unknown = REPLY(451, "3.0", "It cannot be checked now whose address that is, try again later");
-    const struct peer *peer = a->peer;
+    const struct client *client = a->client;
 
-    if (a->conf->tls == TLS_REQUIRED && peer->tls.protocol[0] == '\0')
+    if (a->conf->tls == TLS_REQUIRED && client->tls.protocol[0] == '\0')
         return need_tls;
-    if (a->conf->auth == AUTH_REQUIRED && peer->user[0] == '\0')
+    if (a->conf->auth == AUTH_REQUIRED && client->user[0] == '\0')
         return need_auth;
-    if (!a->conf->auth_sender_check || peer->user[0] == '\0')
+    if (!a->conf->auth_sender_check || client->user[0] == '\0')
         return no_objection;
-    switch (auth_may_send(a->conf, peer->user, &a->sender)) {
+    switch (auth_may_send(a->conf, client->user, &a->sender)) {
     case AUTH_YES: return no_objection;
     case AUTH_NO: return other_sender;
     case AUTH_BROKEN: break;
@@ -296,7 +296,7 @@ struct reply accept_mail(struct acceptance *a, struct slice argument)
         return reply;
     dns_stage();
     reply = a->helo_refusal.code != 0 ? a->helo_refusal
-                                      : screen_sender(a->conf, a->peer, &a->mail.sender, &a->sender);
+                                      : checks_sender(a->conf, a->client, &a->mail.sender, &a->sender);
     if (reply.code != 0)
         return reply;
     accept_note(a, CAME_MAIL);
@@ -364,14 +364,14 @@ static struct reply decide_recipient(struct acceptance *a, const struct address 
     if (!finish_configuration(a))
         return broken;
     dns_stage();
-    reply = screen_recipient(a->conf, a->peer, address);
+    reply = checks_recipient(a->conf, a->client, address);
     if (reply.code != 0)
         return reply;
     a->recipients[a->count].other = &a->forms[a->count];
-    reply = rules_rcpt(&a->conf->rules, a->peer, address, &a->recipients[a->count]);
+    reply = rules_rcpt(&a->conf->rules, a->client, address, &a->recipients[a->count]);
     log_trouble();
     if (reply.code == 0)
-        reply = screen_accepted(a->conf, a->peer, &a->recipients[a->count]);
+        reply = checks_accepted(a->conf, a->client, &a->recipients[a->count]);
     if (reply.code == 0) {
         a->named++;
         a->count += is_new(a);
@@ -411,7 +411,7 @@ struct reply accept_tls(struct acceptance *a, int client, int plain)
     a->helo[0] = '\0';
     a->helo_refusal.code = 0;
     a->extended = false;
-    a->peer->user[0] = '\0';
+    a->client->user[0] = '\0';
     return no_objection;
 }
 
@@ -469,8 +469,8 @@ struct reply accept_auth(struct acceptance *a, struct slice identity, struct sli
                               .text = SLICE("You can act for nobody but yourself") };
     char shown[LOG_TEXT];
 
-    if (!is_possible(a) || a->conf->auth == AUTH_OFF || a->in_transaction || a->peer->user[0] != '\0' ||
-        (a->peer->tls.protocol[0] == '\0' && !a->conf->auth_insecure) || user.len == 0 || user.len > PEER_TEXT ||
+    if (!is_possible(a) || a->conf->auth == AUTH_OFF || a->in_transaction || a->client->user[0] != '\0' ||
+        (a->client->tls.protocol[0] == '\0' && !a->conf->auth_insecure) || user.len == 0 || user.len > CLIENT_TEXT ||
         a->auth_failures > a->conf->auth_failures.value)
         return contradict(a);
     accept_note(a, CAME_IDLE);
@@ -487,8 +487,8 @@ struct reply accept_auth(struct acceptance *a, struct slice identity, struct sli
         stranger.note = login_facts(user, identity);
         return stranger;
     }
-    memcpy(a->peer->user, user.text, user.len);
-    a->peer->user[user.len] = '\0';
+    memcpy(a->client->user, user.text, user.len);
+    a->client->user[user.len] = '\0';
     log_line(LOG_INFO, "authenticated user=\"%s\"", log_encode(shown, sizeof shown, user));
     return no_objection;
 }
@@ -507,7 +507,7 @@ void accept_prepare(struct acceptance *a)
         (void)finish_configuration(a); /* each recipient asks again */
     if (a->count > 0) {
         dns_stage();
-        (void)peer_name(a->peer); /* kept */
+        (void)client_name(a->client); /* kept */
     }
 }
 
@@ -521,7 +521,7 @@ static const char *protocol(const struct acceptance *a)
 
     if (!a->extended)
         return "SMTP";
-    return names[a->mail.smtputf8][a->peer->tls.protocol[0] != '\0'][a->peer->user[0] != '\0'];
+    return names[a->mail.smtputf8][a->client->tls.protocol[0] != '\0'][a->client->user[0] != '\0'];
 }
 
 /* The id is time, process and number of the message in it: no other message on this host has the same. */
@@ -539,7 +539,7 @@ static struct transaction transaction_of(const struct acceptance *a, const struc
 {
     return (struct transaction){
         .conf = a->conf,
-        .peer = a->peer,
+        .client = a->client,
         .sender = &a->mail.sender,
         .spool = spool,
         .once = a->count == 1 && !conf_keeps_dead_letters(a->conf),

@@ -8,7 +8,7 @@
 #include "counts.h"
 #include "lockout.h"
 #include "message.h"
-#include "peer.h"
+#include "client.h"
 #include "reply.h"
 #include "starttls.h"
 
@@ -22,7 +22,7 @@
  */
 struct acceptance {
     struct conf *conf;
-    struct peer *peer;
+    struct client *client;
     const volatile sig_atomic_t *terminated;
     uint64_t deadline;            /* of the session, see clock.h */
     bool announced;               /* the log has the connection */
@@ -62,7 +62,7 @@ struct acceptance {
 };
 
 /* Prepares for a session; all arguments must outlive it. False without memory. */
-bool accept_begin(struct acceptance *a, struct conf *conf, struct peer *peer,
+bool accept_begin(struct acceptance *a, struct conf *conf, struct client *client,
                   const volatile sig_atomic_t *terminated);
 
 /* Frees what accept_begin took. */

@@ -13,7 +13,7 @@
 #include "canonical.h"
 #include "clock.h"
 #include "guarded.h"
-#include "late.h"
+#include "cold.h"
 #include "log.h"
 #include "process.h"
 #include "text.h"
@@ -98,7 +98,7 @@ static void log_output(const struct conf *conf, int fd, struct slice password)
 static int ask(const struct conf *conf, struct slice user, struct slice password, int out, pid_t *pid)
 {
     static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    static char strings[PATH_MAX] LATE;
+    static char strings[PATH_MAX] COLD_BSS;
     char *variables[] = { path, NULL }, **arguments = build_arguments(conf, strings, sizeof strings);
     int question[2], nothing, error;
 

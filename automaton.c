@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 
-#include "late.h"
+#include "cold.h"
 
 /* What is known of the text on a way through the automaton, as a set of bits: */
 enum known {
@@ -21,10 +21,10 @@ enum known {
     STATES = 512
 };
 
-LATE struct automaton automaton;
+COLD_BSS struct automaton automaton;
 
 /* A visit: which states have been reached at each node, and which of them are still to go on from. */
-static LATE struct {
+static COLD_BSS struct {
     uint64_t reached[AUTOMATON_NODES][STATES / 64], ahead[AUTOMATON_NODES][STATES / 64];
     uint16_t queue[AUTOMATON_NODES];
     bool queued[AUTOMATON_NODES];

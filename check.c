@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include "account.h"
-#include "helpers.h"
+#include "helper_check.h"
 #include "json.h"
 #include "lint.h"
 #include "mend.h"
 #include "outlet.h"
-#include "reach.h"
+#include "access.h"
 #include "sandbox.h"
 
 /* ---- patterns ---------------------------------------------------------------------------- */
@@ -30,7 +30,7 @@ static void check_pattern(struct conf *conf, struct pattern *pattern, size_t ski
                       "bad regular expression: %s", message);
     else
         return;
-    if (mend_glob(pattern->text, pattern->utf ? SUSPECT_RECIPIENT : SUSPECT_NAME, mended) == MEND_FOUND)
+    if (mend_glob(pattern->text, pattern->utf ? REGEX_RECIPIENT : REGEX_NAME, mended) == MEND_FOUND)
         conf_advise(conf, "write: %s", mended);
     else if (strstr(message, "range out of order") != NULL)
         conf_advise(conf, "write the lower one first; case does not matter, so that a-z is all letters");
@@ -255,7 +255,7 @@ void check_host(struct conf *conf, const char *user)
         return;
     check_log(conf);
     check_user(conf, user);
-    helpers_check(conf, reach_check(conf, user));
+    helper_check(conf, access_check(conf, user));
 }
 
 enum severity check_worst(const struct conf *conf)

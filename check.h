@@ -14,7 +14,7 @@ void check_conf(struct conf *conf);
 
 /*
  * The same, if there are no errors yet, for what is outside of the configuration: the kernel, files, programs,
- * certificates, passwords; as this user, or NULL (reach.h).
+ * certificates, passwords; as this user, or NULL (access.h).
  */
 void check_host(struct conf *conf, const char *user);
 

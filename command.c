@@ -19,7 +19,7 @@
 
 #include "clock.h"
 #include "environment.h"
-#include "late.h"
+#include "cold.h"
 #include "log.h"
 #include "process.h"
 
@@ -149,7 +149,7 @@ static bool make_pipe(int out[2])
 /* Starts the command with `in` as its input; returns 0 or an error number. */
 static int launch(struct run *run, const struct target *target, int in)
 {
-    static struct environment environment LATE;
+    static struct environment environment COLD_BSS;
     char **arguments;
     int out[2], fds[3], error;
 

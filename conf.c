@@ -27,7 +27,7 @@
 #include "canonical.h"
 #include "clock.h"
 #include "glyph.h"
-#include "late.h"
+#include "cold.h"
 #include "log.h"
 #include "mend.h"
 #include "text.h"
@@ -1159,18 +1159,18 @@ static void parse_certificate(struct parser *p, struct allowgroup *group)
 
     if (!need_word(p, &word, "the SHA-256 fingerprint of a certificate"))
         return;
-    for (size_t i = 0; i < word.text.len && digits <= PEER_FINGERPRINT; i++) {
+    for (size_t i = 0; i < word.text.len && digits <= CLIENT_FINGERPRINT; i++) {
         char c = lower_ascii(word.text.text[i]);
 
         if (c == ':' && digits > 0 && digits % 2 == 0)
             continue;
-        if (digits < PEER_FINGERPRINT && c != '\0' && strchr("0123456789abcdef", c) != NULL)
+        if (digits < CLIENT_FINGERPRINT && c != '\0' && strchr("0123456789abcdef", c) != NULL)
             certificate->fingerprint[digits] = c;
         else
-            digits = PEER_FINGERPRINT;
+            digits = CLIENT_FINGERPRINT;
         digits++;
     }
-    if (digits != PEER_FINGERPRINT) {
+    if (digits != CLIENT_FINGERPRINT) {
         fail(p, word.column, "'%.*s' is not a SHA-256 fingerprint, expected 64 hexadecimal digits",
              (int)word.text.len, word.text.text);
         return;
@@ -1186,9 +1186,9 @@ static void parse_fcrdns(struct parser *p, struct allowgroup *group)
 {
     static const struct {
         const char *word;
-        enum peer_name_state state;
-    } results[] = { { "pass", PEER_NAME_CONFIRMED }, { "fail", PEER_NAME_FAIL }, { "none", PEER_NAME_NONE },
-                    { "temperr", PEER_NAME_UNSURE } };
+        enum client_name_state state;
+    } results[] = { { "pass", CLIENT_NAME_CONFIRMED }, { "fail", CLIENT_NAME_FAIL }, { "none", CLIENT_NAME_NONE },
+                    { "temperr", CLIENT_NAME_UNSURE } };
     struct word word;
 
     if (!need_word(p, &word, "'pass', 'fail', 'none' or 'temperr'"))
@@ -1418,7 +1418,7 @@ static void advise_glob(struct parser *p, struct slice word)
 
     (void)snprintf(glob, sizeof glob, "%s%.*s", word.len > 0 && word.text[0] == '@' ? "*" : "", (int)word.len, word.text);
     if (!p->misread && memchr(word.text, '*', word.len) != NULL &&
-        mend_glob(slice_of(glob), SUSPECT_RECIPIENT, mended) == MEND_FOUND)
+        mend_glob(slice_of(glob), REGEX_RECIPIENT, mended) == MEND_FOUND)
         conf_advise(p->conf, "write: /%s/", mended);
 }
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "late.h"
+#include "cold.h"
 
 static void __attribute__((format(printf, 2, 3))) add(struct copy *copy, const char *format, ...)
 {
@@ -72,8 +72,8 @@ static void add_helo(struct copy *copy)
 /* A comment (RFC 5322 3.2.2): what would end it, or begin another, is left out. */
 static void add_security(struct copy *copy)
 {
-    const struct peer_tls *tls = &copy->transaction->peer->tls;
-    char subject[PEER_TEXT + 1];
+    const struct client_tls *tls = &copy->transaction->client->tls;
+    char subject[CLIENT_TEXT + 1];
     size_t len = 0;
 
     if (tls->protocol[0] == '\0')
@@ -87,20 +87,20 @@ static void add_security(struct copy *copy)
 static void add_received(struct copy *copy)
 {
     const struct transaction *t = copy->transaction;
-    struct peer *peer = t->peer;
+    struct client *client = t->client;
     char date[48];
     struct tm local;
 
     if (localtime_r(&t->received, &local) == NULL ||
         strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &local) == 0)
         (void)snprintf(date, sizeof date, "Thu, 01 Jan 1970 00:00:00 +0000");
-    (void)peer_name(peer); /* confirmed, or it is called "unknown" */
+    (void)client_name(client); /* confirmed, or it is called "unknown" */
     add(copy, "Received: from ");
     add_helo(copy);
-    if (peer->family == AF_UNSPEC)
-        add(copy, " (%s)\n", peer->address);
+    if (client->family == AF_UNSPEC)
+        add(copy, " (%s)\n", client->address);
     else
-        add(copy, " (%s [%s%s])\n", peer->name, peer->family == AF_INET6 ? "IPv6:" : "", peer->address);
+        add(copy, " (%s [%s%s])\n", client->name, client->family == AF_INET6 ? "IPv6:" : "", client->address);
     add(copy, "\tby %.*s (mailrecv) with %s id %s", (int)t->conf->rules.domain.len, t->conf->rules.domain.text,
         t->protocol, t->id);
     add_security(copy);
@@ -166,7 +166,7 @@ static int make_input(int fd)
 
 int copy_as_file(const struct copy *copy)
 {
-    static char buffer[SPOOL_PIECE] LATE;
+    static char buffer[SPOOL_PIECE] COLD_BSS;
     const struct spool *spool = copy->transaction->spool;
     uint64_t size = copy_size(copy);
     int fd, error = 0;

@@ -14,7 +14,7 @@
 /* What all copies of one message have in common. */
 struct transaction {
     const struct conf *conf;
-    struct peer *peer;
+    struct client *client;
     const struct address *sender;  /* the reverse-path, len 0 for <> */
     const struct spool *spool;
     bool once;                     /* the spool is read by one delivery only, whatever becomes of that */

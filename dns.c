@@ -20,7 +20,7 @@
 
 #include "clock.h"
 #include "hosts.h"
-#include "late.h"
+#include "cold.h"
 #include "log.h"
 #include "resolver.h"
 #include "text.h"
@@ -67,8 +67,8 @@ static struct {
     size_t hosts_len;
 } dns;
 
-static struct question questions[RESOLVER_QUESTIONS] LATE;
-static struct resolver_message heard LATE; /* the last one */
+static struct question questions[RESOLVER_QUESTIONS] COLD_BSS;
+static struct resolver_message heard COLD_BSS; /* the last one */
 
 /* ---- names of addresses ------------------------------------------------------------------ */
 

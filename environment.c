@@ -84,25 +84,25 @@ static void sender(const struct delivery *d, struct fact *fact)
 
 static void client_address(const struct delivery *d, struct fact *fact)
 {
-    set(fact, "%s", d->transaction->peer->address);
+    set(fact, "%s", d->transaction->client->address);
 }
 
 static void client_port(const struct delivery *d, struct fact *fact)
 {
-    if (d->transaction->peer->port > 0)
-        set(fact, "%u", d->transaction->peer->port);
+    if (d->transaction->client->port > 0)
+        set(fact, "%u", d->transaction->client->port);
 }
 
 static void client_hostname(const struct delivery *d, struct fact *fact)
 {
-    (void)peer_name(d->transaction->peer); /* confirmed, or it is called "unknown" */
-    set(fact, "%s", d->transaction->peer->name);
+    (void)client_name(d->transaction->client); /* confirmed, or it is called "unknown" */
+    set(fact, "%s", d->transaction->client->name);
 }
 
-static void client_fcrdns(const struct delivery *d, struct fact *fact)
+static void fcrdns_result(const struct delivery *d, struct fact *fact)
 {
-    (void)peer_name(d->transaction->peer);
-    set(fact, "%s", peer_fcrdns(d->transaction->peer));
+    (void)client_name(d->transaction->client);
+    set(fact, "%s", client_fcrdns(d->transaction->client));
 }
 
 static bool names(const struct host_list *list, bool allows, struct slice name)
@@ -150,13 +150,13 @@ static void client_protocol(const struct delivery *d, struct fact *fact)
 
 static void server_address(const struct delivery *d, struct fact *fact)
 {
-    set(fact, "%s", d->transaction->peer->server_address);
+    set(fact, "%s", d->transaction->client->server_address);
 }
 
 static void server_port(const struct delivery *d, struct fact *fact)
 {
-    if (d->transaction->peer->server_port > 0)
-        set(fact, "%u", d->transaction->peer->server_port);
+    if (d->transaction->client->server_port > 0)
+        set(fact, "%u", d->transaction->client->server_port);
 }
 
 static void message_id(const struct delivery *d, struct fact *fact)
@@ -183,32 +183,32 @@ static void allowgroup(const struct delivery *d, struct fact *fact)
 
 static void sasl_username(const struct delivery *d, struct fact *fact)
 {
-    set(fact, "%s", d->transaction->peer->user);
+    set(fact, "%s", d->transaction->client->user);
 }
 
 static void tls_protocol(const struct delivery *d, struct fact *fact)
 {
-    set(fact, "%s", d->transaction->peer->tls.protocol);
+    set(fact, "%s", d->transaction->client->tls.protocol);
 }
 
 static void tls_cipher(const struct delivery *d, struct fact *fact)
 {
-    set(fact, "%s", d->transaction->peer->tls.cipher);
+    set(fact, "%s", d->transaction->client->tls.cipher);
 }
 
 static void tls_sni(const struct delivery *d, struct fact *fact)
 {
-    set(fact, "%s", d->transaction->peer->tls.sni);
+    set(fact, "%s", d->transaction->client->tls.sni);
 }
 
 static void tls_subject(const struct delivery *d, struct fact *fact)
 {
-    set(fact, "%s", d->transaction->peer->tls.subject);
+    set(fact, "%s", d->transaction->client->tls.subject);
 }
 
 static void tls_fingerprint(const struct delivery *d, struct fact *fact)
 {
-    set(fact, "%s", d->transaction->peer->tls.fingerprint);
+    set(fact, "%s", d->transaction->client->tls.fingerprint);
 }
 
 static const struct row {
@@ -225,7 +225,7 @@ static const struct row {
     { "CLIENT_ADDRESS", false, client_address },
     { "CLIENT_PORT", true, client_port },
     { "CLIENT_HOSTNAME", false, client_hostname },
-    { "CLIENT_FCRDNS", false, client_fcrdns },
+    { "CLIENT_FCRDNS", false, fcrdns_result },
     { "DNSBL", false, dnsbl },
     { "DNSWL", false, dnswl },
     { "CLIENT_HELO", false, client_helo },

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "environment.h"
-#include "late.h"
+#include "cold.h"
 #include "line.h"
 #include "lockout.h"
 #include "log.h"
@@ -31,7 +31,7 @@ enum step { GREETING, HELO, MAIL, RCPT, DATA, MESSAGE, QUIT };
 
 static struct play {
     const struct scenario *scenario;
-    const struct peer *peer;
+    const struct client *client;
     int commands, replies;  /* our ends of the pipes */
     enum step step;
     size_t recipient;       /* the next one */
@@ -87,7 +87,7 @@ static void print_text(const char *text)
 
 static void print_command(const struct transaction *t, const struct recipient *r, const struct target *target)
 {
-    static struct environment environment LATE;
+    static struct environment environment COLD_BSS;
     struct copy copy;
     char argument[8192];
 
@@ -141,18 +141,18 @@ static void print_delivery(const struct transaction *t, const struct recipient *
         print_target_trouble(target->text);
 }
 
-static void print_client(const struct peer *peer)
+static void print_client(const struct client *client)
 {
-    printf("client %s", peer->address);
-    if (peer->state == PEER_NAME_CONFIRMED)
-        printf(" %s", peer->name);
-    if (peer->tls.protocol[0] != '\0')
-        printf(", %s", peer->tls.protocol);
-    if (peer->tls.fingerprint[0] != '\0')
-        printf(", certificate %s", peer->tls.fingerprint);
-    if (peer->user[0] != '\0') {
+    printf("client %s", client->address);
+    if (client->state == CLIENT_NAME_CONFIRMED)
+        printf(" %s", client->name);
+    if (client->tls.protocol[0] != '\0')
+        printf(", %s", client->tls.protocol);
+    if (client->tls.fingerprint[0] != '\0')
+        printf(", certificate %s", client->tls.fingerprint);
+    if (client->user[0] != '\0') {
         fputs(", authenticated as ", stdout);
-        print_text(peer->user);
+        print_text(client->user);
     }
     putchar('\n');
 }
@@ -191,15 +191,15 @@ static bool needs_utf8(const struct scenario *s)
 /* What a client that does not say its name is supposed to call itself: an address literal (RFC 5321 4.1.4). */
 static void say_helo(void)
 {
-    const struct peer *peer = play.peer;
+    const struct client *client = play.client;
     char line[LINE_MAX_COMMAND];
 
     if (play.scenario->helo != NULL)
         (void)snprintf(line, sizeof line, "EHLO %s", play.scenario->helo);
-    else if (peer->family == AF_UNSPEC)
+    else if (client->family == AF_UNSPEC)
         (void)snprintf(line, sizeof line, "EHLO localhost");
     else
-        (void)snprintf(line, sizeof line, "EHLO [%s%s]", peer->family == AF_INET6 ? "IPv6:" : "", peer->address);
+        (void)snprintf(line, sizeof line, "EHLO [%s%s]", client->family == AF_INET6 ? "IPv6:" : "", client->address);
     say(line, NULL, "");
 }
 
@@ -297,9 +297,9 @@ static bool is_closed(struct slice path, char name[PATH_MAX])
 }
 
 /* Says which files decide, in the service, and cannot be read here: what follows is then not what the service does. */
-static void consider_files(const struct conf *conf, const struct peer *peer)
+static void consider_files(const struct conf *conf, const struct client *client)
 {
-    bool user = peer->user[0] != '\0', tls = conf->tls != TLS_OFF && peer->tls.protocol[0] != '\0';
+    bool user = client->user[0] != '\0', tls = conf->tls != TLS_OFF && client->tls.protocol[0] != '\0';
     const struct {
         const char *keyword;
         struct slice path;
@@ -327,15 +327,15 @@ static void consider_files(const struct conf *conf, const struct peer *peer)
  * What is kept of clients between sessions is looked at and not changed; what only takes time, or needs a
  * connection, is left out.
  */
-static void consider_lockout(struct conf *conf, struct peer *peer)
+static void consider_lockout(struct conf *conf, struct client *client)
 {
-    const struct lockout lockout = { .conf = conf, .peer = peer };
+    const struct lockout lockout = { .conf = conf, .client = client };
     uint64_t until = lockout_until(&lockout);
     char text[LOCKOUT_TIME];
 
     if (until != 0)
         printf("    lockout.db: locked out until %s, whatever the rules say; mailrecv -S clear %s ends that\n",
-               lockout_time(until, text), peer->address);
+               lockout_time(until, text), client->address);
     play.refused = until != 0;
     conf->lockout_db = (struct slice){ "", 0 };
     conf->tarpit = 0;
@@ -356,29 +356,29 @@ static bool connect_pipes(struct line_io *io)
     return true;
 }
 
-int explain(struct conf *conf, struct peer *peer, const struct scenario *scenario)
+int explain(struct conf *conf, struct client *client, const struct scenario *scenario)
 {
-    static struct line_io io LATE;
+    static struct line_io io COLD_BSS;
     static const volatile sig_atomic_t terminated;
     struct monitor *monitor;
     struct session *session;
 
-    play = (struct play){ .scenario = scenario, .peer = peer };
-    if (peer->family != AF_UNSPEC && peer->state == PEER_NAME_NONE)
-        peer->state = PEER_NAME_UNASKED; /* nobody has said that it has none */
+    play = (struct play){ .scenario = scenario, .client = client };
+    if (client->family != AF_UNSPEC && client->state == CLIENT_NAME_NONE)
+        client->state = CLIENT_NAME_UNASKED; /* nobody has said that it has none */
     if (conf->tls == TLS_IMPLICIT)
-        peer_pretend_tls(peer);
-    scenario_apply(scenario, peer);
+        client_pretend_tls(client);
+    scenario_apply(scenario, client);
     conf->rehearse = print_delivery;
     log_divert(print_event);
-    monitor = monitor_begin(conf, peer, &terminated);
+    monitor = monitor_begin(conf, client, &terminated);
     if (monitor == NULL || !connect_pipes(&io)) {
         fprintf(stderr, "mailrecv: cannot begin: %s\n", strerror(errno));
         return EX_OSERR;
     }
-    print_client(peer);
-    consider_files(conf, peer);
-    consider_lockout(conf, peer);
+    print_client(client);
+    consider_files(conf, client);
+    consider_lockout(conf, client);
     session = smtp_greet(&io, monitor, conf);
     monitor_announce(monitor); /* what there was wrong with the decision */
     smtp_session(session);

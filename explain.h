@@ -3,7 +3,7 @@
 #define EXPLAIN_H
 
 #include "conf.h"
-#include "peer.h"
+#include "client.h"
 #include "scenario.h"
 
 /* The debug flags that show why: rules and patterns, and what DNS said. */
@@ -14,8 +14,8 @@
  * standard output what the decisions log about themselves, each reply, and for each recipient the target and
  * what a command would see. Nothing is delivered. An address without a name is asked for in DNS, as ever.
  * Returns EX_OK when nothing was refused, 1 when something was, EX_OSERR when that could not be found
- * out. Changes conf, peer and where the log goes, for good.
+ * out. Changes conf, client and where the log goes, for good.
  */
-int explain(struct conf *conf, struct peer *peer, const struct scenario *scenario);
+int explain(struct conf *conf, struct client *client, const struct scenario *scenario);
 
 #endif

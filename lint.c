@@ -16,14 +16,14 @@
 static const struct {
     char subject[12], whole[12], meant[20], left[32], right[32];
 } loose_ends[] = {
-    [SUSPECT_NAME] = { "names", "name", "example.com", "notexample.com", "example.com.evil.example" },
-    [SUSPECT_ADDRESS] = { "addresses", "address", "92.0.2.1", "192.0.2.1", "92.0.2.10" },
-    [SUSPECT_RECIPIENT] = { "addresses", "address", "joe@example.com", "notjoe@example.com",
+    [REGEX_NAME] = { "names", "name", "example.com", "notexample.com", "example.com.evil.example" },
+    [REGEX_ADDRESS] = { "addresses", "address", "92.0.2.1", "192.0.2.1", "92.0.2.10" },
+    [REGEX_RECIPIENT] = { "addresses", "address", "joe@example.com", "notjoe@example.com",
                             "joe@example.com.evil.example" },
 };
 
 /* An expression that has been tried, or a sentence where none has passed. */
-static void advise_loose(struct conf *conf, enum mend mend, enum suspect_subject subject, const char *mended)
+static void advise_loose(struct conf *conf, enum mend mend, enum regex_subject subject, const char *mended)
 {
     if (mend == MEND_FOUND)
         conf_advise(conf, "write: %s", mended);
@@ -32,10 +32,10 @@ static void advise_loose(struct conf *conf, enum mend mend, enum suspect_subject
 }
 
 /* What an expression in a host's or a recipient's place may be instead of an expression. True: nothing else is said. */
-static bool lint_other_language(struct conf *conf, const struct pattern *p, enum suspect_subject subject, size_t skip)
+static bool lint_other_language(struct conf *conf, const struct pattern *p, enum regex_subject subject, size_t skip)
 {
     char mended[MEND_MAX];
-    enum mend mend = subject == SUSPECT_RECIPIENT ? MEND_NOTHING : mend_network(p->text, mended);
+    enum mend mend = subject == REGEX_RECIPIENT ? MEND_NOTHING : mend_network(p->text, mended);
     bool network = mend != MEND_NOTHING;
 
     if (!network)
@@ -74,9 +74,9 @@ static void lint_slips(struct conf *conf, const struct pattern *p, size_t skip)
 }
 
 /* Loose ends and dots. `skip` is where the pattern begins in its word: behind the slash of /REGEX/. */
-static void lint_loose(struct conf *conf, const struct pattern *p, enum suspect_subject subject, size_t skip)
+static void lint_loose(struct conf *conf, const struct pattern *p, enum regex_subject subject, size_t skip)
 {
-    struct suspicion found = suspect_look(p->text, subject);
+    struct suspicion found = regex_lint_look(p->text, subject);
     char mended[MEND_MAX];
     enum mend mend = mend_loose(p->text, subject, mended);
 
@@ -97,7 +97,7 @@ static void lint_loose(struct conf *conf, const struct pattern *p, enum suspect_
     advise_loose(conf, mend, subject, mended);
 }
 
-static void lint_pattern(struct conf *conf, const struct pattern *p, enum suspect_subject subject, size_t skip)
+static void lint_pattern(struct conf *conf, const struct pattern *p, enum regex_subject subject, size_t skip)
 {
     if (lint_other_language(conf, p, subject, skip))
         return;
@@ -140,13 +140,13 @@ static void lint_scope(struct conf *conf, struct pattern *p, bool denies)
              "hexadecimal digits");
         conf_advise(conf, "write more of the name or, with a colon, of the address");
     } else if (pattern_scope(p) == SCOPE_BOTH && tried && text.text != p->text.text) {
-        struct suspicion found = suspect_look(text, SUSPECT_NAME);
+        struct suspicion found = regex_lint_look(text, REGEX_NAME);
 
         conf_complain(conf, SEVERITY_NOTE, p->line, p->column, "the rest is for addresses; on names only this is tried: "
                       "%.*s", (int)text.len, text.text);
         if (found.open_begin || found.open_end)
             warn(conf, p->line, p->column, "what is for names matches longer names as well, as %s for example.com",
-                 found.open_begin ? loose_ends[SUSPECT_NAME].left : loose_ends[SUSPECT_NAME].right);
+                 found.open_begin ? loose_ends[REGEX_NAME].left : loose_ends[REGEX_NAME].right);
     } else if (pattern_scope(p) == SCOPE_BOTH) {
         warn(conf, p->line, p->column, "this can match addresses as well as names; it is %s",
              tried ? "tried on both" : "not tried on names, which clients choose themselves");
@@ -163,7 +163,7 @@ static void lint_hosts(struct patterns *list, void *context)
     struct conf *conf = context;
 
     for (struct pattern *p = list->first; p != NULL; p = p->next) {
-        enum suspect_subject subject = pattern_scope(p) == SCOPE_ADDRESSES ? SUSPECT_ADDRESS : SUSPECT_NAME;
+        enum regex_subject subject = pattern_scope(p) == SCOPE_ADDRESSES ? REGEX_ADDRESS : REGEX_NAME;
 
         if (lint_other_language(conf, p, subject, 0))
             continue;
@@ -179,9 +179,9 @@ static void lint_patterns(struct conf *conf)
     rules_each_hosts(&conf->rules, lint_hosts, conf);
     for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
         if (r->kind == RCPT_PATTERN)
-            lint_pattern(conf, r->pattern, SUSPECT_RECIPIENT, 1);
+            lint_pattern(conf, r->pattern, REGEX_RECIPIENT, 1);
     for (const struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
-        lint_pattern(conf, &r->pattern, SUSPECT_RECIPIENT, 0);
+        lint_pattern(conf, &r->pattern, REGEX_RECIPIENT, 0);
 }
 
 /* A mailbox with a star in its name is one that nobody has. */
@@ -189,7 +189,7 @@ static void lint_star(struct conf *conf, const struct rule *rule)
 {
     const char *at = rule->kind == RCPT_ADDRESS ? memrchr(rule->rcpt.text, '@', rule->rcpt.len) : NULL;
     char mended[MEND_MAX];
-    enum mend mend = at != NULL ? mend_glob(rule->rcpt, SUSPECT_RECIPIENT, mended) : MEND_NOTHING;
+    enum mend mend = at != NULL ? mend_glob(rule->rcpt, REGEX_RECIPIENT, mended) : MEND_NOTHING;
 
     if (mend == MEND_NOTHING || rule->rcpt.text[0] == '"')
         return;
@@ -263,7 +263,7 @@ static struct slice domain_of(const struct rule *rule)
 static bool names_all(const struct conf *conf, struct rule *earlier, const struct rule *later,
                       const struct address *address)
 {
-    if (earlier->kind == RCPT_PATTERN && suspect_is_any(earlier->pattern->text))
+    if (earlier->kind == RCPT_PATTERN && regex_lint_is_any(earlier->pattern->text))
         return true;
     if (earlier->kind == RCPT_DOMAIN)
         return slice_equal_nocase(earlier->canonical, domain_of(later));
@@ -325,7 +325,7 @@ static void lint_refusals(struct conf *conf)
 {
     for (const struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
         for (const struct refusal *e = conf->rules.first_refusal; e != r; e = e->next)
-            if (suspect_is_any(e->pattern.text) || slice_equal(e->pattern.text, r->pattern.text)) {
+            if (regex_lint_is_any(e->pattern.text) || slice_equal(e->pattern.text, r->pattern.text)) {
                 warn(conf, r->pattern.line, r->pattern.column,
                      "this line is never reached: line %u refuses all that it could refuse", e->pattern.line);
                 conf_advise(conf, "move it above line %u, or take it out", e->pattern.line);
@@ -336,7 +336,7 @@ static void lint_refusals(struct conf *conf)
 static void lint_deny(struct conf *conf)
 {
     for (const struct pattern *p = conf->rules.deny.first; p != NULL; p = p->next)
-        if (suspect_is_any(p->text))
+        if (regex_lint_is_any(p->text))
             warn(conf, p->line, p->column, "nobody can connect: this denies all hosts");
 }
 

@@ -102,15 +102,15 @@ static void forget_violations(struct contact *contact, const void *context)
 
 /* ---- the file ------------------------------------------------------------------------------ */
 
-struct contacts lockout_contacts(const struct conf *conf, char *path, bool serving)
+struct lockout_db lockout_contacts(const struct conf *conf, char *path, bool serving)
 {
     (void)snprintf(path, PATH_MAX, "%.*s", (int)conf->lockout_db.len, conf->lockout_db.text); /* checked by conf.c */
-    return (struct contacts){ .path = path, .keep = conf->lockout_period, .serving = serving };
+    return (struct lockout_db){ .path = path, .keep = conf->lockout_period, .serving = serving };
 }
 
 static bool is_on(const struct lockout *l)
 {
-    return l->conf->lockout_db.len > 0 && l->peer->family != AF_UNSPEC;
+    return l->conf->lockout_db.len > 0 && l->client->family != AF_UNSPEC;
 }
 
 static struct terms terms_of(const struct conf *conf)
@@ -131,11 +131,11 @@ bool lockout_present(const struct conf *conf, struct contact *contact)
 static struct contact change(struct lockout *l, void (*how)(struct contact *contact, const void *context))
 {
     char path[PATH_MAX];
-    const struct contacts contacts = lockout_contacts(l->conf, path, true);
-    struct contact contact = contact_of(l->peer->family, l->peer->bytes);
+    const struct lockout_db contacts = lockout_contacts(l->conf, path, true);
+    struct contact contact = contact_of(l->client->family, l->client->bytes);
     const struct terms terms = terms_of(l->conf);
 
-    if (!contacts_change(&contacts, &contact, terms.now, how, &terms) && !l->failed) {
+    if (!lockout_db_change(&contacts, &contact, terms.now, how, &terms) && !l->failed) {
         log_line(LOG_ERR, "lockout: %s cannot be kept: %m", path);
         l->failed = true;
     }
@@ -149,7 +149,7 @@ static bool is_exempt(const struct lockout *l)
     if (l->conf->rules.exempt.first == NULL)
         return false;
     dns_stage();
-    return rules_match_host(&l->conf->rules, &l->conf->rules.exempt, l->peer) != MATCH_NO;
+    return rules_match_host(&l->conf->rules, &l->conf->rules.exempt, l->client) != MATCH_NO;
 }
 
 /* ---- what the monitor has seen ----------------------------------------------------------------- */
@@ -186,10 +186,10 @@ enum lockout_verdict lockout_connect(struct lockout *lockout)
 uint64_t lockout_until(const struct lockout *lockout)
 {
     char path[PATH_MAX];
-    const struct contacts contacts = lockout_contacts(lockout->conf, path, false);
-    const struct contact wanted = contact_of(lockout->peer->family, lockout->peer->bytes);
+    const struct lockout_db contacts = lockout_contacts(lockout->conf, path, false);
+    const struct contact wanted = contact_of(lockout->client->family, lockout->client->bytes);
     size_t count = 0;
-    struct contact *list = is_on(lockout) ? contacts_list(&contacts, &count) : NULL;
+    struct contact *list = is_on(lockout) ? lockout_db_list(&contacts, &count) : NULL;
     uint64_t until = 0;
 
     for (size_t i = 0; i < count; i++)

@@ -3,8 +3,8 @@
 #define LOCKOUT_H
 
 #include "conf.h"
-#include "contacts.h"
-#include "peer.h"
+#include "lockout_db.h"
+#include "client.h"
 #include "reply.h"
 
 /*
@@ -13,7 +13,7 @@
  */
 struct lockout {
     struct conf *conf;
-    struct peer *peer;
+    struct client *client;
     bool counted;        /* a session has one violation at most */
     bool failed;         /* that is in the log already */
     uint64_t until;      /* the end of the lock, seconds of the real-time clock; 0: there is none */
@@ -27,7 +27,7 @@ enum lockout_verdict {
 
 enum { LOCKOUT_TIME = 32 };
 
-/* Counts the connection; to be called once, first. `conf` and `peer` are set, the rest is zeros. */
+/* Counts the connection; to be called once, first. `conf` and `client` are set, the rest is zeros. */
 enum lockout_verdict lockout_connect(struct lockout *lockout);
 
 /* What a locked client hears; its text lives until the next call. */
@@ -46,7 +46,7 @@ void lockout_violation(struct lockout *lockout, const char *reason);
 void lockout_forgive(struct lockout *lockout);
 
 /* The file of a configuration that has one; `path` is room for its name, of PATH_MAX bytes. */
-struct contacts lockout_contacts(const struct conf *conf, char *path, bool serving);
+struct lockout_db lockout_contacts(const struct conf *conf, char *path, bool serving);
 
 /*
  * Is this contact still remembered? Makes it what it would be if the client came now: violations and locks

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "guarded.h"
-#include "late.h"
+#include "cold.h"
 #include "outlet.h"
 #include "text.h"
 
@@ -123,7 +123,7 @@ void log_copy_to_syslog(bool on)
 /* The end of the log's file as it is now; empty if it cannot be read. */
 static struct slice read_tail(void)
 {
-    static char tail[TAIL] LATE;
+    static char tail[TAIL] COLD_BSS;
     char path[32];
     struct stat status;
     ssize_t len = 0;
@@ -324,13 +324,13 @@ static void __attribute__((format(printf, 3, 0))) write_event(int level, char fl
     enum { ROOM = LINE_SIZE - HEAD - 1 }; /* for the event; behind it is the line's end */
     char line[LINE_SIZE], *event = line + HEAD;
     size_t text, used;
-    int saved_errno = errno, len;
+    int mailfile_errno = errno, len;
 
     used = put_client(event, ROOM);
     text = used; /* without client */
     if (level == LOG_DEBUG)
         used += (size_t)snprintf(event + used, ROOM - used, "DEBUG %c: ", flag);
-    errno = saved_errno; /* for %m */
+    errno = mailfile_errno; /* for %m */
     len = vsnprintf(event + used, ROOM - used, format, args);
     used += len > 0 ? (size_t)len : 0;
     if (used > ROOM - 1)
@@ -341,7 +341,7 @@ static void __attribute__((format(printf, 3, 0))) write_event(int level, char fl
         log_state.missing++;
     if (log_state.copies && log_state.sink == NULL && log_state.own.fd >= 0)
         (void)to_syslog(level, event, used, &(int){ 0 }); /* only a copy */
-    errno = saved_errno;
+    errno = mailfile_errno;
 }
 
 void log_line(int level, const char *format, ...)

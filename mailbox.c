@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "late.h"
+#include "cold.h"
 #include "log.h"
 
 enum {
@@ -125,7 +125,7 @@ static size_t put_quoted(struct writer *w, bool *in_line, struct slice piece, bo
 /* Writes the whole copy; quoted below its head if `quote` is set. */
 static void put_copy(struct writer *w, const struct copy *copy, bool quote)
 {
-    static char buffer[SPOOL_PIECE] LATE;
+    static char buffer[SPOOL_PIECE] COLD_BSS;
     const struct transaction *t = copy->transaction;
     uint64_t offset = 0, forgotten = 0, size = copy_size(copy);
     bool in_line = false;
@@ -298,7 +298,7 @@ static int open_locked(const struct transaction *t, const char *path, struct out
 
 /*
  * What is written between the end of a file and a message, which must begin behind an empty line. A file that does not
- * end in one may end in half a message: so that saved.c does not take that for whole later, a line of blanks is left.
+ * end in one may end in half a message: so that mailfile.c does not take that for whole later, a line of blanks is left.
  * What stands before that tells whether the file ended in the empty line of a DOS file: that is an end for what others
  * have written, and none for a message of ours, in which it may stand behind what was torn.
  */

@@ -1,4 +1,4 @@
-/* mailrecv.c - start-up and wiring: options, configuration, peer, exit status */
+/* mailrecv.c - start-up and wiring: options, configuration, client, exit status */
 /*
  * Started by xinetd, inetd, tcpserver or systemd for one connection, which is standard input and
  * output. Whatever is wrong with the configuration, the client hears 421 and keeps its mail.
@@ -20,17 +20,17 @@
 #include "conf.h"
 #include "explain.h"
 #include "inherited.h"
-#include "late.h"
+#include "cold.h"
 #include "log.h"
 #include "monitor.h"
-#include "peer.h"
-#include "reach.h"
+#include "client.h"
+#include "access.h"
 #include "replay.h"
 #include "sandbox.h"
 #include "scenario.h"
 #include "smtp.h"
 #include "starttls.h"
-#include "status.h"
+#include "lockout_show.h"
 #include "terminal.h"
 #include "text.h"
 
@@ -97,7 +97,7 @@ static void __attribute__((format(printf, 1, 2), noreturn)) die_usage(const char
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args); /* cut when too long */
     va_end(args);
-    if (peer_is_tcp(STDIN_FILENO))
+    if (client_is_tcp(STDIN_FILENO))
         log_line(LOG_ERR, "%s", text);
     else
         fprintf(stderr, "mailrecv: %s, see mailrecv -h\n", text);
@@ -257,7 +257,7 @@ static int show_contacts(const struct options *o, const struct conf *conf)
         check_print(conf, stderr, wants_colours());
         return EX_CONFIG;
     }
-    status = o->clear != NULL ? status_clear(conf, o->clear, stdout) : status_show(conf, o->json, stdout);
+    status = o->clear != NULL ? lockout_clear(conf, o->clear, stdout) : lockout_show(conf, o->json, stdout);
     return status != EX_OK ? status : output_status();
 }
 
@@ -335,7 +335,7 @@ static void open_log(const struct options *o, struct conf *conf)
 }
 
 /* What can be wrong with the values of options, found before anything else is done. */
-static void check_options(struct options *o, struct peer *peer)
+static void check_options(struct options *o, struct client *client)
 {
     struct slice flags = slice_of(o->flags != NULL ? o->flags : "");
     size_t bad = log_set_flags(flags);
@@ -349,7 +349,7 @@ static void check_options(struct options *o, struct peer *peer)
         die_usage("there is no user '%s'", o->user);
     if (o->user != NULL && !o->test && geteuid() != 0)
         die_usage("only root can become '%s'", o->user);
-    if ((o->explain || o->replay != NULL) && peer_is_tcp(STDIN_FILENO))
+    if ((o->explain || o->replay != NULL) && client_is_tcp(STDIN_FILENO))
         die_usage("-%c is not for real connections", o->explain ? 'x' : 'r');
     while (!o->explain && o->words != NULL && o->words[o->numbers] != NULL && replay_is_number(o->words[o->numbers]))
         o->numbers++;
@@ -359,25 +359,25 @@ static void check_options(struct options *o, struct peer *peer)
         die_usage("-n needs -P or -r");
     if (o->pretend == NULL)
         return;
-    if (peer_is_tcp(STDIN_FILENO))
+    if (client_is_tcp(STDIN_FILENO))
         die_usage("-P is not for real connections");
-    if (peer_pretend(peer, o->pretend) != PEER_OK)
+    if (client_pretend(client, o->pretend) != CLIENT_OK)
         die_usage("'%s' is no client, expected ADDRESS or ADDRESS=NAME", o->pretend);
 }
 
 /* Finds out who is connected, before there is anything to log. */
-static enum peer_status find_peer(const struct options *o, struct peer *peer)
+static enum client_status find_peer(const struct options *o, struct client *client)
 {
-    enum peer_status status = o->pretend != NULL ? PEER_OK : peer_find(peer, STDIN_FILENO);
+    enum client_status status = o->pretend != NULL ? CLIENT_OK : client_find(client, STDIN_FILENO);
 
-    log_set_client(peer->address);
+    log_set_client(client->address);
     return status;
 }
 
 /* Becomes that user, groups too; opens before what perhaps only root can read. */
 static bool change_user(const struct conf *conf, struct slice user)
 {
-    static struct account account LATE;
+    static struct account account COLD_BSS;
     char name[ACCOUNT_NAME];
     int error;
 
@@ -479,16 +479,16 @@ static void deliver_nothing(const struct transaction *transaction, const struct 
 }
 
 /* What TLS from the first byte would be to a client on a terminal. */
-static bool begin_typed(struct line_io *io, const struct conf *conf, struct peer *peer)
+static bool begin_typed(struct line_io *io, const struct conf *conf, struct client *client)
 {
     if (conf->tls == TLS_IMPLICIT)
-        peer_pretend_tls(peer);
+        client_pretend_tls(client);
     return terminal_begin(io);
 }
 
-static int serve(struct conf *conf, struct peer *peer, bool typed)
+static int serve(struct conf *conf, struct client *client, bool typed)
 {
-    static struct line_io io LATE;
+    static struct line_io io COLD_BSS;
     struct monitor *monitor;
     struct session *session;
     int status = EX_OK;
@@ -496,7 +496,7 @@ static int serve(struct conf *conf, struct peer *peer, bool typed)
     line_init(&io, STDIN_FILENO, STDOUT_FILENO, &terminated);
     io.deadline = clock_ms() + REFUSAL_MS;
     if (conf->errors > 0 || !sandbox_usable(conf) || !become_user(conf) ||
-        (monitor = monitor_begin(conf, peer, &terminated)) == NULL) {
+        (monitor = monitor_begin(conf, client, &terminated)) == NULL) {
         open_log_again(conf);
         return refuse_service(&io, false, "The service is not configured, try again later");
     }
@@ -504,7 +504,7 @@ static int serve(struct conf *conf, struct peer *peer, bool typed)
         monitor_end(monitor);
         return EX_OK;
     }
-    if (typed && !begin_typed(&io, conf, peer))
+    if (typed && !begin_typed(&io, conf, client))
         return refuse_service(&io, false, "The service is out of resources, try again later");
     if (!typed && conf->tls == TLS_IMPLICIT && !begin_implicit_tls(&io, monitor))
         return EX_UNAVAILABLE;
@@ -521,7 +521,7 @@ static int serve(struct conf *conf, struct peer *peer, bool typed)
 }
 
 /* Explains to whoever asks, in one process and as that user. */
-static int explain_configuration(const struct options *o, struct conf *conf, struct peer *peer)
+static int explain_configuration(const struct options *o, struct conf *conf, struct client *client)
 {
     int status;
 
@@ -530,10 +530,10 @@ static int explain_configuration(const struct options *o, struct conf *conf, str
         return EX_CONFIG;
     }
     if (o->pretend == NULL)
-        (void)peer_find(peer, STDIN_FILENO); /* no socket: cannot fail */
+        (void)client_find(client, STDIN_FILENO); /* no socket: cannot fail */
     if (o->flags == NULL)
         (void)log_set_flags(slice_of(EXPLAIN_FLAGS));
-    status = explain(conf, peer, &o->scenario);
+    status = explain(conf, client, &o->scenario);
     return output_status() != EX_OK ? EX_IOERR : status;
 }
 
@@ -550,10 +550,10 @@ static void heed_interrupts(void)
         log_line(LOG_WARNING, "cannot prepare the process: %m");
 }
 
-static int replay_messages(const struct options *o, struct conf *conf, const struct peer *peer)
+static int replay_messages(const struct options *o, struct conf *conf, const struct client *client)
 {
     const struct replay order = { .place = o->replay, .numbers = o->words, .count = o->numbers,
-                                  .peer = o->pretend != NULL ? peer : NULL, .scenario = &o->scenario };
+                                  .client = o->pretend != NULL ? client : NULL, .scenario = &o->scenario };
     int status;
 
     if (conf->errors > 0) {
@@ -583,7 +583,7 @@ static void take_user(const struct options *o, struct conf *conf)
     if (geteuid() != 0 || conf->user.len > 0 || conf->errors > 0)
         return;
     text_string(log, sizeof log, conf->logfile);
-    if (reach_makes_for_others(conf, o->log != NULL ? o->log : is_typed(o) ? NULL : log, path))
+    if (access_makes_for_others(conf, o->log != NULL ? o->log : is_typed(o) ? NULL : log, path))
         die_usage("%s would be made by root, and others than root use that directory: say who serves with -u USER "
                   "(-u root: really root), or with 'user' in the configuration", path);
 }
@@ -607,7 +607,7 @@ int main(int argc, char **argv)
 {
     struct options options = { .conf = SYSCONFDIR "/mailrecv.conf" };
     static struct conf conf;
-    static struct peer peer;
+    static struct client client;
     int status;
 
     fill_descriptors();
@@ -617,7 +617,7 @@ int main(int argc, char **argv)
         inherited_close(); /* a person may name /dev/fd/N */
     if (options.log != NULL && !options.test && !options.show)
         open_log_at(options.log, options.log);
-    check_options(&options, &peer);
+    check_options(&options, &client);
     load_configuration(&options, &conf);
     if (options.rehearse)
         conf.rehearse = deliver_nothing;
@@ -630,16 +630,16 @@ int main(int argc, char **argv)
     } else if (options.show) {
         status = show_contacts(&options, &conf);
     } else if (options.explain) {
-        status = explain_configuration(&options, &conf, &peer);
+        status = explain_configuration(&options, &conf, &client);
     } else if (options.replay != NULL) {
-        status = replay_messages(&options, &conf, &peer);
+        status = replay_messages(&options, &conf, &client);
     } else {
-        enum peer_status found = find_peer(&options, &peer);
+        enum client_status found = find_peer(&options, &client);
 
         open_log(&options, &conf);
-        if (found != PEER_OK)
+        if (found != CLIENT_OK)
             log_line(LOG_NOTICE, "the client has gone before it was greeted");
-        status = found == PEER_OK ? serve(&conf, &peer, is_typed(&options)) : EX_NOINPUT;
+        status = found == CLIENT_OK ? serve(&conf, &client, is_typed(&options)) : EX_NOINPUT;
         if (conf.errors > 0 && isatty(STDERR_FILENO))
             check_print(&conf, stderr, wants_colours());
     }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "pattern.h"
-#include "peer.h"
+#include "client.h"
 #include "text.h"
 
 enum { SAMPLES = 8 }; /* texts that are made of one expression, with other alternatives each time */
@@ -28,11 +28,11 @@ static bool matches(struct slice expression, struct slice text, bool utf)
 /* Does the expression match the client with this address, in one of the forms that rules try? */
 static bool matches_address(struct slice expression, const char *address)
 {
-    struct peer peer;
+    struct client client;
 
-    return peer_pretend(&peer, address) == PEER_OK &&
-           (matches(expression, slice_of(peer.address), false) ||
-            (peer.address_full[0] != '\0' && matches(expression, slice_of(peer.address_full), false)));
+    return client_pretend(&client, address) == CLIENT_OK &&
+           (matches(expression, slice_of(client.address), false) ||
+            (client.address_full[0] != '\0' && matches(expression, slice_of(client.address_full), false)));
 }
 
 static bool finish(const struct text *text, char out[MEND_MAX])
@@ -425,7 +425,7 @@ static bool try_glob(struct slice expression, struct slice glob, bool utf)
                     !matches(expression, fill_glob(glob, "a", 'z', filled), utf));
 }
 
-enum mend mend_glob(struct slice text, enum suspect_subject subject, char out[MEND_MAX])
+enum mend mend_glob(struct slice text, enum regex_subject subject, char out[MEND_MAX])
 {
     struct text words = { out, MEND_MAX - 1, 0 };
     size_t begin = 0, end = text.len;
@@ -447,7 +447,7 @@ enum mend mend_glob(struct slice text, enum suspect_subject subject, char out[ME
     text_put(&words, slice_of(end == text.len ? "$" : ""));
     if (!finish(&words, out) || begin == end)
         return MEND_VAGUE;
-    return try_glob(slice_of(out), text, subject == SUSPECT_RECIPIENT) ? MEND_FOUND : MEND_VAGUE;
+    return try_glob(slice_of(out), text, subject == REGEX_RECIPIENT) ? MEND_FOUND : MEND_VAGUE;
 }
 
 /* ---- slips ------------------------------------------------------------------------------- */
@@ -661,15 +661,15 @@ static struct slice around(const char *before, struct slice text, const char *be
 }
 
 /* A sample as a whole address, name or recipient. */
-static bool complete(struct slice sample, enum suspect_subject subject, char out[MEND_MAX])
+static bool complete(struct slice sample, enum regex_subject subject, char out[MEND_MAX])
 {
     static const char *const tails[] = { "", "7", ".7", "0.7", ".0.7", "0.0.7", ".0.0.7", ":7", "::7", "0:0:0:0:0:0:7" };
     unsigned char bytes[16];
     bool begins = sample.len > 0 && strchr(".@", sample.text[0]) != NULL;
     char last = (char)(sample.len > 0 ? sample.text[sample.len - 1] : '.');
 
-    if (subject != SUSPECT_ADDRESS) {
-        bool at = subject == SUSPECT_NAME || memchr(sample.text, '@', sample.len) != NULL;
+    if (subject != REGEX_ADDRESS) {
+        bool at = subject == REGEX_NAME || memchr(sample.text, '@', sample.len) != NULL;
 
         (void)around(begins ? "a" : "", sample, at ? (last == '.' || last == '@' ? "b.example" : "") : "@b.example", out);
         return true;
@@ -681,14 +681,14 @@ static bool complete(struct slice sample, enum suspect_subject subject, char out
     return false;
 }
 
-static bool tried(struct slice expression, enum suspect_subject subject, const char *text)
+static bool tried(struct slice expression, enum regex_subject subject, const char *text)
 {
-    return subject == SUSPECT_ADDRESS ? matches_address(expression, text)
-                                      : matches(expression, slice_of(text), subject == SUSPECT_RECIPIENT);
+    return subject == REGEX_ADDRESS ? matches_address(expression, text)
+                                      : matches(expression, slice_of(text), subject == REGEX_RECIPIENT);
 }
 
 /* What the expression must match no longer: a longer text at this end. Or it never did. */
-static bool keeps_out(struct slice pattern, struct slice mended, enum suspect_subject subject, struct slice longer)
+static bool keeps_out(struct slice pattern, struct slice mended, enum regex_subject subject, struct slice longer)
 {
     char text[MEND_MAX];
 
@@ -696,34 +696,34 @@ static bool keeps_out(struct slice pattern, struct slice mended, enum suspect_su
 }
 
 /* Tries both expressions on a text that is made of the first one. */
-static bool try_sample(struct slice pattern, struct slice mended, enum suspect_subject subject,
+static bool try_sample(struct slice pattern, struct slice mended, enum regex_subject subject,
                        const struct suspicion *found, unsigned choice)
 {
     char sample[MEND_MAX], loose[MEND_MAX], whole[MEND_MAX], longer[MEND_MAX];
     struct slice text;
 
-    if (!suspect_sample(pattern, subject, choice, '.', sample, sizeof sample) ||
-        !suspect_sample(pattern, subject, choice, subject == SUSPECT_ADDRESS ? '0' : 'x', loose, sizeof loose))
+    if (!regex_lint_sample(pattern, subject, choice, '.', sample, sizeof sample) ||
+        !regex_lint_sample(pattern, subject, choice, subject == REGEX_ADDRESS ? '0' : 'x', loose, sizeof loose))
         return false;
     text = slice_of(sample);
     if (!complete(text, subject, whole) || !tried(pattern, subject, whole) || !tried(mended, subject, whole))
         return false;
     if (found->open_begin &&
-        !keeps_out(pattern, mended, subject, around(subject == SUSPECT_ADDRESS ? "1" : "x", text, "", longer)))
+        !keeps_out(pattern, mended, subject, around(subject == REGEX_ADDRESS ? "1" : "x", text, "", longer)))
         return false;
     if (found->open_end && !keeps_out(pattern, mended, subject,
-                                      around("", text, subject == SUSPECT_ADDRESS ? "0" : ".evil.example", longer)))
+                                      around("", text, subject == REGEX_ADDRESS ? "0" : ".evil.example", longer)))
         return false;
     return found->dots == 0 || keeps_out(pattern, mended, subject, slice_of(loose));
 }
 
-enum mend mend_loose(struct slice pattern, enum suspect_subject subject, char out[MEND_MAX])
+enum mend mend_loose(struct slice pattern, enum regex_subject subject, char out[MEND_MAX])
 {
-    struct suspicion found = suspect_look(pattern, subject);
+    struct suspicion found = regex_lint_look(pattern, subject);
 
     if (found.any || (found.dots == 0 && !found.open_begin && !found.open_end))
         return MEND_NOTHING;
-    suspect_mend(pattern, subject, out, MEND_MAX);
+    regex_lint_mend(pattern, subject, out, MEND_MAX);
     if (strlen(out) == MEND_MAX - 1)
         return MEND_VAGUE;
     for (unsigned choice = 0; choice < SAMPLES; choice++)

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "suspect.h"
+#include "regex_lint.h"
 
 enum { MEND_MAX = 512 }; /* bytes of an expression that is advised, with its NUL */
 
@@ -22,7 +22,7 @@ enum mend {
 enum mend mend_network(struct slice text, char out[MEND_MAX]);
 
 /* Is it a pattern of the shell, such as *.example.com or bounce-*@example.com? */
-enum mend mend_glob(struct slice text, enum suspect_subject subject, char out[MEND_MAX]);
+enum mend mend_glob(struct slice text, enum regex_subject subject, char out[MEND_MAX]);
 
 /* What goes wrong in a class or in braces. */
 enum slip {
@@ -37,9 +37,9 @@ enum slip {
 enum slip mend_slip(struct slice pattern, size_t *at, enum mend *mend, char out[MEND_MAX]);
 
 /*
- * An expression that matches more than it seems to (suspect.h), with its ends closed and its dots escaped. It was tried
+ * An expression that matches more than it seems to (regex_lint.h), with its ends closed and its dots escaped. It was tried
  * on texts that both must match, and on longer and other ones that only the first one does.
  */
-enum mend mend_loose(struct slice pattern, enum suspect_subject subject, char out[MEND_MAX]);
+enum mend mend_loose(struct slice pattern, enum regex_subject subject, char out[MEND_MAX]);
 
 #endif

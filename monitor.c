@@ -23,12 +23,12 @@
 #include "accept.h"
 #include "clock.h"
 #include "dns.h"
-#include "late.h"
+#include "cold.h"
 #include "log.h"
 #include "packet.h"
 #include "process.h"
 #include "resolver.h"
-#include "screen.h"
+#include "checks.h"
 #include "text.h"
 
 enum {
@@ -185,7 +185,7 @@ static bool hear_spool(struct monitor *m, const struct question *q, struct reply
 /* Small messages are copied out of the shared memory first: nobody shall change them under us. */
 static bool hear_deliver(struct monitor *m, const struct question *q, struct reply *reply)
 {
-    static char own[SPOOL_MEMORY] LATE;
+    static char own[SPOOL_MEMORY] COLD_BSS;
     struct spool spool = { .memory = own, .fd = -1, .size = q->size };
     struct stat status;
 
@@ -420,7 +420,7 @@ static void serve(struct monitor *m)
 static bool is_asked(const struct conf *conf)
 {
     return conf->tls == TLS_REQUIRED || conf->auth == AUTH_REQUIRED || conf->auth_sender_check ||
-           screen_wants_helo(conf) || screen_wants_mail(conf);
+           checks_wants_helo(conf) || checks_wants_mail(conf);
 }
 
 /* Can a decision about a recipient need the DNS? */
@@ -430,7 +430,7 @@ static bool may_ask_dns(const struct conf *conf)
            conf->rules.lists != NULL;
 }
 
-struct monitor *monitor_begin(struct conf *conf, struct peer *peer, const volatile sig_atomic_t *terminated)
+struct monitor *monitor_begin(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated)
 {
     struct monitor *m = &the_monitor;
     void *memory = mmap(NULL, SPOOL_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -439,14 +439,14 @@ struct monitor *monitor_begin(struct conf *conf, struct peer *peer, const volati
     m->spool = m->client = m->plain[SESSION] = m->plain[HELPER] = -1;
     m->memory = memory;
     resolver_hide(memory, SPOOL_MEMORY);
-    m->asks_helo = screen_wants_helo(conf);
+    m->asks_helo = checks_wants_helo(conf);
     m->asks_mail = is_asked(conf);
     m->asks_rcpt = may_ask_dns(conf);
     if (memory == MAP_FAILED) {
         log_line(LOG_ERR, "no memory for messages: %m");
         return NULL;
     }
-    return accept_begin(&m->accept, conf, peer, terminated) ? m : NULL;
+    return accept_begin(&m->accept, conf, client, terminated) ? m : NULL;
 }
 
 void monitor_end(struct monitor *monitor)

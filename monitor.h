@@ -7,7 +7,7 @@
 #include "conf.h"
 #include "line.h"
 #include "message.h"
-#include "peer.h"
+#include "client.h"
 #include "reply.h"
 #include "sasl.h"
 
@@ -25,7 +25,7 @@ struct monitor;
 
 /* Prepares the monitor of this process; there is one. All arguments must outlive the session.
  * NULL without memory. */
-struct monitor *monitor_begin(struct conf *conf, struct peer *peer, const volatile sig_atomic_t *terminated);
+struct monitor *monitor_begin(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated);
 
 enum monitor_split {
     SPLIT_SESSION, /* this is the session: it dies with the monitor, and has only the client and the channel */

@@ -15,9 +15,9 @@
 #include "accept.h"
 #include "clock.h"
 #include "deliver.h"
-#include "late.h"
+#include "cold.h"
 #include "log.h"
-#include "saved.h"
+#include "mailfile.h"
 
 enum { INCOMPLETE_RUN = 1, ARGUMENT = 2048 };
 
@@ -37,8 +37,8 @@ static const struct {
 struct attempt {
     struct conf *conf;
     const struct replay *order;
-    struct saved_box *box;
-    struct saved *message;
+    struct mailfile *box;
+    struct mailfile_message *message;
     struct acceptance accept;
     struct reply reply;   /* code 0: there was none */
     const char *reason;   /* "" or why it failed */
@@ -140,17 +140,17 @@ static bool needs_utf8(const struct attempt *a)
 }
 
 /* Who the client is: of the command line, or else as it was, or else local. */
-static bool set_peer(const struct attempt *a, struct peer *peer)
+static bool set_peer(const struct attempt *a, struct client *client)
 {
-    const struct saved *m = a->message;
+    const struct mailfile_message *m = a->message;
 
-    if (peer_pretend(peer, m->ours ? m->client : "local") != PEER_OK)
+    if (client_pretend(client, m->ours ? m->client : "local") != CLIENT_OK)
         return false;
-    if (a->order->peer != NULL)
-        *peer = *a->order->peer;
-    memcpy(peer->tls.protocol, m->tls_protocol, sizeof peer->tls.protocol);
-    memcpy(peer->tls.cipher, m->tls_cipher, sizeof peer->tls.cipher);
-    scenario_apply(a->order->scenario, peer);
+    if (a->order->client != NULL)
+        *client = *a->order->client;
+    memcpy(client->tls.protocol, m->tls_protocol, sizeof client->tls.protocol);
+    memcpy(client->tls.cipher, m->tls_cipher, sizeof client->tls.cipher);
+    scenario_apply(a->order->scenario, client);
     return true;
 }
 
@@ -209,14 +209,14 @@ static int open_spool(void *context, uint64_t *start)
 /* Delivers what the rules have accepted, between its two marks. */
 static enum fate deliver(struct attempt *a)
 {
-    static char memory[SPOOL_MEMORY] LATE;
+    static char memory[SPOOL_MEMORY] COLD_BSS;
     struct spool spool = { .memory = memory, .fd = -1 };
     bool rehearsal = a->conf->rehearse != NULL, delivered;
     struct message message;
     const char *why;
 
     message_begin(&message, &spool, UINT64_MAX, false, open_spool, &a->accept);
-    why = saved_take(a->box, a->message, !rehearsal, &message);
+    why = mailfile_take(a->box, a->message, !rehearsal, &message);
     if (why != NULL) {
         spool_clear(&spool);
         return fail(a, why);
@@ -225,7 +225,7 @@ static enum fate deliver(struct attempt *a)
     spool_clear(&spool);
     delivered = a->reply.code == 250;
     a->reason = delivered ? "" : deliver_failure();
-    why = rehearsal ? NULL : saved_settle(a->box, a->message, delivered ? SAVED_DONE : SAVED_WAITING);
+    why = rehearsal ? NULL : mailfile_settle(a->box, a->message, delivered ? MAILFILE_DONE : MAILFILE_WAITING);
     if (why != NULL)
         return fail(a, why); /* the reply says whether it was delivered */
     return delivered ? rehearsal ? REHEARSED : DELIVERED : refuse(a, a->reply);
@@ -243,16 +243,16 @@ static enum fate run_transaction(struct attempt *a)
 
 static enum fate attempt(struct attempt *a, const volatile sig_atomic_t *terminated)
 {
-    struct peer peer;
+    struct client client;
     enum fate fate;
 
     if (sender_of(a) == NULL || recipient_count(a) == 0)
         return fail(a, "it does not say its envelope: give from and rcpt");
-    if (!set_peer(a, &peer))
+    if (!set_peer(a, &client))
         return fail(a, "it does not say who the client was: give -P");
     rules_forget(&a->conf->rules);
-    log_set_client(peer.address);
-    if (!accept_begin(&a->accept, a->conf, &peer, terminated))
+    log_set_client(client.address);
+    if (!accept_begin(&a->accept, a->conf, &client, terminated))
         return fail(a, "out of memory");
     a->accept.greeted = true; /* when its message came */
     fate = run_transaction(a);
@@ -267,13 +267,13 @@ static enum fate attempt(struct attempt *a, const volatile sig_atomic_t *termina
 static const char *why_incomplete(const struct attempt *a)
 {
     static const char *const reasons[] = {
-        [SAVED_NO_END] = "no empty line ends it: if nothing is missing, name it by its number",
-        [SAVED_NO_BEGINNING] = "no From_ line with address and date begins it: if it is a message all the same, name it "
+        [MAILFILE_NO_END] = "no empty line ends it: if nothing is missing, name it by its number",
+        [MAILFILE_NO_BEGINNING] = "no From_ line with address and date begins it: if it is a message all the same, name it "
                                "by its number",
     };
-    const struct saved *m = a->message;
+    const struct mailfile_message *m = a->message;
 
-    if (m->part == SAVED_WHOLE)
+    if (m->part == MAILFILE_WHOLE)
         return NULL;
     if (m->ours)
         return "its end is missing: nobody has acknowledged it, and its sender has kept it";
@@ -283,16 +283,16 @@ static const char *why_incomplete(const struct attempt *a)
 /* What the marks leave to be done. */
 static enum fate consider(struct attempt *a, const volatile sig_atomic_t *terminated)
 {
-    const struct saved *m = a->message;
+    const struct mailfile_message *m = a->message;
     const char *missing = why_incomplete(a);
 
-    if (m->ours && m->mark == SAVED_DONE)
+    if (m->ours && m->mark == MAILFILE_DONE)
         return DONE;
     if (missing != NULL) {
         a->reason = missing;
         return INCOMPLETE;
     }
-    if (m->ours && m->mark == SAVED_BEGUN && !is_named(a->order, m->number)) {
+    if (m->ours && m->mark == MAILFILE_BEGUN && !is_named(a->order, m->number)) {
         a->reason = "a replay that was killed may have delivered it: name it by its number to try again";
         return BEGUN;
     }
@@ -381,18 +381,18 @@ static bool replay_one(struct attempt *a, const volatile sig_atomic_t *terminate
 
 int replay(struct conf *conf, const struct replay *order, const volatile sig_atomic_t *terminated)
 {
-    struct saved_box box;
-    struct saved message = { .path = order->place };
+    struct mailfile box;
+    struct mailfile_message message = { .path = order->place };
     bool well = true, any = false;
     int more = 1;
 
     forget_checks(conf);
-    if (!saved_open(&box, order->place, conf->lock_secs.value * 1000)) {
+    if (!mailfile_open(&box, order->place, conf->lock_secs.value * 1000)) {
         complain(order->place);
-        saved_close(&box);
+        mailfile_close(&box);
         return EX_NOINPUT;
     }
-    while (!is_stopped(terminated) && (more = saved_next(&box, &message)) != 0) {
+    while (!is_stopped(terminated) && (more = mailfile_next(&box, &message)) != 0) {
         struct attempt a = { .conf = conf, .order = order, .box = &box, .message = &message, .reason = "" };
 
         any = any || more > 0;
@@ -403,6 +403,6 @@ int replay(struct conf *conf, const struct replay *order, const volatile sig_ato
         well = false;
     }
     well = well && more == 0 && all_found(order, box.found);
-    saved_close(&box);
+    mailfile_close(&box);
     return well ? EX_OK : more == 0 && !any ? EX_NOINPUT : INCOMPLETE_RUN;
 }

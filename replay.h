@@ -5,15 +5,15 @@
 #include <signal.h>
 
 #include "conf.h"
-#include "peer.h"
+#include "client.h"
 #include "scenario.h"
 
 /* What is to be done. */
 struct replay {
-    const char *place;               /* of the messages, see saved.h */
+    const char *place;               /* of the messages, see mailfile.h */
     char *const *numbers;            /* N or N-N: which of them */
     size_t count;                    /* of numbers; 0: all */
-    const struct peer *peer;         /* who the client is to be; NULL: who it was, or else local */
+    const struct client *client;         /* who the client is to be; NULL: who it was, or else local */
     const struct scenario *scenario; /* what takes the place of what the client said when the message came */
 };
 
@@ -21,7 +21,7 @@ struct replay {
 bool replay_is_number(const char *word);
 
 /*
- * Goes through the messages, writes one line for each to standard output, and marks them as saved.h has it. A
+ * Goes through the messages, writes one line for each to standard output, and marks them as mailfile.h has it. A
  * failure leaves a message as it was; nothing goes to the dead-letter file. With conf->rehearse set, nothing is
  * delivered and nothing marked. A message that is marked as done is passed over, one that was begun and
  * not ended too, unless it is named by its number. Ends early when `terminated` is set. Returns EX_OK when

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "picture.h"
+#include "output.h"
 #include "tally.h"
 
 #define PROGRAM "mailrecv-report"
@@ -30,7 +30,7 @@ enum {
 };
 
 struct options {
-    picture_writer *writer;
+    output_writer *writer;
     const char *days, *output; /* NULL: all days, standard output */
     size_t rows;
     bool follow;
@@ -421,8 +421,8 @@ static size_t parse_rows(const char *text)
 
     errno = 0;
     rows = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || rows < 1 || rows > TABLE_ROWS)
-        die_usage("'%s' is no number from 1 to %d", text, TABLE_ROWS);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || rows < 1 || rows > TOP_ROWS)
+        die_usage("'%s' is no number from 1 to %d", text, TOP_ROWS);
     return rows;
 }
 
@@ -437,7 +437,7 @@ static void parse_options(int argc, char **argv, struct options *o)
         case 'd': o->days = optarg; break;
         case 'f': o->follow = true; break;
         case 'n': o->rows = parse_rows(optarg); break;
-        case 'o': o->writer = picture_form(optarg); break;
+        case 'o': o->writer = output_form(optarg); break;
         case 'w': o->output = optarg; break;
         case 'V': puts(PROGRAM " " VERSION); exit(output_status());
         case 'h': print_help(); exit(output_status());
@@ -458,7 +458,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
     static char dash[] = "-", *standard_input[] = { dash };
-    struct options o = { .writer = picture_form("text"), .rows = 10, .logs = standard_input, .count = 1 };
+    struct options o = { .writer = output_form("text"), .rows = 10, .logs = standard_input, .count = 1 };
     int status = EX_OK, shown;
 
     (void)signal(SIGCHLD, SIG_DFL); /* ignored by whoever started us, it would hide how a decompressor has ended */

@@ -2,7 +2,7 @@
 /*
  * c-ares sends the questions, repeats them, goes on to other servers and to TCP, and sees that an answer comes
  * from where it was asked for, with the id and the question that were sent. What the answer says
- * is read by answer.c. The first questions leave before the fork, and their answers are under way while the child
+ * is read by wire.c. The first questions leave before the fork, and their answers are under way while the child
  * is made and confined: no byte of the network is read before that. From then on its sockets come from the parent,
  * which connects them to the servers that it knows, so that nobody else can be reached.
  */
@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "late.h"
+#include "cold.h"
 #include "library.h"
 #include "sandbox.h"
 
@@ -75,7 +75,7 @@ static struct own {
     char bytes[OWN_BYTES] __attribute__((aligned(16)));
 } *own;
 
-static struct resolver_message message LATE;
+static struct resolver_message message COLD_BSS;
 
 /* ---- the library ------------------------------------------------------------------------- */
 
@@ -311,7 +311,7 @@ static bool is_text(const char *text, size_t size, char first)
     return len < size;
 }
 
-/* Could answer_read have found this? */
+/* Could wire_read have found this? */
 static bool is_sound(const struct answer *answer, enum answer_type type)
 {
     if (answer->status > ANSWER_UNSURE || (answer->status == ANSWER_FOUND) != (answer->count > 0) ||
@@ -505,13 +505,13 @@ static const struct ares_socket_functions socket_functions = { make_socket, clos
 /* ---- questions --------------------------------------------------------------------------- */
 
 /*
- * c-ares has an answer, or none. What it calls no name and no data is for answer.c to see. The parent
+ * c-ares has an answer, or none. What it calls no name and no data is for wire.c to see. The parent
  * meets only with questions that could not be sent.
  */
 static void on_answer(void *argument, int status, int timeouts, unsigned char *bytes, int len)
 {
     static const char *const words[] = { "found", "none", "no usable answer" };
-    static struct answer answer LATE;
+    static struct answer answer COLD_BSS;
     struct question *q = argument;
     bool answered = status == ARES_SUCCESS || status == ARES_ENODATA || status == ARES_ENOTFOUND;
 
@@ -523,7 +523,7 @@ static void on_answer(void *argument, int status, int timeouts, unsigned char *b
     answer.status = ANSWER_UNSURE;
     answer.null_mx = false;
     if (answered && bytes != NULL && len > 0)
-        answer_read(bytes, (size_t)len, q->type, q->name, &answer);
+        wire_read(bytes, (size_t)len, q->type, q->name, &answer);
     tell_answer(q, &answer, answered ? words[answer.status] : ares.strerror(status));
 }
 

@@ -183,46 +183,46 @@ static bool any_for_names(const struct rules *rules, const struct patterns *list
 }
 
 /* Does the client's address match the list? */
-static enum match match_address_of(const struct rules *rules, const struct patterns *list, const struct peer *peer)
+static enum match match_address_of(const struct rules *rules, const struct patterns *list, const struct client *client)
 {
-    enum match result = match_any(rules, list, peer->address);
+    enum match result = match_any(rules, list, client->address);
 
-    if (result == MATCH_NO && peer->address_full[0] != '\0')
-        result = match_any(rules, list, peer->address_full);
+    if (result == MATCH_NO && client->address_full[0] != '\0')
+        result = match_any(rules, list, client->address_full);
     return result;
 }
 
 /* Does its name? It is asked for only if there is a pattern that it could match. */
-static enum match match_name_of(const struct rules *rules, const struct patterns *list, struct peer *peer)
+static enum match match_name_of(const struct rules *rules, const struct patterns *list, struct client *client)
 {
     if (!any_for_names(rules, list))
         return MATCH_NO;
-    switch (peer_name(peer)) {
-    case PEER_NAME_CONFIRMED:
-        return match_any_name(rules, list, peer->name);
-    case PEER_NAME_UNSURE:
+    switch (client_name(client)) {
+    case CLIENT_NAME_CONFIRMED:
+        return match_any_name(rules, list, client->name);
+    case CLIENT_NAME_UNSURE:
         return blame_dns();
-    case PEER_NAME_NONE:
-    case PEER_NAME_FAIL:
-    case PEER_NAME_UNASKED:
+    case CLIENT_NAME_NONE:
+    case CLIENT_NAME_FAIL:
+    case CLIENT_NAME_UNASKED:
         break;
     }
     return MATCH_NO;
 }
 
-enum match rules_match_host(const struct rules *rules, const struct patterns *list, struct peer *peer)
+enum match rules_match_host(const struct rules *rules, const struct patterns *list, struct client *client)
 {
     enum match result;
 
     trouble[0] = '\0';
-    result = match_address_of(rules, list, peer);
-    return result == MATCH_NO ? match_name_of(rules, list, peer) : result;
+    result = match_address_of(rules, list, client);
+    return result == MATCH_NO ? match_name_of(rules, list, client) : result;
 }
 
-static bool has_certificate(const struct rules *rules, const struct allowgroup *group, const struct peer *peer)
+static bool has_certificate(const struct rules *rules, const struct allowgroup *group, const struct client *client)
 {
     for (const struct certificate *c = group->certificates; c != NULL; c = c->next) {
-        bool same = strcmp(c->fingerprint, peer->tls.fingerprint) == 0;
+        bool same = strcmp(c->fingerprint, client->tls.fingerprint) == 0;
 
         log_debug('r', "%s:%u: allowgroup cert %s %s the client's certificate", rules->file, c->line, c->fingerprint,
                   same ? "is" : "is not");
@@ -232,53 +232,53 @@ static bool has_certificate(const struct rules *rules, const struct allowgroup *
     return false;
 }
 
-static enum match match_fcrdns(const struct rules *rules, const struct allowgroup *group, struct peer *peer)
+static enum match match_fcrdns(const struct rules *rules, const struct allowgroup *group, struct client *client)
 {
-    enum peer_name_state state;
+    enum client_name_state state;
     char shown[LOG_TEXT];
     bool matches;
 
     if (group->fcrdns == 0)
         return MATCH_NO;
-    state = peer_name(peer);
+    state = client_name(client);
     matches = (group->fcrdns >> state & 1) != 0;
     if (log_wants('r'))
         log_debug('r', "%s: allowgroup %s fcrdns: the client's name %s", rules->file,
                   log_encode(shown, sizeof shown, group->name), matches ? "is as it wants" : "is not as it wants");
     if (matches)
         return MATCH_YES;
-    return state == PEER_NAME_UNSURE ? blame_dns() : MATCH_NO;
+    return state == CLIENT_NAME_UNSURE ? blame_dns() : MATCH_NO;
 }
 
 /* What the address alone says of a group. */
-static enum match is_member_by_address(const struct rules *rules, struct allowgroup *group, const struct peer *peer)
+static enum match is_member_by_address(const struct rules *rules, struct allowgroup *group, const struct client *client)
 {
     if (!group->asked_address)
-        group->by_address = match_address_of(rules, &group->patterns, peer);
+        group->by_address = match_address_of(rules, &group->patterns, client);
     group->asked_address = true;
     return group->by_address;
 }
 
-static enum match is_member(const struct rules *rules, struct allowgroup *group, struct peer *peer)
+static enum match is_member(const struct rules *rules, struct allowgroup *group, struct client *client)
 {
-    if (group == NULL || has_certificate(rules, group, peer))
+    if (group == NULL || has_certificate(rules, group, client))
         return MATCH_YES;
     if (!group->asked)
-        group->member = is_member_by_address(rules, group, peer);
+        group->member = is_member_by_address(rules, group, client);
     if (!group->asked && group->member == MATCH_NO)
-        group->member = match_fcrdns(rules, group, peer);
+        group->member = match_fcrdns(rules, group, client);
     if (!group->asked && group->member == MATCH_NO)
-        group->member = match_name_of(rules, &group->patterns, peer);
+        group->member = match_name_of(rules, &group->patterns, client);
     group->asked = true;
     return group->member;
 }
 
-enum match rules_bypass(struct rules *rules, struct peer *peer)
+enum match rules_bypass(struct rules *rules, struct client *client)
 {
     enum match result = MATCH_NO;
 
     for (const struct bypass *b = rules->bypasses; b != NULL && result != MATCH_YES; b = b->next) {
-        enum match member = is_member(rules, b->group, peer);
+        enum match member = is_member(rules, b->group, client);
         char shown[LOG_TEXT];
 
         if (log_wants('r'))
@@ -289,17 +289,17 @@ enum match rules_bypass(struct rules *rules, struct peer *peer)
     return result;
 }
 
-static struct reply check_fcrdns(const struct rules *rules, struct peer *peer)
+static struct reply check_fcrdns(const struct rules *rules, struct client *client)
 {
-    switch (peer_name(peer)) {
-    case PEER_NAME_CONFIRMED:
+    switch (client_name(client)) {
+    case CLIENT_NAME_CONFIRMED:
         return no_objection;
-    case PEER_NAME_UNSURE:
+    case CLIENT_NAME_UNSURE:
         (void)blame_dns();
         return reply_for_now(rules->fcrdns);
-    case PEER_NAME_NONE:
-    case PEER_NAME_FAIL:
-    case PEER_NAME_UNASKED:
+    case CLIENT_NAME_NONE:
+    case CLIENT_NAME_FAIL:
+    case CLIENT_NAME_UNASKED:
         break;
     }
     return rules->fcrdns;
@@ -309,18 +309,18 @@ static struct reply check_fcrdns(const struct rules *rules, struct peer *peer)
  * Sends the questions that the decisions about a client need, so that all are under way at once; none if its
  * address exempts it. `by_name` says whether allow and deny need its name.
  */
-static void send_questions(const struct rules *rules, const struct peer *peer, bool by_name)
+static void send_questions(const struct rules *rules, const struct client *client, bool by_name)
 {
     bool name = by_name || rules->need_fcrdns;
 
     for (const struct bypass *b = rules->bypasses; b != NULL; b = b->next) {
-        if (is_member_by_address(rules, b->group, peer) == MATCH_YES)
+        if (is_member_by_address(rules, b->group, client) == MATCH_YES)
             return;
         name = name || b->group->fcrdns != 0 || any_for_names(rules, &b->group->patterns);
     }
-    lists_send(rules->lists, peer);
+    dnsbl_send(rules->lists, client);
     if (name)
-        peer_send(peer);
+        client_send(client);
 }
 
 /* What came of limit.fcrdns_check and of each list. */
@@ -341,18 +341,18 @@ static void show_checks(const struct rules *rules, const struct reply *reply)
 }
 
 /* What there is against a client that may connect. */
-static struct reply check_host(struct rules *rules, struct peer *peer)
+static struct reply check_host(struct rules *rules, struct client *client)
 {
     struct reply reply = no_objection;
     enum match bypass;
 
     if (!rules->need_fcrdns && rules->lists == NULL)
         return no_objection;
-    bypass = rules_bypass(rules, peer);
+    bypass = rules_bypass(rules, client);
     if (bypass != MATCH_YES && rules->need_fcrdns)
-        reply = check_fcrdns(rules, peer);
+        reply = check_fcrdns(rules, client);
     if (bypass != MATCH_YES && reply.code == 0)
-        reply = lists_check(rules->lists, peer);
+        reply = dnsbl_check(rules->lists, client);
     if (bypass == MATCH_UNSURE)
         reply = reply_for_now(reply);
     if (log_wants('r') && bypass != MATCH_YES)
@@ -360,30 +360,30 @@ static struct reply check_host(struct rules *rules, struct peer *peer)
     return reply;
 }
 
-struct reply rules_connect(struct rules *rules, struct peer *peer)
+struct reply rules_connect(struct rules *rules, struct client *client)
 {
     enum match denied, allowed;
 
     trouble[0] = '\0';
-    denied = match_address_of(rules, &rules->deny, peer);
+    denied = match_address_of(rules, &rules->deny, client);
     if (denied == MATCH_YES)
         return host_refused;
-    allowed = rules->allow.first == NULL ? MATCH_YES : match_address_of(rules, &rules->allow, peer);
+    allowed = rules->allow.first == NULL ? MATCH_YES : match_address_of(rules, &rules->allow, client);
     if (allowed == MATCH_NO && !any_for_names(rules, &rules->allow))
         return host_refused;
     if (rules->lists != NULL)
-        send_questions(rules, peer, allowed == MATCH_NO || any_for_names(rules, &rules->deny));
+        send_questions(rules, client, allowed == MATCH_NO || any_for_names(rules, &rules->deny));
     if (denied == MATCH_NO)
-        denied = match_name_of(rules, &rules->deny, peer);
+        denied = match_name_of(rules, &rules->deny, client);
     if (denied == MATCH_YES)
         return host_refused;
     if (allowed == MATCH_NO)
-        allowed = match_name_of(rules, &rules->allow, peer);
+        allowed = match_name_of(rules, &rules->allow, client);
     if (allowed == MATCH_NO)
         return host_refused;
     if (denied == MATCH_UNSURE || allowed == MATCH_UNSURE)
         return host_unsure;
-    return check_host(rules, peer);
+    return check_host(rules, client);
 }
 
 /* The index of the delimiter that begins the extension of the local part, 0 when there is none. */
@@ -580,7 +580,7 @@ static void show_rcpt(const struct rules *rules, const struct rule *rule, const 
 }
 
 /* Which conditions of a rule that names the recipient are met; the group is not asked for when others are not. */
-static void show_conditions(const struct rules *rules, const struct rule *rule, const struct peer *peer,
+static void show_conditions(const struct rules *rules, const struct rule *rule, const struct client *client,
                             bool lacks_tls, bool lacks_auth, enum match result)
 {
     char shown[LOG_TEXT];
@@ -591,7 +591,7 @@ static void show_conditions(const struct rules *rules, const struct rule *rule, 
     if (rule->needs_auth)
         log_debug('r', "%s:%u: deliver auth: %s%s%s has authenticated", rules->file, rule->line,
                   lacks_auth ? "" : "user \"",
-                  lacks_auth ? "nobody" : log_encode(shown, sizeof shown, slice_of(peer->user)),
+                  lacks_auth ? "nobody" : log_encode(shown, sizeof shown, slice_of(client->user)),
                   lacks_auth ? "" : "\"");
     if (rule->group != NULL && !lacks_tls && !lacks_auth)
         log_debug('r', "%s:%u: deliver allowgroup %s: the client %s", rules->file, rule->line,
@@ -601,14 +601,14 @@ static void show_conditions(const struct rules *rules, const struct rule *rule, 
 }
 
 /* Does the client meet the conditions of a rule that names the recipient? */
-static enum match meets(const struct rules *rules, const struct rule *rule, struct peer *peer, struct denial *denial)
+static enum match meets(const struct rules *rules, const struct rule *rule, struct client *client, struct denial *denial)
 {
-    bool lacks_tls = rule->needs_tls && peer->tls.protocol[0] == '\0';
-    bool lacks_auth = rule->needs_auth && peer->user[0] == '\0';
-    enum match result = lacks_tls || lacks_auth ? MATCH_NO : is_member(rules, rule->group, peer);
+    bool lacks_tls = rule->needs_tls && client->tls.protocol[0] == '\0';
+    bool lacks_auth = rule->needs_auth && client->user[0] == '\0';
+    enum match result = lacks_tls || lacks_auth ? MATCH_NO : is_member(rules, rule->group, client);
 
     if (log_wants('r'))
-        show_conditions(rules, rule, peer, lacks_tls, lacks_auth, result);
+        show_conditions(rules, rule, client, lacks_tls, lacks_auth, result);
     denial->denied = denial->denied || result == MATCH_NO;
     denial->needs_tls = denial->needs_tls || lacks_tls;
     denial->needs_auth = denial->needs_auth || lacks_auth;
@@ -617,7 +617,7 @@ static enum match meets(const struct rules *rules, const struct rule *rule, stru
     return result;
 }
 
-struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct address *given,
+struct reply rules_rcpt(struct rules *rules, struct client *client, const struct address *given,
                         struct recipient *recipient)
 {
     static struct denial denial;
@@ -635,7 +635,7 @@ struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct add
         if (shown)
             show_rcpt(rules, rule, recipient, result == MATCH_YES);
         if (result == MATCH_YES)
-            result = meets(rules, rule, peer, &denial);
+            result = meets(rules, rule, client, &denial);
         if (result == MATCH_UNSURE)
             return rcpt_unsure;
         if (result == MATCH_YES) {

@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 #include "envelope.h"
-#include "lists.h"
+#include "dnsbl.h"
 #include "pattern.h"
-#include "peer.h"
+#include "client.h"
 #include "reply.h"
 #include "slice.h"
 
@@ -17,14 +17,14 @@
  * The rules as conf.c reads them, in the order of the file, and the functions that decide by
  * them. A pattern is compiled when a decision first needs it. All of it lives as long as the
  * configuration; the only I/O behind these functions is the question for the client's name,
- * which peer_name asks when no address has decided.
+ * which client_name asks when no address has decided.
  */
 
-/* The SHA-256 fingerprint of a client's certificate, as in peer.h. */
+/* The SHA-256 fingerprint of a client's certificate, as in client.h. */
 struct certificate {
     struct certificate *next;
     unsigned line;
-    char fingerprint[PEER_FINGERPRINT + 1];
+    char fingerprint[CLIENT_FINGERPRINT + 1];
 };
 
 /* allowgroup NAME: patterns, certificates and results for the name, any of which makes a client a member. */
@@ -35,7 +35,7 @@ struct allowgroup {
     struct slice name;
     struct patterns patterns;
     struct certificate *certificates;
-    unsigned fcrdns;             /* a set of 1 << enum peer_name_state */
+    unsigned fcrdns;             /* a set of 1 << enum client_name_state */
     bool defined;                /* not just named by a rule */
     bool asked_address, asked;   /* are these known? Host and address stay the same for a session. */
     enum match by_address, member;
@@ -161,13 +161,13 @@ void rules_free(struct rules *rules);
  */
 
 /* May this client speak to us at all? Code 0, or the reply that takes the greeting's place. */
-struct reply rules_connect(struct rules *rules, struct peer *peer);
+struct reply rules_connect(struct rules *rules, struct client *client);
 
 /* Is the client in a group of a bypass line, whom no check of who is calling concerns? */
-enum match rules_bypass(struct rules *rules, struct peer *peer);
+enum match rules_bypass(struct rules *rules, struct client *client);
 
 /* Does the client match a list of patterns? Its address first; its name is asked for only when that does not decide. */
-enum match rules_match_host(const struct rules *rules, const struct patterns *list, struct peer *peer);
+enum match rules_match_host(const struct rules *rules, const struct patterns *list, struct client *client);
 
 /* Another client comes: what groups were found out to say of the last one is forgotten. */
 void rules_forget(struct rules *rules);
@@ -181,7 +181,7 @@ void rules_forget_trouble(void);
  * written (envelope.h), it is the same for all that is one canonical address.
  * Code 0 and `recipient` filled in, or the refusal, whose note lives until the next call.
  */
-struct reply rules_rcpt(struct rules *rules, struct peer *peer, const struct address *given,
+struct reply rules_rcpt(struct rules *rules, struct client *client, const struct address *given,
                         struct recipient *recipient);
 
 /* Does the rule name this recipient, whoever may send to it? The part of that decision that -t needs alone, of an

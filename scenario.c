@@ -22,7 +22,7 @@ static bool set_fingerprint(struct scenario *s, const char *text)
 {
     size_t digits = 0;
 
-    for (; *text != '\0' && digits < PEER_FINGERPRINT; text++) {
+    for (; *text != '\0' && digits < CLIENT_FINGERPRINT; text++) {
         const char c = lower_ascii(*text);
 
         if (c == ':')
@@ -31,7 +31,7 @@ static bool set_fingerprint(struct scenario *s, const char *text)
             return false;
         s->fingerprint[digits++] = c;
     }
-    return digits == PEER_FINGERPRINT && *text == '\0';
+    return digits == CLIENT_FINGERPRINT && *text == '\0';
 }
 
 /* Takes a word and its value: returns how many words that were, 0 with a message if they are wrong. */
@@ -93,18 +93,18 @@ bool scenario_parse(struct scenario *scenario, char *const *words, char *message
     }
     if (*words != NULL && !take_recipients(scenario, words + 1, message, size))
         return false;
-    if (scenario->user != NULL && (scenario->user[0] == '\0' || strlen(scenario->user) > PEER_TEXT)) {
+    if (scenario->user != NULL && (scenario->user[0] == '\0' || strlen(scenario->user) > CLIENT_TEXT)) {
         (void)snprintf(message, size, "'%.64s' is no name of a user", scenario->user);
         return false;
     }
     return true;
 }
 
-void scenario_apply(const struct scenario *scenario, struct peer *peer)
+void scenario_apply(const struct scenario *scenario, struct client *client)
 {
     if (scenario->tls)
-        peer_pretend_tls(peer);
-    memcpy(peer->tls.fingerprint, scenario->fingerprint, sizeof peer->tls.fingerprint);
+        client_pretend_tls(client);
+    memcpy(client->tls.fingerprint, scenario->fingerprint, sizeof client->tls.fingerprint);
     if (scenario->user != NULL)
-        (void)snprintf(peer->user, sizeof peer->user, "%s", scenario->user);
+        (void)snprintf(client->user, sizeof client->user, "%s", scenario->user);
 }

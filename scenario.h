@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "peer.h"
+#include "client.h"
 
 /* All pointers are those of the words. */
 struct scenario {
     const char *helo, *from;  /* NULL: not said; `from` with or without angle brackets, "" or <> for none */
     const char *user;         /* who has authenticated, NULL: nobody */
     bool tls;                 /* the connection is encrypted */
-    char fingerprint[PEER_FINGERPRINT + 1]; /* of a certificate of the client that was verified, "": it has none */
+    char fingerprint[CLIENT_FINGERPRINT + 1]; /* of a certificate of the client that was verified, "": it has none */
     char *const *recipients;
     size_t count;             /* of recipients */
 };
@@ -25,7 +25,7 @@ struct scenario {
  */
 bool scenario_parse(struct scenario *scenario, char *const *words, char *message, size_t size);
 
-/* Makes the peer one who has done what is supposed: TLS, certificate, authentication. */
-void scenario_apply(const struct scenario *scenario, struct peer *peer);
+/* Makes the client one who has done what is supposed: TLS, certificate, authentication. */
+void scenario_apply(const struct scenario *scenario, struct client *client);
 
 #endif

@@ -138,7 +138,7 @@ void script_check(struct script *script, const char *path, bool by_shell, int (*
 
 /* ---- for people -------------------------------------------------------------------------- */
 
-/* ENOTSUP: see reach.c. */
+/* ENOTSUP: see access.c. */
 static const char *reason_of(int error)
 {
     return error == ENOTSUP ? "it is on a file system that is mounted noexec" : strerror(error);

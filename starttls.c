@@ -162,7 +162,7 @@ bool starttls_start(struct starttls *tls, const struct conf *conf, int client, i
 }
 
 /* key=value lines; text of clients comes in certificates and server names. */
-static void take_facts(char *message, struct peer_tls *facts)
+static void take_facts(char *message, struct client_tls *facts)
 {
     const struct {
         const char *key;
@@ -189,7 +189,7 @@ static void take_facts(char *message, struct peer_tls *facts)
     }
 }
 
-static void log_facts(const struct peer_tls *facts)
+static void log_facts(const struct client_tls *facts)
 {
     char sni[LOG_TEXT], subject[LOG_TEXT];
 
@@ -199,7 +199,7 @@ static void log_facts(const struct peer_tls *facts)
              log_encode(subject, sizeof subject, slice_of(facts->subject)));
 }
 
-enum starttls_status starttls_learn(struct starttls *tls, struct peer *peer)
+enum starttls_status starttls_learn(struct starttls *tls, struct client *client)
 {
     char message[MESSAGE_MAX + 1];
 
@@ -212,17 +212,17 @@ enum starttls_status starttls_learn(struct starttls *tls, struct peer *peer)
         log_failure(message);
         return STARTTLS_FAILED;
     }
-    take_facts(message + 7, &peer->tls);
-    log_facts(&peer->tls);
+    take_facts(message + 7, &client->tls);
+    log_facts(&client->tls);
     return STARTTLS_SECURE;
 }
 
 /* The helper has ended: how, if it is not as it should be. */
-static void log_end(struct starttls *tls, struct peer *peer, const struct process_end *end)
+static void log_end(struct starttls *tls, struct client *client, const struct process_end *end)
 {
     char message[MESSAGE_MAX + 1], text[PROCESS_TEXT];
 
-    if (starttls_learn(tls, peer) == STARTTLS_FAILED)
+    if (starttls_learn(tls, client) == STARTTLS_FAILED)
         return;
     if (hear(tls, message, MSG_DONTWAIT))
         log_failure(message);
@@ -230,14 +230,14 @@ static void log_end(struct starttls *tls, struct peer *peer, const struct proces
         log_line(LOG_ERR, "TLS failed reason=\"mailrecv-tls %s\"", process_end_text(end, text));
 }
 
-void starttls_end(struct starttls *tls, struct peer *peer, uint64_t deadline)
+void starttls_end(struct starttls *tls, struct client *client, uint64_t deadline)
 {
     struct process_end end;
 
     if (tls->helper != 0) {
         end = process_wait(tls->helper, clock_earlier(deadline, clock_ms() + END_MS));
-        if (peer != NULL)
-            log_end(tls, peer, &end);
+        if (client != NULL)
+            log_end(tls, client, &end);
     }
     if (tls->channel >= 0)
         (void)close(tls->channel);

@@ -3,7 +3,7 @@
 #define STARTTLS_H
 
 #include "conf.h"
-#include "peer.h"
+#include "client.h"
 
 /*
  * One connection is encrypted at most once. mailrecv-tls gets the client's socket, the other end of
@@ -39,16 +39,16 @@ bool starttls_start(struct starttls *tls, const struct conf *conf, int client, i
 
 enum starttls_status {
     STARTTLS_NONE,    /* nothing is encrypted, or all is known already */
-    STARTTLS_SECURE,  /* now it is: `peer` says how */
+    STARTTLS_SECURE,  /* now it is: `client` says how */
     STARTTLS_FAILED,  /* the handshake has failed, or the helper has died; the log says why */
     STARTTLS_UNKNOWN  /* the handshake is not over: no byte of the client can have arrived */
 };
 
 /* Hears, without waiting, what became of the handshake. */
-enum starttls_status starttls_learn(struct starttls *tls, struct peer *peer);
+enum starttls_status starttls_learn(struct starttls *tls, struct client *client);
 
 /* When the session has ended: lets the helper send what is left, or ends it at the deadline. What else has befallen it
- * goes to the log, unless `peer` is NULL. */
-void starttls_end(struct starttls *tls, struct peer *peer, uint64_t deadline);
+ * goes to the log, unless `client` is NULL. */
+void starttls_end(struct starttls *tls, struct client *client, uint64_t deadline);
 
 #endif

@@ -47,14 +47,14 @@ void tally_clear(struct tally *tally)
     memset(tally->hours, 0, sizeof tally->hours);
     for (size_t i = 0; i < SECTIONS; i++) {
         tally->tables[i].by_max = i == SECTION_COMMANDS;
-        table_clear(&tally->tables[i]);
+        top_clear(&tally->tables[i]);
     }
 }
 
 void tally_sort(struct tally *tally)
 {
     for (size_t i = 0; i < SECTIONS; i++)
-        table_sort(&tally->tables[i]);
+        top_sort(&tally->tables[i]);
 }
 
 /* ---- pieces of a line -------------------------------------------------------------------------- */
@@ -255,7 +255,7 @@ static void add_part(struct key *key, struct slice part)
 
 static void count_key(struct tally *tally, enum section section, const struct key *key, uint64_t amount)
 {
-    table_add(&tally->tables[section], (struct slice){ key->text, key->len }, amount);
+    top_add(&tally->tables[section], (struct slice){ key->text, key->len }, amount);
 }
 
 static void count_part(struct tally *tally, enum section section, struct slice part)

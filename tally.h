@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "table.h"
+#include "top.h"
 
 /* What is counted as one number. */
 enum total {
@@ -38,7 +38,7 @@ struct tally {
     uint64_t first, last;  /* moments of the earliest and the latest line that counted */
     uint64_t totals[TOTALS];
     uint64_t hours[TALLY_HOURS]; /* sessions that began in this hour of a day */
-    struct table tables[SECTIONS];
+    struct top tables[SECTIONS];
 };
 
 /* Counts one line, given without its line end. The tables get printable ASCII only, whatever is in it. */

@@ -13,31 +13,31 @@ layers() {
     cat <<'END'
 mailrecv checkpassword tls report
 explain replay
-smtp check credentials picture status terminal
-helpers reach lint
+smtp check credentials output lockout_show terminal
+helper_check access lint
 monitor tally
 accept
-deliver saved
-command mailbox auth starttls screen lockout counts
+deliver mailfile
+command mailbox auth starttls checks lockout counts
 environment process
 copy
 conf message scenario
 rules
-lists mend
-pattern peer packet sasl
+dnsbl mend
+pattern client packet sasl
 scope
 expression
 dns
 resolver
-answer canonical json hosts
+wire canonical json hosts
 envelope reply
-line contacts script
-log sandbox library proxy suspect
+line lockout_db script
+log sandbox library proxy regex_lint
 outlet guarded
-text table
+text top
 glyph
 automaton
-slice clock late account hash inherited
+slice clock cold account hash inherited
 END
 }
 
@@ -47,7 +47,7 @@ layer_of() { # NAME
 
 # Lines "NAME INCLUDED" for every include of a file of ours.
 includes() {
-    sed -nE 's/^#include "([a-z]+)\.h".*/\1/p' "$1" | sed "s/^/$(basename "${1%.*}") /"
+    sed -nE 's/^#include "([a-z_]+)\.h".*/\1/p' "$1" | sed "s/^/$(basename "${1%.*}") /"
 }
 
 @test "every source has its place in the order, and the order names no other" {

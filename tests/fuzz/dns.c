@@ -2,7 +2,7 @@
 /*
  * Byte 0: bit 0 is a client with an IPv6 address. Then come answers, in the order of the questions: two bytes are
  * the length of one; what follows is its flags, its number of records (two bytes each) and its records. The
- * question stands before them in the message that answer.c reads. Where the input ends there is no answer.
+ * question stands before them in the message that wire.c reads. Where the input ends there is no answer.
  */
 #include "dns.h"
 
@@ -10,7 +10,7 @@
 
 #include "canonical.h"
 #include "fuzz.h"
-#include "screen.h"
+#include "checks.h"
 
 enum { QUESTIONS = 200, MESSAGE_MAX = 4096 };
 
@@ -69,7 +69,7 @@ static void read_answer(const char *name, enum answer_type type, struct answer *
     at = put_question(message, name, type);
     memcpy(message + at, input + 4, len - 4);
     input += len;
-    answer_read(message, at + len - 4, type, name, answer);
+    wire_read(message, at + len - 4, type, name, answer);
 }
 
 static void check_text(const char *text, size_t max)
@@ -118,27 +118,27 @@ void fuzz_send(enum dns_kind kind, const char *name)
 }
 
 /* A confirmed name is one that the client's address has, and that has the client's address. */
-static void check_name(const struct peer *peer)
+static void check_name(const struct client *client)
 {
     bool has_name = false, leads_back = false;
 
-    HOLDS(peer->state != PEER_NAME_UNASKED);
-    if (peer->state != PEER_NAME_CONFIRMED) {
-        HOLDS(strcmp(peer->name, "unknown") == 0);
+    HOLDS(client->state != CLIENT_NAME_UNASKED);
+    if (client->state != CLIENT_NAME_CONFIRMED) {
+        HOLDS(strcmp(client->name, "unknown") == 0);
         return;
     }
-    HOLDS(envelope_domain(slice_of(peer->name)));
-    for (const char *c = peer->name; *c != '\0'; c++)
+    HOLDS(envelope_domain(slice_of(client->name)));
+    for (const char *c = client->name; *c != '\0'; c++)
         HOLDS(*c >= ' ' && *c <= '~' && tolower((unsigned char)*c) == *c);
     for (size_t i = 0; i < count; i++) {
         const struct answer *answer = &asked[i].answer;
 
         for (size_t j = 0; answer->status == ANSWER_FOUND && j < answer->count; j++) {
             if (asked[i].kind == DNS_NAMES)
-                has_name = has_name || strcmp(answer->names[j], peer->name) == 0;
-            else if (asked[i].kind == (peer->family == AF_INET ? DNS_ADDRESSES4 : DNS_ADDRESSES6) &&
-                     strcmp(asked[i].name, peer->name) == 0)
-                leads_back = leads_back || memcmp(answer->addresses[j], peer->bytes, peer->family == AF_INET ? 4 : 16) == 0;
+                has_name = has_name || strcmp(answer->names[j], client->name) == 0;
+            else if (asked[i].kind == (client->family == AF_INET ? DNS_ADDRESSES4 : DNS_ADDRESSES6) &&
+                     strcmp(asked[i].name, client->name) == 0)
+                leads_back = leads_back || memcmp(answer->addresses[j], client->bytes, client->family == AF_INET ? 4 : 16) == 0;
         }
     }
     HOLDS(has_name && leads_back);
@@ -173,25 +173,25 @@ static void check_lists(const struct conf *conf, const struct reply *reply)
     HOLDS(reply->code == 0 || (blocked && !allowed));
 }
 
-static void decide(struct conf *conf, struct peer *peer)
+static void decide(struct conf *conf, struct client *client)
 {
     static struct recipient_forms forms;
     struct recipient recipient = { .other = &forms }; /* of the first rule */
-    struct reply reply = lists_check(conf->rules.lists, peer);
+    struct reply reply = dnsbl_check(conf->rules.lists, client);
     struct mail_argument mail;
 
     check_reply(&reply);
     check_lists(conf, &reply);
-    (void)peer_name(peer);
-    check_name(peer);
-    reply = screen_helo(conf, peer, slice_of("helo.example"));
+    (void)client_name(client);
+    check_name(client);
+    reply = checks_helo(conf, client, slice_of("helo.example"));
     check_reply(&reply);
     HOLDS(envelope_mail(slice_of("FROM:<a@b\xc3\xbc" "cher.example> SMTPUTF8"), &mail) == ENVELOPE_OK);
     HOLDS(canonical_address(&mail.sender, WORDS_OURS, &recipient.address) == CANONICAL_OK);
-    reply = screen_sender(conf, peer, &mail.sender, &recipient.address);
+    reply = checks_sender(conf, client, &mail.sender, &recipient.address);
     check_reply(&reply);
     recipient.rule = conf->rules.first_rule;
-    reply = screen_accepted(conf, peer, &recipient);
+    reply = checks_accepted(conf, client, &recipient);
     check_reply(&reply);
 }
 
@@ -201,19 +201,19 @@ void fuzz_dns(const uint8_t *data, size_t size)
                                 "limit.helo_dns_check on 550 A\nlimit.sender_dns_check on 550 B\n"
                                 "limit.rcpt_dns_check on 550 C\ndeliver rcpt_to /./ append /dev/null\n";
     static struct conf conf;
-    static struct peer peer;
+    static struct client client;
 
     if (size < 1)
         return;
     conf_parse(&conf, "fuzz.conf", slice_of(lines));
     HOLDS(conf.errors == 0);
-    HOLDS(peer_pretend(&peer, (data[0] & 1) != 0 ? "2001:db8::7" : "192.0.2.7") == PEER_OK);
-    peer.state = PEER_NAME_UNASKED;
+    HOLDS(client_pretend(&client, (data[0] & 1) != 0 ? "2001:db8::7" : "192.0.2.7") == CLIENT_OK);
+    client.state = CLIENT_NAME_UNASKED;
     input = data + 1;
     input_end = data + size;
     count = 0;
     active = true;
-    decide(&conf, &peer);
+    decide(&conf, &client);
     active = false;
     conf_free(&conf);
 }

@@ -86,17 +86,17 @@ void fuzz_monitor(const uint8_t *data, size_t size)
     const char *violation = NULL;
     struct monitor *monitor;
     struct conf conf;
-    struct peer peer;
+    struct client client;
 
     HOLDS(log_open("/dev/null") && log_set_flags(slice_of("a")) == 1);
-    HOLDS(peer_pretend(&peer, "192.0.2.7=client.example") == PEER_OK);
+    HOLDS(client_pretend(&client, "192.0.2.7=client.example") == CLIENT_OK);
     conf_parse(&conf, "fuzz.conf", slice_of("domain mx.example\nlimit.smtp_rcpt_to 3\nrecipient_delimiter +\n"
                                             "auth optional\nauth.insecure on\nauth.command /nonexistent\n"
                                             "deliver rcpt_to a@mx.example append /dev/null\n"
                                             "deliver rcpt_to /^list-(.*)@mx/ append /dev/null\n"
                                             "error rcpt_to ^old 551 Gone\\, try elsewhere\n"));
     HOLDS(conf.errors == 0);
-    monitor = monitor_begin(&conf, &peer, &terminated);
+    monitor = monitor_begin(&conf, &client, &terminated);
     HOLDS(monitor != NULL);
     (void)monitor_connect(monitor);
     while (in.size > 0 && violation == NULL) {

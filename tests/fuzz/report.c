@@ -1,23 +1,23 @@
 /* report.c - fuzz target: a log; its sums are right, and each form of its picture is clean */
 #include <string.h>
 
-#include "picture.h"
+#include "output.h"
 #include "tally.h"
 
 #include "fuzz.h"
 
 static struct tally tally;
 
-static void check_table(const struct table *table, uint64_t sum)
+static void check_table(const struct top *table, uint64_t sum)
 {
     uint64_t counted = table->others.count;
 
-    HOLDS(table->used <= TABLE_ROWS);
+    HOLDS(table->used <= TOP_ROWS);
     for (size_t i = 0; i < table->used; i++) {
         const struct row *row = &table->rows[i];
 
         counted += row->count;
-        HOLDS(row->len <= TABLE_KEY);
+        HOLDS(row->len <= TOP_KEY);
         HOLDS(i == 0 || table->by_max || row[-1].count >= row->count);
         for (size_t c = 0; c < row->len; c++)
             HOLDS(row->key[c] == '\n' || (row->key[c] >= ' ' && row->key[c] <= '~'));
@@ -33,7 +33,7 @@ static void check_form(const char *name)
     FILE *out = open_memstream(&text, &size);
 
     HOLDS(out != NULL);
-    picture_form(name)(out, &tally, 3);
+    output_form(name)(out, &tally, 3);
     HOLDS(fclose(out) == 0);
     HOLDS(size > 0 && text[size - 1] == '\n');
     for (size_t i = 0; i < size; i++)

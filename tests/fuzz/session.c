@@ -76,7 +76,7 @@ void fuzz_session(const uint8_t *data, size_t size)
     static const volatile sig_atomic_t terminated;
     struct monitor *monitor;
     struct conf conf;
-    struct peer peer;
+    struct client client;
     ssize_t len;
 
     if (size < 1 || size > 50000)
@@ -88,10 +88,10 @@ void fuzz_session(const uint8_t *data, size_t size)
     }
     HOLDS(ftruncate(in, 0) == 0 && ftruncate(out, 0) == 0 && lseek(in, 0, SEEK_SET) == 0 && lseek(out, 0, SEEK_SET) == 0);
     HOLDS(pwrite(in, data + 1, size - 1, 0) == (ssize_t)size - 1);
-    HOLDS(peer_pretend(&peer, "192.0.2.7=client.example") == PEER_OK);
+    HOLDS(client_pretend(&client, "192.0.2.7=client.example") == CLIENT_OK);
     conf_parse(&conf, "fuzz.conf", slice_of(configurations[data[0] & 3]));
     HOLDS(conf.errors == 0);
-    monitor = monitor_begin(&conf, &peer, &terminated);
+    monitor = monitor_begin(&conf, &client, &terminated);
     HOLDS(monitor != NULL);
     line_init(&io, in, out, &terminated);
     smtp_session(smtp_greet(&io, monitor, &conf));

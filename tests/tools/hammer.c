@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "contacts.h"
+#include "lockout_db.h"
 
 enum { CLIENTS = 8, MAX = 1000 };
 
@@ -27,7 +27,7 @@ static struct shared {
     atomic_uint begun[CLIENTS], made[CLIENTS], failed;
 } *shared;
 
-static struct contacts file = { .keep = 100000, .serving = true };
+static struct lockout_db file = { .keep = 100000, .serving = true };
 
 static struct contact client(unsigned i)
 {
@@ -50,7 +50,7 @@ static void __attribute__((noreturn)) work(unsigned seed)
         struct contact contact = client(i);
 
         shared->begun[i]++;
-        if (contacts_change(&file, &contact, (uint64_t)time(NULL), count, NULL)) {
+        if (lockout_db_change(&file, &contact, (uint64_t)time(NULL), count, NULL)) {
             shared->made[i]++;
         } else {
             shared->failed++;
@@ -88,7 +88,7 @@ static unsigned connections(const struct contact *all, size_t total, unsigned i)
 static int check(void)
 {
     size_t total;
-    struct contact *all = contacts_list(&file, &total);
+    struct contact *all = lockout_db_list(&file, &total);
     int status = shared->failed > 0 || all == NULL;
     unsigned sum = 0;
 

@@ -1,7 +1,7 @@
-/* dns.c - unit tests of dns.h and lists.h: RFC 1035 3.5, RFC 3596 2.5, RFC 5782 */
+/* dns.c - unit tests of dns.h and dnsbl.h: RFC 1035 3.5, RFC 3596 2.5, RFC 5782 */
 #include "dns.h"
 
-#include "lists.h"
+#include "dnsbl.h"
 #include "unit.h"
 
 #define A63 X10("aaaaaa") "aaa"
@@ -21,9 +21,9 @@ static void test_reversed(void)
 {
     for (size_t i = 0; i < COUNT(reversed); i++) {
         char name[DOMAIN_MAX + 1];
-        struct peer peer;
-        bool fits = peer_pretend(&peer, reversed[i].address) == PEER_OK &&
-                    dns_reversed(peer.family, peer.bytes, slice_of(reversed[i].zone), name);
+        struct client client;
+        bool fits = client_pretend(&client, reversed[i].address) == CLIENT_OK &&
+                    dns_reversed(client.family, client.bytes, slice_of(reversed[i].zone), name);
 
         ok(fits == (reversed[i].name != NULL), "%s below %s: %s", reversed[i].address, reversed[i].zone,
            fits ? "fits" : "is too long");

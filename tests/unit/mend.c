@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "pattern.h"
-#include "peer.h"
+#include "client.h"
 #include "unit.h"
 
 static bool matches(const char *expression, const char *text)
@@ -99,7 +99,7 @@ static void test_random_networks(void)
         }
         for (unsigned n = 0; n < 20; n++) {
             unsigned flip = next_random(&state) % (size * 8);
-            struct peer peer;
+            struct client client;
             bool yes;
 
             memcpy(bytes, base, size);
@@ -107,8 +107,8 @@ static void test_random_networks(void)
             for (unsigned b = flip / 8 + 1; b < size; b++)
                 bytes[b] = (unsigned char)next_random(&state);
             (void)inet_ntop(family, bytes, address, sizeof address);
-            (void)peer_pretend(&peer, address);
-            yes = matches(out, peer.address) || (peer.address_full[0] != '\0' && matches(out, peer.address_full));
+            (void)client_pretend(&client, address);
+            yes = matches(out, client.address) || (client.address_full[0] != '\0' && matches(out, client.address_full));
             tries++;
             inside += yes;
             if (yes != (flip >= bits) && wrong++ < 5)
@@ -121,19 +121,19 @@ static void test_random_networks(void)
 
 static const struct {
     const char *text, *mended;
-    enum suspect_subject subject;
+    enum regex_subject subject;
 } globs[] = {
-    { "*.example.com", "\\.example\\.com$", SUSPECT_NAME },
-    { "mail*.example.com", "^mail.*\\.example\\.com$", SUSPECT_NAME },
-    { "mail*", "^mail", SUSPECT_NAME },
-    { "mx?*.example.com", "^mx..*\\.example\\.com$", SUSPECT_NAME },
-    { "*@example.com", "@example\\.com$", SUSPECT_RECIPIENT },
-    { "bounce-*@example.com", "^bounce-.*@example\\.com$", SUSPECT_RECIPIENT },
-    { "joe@*", "^joe@", SUSPECT_RECIPIENT },
-    { "^mail.*\\.example\\.com$", NULL, SUSPECT_NAME },
-    { "mail.*", NULL, SUSPECT_NAME },
-    { "example.com", NULL, SUSPECT_NAME },
-    { "", NULL, SUSPECT_NAME },
+    { "*.example.com", "\\.example\\.com$", REGEX_NAME },
+    { "mail*.example.com", "^mail.*\\.example\\.com$", REGEX_NAME },
+    { "mail*", "^mail", REGEX_NAME },
+    { "mx?*.example.com", "^mx..*\\.example\\.com$", REGEX_NAME },
+    { "*@example.com", "@example\\.com$", REGEX_RECIPIENT },
+    { "bounce-*@example.com", "^bounce-.*@example\\.com$", REGEX_RECIPIENT },
+    { "joe@*", "^joe@", REGEX_RECIPIENT },
+    { "^mail.*\\.example\\.com$", NULL, REGEX_NAME },
+    { "mail.*", NULL, REGEX_NAME },
+    { "example.com", NULL, REGEX_NAME },
+    { "", NULL, REGEX_NAME },
 };
 
 static const struct {
@@ -183,21 +183,21 @@ static void test_globs_and_slips(void)
 
 static const struct {
     const char *pattern;
-    enum suspect_subject subject;
+    enum regex_subject subject;
     enum mend mend;
 } loose[] = {
-    { "example.com", SUSPECT_NAME, MEND_FOUND },
-    { "^(www|mail).example.com$", SUSPECT_NAME, MEND_FOUND },
-    { "^mx[0-9]+.example\\.com$", SUSPECT_NAME, MEND_FOUND },
-    { "^mail\\.", SUSPECT_NAME, MEND_VAGUE },            /* a name does not end in a dot */
-    { "^(a)\\1.example\\.com", SUSPECT_NAME, MEND_VAGUE }, /* no text is made of a reference */
-    { "^192.0.2.", SUSPECT_ADDRESS, MEND_FOUND },
-    { "^192\\.0\\.2\\.1", SUSPECT_ADDRESS, MEND_FOUND },
-    { "^2001:db8", SUSPECT_ADDRESS, MEND_FOUND },
-    { "^192.0.2.0/24$", SUSPECT_ADDRESS, MEND_VAGUE },   /* matches no address */
-    { "^192\\.0\\.2\\.", SUSPECT_ADDRESS, MEND_NOTHING },
-    { "joe@example.com", SUSPECT_RECIPIENT, MEND_FOUND },
-    { "^joe@", SUSPECT_RECIPIENT, MEND_NOTHING },
+    { "example.com", REGEX_NAME, MEND_FOUND },
+    { "^(www|mail).example.com$", REGEX_NAME, MEND_FOUND },
+    { "^mx[0-9]+.example\\.com$", REGEX_NAME, MEND_FOUND },
+    { "^mail\\.", REGEX_NAME, MEND_VAGUE },            /* a name does not end in a dot */
+    { "^(a)\\1.example\\.com", REGEX_NAME, MEND_VAGUE }, /* no text is made of a reference */
+    { "^192.0.2.", REGEX_ADDRESS, MEND_FOUND },
+    { "^192\\.0\\.2\\.1", REGEX_ADDRESS, MEND_FOUND },
+    { "^2001:db8", REGEX_ADDRESS, MEND_FOUND },
+    { "^192.0.2.0/24$", REGEX_ADDRESS, MEND_VAGUE },   /* matches no address */
+    { "^192\\.0\\.2\\.", REGEX_ADDRESS, MEND_NOTHING },
+    { "joe@example.com", REGEX_RECIPIENT, MEND_FOUND },
+    { "^joe@", REGEX_RECIPIENT, MEND_NOTHING },
 };
 
 static void test_loose(void)

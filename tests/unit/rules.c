@@ -213,16 +213,16 @@ static const struct {
     { "^192\\.0\\.2\\.|example", false },
 };
 
-static bool become(struct peer *peer, const char *client)
+static bool become(struct client *client, const char *who)
 {
     char address[64];
-    size_t len = strcspn(client, UNSURE);
+    size_t len = strcspn(who, UNSURE);
     bool good;
 
-    (void)snprintf(address, sizeof address, "%.*s", (int)len, client);
-    good = peer_pretend(peer, address) == PEER_OK;
-    if (client[len] != '\0')
-        peer->state = PEER_NAME_UNSURE;
+    (void)snprintf(address, sizeof address, "%.*s", (int)len, who);
+    good = client_pretend(client, address) == CLIENT_OK;
+    if (who[len] != '\0')
+        client->state = CLIENT_NAME_UNSURE;
     return good;
 }
 
@@ -230,13 +230,13 @@ static void test_connections(void)
 {
     for (size_t i = 0; i < COUNT(connections); i++) {
         struct conf conf;
-        struct peer peer;
+        struct client client;
         struct reply reply;
         bool ready;
 
         conf_parse(&conf, "test.conf", slice_of(connections[i].conf));
-        ready = become(&peer, connections[i].client) && conf.errors == 0;
-        reply = rules_connect(&conf.rules, &peer);
+        ready = become(&client, connections[i].client) && conf.errors == 0;
+        reply = rules_connect(&conf.rules, &client);
         ok(ready, "connection %zu: the test makes sense", i);
         ok_number(reply.code, connections[i].code, "%s and client %s", show(slice_of(connections[i].conf)),
                   connections[i].client);
@@ -272,7 +272,7 @@ static void test_recipients(void)
     for (size_t i = 0; i < COUNT(recipients); i++) {
         char argument[512];
         struct conf conf;
-        struct peer peer;
+        struct client client;
         struct address address;
         static struct recipient_forms forms;
         struct recipient recipient;
@@ -280,12 +280,12 @@ static void test_recipients(void)
 
         conf_parse(&conf, "test.conf", slice_of(recipients[i].conf));
         (void)snprintf(argument, sizeof argument, "TO:<%s>", recipients[i].recipient);
-        if (ok(become(&peer, recipients[i].client) && conf.errors == 0 &&
+        if (ok(become(&client, recipients[i].client) && conf.errors == 0 &&
                envelope_rcpt(slice_of(argument), true, &address) == ENVELOPE_OK, "%s: the test makes sense",
                recipients[i].name)) {
             memset(&recipient, 0x55, sizeof recipient); /* nothing may be left of what was there */
             recipient.other = &forms;
-            reply = rules_rcpt(&conf.rules, &peer, &address, &recipient);
+            reply = rules_rcpt(&conf.rules, &client, &address, &recipient);
             ok_text(slice_of(outcome_of(&conf, &reply, &recipient)), slice_of(recipients[i].outcome), "%s",
                     recipients[i].name);
         }

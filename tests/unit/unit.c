@@ -14,10 +14,10 @@ static const struct {
 } suites[] = {
     { "slice", test_slice }, { "log", test_log },         { "envelope", test_envelope },
     { "line", test_line },   { "reply", test_reply },     { "message", test_message },
-    { "peer", test_peer },   { "conf", test_conf },       { "rules", test_rules },
+    { "client", test_client },   { "conf", test_conf },       { "rules", test_rules },
     { "pattern", test_pattern }, { "sasl", test_sasl },
-    { "answer", test_answer }, { "canonical", test_canonical }, { "dns", test_dns }, { "hosts", test_hosts },
-    { "contacts", test_contacts }, { "proxy", test_proxy }, { "suspect", test_suspect }, { "scope", test_scope }, { "mend", test_mend },
+    { "wire", test_wire }, { "canonical", test_canonical }, { "dns", test_dns }, { "hosts", test_hosts },
+    { "lockout_db", test_lockout_db }, { "proxy", test_proxy }, { "regex_lint", test_regex_lint }, { "scope", test_scope }, { "mend", test_mend },
     { "counts", test_counts },
 };
 

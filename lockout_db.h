@@ -1,6 +1,6 @@
-/* contacts.h - what is remembered of clients between sessions: connections, violations, locks; a file */
-#ifndef CONTACTS_H
-#define CONTACTS_H
+/* lockout_db.h - what is remembered of clients between sessions: connections, violations, locks; a file */
+#ifndef LOCKOUT_DB_H
+#define LOCKOUT_DB_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ struct contact {
     uint64_t until;          /* the end of the lock, 0: it has none */
 };
 
-struct contacts {
+struct lockout_db {
     const char *path;
     uint64_t keep;           /* seconds after which a contact without a lock is forgotten */
     bool serving;            /* may make the file, and move a damaged one to PATH.corrupt */
@@ -45,13 +45,13 @@ const char *contact_text(const struct contact *contact, char *out);
  * set if that is not in the file, because it cannot be opened or written, or somebody holds the lock (EAGAIN, after
  * two seconds); *contact is then changed all the same if the file could be read, and else left as it was.
  */
-bool contacts_change(const struct contacts *contacts, struct contact *contact, uint64_t now,
+bool lockout_db_change(const struct lockout_db *contacts, struct contact *contact, uint64_t now,
                      void (*change)(struct contact *contact, const void *context), const void *context);
 
 /* Forgets a contact. Returns whether it was known; if not, errno is 0 or says what went wrong. */
-bool contacts_forget(const struct contacts *contacts, const struct contact *contact);
+bool lockout_db_forget(const struct lockout_db *contacts, const struct contact *contact);
 
 /* All contacts, in memory that the caller frees; NULL with errno set if that fails (EBADMSG: it is no such file). */
-struct contact *contacts_list(const struct contacts *contacts, size_t *count);
+struct contact *lockout_db_list(const struct lockout_db *contacts, size_t *count);
 
 #endif

@@ -1,9 +1,9 @@
-/* lists.h - lists of hosts in the DNS (RFC 5782): is the client on one, and what follows */
-#ifndef LISTS_H
-#define LISTS_H
+/* dnsbl.h - lists of hosts in the DNS (RFC 5782): is the client on one, and what follows */
+#ifndef DNSBL_H
+#define DNSBL_H
 
-#include "answer.h"
-#include "peer.h"
+#include "wire.h"
+#include "client.h"
 #include "reply.h"
 
 enum list_verdict {
@@ -46,16 +46,16 @@ struct slice list_public_part(struct slice zone);
 enum list_verdict list_read(const struct list_filter *filter, const struct answer *answer, unsigned char which[4]);
 
 /* Sends the questions about a client, and does not wait. */
-void lists_send(const struct host_list *lists, const struct peer *peer);
+void dnsbl_send(const struct host_list *lists, const struct client *client);
 
 /*
  * Asks all lists about a client. Code 0, or the reply of the first dnsbl line that refuses it, with the reason that
  * the list gives as detail, which lives until the next call. Where it is not known whether
  * a dnswl line allows the client, the refusal is a 4xx.
  */
-struct reply lists_check(struct host_list *lists, const struct peer *peer);
+struct reply dnsbl_check(struct host_list *lists, const struct client *client);
 
 /* Logs on which lists the client is, and which ones have said nothing. */
-void lists_log(const struct host_list *lists);
+void dnsbl_log(const struct host_list *lists);
 
 #endif

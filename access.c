@@ -1,9 +1,9 @@
-/* reach.c - what the user who serves can read, write and execute of what the configuration names */
+/* access.c - what the user who serves can read, write and execute of what the configuration names */
 /*
  * All questions are collected first and answered together: where we are root and the user is somebody else, by a
  * child that becomes that user, in memory that both share. So the kernel answers, who knows more than modes show.
  */
-#include "reach.h"
+#include "access.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include "account.h"
 #include "environment.h"
 #include "guarded.h"
-#include "late.h"
+#include "cold.h"
 #include "process.h"
 #include "script.h"
 
@@ -59,7 +59,7 @@ struct question {
 };
 
 /* Who is asked for. */
-static LATE struct {
+static COLD_BSS struct {
     enum { OURSELVES, BY_BECOMING, BY_MODES } how;
     struct account account;
 } who;
@@ -600,7 +600,7 @@ static void ask_targets(struct conf *conf)
 static void ask_all(struct conf *conf, bool opened_before)
 {
     ask_targets(conf);
-    ask_secrets(conf, opened_before || who.how == OURSELVES); /* what we cannot open is told by helpers.c */
+    ask_secrets(conf, opened_before || who.how == OURSELVES); /* what we cannot open is told by helper_check.c */
     ask_setting(conf, NEED_MAILBOX, "deadletter_file", conf->deadletter_file, false);
     ask_setting(conf, NEED_MAILBOX, "lockout.db", conf->lockout_db, false);
     ask_setting(conf, NEED_SPOOL, "spool_directory", conf->spool_directory, false);
@@ -650,7 +650,7 @@ static void tell_answers(struct conf *conf)
     }
 }
 
-bool reach_check(struct conf *conf, const char *user)
+bool access_check(struct conf *conf, const char *user)
 {
     const size_t size = (count_rules(conf) + SETTINGS_MAX) * sizeof *questions;
 
@@ -685,7 +685,7 @@ static bool makes_for_others(struct slice text, bool is_maildir, char path[REACH
     return stat(parent_of(above), &status) == 0 && guarded_is_shared(&status);
 }
 
-bool reach_makes_for_others(const struct conf *conf, const char *log, char path[REACH_PATH])
+bool access_makes_for_others(const struct conf *conf, const char *log, char path[REACH_PATH])
 {
     if (log != NULL && strcmp(log, "syslog") != 0 && strcmp(log, "stderr") != 0 &&
         makes_for_others(slice_of(log), false, path))

@@ -1,5 +1,5 @@
-/* table.c - counts per key in bounded memory: what was seen most stays */
-#include "table.h"
+/* top.c - counts per key in bounded memory: what was seen most stays */
+#include "top.h"
 
 #include <stdlib.h>
 
@@ -13,9 +13,9 @@ static uint32_t hash_of(struct slice key)
 }
 
 /* The slot of a key: where it is, or where it would be put. */
-static uint16_t *find(struct table *table, struct slice key, uint32_t hash)
+static uint16_t *find(struct top *table, struct slice key, uint32_t hash)
 {
-    for (size_t at = hash % TABLE_SLOTS;; at = (at + 1) % TABLE_SLOTS) {
+    for (size_t at = hash % TOP_SLOTS;; at = (at + 1) % TOP_SLOTS) {
         uint16_t *slot = &table->slots[at];
         const struct row *row = *slot > 0 ? &table->rows[*slot - 1] : NULL;
 
@@ -24,7 +24,7 @@ static uint16_t *find(struct table *table, struct slice key, uint32_t hash)
     }
 }
 
-static void index_rows(struct table *table)
+static void index_rows(struct top *table)
 {
     memset(table->slots, 0, sizeof table->slots);
     for (size_t i = 0; i < table->used; i++) {
@@ -34,7 +34,7 @@ static void index_rows(struct table *table)
     }
 }
 
-void table_add_row(struct row *to, const struct row *from)
+void top_add_row(struct row *to, const struct row *from)
 {
     to->count += from->count;
     to->sum += from->sum;
@@ -42,33 +42,33 @@ void table_add_row(struct row *to, const struct row *from)
         to->max = from->max;
 }
 
-static void forget_half(struct table *table)
+static void forget_half(struct top *table)
 {
-    table_sort(table);
-    while (table->used > TABLE_ROWS / 2)
-        table_add_row(&table->others, &table->rows[--table->used]);
+    top_sort(table);
+    while (table->used > TOP_ROWS / 2)
+        top_add_row(&table->others, &table->rows[--table->used]);
     index_rows(table);
 }
 
-void table_clear(struct table *table)
+void top_clear(struct top *table)
 {
     table->used = 0;
     table->others = (struct row){ .count = 0 };
     index_rows(table);
 }
 
-void table_add(struct table *table, struct slice key, uint64_t amount)
+void top_add(struct top *table, struct slice key, uint64_t amount)
 {
     const struct row seen = { .count = 1, .sum = amount, .max = amount };
     uint16_t *slot;
     uint32_t hash;
 
-    if (key.len > TABLE_KEY)
-        key.len = TABLE_KEY;
+    if (key.len > TOP_KEY)
+        key.len = TOP_KEY;
     hash = hash_of(key);
     slot = find(table, key, hash);
     if (*slot == 0) {
-        if (table->used == TABLE_ROWS) {
+        if (table->used == TOP_ROWS) {
             forget_half(table);
             slot = find(table, key, hash);
         }
@@ -76,13 +76,13 @@ void table_add(struct table *table, struct slice key, uint64_t amount)
         memcpy(table->rows[table->used].key, key.text, key.len);
         *slot = (uint16_t)++table->used;
     }
-    table_add_row(&table->rows[*slot - 1], &seen);
+    top_add_row(&table->rows[*slot - 1], &seen);
 }
 
 static int compare(const void *left, const void *right, void *context)
 {
     const struct row *a = left, *b = right;
-    bool by_max = ((const struct table *)context)->by_max;
+    bool by_max = ((const struct top *)context)->by_max;
     uint64_t of_a = by_max ? a->max : a->count, of_b = by_max ? b->max : b->count;
     int order;
 
@@ -92,7 +92,7 @@ static int compare(const void *left, const void *right, void *context)
     return order != 0 ? order : (int)a->len - (int)b->len;
 }
 
-void table_sort(struct table *table)
+void top_sort(struct top *table)
 {
     qsort_r(table->rows, table->used, sizeof table->rows[0], compare, table);
     index_rows(table);

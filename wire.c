@@ -1,9 +1,9 @@
-/* answer.c - what an answer of the DNS says: a message to facts; pure */
+/* wire.c - what an answer of the DNS says: a message to facts; pure */
 /*
  * A cursor moves through the message; whatever does not fit makes it fail, and it stays failed. The records
  * are gone through once for each name of the CNAME chain, so that their order does not matter.
  */
-#include "answer.h"
+#include "wire.h"
 
 #include <stdint.h>
 
@@ -239,7 +239,7 @@ static unsigned read_question(struct cursor *c, enum answer_type type, const cha
     return records;
 }
 
-void answer_read(const unsigned char *message, size_t len, enum answer_type type, const char *name,
+void wire_read(const unsigned char *message, size_t len, enum answer_type type, const char *name,
                  struct answer *answer)
 {
     struct cursor c = { message, len, 0, false };

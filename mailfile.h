@@ -1,6 +1,6 @@
-/* saved.h - messages that lie in a file or a maildir: finding them, what is known of them, marking what is done */
-#ifndef SAVED_H
-#define SAVED_H
+/* mailfile.h - messages that lie in a file or a maildir: finding them, what is known of them, marking what is done */
+#ifndef MAILFILE_H
+#define MAILFILE_H
 
 #include <limits.h>
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 
 #include "envelope.h"
 #include "message.h"
-#include "peer.h"
+#include "client.h"
 
 /*
  * A place is a maildir, an mbox or a file that is one message. In an mbox a message begins with a From_ line, which has
@@ -23,25 +23,25 @@
  *   Redelivering:    somebody has begun to; if that was killed, nobody knows whether it was delivered
  *   Re-delivered:    done
  */
-enum saved_mark { SAVED_WAITING, SAVED_BEGUN, SAVED_DONE };
+enum mailfile_mark { MAILFILE_WAITING, MAILFILE_BEGUN, MAILFILE_DONE };
 
 /* What there is of a message. Only mailboxes tell. */
-enum saved_part { SAVED_WHOLE, SAVED_NO_END, SAVED_NO_BEGINNING };
+enum mailfile_part { MAILFILE_WHOLE, MAILFILE_NO_END, MAILFILE_NO_BEGINNING };
 
-enum { SAVED_CLIENT = INET6_ADDRSTRLEN + 1 + DOMAIN_MAX };
+enum { MAILFILE_CLIENT = INET6_ADDRSTRLEN + 1 + DOMAIN_MAX };
 
 /* One message. What stands behind `ours` is known only if that is true; all of it was true when it was received. */
-struct saved {
+struct mailfile_message {
     size_t number;               /* in its place, from 1 */
     const char *path;            /* of its file; lives until the next is found */
     bool ours;
-    enum saved_part part;        /* of ours, what is not whole was never acknowledged */
-    enum saved_mark mark;
+    enum mailfile_part part;        /* of ours, what is not whole was never acknowledged */
+    enum mailfile_mark mark;
     char sender[ADDRESS_MAX + 1], recipient[ADDRESS_MAX + 1];
-    char client[SAVED_CLIENT + 1]; /* as -P has it: ADDRESS, ADDRESS=NAME or local */
+    char client[MAILFILE_CLIENT + 1]; /* as -P has it: ADDRESS, ADDRESS=NAME or local */
     char helo[HELO_MAX + 1];
     char protocol[16];           /* of RFC 3848: ESMTPS... */
-    char tls_protocol[PEER_TEXT + 1], tls_cipher[PEER_TEXT + 1]; /* "": it was not encrypted */
+    char tls_protocol[CLIENT_TEXT + 1], tls_cipher[CLIENT_TEXT + 1]; /* "": it was not encrypted */
 
     uint64_t begin, end;         /* of it in the file: the next one begins at this end */
     uint64_t text_end;           /* before the empty line that belongs to no message */
@@ -49,7 +49,7 @@ struct saved {
     uint64_t body;               /* where that begins which is not of this place: below Delivered-To: */
 };
 
-struct saved_box {
+struct mailfile {
     char **files;                /* their paths; one for all but maildirs */
     size_t count, next;          /* of files; the one that is to be opened next */
     size_t found;                /* messages so far */
@@ -61,15 +61,15 @@ struct saved_box {
 };
 
 /* Opens a place. False with errno set. It must be closed either way. */
-bool saved_open(struct saved_box *box, const char *path, uint64_t lock_ms);
-void saved_close(struct saved_box *box);
+bool mailfile_open(struct mailfile *box, const char *path, uint64_t lock_ms);
+void mailfile_close(struct mailfile *box);
 
 /*
  * Finds the next message: in an mbox in the order of the file, in a maildir in that of the names. Returns 1, 0 when
  * there are no more, or -1 with errno set, and `path` naming a file that cannot be read: it counts as one message,
  * and the next call goes on with the next file.
  */
-int saved_next(struct saved_box *box, struct saved *message);
+int mailfile_next(struct mailfile *box, struct mailfile_message *message);
 
 /*
  * Takes the message that was found last: copies it to a spool and, if `mark` is set and it is ours, marks it as
@@ -77,9 +77,9 @@ int saved_next(struct saved_box *box, struct saved *message);
  * ends of what is not ours are left out. All under the file's lock, but the lock is given back. NULL, or why
  * that cannot be; then nothing was marked.
  */
-const char *saved_take(struct saved_box *box, struct saved *message, bool mark, struct message *spooled);
+const char *mailfile_take(struct mailfile *box, struct mailfile_message *message, bool mark, struct message *spooled);
 
 /* Marks what was taken, synced to the disk; to be called before the next is found. NULL, or why that cannot be. */
-const char *saved_settle(struct saved_box *box, const struct saved *message, enum saved_mark mark);
+const char *mailfile_settle(struct mailfile *box, const struct mailfile_message *message, enum mailfile_mark mark);
 
 #endif

@@ -1,4 +1,4 @@
-/* contacts.c - what is remembered of clients between sessions: connections, violations, locks; a file */
+/* lockout_db.c - what is remembered of clients between sessions: connections, violations, locks; a file */
 /*
  * A page of header, and then pages of records. The hash has a secret in it, so that nobody can choose addresses
  * that crowd one page. A record lies within one page of the system and is written by one call, so a process that is
@@ -7,7 +7,7 @@
  * Locks are those of open file descriptions, on single pages: they end when the file is closed, however
  * that comes. Who waits for one asks again and again, because a wait in the kernel would have no end.
  */
-#include "contacts.h"
+#include "lockout_db.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -74,7 +74,7 @@ static bool is_same(const struct contact *a, const struct contact *b)
 }
 
 /* Time that has passed, whichever way the clock was set meanwhile. */
-static bool is_past(const struct contacts *c, const struct contact *contact, uint64_t now)
+static bool is_past(const struct lockout_db *c, const struct contact *contact, uint64_t now)
 {
     uint64_t away = now > contact->last ? now - contact->last : contact->last - now;
 
@@ -122,7 +122,7 @@ static bool lock_bytes(int fd, short type, off_t start, off_t len)
     return true;
 }
 
-static int open_file(const struct contacts *c, int access)
+static int open_file(const struct lockout_db *c, int access)
 {
     int fd = open(c->path, access | (c->serving ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
                   S_IRUSR | S_IWUSR);
@@ -135,7 +135,7 @@ static int open_file(const struct contacts *c, int access)
     return -1;
 }
 
-static bool has_moved(const struct contacts *c, int fd)
+static bool has_moved(const struct lockout_db *c, int fd)
 {
     struct stat ours, there;
 
@@ -161,7 +161,7 @@ static ssize_t begin_file(int fd, struct header *header)
     return lock_bytes(fd, F_UNLCK, 0, PAGE) ? n : -1;
 }
 
-static enum outcome read_header(const struct contacts *c, int fd, struct header *header)
+static enum outcome read_header(const struct lockout_db *c, int fd, struct header *header)
 {
     ssize_t n;
 
@@ -203,7 +203,7 @@ static off_t page_for(const struct header *header, const struct contact *contact
  * Moves a damaged file away, unless somebody else has done so, or what was read was just being written. Under
  * a lock on all of it, so that nobody writes into a file that is about to leave.
  */
-static enum outcome move_away(const struct contacts *c, int fd, off_t at)
+static enum outcome move_away(const struct lockout_db *c, int fd, off_t at)
 {
     char kept[PATH_MAX];
     struct header header;
@@ -260,7 +260,7 @@ static bool write_place(int fd, off_t at, const struct page *page, const struct 
 }
 
 /* Forgets who was not seen for long, on this page. */
-static void prune(const struct contacts *c, int fd, off_t at, struct page *page, uint64_t now)
+static void prune(const struct lockout_db *c, int fd, off_t at, struct page *page, uint64_t now)
 {
     for (size_t i = 0; i < PER_PAGE; i++) {
         struct contact *old = &page->contacts[i];
@@ -279,7 +279,7 @@ struct change {
 };
 
 /* Changes a contact at its place; false if it is as it was. */
-static bool change_record(const struct contacts *c, struct contact *place, struct contact *contact,
+static bool change_record(const struct lockout_db *c, struct contact *place, struct contact *contact,
                           const struct change *change)
 {
     const struct contact before = *place;
@@ -307,7 +307,7 @@ static bool forget_record(struct contact *place, struct contact *contact)
 }
 
 /* In a page that was read, under a lock on it or, when that could not be had, in memory only. */
-static enum outcome change_page(const struct contacts *c, int fd, off_t at, struct page *page, bool locked,
+static enum outcome change_page(const struct lockout_db *c, int fd, off_t at, struct page *page, bool locked,
                                 struct contact *contact, const struct change *change)
 {
     struct contact *place = find_place(page, contact, change->now);
@@ -324,7 +324,7 @@ static enum outcome change_page(const struct contacts *c, int fd, off_t at, stru
     return DONE;
 }
 
-static enum outcome change_in(const struct contacts *c, int fd, off_t *at, struct contact *contact,
+static enum outcome change_in(const struct lockout_db *c, int fd, off_t *at, struct contact *contact,
                               const struct change *change)
 {
     struct header header;
@@ -345,7 +345,7 @@ static enum outcome change_in(const struct contacts *c, int fd, off_t *at, struc
     return outcome == DONE ? change_page(c, fd, *at, &page, locked, contact, change) : outcome;
 }
 
-static bool change_file(const struct contacts *c, struct contact *contact, const struct change *change)
+static bool change_file(const struct lockout_db *c, struct contact *contact, const struct change *change)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
         int fd = open_file(c, O_RDWR), error;
@@ -367,13 +367,13 @@ static bool change_file(const struct contacts *c, struct contact *contact, const
     return false;
 }
 
-bool contacts_change(const struct contacts *contacts, struct contact *contact, uint64_t now,
+bool lockout_db_change(const struct lockout_db *contacts, struct contact *contact, uint64_t now,
                      void (*change)(struct contact *contact, const void *context), const void *context)
 {
     return change_file(contacts, contact, &(struct change){ change, context, now });
 }
 
-bool contacts_forget(const struct contacts *contacts, const struct contact *contact)
+bool lockout_db_forget(const struct lockout_db *contacts, const struct contact *contact)
 {
     struct contact found = *contact;
     bool done = change_file(contacts, &found, &(struct change){ NULL, NULL, 0 });
@@ -399,7 +399,7 @@ static bool collect(int fd, struct contact *all, size_t *count)
     return true;
 }
 
-struct contact *contacts_list(const struct contacts *contacts, size_t *count)
+struct contact *lockout_db_list(const struct lockout_db *contacts, size_t *count)
 {
     struct contact *all = NULL;
     struct header header;

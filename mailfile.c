@@ -1,9 +1,9 @@
-/* saved.c - messages that lie in a file or a maildir: finding them, what is known of them, marking what is done */
+/* mailfile.c - messages that lie in a file or a maildir: finding them, what is known of them, marking what is done */
 /*
  * Nothing of a file is kept between two calls but offsets, and what stands there is looked at again under the
  * lock: others append to the file while a message is delivered, and readers may have replaced it.
  */
-#include "saved.h"
+#include "mailfile.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,14 +16,14 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "late.h"
+#include "cold.h"
 #include "log.h"
 #include "mailbox.h"
 
 enum { PIECE = 65536, HEAD = 4096, MARK = 13, FROM_LINE = 1024 };
 
-static const char marks[][MARK + 1] = { [SAVED_WAITING] = "Delivered-To:", [SAVED_BEGUN] = "Redelivering:",
-                                        [SAVED_DONE] = "Re-delivered:" };
+static const char marks[][MARK + 1] = { [MAILFILE_WAITING] = "Delivered-To:", [MAILFILE_BEGUN] = "Redelivering:",
+                                        [MAILFILE_DONE] = "Re-delivered:" };
 
 static const char from_[] = "From ";
 
@@ -31,7 +31,7 @@ enum { FROM = sizeof from_ - 1 };
 
 /* ---- places ------------------------------------------------------------------------------ */
 
-static bool add_file(struct saved_box *box, const char *directory, const char *name)
+static bool add_file(struct mailfile *box, const char *directory, const char *name)
 {
     char **files = reallocarray(box->files, box->count + 1, sizeof *files);
 
@@ -45,7 +45,7 @@ static bool add_file(struct saved_box *box, const char *directory, const char *n
 }
 
 /* The files of one directory of a maildir. */
-static bool add_directory(struct saved_box *box, const char *path, const char *name)
+static bool add_directory(struct mailfile *box, const char *path, const char *name)
 {
     char directory[PATH_MAX];
     const struct dirent *entry;
@@ -74,12 +74,12 @@ static int compare_names(const void *a, const void *b)
     return strcmp(strrchr(*x, '/'), strrchr(*y, '/'));
 }
 
-bool saved_open(struct saved_box *box, const char *path, uint64_t lock_ms)
+bool mailfile_open(struct mailfile *box, const char *path, uint64_t lock_ms)
 {
     char resolved[PATH_MAX]; /* without links: marks are set only where the path still leads */
     struct stat status;
 
-    *box = (struct saved_box){ .fd = -1, .lock_ms = lock_ms };
+    *box = (struct mailfile){ .fd = -1, .lock_ms = lock_ms };
     if (realpath(path, resolved) == NULL || stat(path, &status) != 0)
         return false;
     box->maildir = S_ISDIR(status.st_mode);
@@ -92,14 +92,14 @@ bool saved_open(struct saved_box *box, const char *path, uint64_t lock_ms)
     return true;
 }
 
-static void close_file(struct saved_box *box)
+static void close_file(struct mailfile *box)
 {
     if (box->fd >= 0)
         (void)close(box->fd); /* marks are synced */
     box->fd = -1;
 }
 
-void saved_close(struct saved_box *box)
+void mailfile_close(struct mailfile *box)
 {
     close_file(box);
     for (size_t i = 0; i < box->count; i++)
@@ -107,18 +107,18 @@ void saved_close(struct saved_box *box)
     free(box->files);
 }
 
-static const char *file_of(const struct saved_box *box)
+static const char *file_of(const struct mailfile *box)
 {
     return box->files[box->next - 1];
 }
 
 /* Unlocked are files that cannot be written: nobody waits for us, and nothing is marked. */
-static bool lock(const struct saved_box *box)
+static bool lock(const struct mailfile *box)
 {
     return !box->writable || mailbox_lock(box->fd, clock_ms() + box->lock_ms);
 }
 
-static void unlock(const struct saved_box *box)
+static void unlock(const struct mailfile *box)
 {
     const struct flock record = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
 
@@ -184,7 +184,7 @@ struct search {
 /* Where the first such text stands that `is_it`, or any; in the message, or else `size`. */
 static uint64_t find(const struct search *s, const char *wanted, bool (*is_it)(const struct search *, uint64_t))
 {
-    static char piece[PIECE] LATE;
+    static char piece[PIECE] COLD_BSS;
     const size_t len = strlen(wanted);
     uint64_t offset = s->begin;
 
@@ -251,7 +251,7 @@ static bool begins_with_field(const char *text, size_t len)
  * Is the file that was opened an mbox? One begins with a From_ line, maybe behind blank lines; or with what was torn, so
  * that it is no header either. Goes to its first message.
  */
-static bool is_mbox(struct saved_box *box)
+static bool is_mbox(struct mailfile *box)
 {
     char text[HEAD];
     ssize_t n = pread(box->fd, text, sizeof text, 0);
@@ -268,7 +268,7 @@ static bool is_mbox(struct saved_box *box)
 }
 
 /* Opens the next file, without waiting for a FIFO. */
-static bool open_file(struct saved_box *box)
+static bool open_file(struct mailfile *box)
 {
     const char *path = box->files[box->next++];
     const int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
@@ -325,7 +325,7 @@ static bool take_until(struct slice *text, const char *word, char *out, size_t s
 }
 
 /* What the client said in HELO: in quotes, if it was no name. */
-static bool take_helo(struct slice *text, struct saved *m)
+static bool take_helo(struct slice *text, struct mailfile_message *m)
 {
     size_t len;
 
@@ -340,7 +340,7 @@ static bool take_helo(struct slice *text, struct saved *m)
 }
 
 /* "local)", "NAME [ADDRESS])" or "unknown [IPv6:ADDRESS])" as -P has it. */
-static bool take_client(struct slice *text, struct saved *m)
+static bool take_client(struct slice *text, struct mailfile_message *m)
 {
     char name[DOMAIN_MAX + 1], address[INET6_ADDRSTRLEN];
 
@@ -359,7 +359,7 @@ static bool take_client(struct slice *text, struct saved *m)
 }
 
 /* The header lines of copy_begin, without the From_ line. False if they are somebody else's. */
-static bool parse_head(struct slice text, uint64_t offset, struct saved *m)
+static bool parse_head(struct slice text, uint64_t offset, struct mailfile_message *m)
 {
     const char *begin = text.text;
     char domain[DOMAIN_MAX + 1], rest[HEAD];
@@ -373,7 +373,7 @@ static bool parse_head(struct slice text, uint64_t offset, struct saved *m)
     if (mark == sizeof marks / sizeof marks[0] || !skip(&text, " ") ||
         !take_until(&text, "\n", m->recipient, sizeof m->recipient))
         return false;
-    m->mark = (enum saved_mark)mark;
+    m->mark = (enum mailfile_mark)mark;
     m->body = offset + (uint64_t)(text.text - begin);
     if (!skip(&text, "Received: from ") || !take_helo(&text, m) || !take_client(&text, m) || !skip(&text, "\tby ") ||
         !take_until(&text, " (mailrecv) with ", domain, sizeof domain) ||
@@ -401,7 +401,7 @@ static const struct ending {
 };
 
 /* Finds out where the text of a message in an mbox ends, and whether it is whole. */
-static void look_at_end(const struct saved_box *box, struct saved *m)
+static void look_at_end(const struct mailfile *box, struct mailfile_message *m)
 {
     char tail[sizeof endings[0].text];
 
@@ -412,18 +412,18 @@ static void look_at_end(const struct saved_box *box, struct saved *m)
         if ((e->theirs && m->ours) || m->end - m->begin < len ||
             pread(box->fd, tail, len, (off_t)(m->end - len)) != (ssize_t)len || memcmp(tail, e->text, len) != 0)
             continue;
-        if (!e->whole && m->part == SAVED_WHOLE)
-            m->part = SAVED_NO_END;
+        if (!e->whole && m->part == MAILFILE_WHOLE)
+            m->part = MAILFILE_NO_END;
         if (m->end - m->body >= len)
             m->text_end = m->end - e->separator;
         return;
     }
-    if (m->part == SAVED_WHOLE)
-        m->part = SAVED_NO_END;
+    if (m->part == MAILFILE_WHOLE)
+        m->part = MAILFILE_NO_END;
 }
 
 /* Looks at the message that begins at an offset of a file of this size. */
-static bool read_message(const struct saved_box *box, uint64_t begin, uint64_t file_size, struct saved *m)
+static bool read_message(const struct mailfile *box, uint64_t begin, uint64_t file_size, struct mailfile_message *m)
 {
     char head[HEAD];
     size_t size = file_size - begin < sizeof head ? (size_t)(file_size - begin) : sizeof head, skipped;
@@ -438,16 +438,16 @@ static bool read_message(const struct saved_box *box, uint64_t begin, uint64_t f
     m->ours = (!box->mbox || skipped > 0) &&
               parse_head((struct slice){ head + skipped, size - skipped }, begin + skipped, m);
     if (!m->ours)
-        *m = (struct saved){ .path = m->path, .body = begin + skipped };
+        *m = (struct mailfile_message){ .path = m->path, .body = begin + skipped };
     m->begin = begin;
     m->end = m->text_end = box->mbox ? find_end(box->fd, begin, file_size, m->ours) : file_size;
-    m->part = box->mbox && skipped == 0 ? SAVED_NO_BEGINNING : SAVED_WHOLE;
+    m->part = box->mbox && skipped == 0 ? MAILFILE_NO_BEGINNING : MAILFILE_WHOLE;
     if (box->mbox)
         look_at_end(box, m);
     return true;
 }
 
-static bool find_in_file(struct saved_box *box, struct saved *m)
+static bool find_in_file(struct mailfile *box, struct mailfile_message *m)
 {
     struct stat status;
     uint64_t begin = box->at;
@@ -466,9 +466,9 @@ static bool find_in_file(struct saved_box *box, struct saved *m)
     return found;
 }
 
-int saved_next(struct saved_box *box, struct saved *message)
+int mailfile_next(struct mailfile *box, struct mailfile_message *message)
 {
-    *message = (struct saved){ .ours = false };
+    *message = (struct mailfile_message){ .ours = false };
     for (;;) {
         uint64_t begin;
 
@@ -579,10 +579,10 @@ static bool ends_in_crlf(int fd, uint64_t begin)
     return lf != NULL && lf > line && lf[-1] == '\r';
 }
 
-static const char *copy_message(const struct saved_box *box, const struct saved *m, struct message *spooled)
+static const char *copy_message(const struct mailfile *box, const struct mailfile_message *m, struct message *spooled)
 {
-    static struct sender s LATE;
-    static char piece[PIECE] LATE;
+    static struct sender s COLD_BSS;
+    static char piece[PIECE] COLD_BSS;
 
     s = (struct sender){ .message = spooled, .quoted = box->mbox, .at_start = true,
                          .drop_cr = !m->ours && ends_in_crlf(box->fd, m->body) };
@@ -611,8 +611,8 @@ static const char *copy_message(const struct saved_box *box, const struct saved 
 /* ---- marks ------------------------------------------------------------------------------- */
 
 /* Only over the mark that is expected there, whatever has happened to the file. */
-static const char *set_mark(const struct saved_box *box, const struct saved *m, enum saved_mark from,
-                            enum saved_mark to)
+static const char *set_mark(const struct mailfile *box, const struct mailfile_message *m, enum mailfile_mark from,
+                            enum mailfile_mark to)
 {
     char there[MARK];
 
@@ -626,7 +626,7 @@ static const char *set_mark(const struct saved_box *box, const struct saved *m, 
     return NULL;
 }
 
-static const char *take_locked(const struct saved_box *box, const struct saved *m, bool mark, struct message *spooled)
+static const char *take_locked(const struct mailfile *box, const struct mailfile_message *m, bool mark, struct message *spooled)
 {
     char there[MARK];
     const char *why;
@@ -636,11 +636,11 @@ static const char *take_locked(const struct saved_box *box, const struct saved *
         return "somebody else is at it";
     why = copy_message(box, m, spooled);
     if (why == NULL && mark && m->ours)
-        why = set_mark(box, m, m->mark, SAVED_BEGUN);
+        why = set_mark(box, m, m->mark, MAILFILE_BEGUN);
     return why;
 }
 
-const char *saved_take(struct saved_box *box, struct saved *message, bool mark, struct message *spooled)
+const char *mailfile_take(struct mailfile *box, struct mailfile_message *message, bool mark, struct message *spooled)
 {
     const char *why;
 
@@ -651,7 +651,7 @@ const char *saved_take(struct saved_box *box, struct saved *message, bool mark, 
     return why;
 }
 
-const char *saved_settle(struct saved_box *box, const struct saved *message, enum saved_mark mark)
+const char *mailfile_settle(struct mailfile *box, const struct mailfile_message *message, enum mailfile_mark mark)
 {
     const char *why;
 
@@ -659,7 +659,7 @@ const char *saved_settle(struct saved_box *box, const struct saved *message, enu
         return NULL;
     if (!lock(box))
         return "the file cannot be locked";
-    why = set_mark(box, message, SAVED_BEGUN, mark);
+    why = set_mark(box, message, MAILFILE_BEGUN, mark);
     unlock(box);
     return why;
 }

@@ -1,6 +1,6 @@
-/* reach.h - what the user who serves can read, write and execute of what the configuration names */
-#ifndef REACH_H
-#define REACH_H
+/* access.h - what the user who serves can read, write and execute of what the configuration names */
+#ifndef ACCESS_H
+#define ACCESS_H
 
 #include "conf.h"
 
@@ -11,7 +11,7 @@
  * with a warning where we may not look at them.
  * Returns whether files are read later by somebody else than us, by that user or by a root that becomes it.
  */
-bool reach_check(struct conf *conf, const char *user);
+bool access_check(struct conf *conf, const char *user);
 
 /*
  * Would root, serving as root, make one of the files that the configuration names (and `log`; NULL: none) in a
@@ -19,6 +19,6 @@ bool reach_check(struct conf *conf, const char *user);
  * the first such file; with conf->rehearse only the log is made.
  */
 enum { REACH_PATH = 4096 };
-bool reach_makes_for_others(const struct conf *conf, const char *log, char path[REACH_PATH]);
+bool access_makes_for_others(const struct conf *conf, const char *log, char path[REACH_PATH]);
 
 #endif

@@ -1,6 +1,6 @@
-/* screen.h - what HELO names, senders and recipients must be like, where the configuration asks for it */
-#ifndef SCREEN_H
-#define SCREEN_H
+/* checks.h - what HELO names, senders and recipients must be like, where the configuration asks for it */
+#ifndef CHECKS_H
+#define CHECKS_H
 
 #include "conf.h"
 
@@ -11,20 +11,20 @@
  */
 
 /* HELO or EHLO with this name (envelope_helo): its syntax, then whether there is such a host. */
-struct reply screen_helo(struct conf *conf, struct peer *peer, struct slice name);
+struct reply checks_helo(struct conf *conf, struct client *client, struct slice name);
 
 /* MAIL from this address, as the client gave it and in its canonical form; the null reverse-path passes. */
-struct reply screen_sender(struct conf *conf, struct peer *peer, const struct address *given,
+struct reply checks_sender(struct conf *conf, struct client *client, const struct address *given,
                            const struct address *sender);
 
 /* RCPT to this address as the client gave it, before the rules look at it: its syntax. */
-struct reply screen_recipient(struct conf *conf, struct peer *peer, const struct address *recipient);
+struct reply checks_recipient(struct conf *conf, struct client *client, const struct address *recipient);
 
 /* The same when a rule has accepted it: its domain, if only a pattern names it. */
-struct reply screen_accepted(struct conf *conf, struct peer *peer, const struct recipient *recipient);
+struct reply checks_accepted(struct conf *conf, struct client *client, const struct recipient *recipient);
 
 /* Has any of the checks of HELO, or of MAIL, been asked for? */
-bool screen_wants_helo(const struct conf *conf);
-bool screen_wants_mail(const struct conf *conf);
+bool checks_wants_helo(const struct conf *conf);
+bool checks_wants_mail(const struct conf *conf);
 
 #endif

@@ -1,5 +1,5 @@
-/* helpers.c - what mailrecv-tls and mailrecv-checkpassword say about certificate, key and users file */
-#include "helpers.h"
+/* helper_check.c - what mailrecv-tls and mailrecv-checkpassword say about certificate, key and users file */
+#include "helper_check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -227,7 +227,7 @@ static void check_users(struct conf *conf, bool others)
     ask(&report, start_checkpassword);
 }
 
-void helpers_check(struct conf *conf, bool others)
+void helper_check(struct conf *conf, bool others)
 {
     if (conf->tls != TLS_OFF)
         check_tls(conf, others);

@@ -1,10 +1,10 @@
-/* picture.c - a tally as text, HTML, JSON or metrics */
+/* output.c - a tally as text, HTML, JSON or metrics */
 /*
  * `charts` and `totals` say what the tables hold and how that is called; the four writers go
  * through them and know nothing else. Keys are printable ASCII, but hostile: each writer escapes
  * what means something to its reader.
  */
-#include "picture.h"
+#include "output.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -70,17 +70,17 @@ static const struct {
 
 static const char *const others = "(others)";
 
-static size_t shown(const struct table *table, size_t rows)
+static size_t shown(const struct top *table, size_t rows)
 {
     return table->used < rows ? table->used : rows;
 }
 
 /* All rows that are not shown, as one. False when there are none. */
-static bool rest_of(const struct table *table, size_t rows, struct row *rest)
+static bool rest_of(const struct top *table, size_t rows, struct row *rest)
 {
     *rest = table->others;
     for (size_t i = shown(table, rows); i < table->used; i++)
-        table_add_row(rest, &table->rows[i]);
+        top_add_row(rest, &table->rows[i]);
     return rest->count > 0;
 }
 
@@ -225,7 +225,7 @@ static void text_keys(FILE *out, const struct chart *chart, const struct row *ro
 }
 
 /* How wide the columns of the keys are; what is longer stands out. */
-static void text_widths(const struct chart *chart, const struct table *table, size_t rows, int *widths)
+static void text_widths(const struct chart *chart, const struct top *table, size_t rows, int *widths)
 {
     enum { WIDEST = 48 };
 
@@ -240,7 +240,7 @@ static void text_widths(const struct chart *chart, const struct table *table, si
     }
 }
 
-static void text_section(FILE *out, const struct chart *chart, const struct table *table, size_t rows)
+static void text_section(FILE *out, const struct chart *chart, const struct top *table, size_t rows)
 {
     int widths[TALLY_PARTS] = { 0 };
     struct row rest;
@@ -305,7 +305,7 @@ static void json_row(FILE *out, const struct chart *chart, const struct row *row
     (void)fputc('}', out);
 }
 
-static void json_section(FILE *out, const struct chart *chart, const struct table *table, size_t rows)
+static void json_section(FILE *out, const struct chart *chart, const struct top *table, size_t rows)
 {
     struct row rest;
 
@@ -375,7 +375,7 @@ static void prom_row(FILE *out, const struct chart *chart, const struct column *
 }
 
 static void prom_column(FILE *out, const struct chart *chart, const struct column *column,
-                        const struct table *table, size_t rows)
+                        const struct top *table, size_t rows)
 {
     struct row rest;
 
@@ -481,7 +481,7 @@ static void html_bar(FILE *out, const struct chart *chart, const struct row *row
                   readable(value, chart->columns[0].unit));
 }
 
-static void html_chart(FILE *out, const struct chart *chart, const struct table *table, size_t rows)
+static void html_chart(FILE *out, const struct chart *chart, const struct top *table, size_t rows)
 {
     enum { STEP = 22 };
     uint64_t most = 0;
@@ -513,7 +513,7 @@ static void html_row(FILE *out, const struct chart *chart, const struct row *row
     (void)fputs("</tr>\n", out);
 }
 
-static void html_table(FILE *out, const struct chart *chart, const struct table *table, size_t rows)
+static void html_table(FILE *out, const struct chart *chart, const struct top *table, size_t rows)
 {
     struct row rest;
 
@@ -557,11 +557,11 @@ static void write_html(FILE *out, const struct tally *tally, size_t rows)
 
 /* ------------------------------------------------------------------------------------------------ */
 
-picture_writer *picture_form(const char *name)
+output_writer *output_form(const char *name)
 {
     static const struct {
         const char *name;
-        picture_writer *writer;
+        output_writer *writer;
     } forms[] = { { "text", write_text }, { "html", write_html }, { "json", write_json }, { "prom", write_prom } };
 
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)

@@ -1,6 +1,6 @@
-/* status.h - what -S does: shows who was seen and who is locked out, and forgives */
-#ifndef STATUS_H
-#define STATUS_H
+/* lockout_show.h - what -S does: shows who was seen and who is locked out, and forgives */
+#ifndef LOCKOUT_SHOW_H
+#define LOCKOUT_SHOW_H
 
 #include <stdio.h>
 
@@ -12,9 +12,9 @@
  */
 
 /* Writes the contacts, latest first, as a table or as an array of JSON objects. */
-int status_show(const struct conf *conf, bool json, FILE *out);
+int lockout_show(const struct conf *conf, bool json, FILE *out);
 
 /* Forgets what is known of an address, or of the network of an IPv6 address. EX_USAGE: it is none. */
-int status_clear(const struct conf *conf, const char *address, FILE *out);
+int lockout_clear(const struct conf *conf, const char *address, FILE *out);
 
 #endif

@@ -1,6 +1,6 @@
-/* helpers.h - what mailrecv-tls and mailrecv-checkpassword say about certificate, key and users file */
-#ifndef HELPERS_H
-#define HELPERS_H
+/* helper_check.h - what mailrecv-tls and mailrecv-checkpassword say about certificate, key and users file */
+#ifndef HELPER_CHECK_H
+#define HELPER_CHECK_H
 
 #include "conf.h"
 
@@ -9,6 +9,6 @@
  * problems at the directives that are concerned. `others`: the files are read later by somebody else than
  * us, so that one that we may not read is no mistake.
  */
-void helpers_check(struct conf *conf, bool others);
+void helper_check(struct conf *conf, bool others);
 
 #endif

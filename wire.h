@@ -1,6 +1,6 @@
-/* answer.h - what an answer of the DNS says: a message to facts; pure */
-#ifndef ANSWER_H
-#define ANSWER_H
+/* wire.h - what an answer of the DNS says: a message to facts; pure */
+#ifndef WIRE_H
+#define WIRE_H
 
 #include "envelope.h"
 
@@ -38,7 +38,7 @@ struct answer {
  * 3.6.2); records of other names, types and classes are passed over, and so are PTR names with bytes that are not
  * printable. A message that is cut, malformed anywhere, truncated, or about something else is ANSWER_UNSURE.
  */
-void answer_read(const unsigned char *message, size_t len, enum answer_type type, const char *name,
+void wire_read(const unsigned char *message, size_t len, enum answer_type type, const char *name,
                  struct answer *answer);
 
 #endif

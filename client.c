@@ -1,5 +1,5 @@
-/* peer.c - who is connected: address, confirmed name, certificate, user */
-#include "peer.h"
+/* client.c - who is connected: address, confirmed name, certificate, user */
+#include "client.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -15,9 +15,9 @@
 #include "log.h"
 #include "text.h"
 
-static void set_none(struct peer *peer)
+static void set_none(struct client *client)
 {
-    *peer = (struct peer){ .address = "local", .family = AF_UNSPEC, .state = PEER_NAME_NONE, .name = "unknown" };
+    *client = (struct client){ .address = "local", .family = AF_UNSPEC, .state = CLIENT_NAME_NONE, .name = "unknown" };
 }
 
 /* IPv6 in full, so that a pattern can be written for fixed columns. */
@@ -48,7 +48,7 @@ static void write_address(int family, const unsigned char bytes[16], char out[IN
     out[text.len] = '\0';
 }
 
-static void set_bytes(struct peer *peer, int family, const void *bytes)
+static void set_bytes(struct client *client, int family, const void *bytes)
 {
     const struct in6_addr *six = bytes;
 
@@ -56,43 +56,43 @@ static void set_bytes(struct peer *peer, int family, const void *bytes)
         family = AF_INET;
         bytes = six->s6_addr + 12;
     }
-    peer->family = family;
-    peer->state = PEER_NAME_UNASKED;
-    memcpy(peer->bytes, bytes, family == AF_INET ? 4 : 16);
-    write_address(family, peer->bytes, peer->address);
+    client->family = family;
+    client->state = CLIENT_NAME_UNASKED;
+    memcpy(client->bytes, bytes, family == AF_INET ? 4 : 16);
+    write_address(family, client->bytes, client->address);
     if (family == AF_INET6)
-        full_text(peer->bytes, peer->address_full, sizeof peer->address_full);
+        full_text(client->bytes, client->address_full, sizeof client->address_full);
 }
 
 /* A numeric address as text. Zones ("%eth0") are no part of an address. */
-static bool set_text(struct peer *peer, const char *text)
+static bool set_text(struct client *client, const char *text)
 {
     unsigned char bytes[16];
     int family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
 
     if (inet_pton(family, text, bytes) != 1)
         return false;
-    set_bytes(peer, family, bytes);
+    set_bytes(client, family, bytes);
     return true;
 }
 
 /* Takes address and port of one end of a TCP connection. */
-static bool set_end(struct peer *peer, const struct sockaddr_storage *end, unsigned *port)
+static bool set_end(struct client *client, const struct sockaddr_storage *end, unsigned *port)
 {
     const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)end;
     const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)end;
 
     if (end->ss_family == AF_INET)
-        set_bytes(peer, AF_INET, &four->sin_addr);
+        set_bytes(client, AF_INET, &four->sin_addr);
     else if (end->ss_family == AF_INET6)
-        set_bytes(peer, AF_INET6, &six->sin6_addr);
+        set_bytes(client, AF_INET6, &six->sin6_addr);
     else
         return false;
     *port = ntohs(end->ss_family == AF_INET ? four->sin_port : six->sin6_port);
     return true;
 }
 
-bool peer_is_tcp(int fd)
+bool client_is_tcp(int fd)
 {
     struct sockaddr_storage own = { .ss_family = AF_UNSPEC };
     socklen_t len = sizeof own;
@@ -114,59 +114,59 @@ static unsigned port_of(const char *variable)
 }
 
 /* What tcpserver and the wrappers of its family say of a connection that they hold themselves. */
-static bool from_environment(struct peer *peer)
+static bool from_environment(struct client *client)
 {
     const char *remote = getenv("TCPREMOTEIP"), *local = getenv("TCPLOCALIP");
-    struct peer own;
+    struct client own;
 
-    if (remote == NULL || !set_text(peer, remote))
+    if (remote == NULL || !set_text(client, remote))
         return false;
-    peer->port = port_of("TCPREMOTEPORT");
+    client->port = port_of("TCPREMOTEPORT");
     if (local != NULL && set_text(&own, local)) {
-        memcpy(peer->server_address, own.address, sizeof own.address);
-        peer->server_port = port_of("TCPLOCALPORT");
+        memcpy(client->server_address, own.address, sizeof own.address);
+        client->server_port = port_of("TCPLOCALPORT");
     }
     return true;
 }
 
-enum peer_status peer_find(struct peer *peer, int fd)
+enum client_status client_find(struct client *client, int fd)
 {
     struct sockaddr_storage end = { .ss_family = AF_UNSPEC };
     socklen_t len = sizeof end;
-    struct peer own;
+    struct client own;
 
-    set_none(peer);
-    if (!peer_is_tcp(fd)) {
-        if (!from_environment(peer) && isatty(fd) != 0)
-            (void)set_text(peer, "127.0.0.1");
-        return PEER_OK;
+    set_none(client);
+    if (!client_is_tcp(fd)) {
+        if (!from_environment(client) && isatty(fd) != 0)
+            (void)set_text(client, "127.0.0.1");
+        return CLIENT_OK;
     }
-    if (getpeername(fd, (struct sockaddr *)&end, &len) != 0 || !set_end(peer, &end, &peer->port))
-        return PEER_GONE;
+    if (getpeername(fd, (struct sockaddr *)&end, &len) != 0 || !set_end(client, &end, &client->port))
+        return CLIENT_GONE;
     len = sizeof end;
-    if (getsockname(fd, (struct sockaddr *)&end, &len) == 0 && set_end(&own, &end, &peer->server_port))
-        memcpy(peer->server_address, own.address, sizeof own.address);
-    return PEER_OK;
+    if (getsockname(fd, (struct sockaddr *)&end, &len) == 0 && set_end(&own, &end, &client->server_port))
+        memcpy(client->server_address, own.address, sizeof own.address);
+    return CLIENT_OK;
 }
 
-void peer_behind(struct peer *peer, const struct proxy_header *header)
+void client_from_proxy(struct client *client, const struct proxy_header *header)
 {
-    const struct peer proxy = *peer;
-    struct peer own = { .family = AF_UNSPEC };
+    const struct client proxy = *client;
+    struct client own = { .family = AF_UNSPEC };
 
     if (header->family == AF_UNSPEC)
         return;
-    set_none(peer);
-    set_bytes(peer, header->family, header->source.bytes);
+    set_none(client);
+    set_bytes(client, header->family, header->source.bytes);
     set_bytes(&own, header->family, header->destination.bytes);
-    memcpy(peer->server_address, own.address, sizeof own.address);
-    memcpy(peer->proxy, proxy.address, sizeof proxy.address);
-    peer->port = header->source.port;
-    peer->server_port = header->destination.port;
+    memcpy(client->server_address, own.address, sizeof own.address);
+    memcpy(client->proxy, proxy.address, sizeof proxy.address);
+    client->port = header->source.port;
+    client->server_port = header->destination.port;
 }
 
 /* Takes a name if it is one that DNS names of hosts may be; a PTR can hold anything. */
-static bool set_name(struct peer *peer, const char *name)
+static bool set_name(struct client *client, const char *name)
 {
     struct slice text = slice_of(name);
 
@@ -177,51 +177,51 @@ static bool set_name(struct peer *peer, const char *name)
     for (size_t i = 0; i < text.len; i++) {
         if ((unsigned char)text.text[i] >= 0x80)
             return false;
-        peer->name[i] = (char)tolower((unsigned char)text.text[i]);
+        client->name[i] = (char)tolower((unsigned char)text.text[i]);
     }
-    peer->name[text.len] = '\0';
+    client->name[text.len] = '\0';
     return true;
 }
 
-enum peer_status peer_pretend(struct peer *peer, const char *who)
+enum client_status client_pretend(struct client *client, const char *who)
 {
     char address[INET6_ADDRSTRLEN], name[DOMAIN_MAX + 1];
     const char *equals = strchr(who, '=');
     size_t len = equals != NULL ? (size_t)(equals - who) : strlen(who);
 
-    set_none(peer);
+    set_none(client);
     if (len >= sizeof address)
-        return PEER_BAD;
+        return CLIENT_BAD;
     memcpy(address, who, len);
     address[len] = '\0';
-    if (strcmp(address, "local") != 0 && !set_text(peer, address))
-        return PEER_BAD;
-    if (equals != NULL && !(canonical_domain(slice_of(equals + 1), WORDS_OURS, name) == CANONICAL_OK && set_name(peer, name)))
-        return PEER_BAD;
-    peer->state = equals != NULL ? PEER_NAME_CONFIRMED : PEER_NAME_NONE;
-    return PEER_OK;
+    if (strcmp(address, "local") != 0 && !set_text(client, address))
+        return CLIENT_BAD;
+    if (equals != NULL && !(canonical_domain(slice_of(equals + 1), WORDS_OURS, name) == CANONICAL_OK && set_name(client, name)))
+        return CLIENT_BAD;
+    client->state = equals != NULL ? CLIENT_NAME_CONFIRMED : CLIENT_NAME_NONE;
+    return CLIENT_OK;
 }
 
-void peer_pretend_tls(struct peer *peer)
+void client_pretend_tls(struct client *client)
 {
-    (void)snprintf(peer->tls.protocol, sizeof peer->tls.protocol, "TLSv1.3");
-    (void)snprintf(peer->tls.cipher, sizeof peer->tls.cipher, "TLS_AES_256_GCM_SHA384");
+    (void)snprintf(client->tls.protocol, sizeof client->tls.protocol, "TLSv1.3");
+    (void)snprintf(client->tls.cipher, sizeof client->tls.cipher, "TLS_AES_256_GCM_SHA384");
 }
 
 /* ---- its name ---------------------------------------------------------------------------- */
 
-static bool reverse_name(const struct peer *peer, char name[DOMAIN_MAX + 1])
+static bool reverse_name(const struct client *client, char name[DOMAIN_MAX + 1])
 {
-    const char *zone = peer->family == AF_INET ? "in-addr.arpa" : "ip6.arpa";
+    const char *zone = client->family == AF_INET ? "in-addr.arpa" : "ip6.arpa";
 
-    return dns_reversed(peer->family, peer->bytes, slice_of(zone), name);
+    return dns_reversed(client->family, client->bytes, slice_of(zone), name);
 }
 
-void peer_send(const struct peer *peer)
+void client_send(const struct client *client)
 {
     char reversed[DOMAIN_MAX + 1];
 
-    if (peer->state == PEER_NAME_UNASKED && reverse_name(peer, reversed))
+    if (client->state == CLIENT_NAME_UNASKED && reverse_name(client, reversed))
         dns_send(DNS_NAMES, reversed);
 }
 
@@ -241,31 +241,31 @@ static void add_name(struct names *list, const char *name)
 }
 
 /* Leaves out what is no name of a host; none ends in a digit, as addresses do. */
-static void take_names(struct peer *peer, const struct answer *answer, struct names *list)
+static void take_names(struct client *client, const struct answer *answer, struct names *list)
 {
     char shown[LOG_TEXT];
 
     list->count = 0;
     for (size_t i = 0; i < answer->count; i++) {
-        log_debug('h', "address %s has the name \"%s\"", peer->address,
+        log_debug('h', "address %s has the name \"%s\"", client->address,
                   log_encode(shown, sizeof shown, slice_of(answer->names[i])));
-        if (set_name(peer, answer->names[i]) && isdigit((unsigned char)peer->name[strlen(peer->name) - 1]) == 0)
-            add_name(list, peer->name);
+        if (set_name(client, answer->names[i]) && isdigit((unsigned char)client->name[strlen(client->name) - 1]) == 0)
+            add_name(list, client->name);
     }
 }
 
-static bool leads_back(const struct peer *peer, const struct answer *answer)
+static bool leads_back(const struct client *client, const struct answer *answer)
 {
     for (size_t i = 0; i < answer->count; i++)
-        if (memcmp(answer->addresses[i], peer->bytes, peer->family == AF_INET ? 4 : 16) == 0)
+        if (memcmp(answer->addresses[i], client->bytes, client->family == AF_INET ? 4 : 16) == 0)
             return true;
     return false;
 }
 
 /* Does one of the names lead back to the address? The first that does is the name. */
-static enum peer_name_state confirm(struct peer *peer, const struct names *list)
+static enum client_name_state confirm(struct client *client, const struct names *list)
 {
-    enum dns_kind kind = peer->family == AF_INET ? DNS_ADDRESSES4 : DNS_ADDRESSES6;
+    enum dns_kind kind = client->family == AF_INET ? DNS_ADDRESSES4 : DNS_ADDRESSES6;
     bool unsure = false;
 
     for (size_t i = 0; i < list->count; i++)
@@ -273,47 +273,47 @@ static enum peer_name_state confirm(struct peer *peer, const struct names *list)
     for (size_t i = 0; i < list->count; i++) {
         const struct answer *answer = dns_ask(kind, list->names[i]);
 
-        if (answer->status == ANSWER_FOUND && leads_back(peer, answer)) {
-            memcpy(peer->name, list->names[i], strlen(list->names[i]) + 1);
-            return PEER_NAME_CONFIRMED;
+        if (answer->status == ANSWER_FOUND && leads_back(client, answer)) {
+            memcpy(client->name, list->names[i], strlen(list->names[i]) + 1);
+            return CLIENT_NAME_CONFIRMED;
         }
         unsure = unsure || answer->status == ANSWER_UNSURE;
     }
-    return unsure ? PEER_NAME_UNSURE : PEER_NAME_FAIL;
+    return unsure ? CLIENT_NAME_UNSURE : CLIENT_NAME_FAIL;
 }
 
-static enum peer_name_state find_name(struct peer *peer)
+static enum client_name_state find_name(struct client *client)
 {
     char reversed[DOMAIN_MAX + 1];
     struct names list;
     const struct answer *answer;
 
-    if (!reverse_name(peer, reversed))
-        return PEER_NAME_NONE;
+    if (!reverse_name(client, reversed))
+        return CLIENT_NAME_NONE;
     answer = dns_ask(DNS_NAMES, reversed);
     if (answer->status != ANSWER_FOUND)
-        return answer->status == ANSWER_NONE ? PEER_NAME_NONE : PEER_NAME_UNSURE;
-    take_names(peer, answer, &list);
-    return confirm(peer, &list);
+        return answer->status == ANSWER_NONE ? CLIENT_NAME_NONE : CLIENT_NAME_UNSURE;
+    take_names(client, answer, &list);
+    return confirm(client, &list);
 }
 
-const char *peer_fcrdns(const struct peer *peer)
+const char *client_fcrdns(const struct client *client)
 {
     static const char *const words[] = {
-        [PEER_NAME_UNASKED] = "", [PEER_NAME_CONFIRMED] = "pass", [PEER_NAME_NONE] = "none",
-        [PEER_NAME_FAIL] = "fail", [PEER_NAME_UNSURE] = "temperr",
+        [CLIENT_NAME_UNASKED] = "", [CLIENT_NAME_CONFIRMED] = "pass", [CLIENT_NAME_NONE] = "none",
+        [CLIENT_NAME_FAIL] = "fail", [CLIENT_NAME_UNSURE] = "temperr",
     };
 
-    return words[peer->state];
+    return words[client->state];
 }
 
-enum peer_name_state peer_name(struct peer *peer)
+enum client_name_state client_name(struct client *client)
 {
-    if (peer->state != PEER_NAME_UNASKED)
-        return peer->state;
-    peer->state = find_name(peer);
-    if (peer->state != PEER_NAME_CONFIRMED)
-        (void)snprintf(peer->name, sizeof peer->name, "unknown");
-    log_debug('h', "name of %s: %s fcrdns=%s", peer->address, peer->name, peer_fcrdns(peer));
-    return peer->state;
+    if (client->state != CLIENT_NAME_UNASKED)
+        return client->state;
+    client->state = find_name(client);
+    if (client->state != CLIENT_NAME_CONFIRMED)
+        (void)snprintf(client->name, sizeof client->name, "unknown");
+    log_debug('h', "name of %s: %s fcrdns=%s", client->address, client->name, client_fcrdns(client));
+    return client->state;
 }

@@ -1,5 +1,5 @@
-/* screen.c - what HELO names, senders and recipients must be like, where the configuration asks for it */
-#include "screen.h"
+/* checks.c - what HELO names, senders and recipients must be like, where the configuration asks for it */
+#include "checks.h"
 
 #include "canonical.h"
 #include "dns.h"
@@ -73,12 +73,12 @@ static enum answer_status find_mail_host(const char *domain, bool *none_wanted)
 }
 
 /* [192.0.2.1] or [IPv6:2001:db8::1], with the address that the client has */
-static bool is_own_literal(const struct peer *peer, struct slice literal)
+static bool is_own_literal(const struct client *client, struct slice literal)
 {
     static const struct slice tag = SLICE("IPv6:");
     struct slice content = { literal.text + 1, literal.len - 2 };
     char text[INET6_ADDRSTRLEN];
-    struct peer other;
+    struct client other;
 
     if (content.len > tag.len && slice_equal_nocase((struct slice){ content.text, tag.len }, tag))
         content = (struct slice){ content.text + tag.len, content.len - tag.len };
@@ -86,8 +86,8 @@ static bool is_own_literal(const struct peer *peer, struct slice literal)
         return false;
     memcpy(text, content.text, content.len);
     text[content.len] = '\0';
-    return peer_pretend(&other, text) == PEER_OK && peer->family != AF_UNSPEC && other.family == peer->family &&
-           memcmp(other.bytes, peer->bytes, peer->family == AF_INET ? 4 : 16) == 0;
+    return client_pretend(&other, text) == CLIENT_OK && client->family != AF_UNSPEC && other.family == client->family &&
+           memcmp(other.bytes, client->bytes, client->family == AF_INET ? 4 : 16) == 0;
 }
 
 /* An address without brackets is well-formed, but no name: no top-level domain is a number (RFC 3696 2). */
@@ -100,12 +100,12 @@ static bool ends_in_number(struct slice name)
     return digits > 0 && (digits == name.len || name.text[name.len - 1 - digits] == '.');
 }
 
-static enum answer_status look_at_helo(const struct peer *peer, struct slice name)
+static enum answer_status look_at_helo(const struct client *client, struct slice name)
 {
     char text[DOMAIN_MAX + 1];
 
     if (envelope_literal(name))
-        return is_own_literal(peer, name) ? ANSWER_FOUND : ANSWER_NONE;
+        return is_own_literal(client, name) ? ANSWER_FOUND : ANSWER_NONE;
     if (ends_in_number(name))
         return ANSWER_NONE;
     switch (canonical_domain(name, WORDS_OF_STRANGERS, text)) {
@@ -125,7 +125,7 @@ static bool is_name_or_literal(struct slice name)
     return envelope_literal(name) || (slice_is_ascii(name) && envelope_domain(name) && !ends_in_number(name));
 }
 
-static struct reply check_helo_syntax(struct conf *conf, struct peer *peer, struct slice name)
+static struct reply check_helo_syntax(struct conf *conf, struct client *client, struct slice name)
 {
     static const char keyword[] = "limit.helo_syntax_check";
     enum match bypass;
@@ -134,26 +134,26 @@ static struct reply check_helo_syntax(struct conf *conf, struct peer *peer, stru
         return no_objection;
     if (is_name_or_literal(name))
         return shown(conf, keyword, no_objection);
-    bypass = rules_bypass(&conf->rules, peer);
+    bypass = rules_bypass(&conf->rules, client);
     return bypass == MATCH_YES ? no_objection : shown(conf, keyword, refuse(&conf->helo_syntax_check, bypass, NULL));
 }
 
-bool screen_wants_helo(const struct conf *conf)
+bool checks_wants_helo(const struct conf *conf)
 {
     return conf->helo_dns_check.value != 0 || conf->helo_syntax_check.value != 0;
 }
 
-struct reply screen_helo(struct conf *conf, struct peer *peer, struct slice name)
+struct reply checks_helo(struct conf *conf, struct client *client, struct slice name)
 {
     static const struct reply unsure = REPLY(451, "", "Your HELO name cannot be looked up now, try again later");
-    struct reply reply = check_helo_syntax(conf, peer, name);
+    struct reply reply = check_helo_syntax(conf, client, name);
     enum answer_status status;
     enum match bypass;
 
     if (reply.code != 0 || conf->helo_dns_check.value == 0 ||
-        (bypass = rules_bypass(&conf->rules, peer)) == MATCH_YES)
+        (bypass = rules_bypass(&conf->rules, client)) == MATCH_YES)
         return reply;
-    status = look_at_helo(peer, name);
+    status = look_at_helo(client, name);
     if (status == ANSWER_FOUND)
         return shown(conf, "limit.helo_dns_check", no_objection);
     return shown(conf, "limit.helo_dns_check",
@@ -180,7 +180,7 @@ static bool is_plain(const struct address *address)
            (domain.len == 0 || (domain.text[0] != '[' && memchr(domain.text, '.', domain.len) != NULL));
 }
 
-static struct reply check_syntax(struct conf *conf, struct peer *peer, const char *keyword, const struct limit *limit,
+static struct reply check_syntax(struct conf *conf, struct client *client, const char *keyword, const struct limit *limit,
                                  const struct address *address)
 {
     enum match bypass;
@@ -189,12 +189,12 @@ static struct reply check_syntax(struct conf *conf, struct peer *peer, const cha
         return no_objection;
     if (is_plain(address))
         return shown(conf, keyword, no_objection);
-    bypass = rules_bypass(&conf->rules, peer);
+    bypass = rules_bypass(&conf->rules, client);
     return bypass == MATCH_YES ? no_objection : shown(conf, keyword, refuse(limit, bypass, NULL));
 }
 
 /* Does the domain, which is canonical, take mail? `null_mx` is the reply when it says itself that it does not (RFC 7505). */
-static struct reply check_domain(struct conf *conf, struct peer *peer, const char *keyword, const struct limit *limit,
+static struct reply check_domain(struct conf *conf, struct client *client, const char *keyword, const struct limit *limit,
                                  struct slice domain, const struct reply *null_mx)
 {
     static const struct reply unsure = REPLY(451, "", "The domain cannot be looked up now, try again later");
@@ -204,7 +204,7 @@ static struct reply check_domain(struct conf *conf, struct peer *peer, const cha
     enum match bypass;
 
     if (limit->value == 0 || domain.len == 0 || domain.text[0] == '[' ||
-        (bypass = rules_bypass(&conf->rules, peer)) == MATCH_YES)
+        (bypass = rules_bypass(&conf->rules, client)) == MATCH_YES)
         return no_objection;
     text_string(text, sizeof text, domain);
     status = find_mail_host(text, &none_wanted);
@@ -215,36 +215,36 @@ static struct reply check_domain(struct conf *conf, struct peer *peer, const cha
     return shown(conf, keyword, refuse(limit, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
 }
 
-bool screen_wants_mail(const struct conf *conf)
+bool checks_wants_mail(const struct conf *conf)
 {
     return conf->sender_dns_check.value != 0 || conf->sender_syntax_check.value != 0;
 }
 
-struct reply screen_sender(struct conf *conf, struct peer *peer, const struct address *given,
+struct reply checks_sender(struct conf *conf, struct client *client, const struct address *given,
                            const struct address *sender)
 {
     static const struct reply null_mx = REPLY(550, "7.27", "The domain of the sender does not take mail");
     struct reply reply = no_objection;
 
     if (given->len > 0)
-        reply = check_syntax(conf, peer, "limit.sender_syntax_check", &conf->sender_syntax_check, given);
+        reply = check_syntax(conf, client, "limit.sender_syntax_check", &conf->sender_syntax_check, given);
     if (reply.code == 0)
-        reply = check_domain(conf, peer, "limit.sender_dns_check", &conf->sender_dns_check, address_domain(sender),
+        reply = check_domain(conf, client, "limit.sender_dns_check", &conf->sender_dns_check, address_domain(sender),
                              &null_mx);
     return reply;
 }
 
-struct reply screen_recipient(struct conf *conf, struct peer *peer, const struct address *recipient)
+struct reply checks_recipient(struct conf *conf, struct client *client, const struct address *recipient)
 {
-    return check_syntax(conf, peer, "limit.rcpt_syntax_check", &conf->rcpt_syntax_check, recipient);
+    return check_syntax(conf, client, "limit.rcpt_syntax_check", &conf->rcpt_syntax_check, recipient);
 }
 
-struct reply screen_accepted(struct conf *conf, struct peer *peer, const struct recipient *recipient)
+struct reply checks_accepted(struct conf *conf, struct client *client, const struct recipient *recipient)
 {
     static const struct reply null_mx = REPLY(556, "1.10", "The domain of the recipient does not take mail");
 
     if (recipient->rule->kind != RCPT_PATTERN)
         return no_objection;
-    return check_domain(conf, peer, "limit.rcpt_dns_check", &conf->rcpt_dns_check,
+    return check_domain(conf, client, "limit.rcpt_dns_check", &conf->rcpt_dns_check,
                         address_domain(&recipient->address), &null_mx);
 }

@@ -1,5 +1,5 @@
-/* lists.c - lists of hosts in the DNS (RFC 5782): is the client on one, and what follows */
-#include "lists.h"
+/* dnsbl.c - lists of hosts in the DNS (RFC 5782): is the client on one, and what follows */
+#include "dnsbl.h"
 
 #include <stdio.h>
 
@@ -69,26 +69,26 @@ enum list_verdict list_read(const struct list_filter *filter, const struct answe
 }
 
 /* The name that a list would have an entry for the client under. */
-static bool entry_of(const struct host_list *list, const struct peer *peer, char name[DOMAIN_MAX + 1])
+static bool entry_of(const struct host_list *list, const struct client *client, char name[DOMAIN_MAX + 1])
 {
-    return peer->family != AF_UNSPEC && dns_reversed(peer->family, peer->bytes, list->zone, name);
+    return client->family != AF_UNSPEC && dns_reversed(client->family, client->bytes, list->zone, name);
 }
 
-void lists_send(const struct host_list *lists, const struct peer *peer)
+void dnsbl_send(const struct host_list *lists, const struct client *client)
 {
     char name[DOMAIN_MAX + 1];
 
     for (const struct host_list *list = lists; list != NULL; list = list->next)
-        if (entry_of(list, peer, name))
+        if (entry_of(list, client, name))
             dns_send(DNS_LISTED, name);
 }
 
-static enum list_verdict ask(struct host_list *list, const struct peer *peer)
+static enum list_verdict ask(struct host_list *list, const struct client *client)
 {
     char name[DOMAIN_MAX + 1];
 
     list->verdict = LIST_NO;
-    if (entry_of(list, peer, name))
+    if (entry_of(list, client, name))
         list->verdict = list_read(list->filtered ? &list->filter : &any, dns_ask(DNS_LISTED, name), list->answer);
     return list->verdict;
 }
@@ -107,13 +107,13 @@ static bool tells_key(const struct host_list *list, const char *text)
 }
 
 /* The list's own words, if it has any: often the address of a page about the entry. */
-static struct slice reason_of(const struct host_list *list, const struct peer *peer)
+static struct slice reason_of(const struct host_list *list, const struct client *client)
 {
     static char reason[ANSWER_TEXT + sizeof "- "];
     char name[DOMAIN_MAX + 1];
     const struct answer *answer;
 
-    if (!entry_of(list, peer, name))
+    if (!entry_of(list, client, name))
         return slice_of("");
     answer = dns_ask(DNS_TXT, name);
     if (answer->status != ANSWER_FOUND || answer->text[0] == '\0' || tells_key(list, answer->text))
@@ -122,24 +122,24 @@ static struct slice reason_of(const struct host_list *list, const struct peer *p
     return slice_of(reason);
 }
 
-static struct reply refuse(const struct host_list *list, const struct peer *peer, enum list_verdict allowed)
+static struct reply refuse(const struct host_list *list, const struct client *client, enum list_verdict allowed)
 {
     struct reply reply = list->reply;
 
-    reply.detail = reason_of(list, peer);
+    reply.detail = reason_of(list, client);
     return allowed == LIST_UNSURE ? reply_for_now(reply) : reply;
 }
 
-struct reply lists_check(struct host_list *lists, const struct peer *peer)
+struct reply dnsbl_check(struct host_list *lists, const struct client *client)
 {
     enum list_verdict allowed = LIST_NO;
 
     for (struct host_list *list = lists; list != NULL; list = list->next)
-        if (list->allows && ask(list, peer) != LIST_NO && allowed != LIST_YES)
+        if (list->allows && ask(list, client) != LIST_NO && allowed != LIST_YES)
             allowed = list->verdict;
     for (struct host_list *list = lists; list != NULL; list = list->next)
-        if (!list->allows && ask(list, peer) == LIST_YES && list->reply.code != 0 && allowed != LIST_YES)
-            return refuse(list, peer, allowed);
+        if (!list->allows && ask(list, client) == LIST_YES && list->reply.code != 0 && allowed != LIST_YES)
+            return refuse(list, client, allowed);
     return (struct reply){ .code = 0 };
 }
 
@@ -153,7 +153,7 @@ static bool is_repeated(const struct host_list *lists, const struct host_list *l
     return false;
 }
 
-void lists_log(const struct host_list *lists)
+void dnsbl_log(const struct host_list *lists)
 {
     static const unsigned char none[4];
 

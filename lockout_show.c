@@ -1,5 +1,5 @@
-/* status.c - what -S does: shows who was seen and who is locked out, and forgives */
-#include "status.h"
+/* lockout_show.c - what -S does: shows who was seen and who is locked out, and forgives */
+#include "lockout_show.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -73,16 +73,16 @@ static void print_all(const struct contact *all, size_t count, bool json, FILE *
         fputs("]\n", out);
 }
 
-int status_show(const struct conf *conf, bool json, FILE *out)
+int lockout_show(const struct conf *conf, bool json, FILE *out)
 {
     char path[PATH_MAX];
-    const struct contacts contacts = lockout_contacts(conf, path, false);
+    const struct lockout_db contacts = lockout_contacts(conf, path, false);
     size_t count = 0, kept = 0;
     struct contact *all;
 
     if (!has_file(conf))
         return EX_CONFIG;
-    all = contacts_list(&contacts, &count);
+    all = lockout_db_list(&contacts, &count);
     if (all == NULL && errno != ENOENT) /* nobody was seen yet */
         return complain(path);
     for (size_t i = 0; all != NULL && i < count; i++)
@@ -95,23 +95,23 @@ int status_show(const struct conf *conf, bool json, FILE *out)
     return EX_OK;
 }
 
-int status_clear(const struct conf *conf, const char *address, FILE *out)
+int lockout_clear(const struct conf *conf, const char *address, FILE *out)
 {
     char path[PATH_MAX], text[CONTACT_TEXT];
-    const struct contacts contacts = lockout_contacts(conf, path, false);
+    const struct lockout_db contacts = lockout_contacts(conf, path, false);
     struct contact contact;
-    struct peer peer;
+    struct client client;
 
     if (!has_file(conf))
         return EX_CONFIG;
     (void)snprintf(text, sizeof text, "%.*s", (int)strcspn(address, "/"), address); /* as the table has it */
     if ((address[strlen(text)] == '/' && strcmp(address + strlen(text), "/64") != 0) ||
-        peer_pretend(&peer, text) != PEER_OK || peer.family == AF_UNSPEC) {
+        client_pretend(&client, text) != CLIENT_OK || client.family == AF_UNSPEC) {
         fprintf(stderr, "mailrecv: '%s' is no address\n", address);
         return EX_USAGE;
     }
-    contact = contact_of(peer.family, peer.bytes);
-    if (contacts_forget(&contacts, &contact))
+    contact = contact_of(client.family, client.bytes);
+    if (lockout_db_forget(&contacts, &contact))
         fprintf(out, "%s is forgotten\n", contact_text(&contact, text));
     else if (errno == 0 || errno == ENOENT)
         fprintf(out, "%s was not known\n", contact_text(&contact, text));

@@ -1,5 +1,5 @@
-/* answer.c - unit tests of answer.h: RFC 1035 4, RFC 1034 3.6.2, RFC 7505 */
-#include "answer.h"
+/* wire.c - unit tests of wire.h: RFC 1035 4, RFC 1034 3.6.2, RFC 7505 */
+#include "wire.h"
 
 #include "unit.h"
 
@@ -88,7 +88,7 @@ static void test_table(void)
         struct answer answer;
         size_t len = build(message, answers[i].type, answers[i].flags, answers[i].records, answers[i].bytes);
 
-        answer_read(message, len, answers[i].type, "a.example", &answer);
+        wire_read(message, len, answers[i].type, "a.example", &answer);
         ok_number(answer.status, answers[i].status, "%s", answers[i].what);
         if (answers[i].status != ANSWER_UNSURE)
             ok_number(answer.count, answers[i].count, "... %zu of them", answers[i].count);
@@ -106,15 +106,15 @@ static void test_cut(void)
     size_t unsure = 0;
 
     for (size_t i = 0; i < len; i++) {
-        answer_read(message, i, ANSWER_A, "a.example", &answer);
+        wire_read(message, i, ANSWER_A, "a.example", &answer);
         unsure += answer.status == ANSWER_UNSURE;
     }
     ok_number(unsure, len, "an answer that is cut says nothing");
-    answer_read(message, len, ANSWER_A, "b.example", &answer);
+    wire_read(message, len, ANSWER_A, "b.example", &answer);
     ok_number(answer.status, ANSWER_UNSURE, "nor does one about another name");
-    answer_read(message, len, ANSWER_AAAA, "a.example", &answer);
+    wire_read(message, len, ANSWER_AAAA, "a.example", &answer);
     ok_number(answer.status, ANSWER_UNSURE, "or about another type");
-    answer_read(message, len, ANSWER_A, "A.EXAMPLE", &answer);
+    wire_read(message, len, ANSWER_A, "A.EXAMPLE", &answer);
     ok_number(answer.status, ANSWER_FOUND, "names have no case");
 }
 
@@ -136,13 +136,13 @@ static void test_null_mx(void)
         struct answer answer;
         size_t len = build(message, ANSWER_MX, 0x8180, hosts[i].count, hosts[i].records);
 
-        answer_read(message, len, ANSWER_MX, "a.example", &answer);
+        wire_read(message, len, ANSWER_MX, "a.example", &answer);
         ok(answer.status == ANSWER_FOUND && answer.null_mx == hosts[i].null, "mail hosts %zu: %s", i,
            hosts[i].null ? "none is wanted" : "there is one");
     }
 }
 
-void test_answer(void)
+void test_wire(void)
 {
     test_table();
     test_cut();

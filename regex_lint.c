@@ -1,9 +1,9 @@
-/* suspect.c - regular expressions that match more than they seem to: loose ends, dots that match anything */
+/* regex_lint.c - regular expressions that match more than they seem to: loose ends, dots that match anything */
 /*
  * No parser of PCRE2, which has compiled the expression already: it is cut into alternatives, and these into
  * atoms (a character, an escape, a class, a group), each with its quantifier.
  */
-#include "suspect.h"
+#include "regex_lint.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ struct atom {
 /* What is found on the way through an expression. */
 struct survey {
     struct slice whole;
-    enum suspect_subject subject;
+    enum regex_subject subject;
     size_t at_sign;          /* where the domain of a recipient begins; 0: it has none */
     bool loose[LOOSE_MAX];   /* by offset: a dot that should be \. */
 };
@@ -170,7 +170,7 @@ static bool begins_open(const struct survey *s, struct slice text)
 
     while (next_atom(text, &at, &atom)) {
         if (text.text[atom.begin] != '(')
-            return s->subject == SUSPECT_ADDRESS ? is_wordlike(text, &atom) : is_word(text.text[atom.begin]);
+            return s->subject == REGEX_ADDRESS ? is_wordlike(text, &atom) : is_word(text.text[atom.begin]);
         if (!inside(text, &atom, &inner))
             continue;
         for (at = 0; next_alternative(inner, &at, &alternative);)
@@ -186,9 +186,9 @@ static bool ends_with(const struct survey *s, struct slice text, const struct at
 {
     char c = text.text[atom->begin];
 
-    if (s->subject == SUSPECT_ADDRESS)
+    if (s->subject == REGEX_ADDRESS)
         return atom->repeated || !is_wordlike(text, atom);
-    if (s->subject == SUSPECT_RECIPIENT)
+    if (s->subject == REGEX_RECIPIENT)
         return atom->repeated || s->at_sign == 0 || !is_word(c);
     return c == '$' || (c == '.' && atom->repeated) ||
            (c == '\\' && atom->begin + 1 < text.len && strchr("zZ", text.text[atom->begin + 1]) != NULL);
@@ -220,7 +220,7 @@ static void find_dots(struct survey *s, struct slice text)
 {
     struct atom atom, next;
     struct slice inner, alternative;
-    bool before = text.text == s->whole.text && s->subject != SUSPECT_RECIPIENT; /* a word, or the very beginning */
+    bool before = text.text == s->whole.text && s->subject != REGEX_RECIPIENT; /* a word, or the very beginning */
     size_t at = 0;
 
     for (bool more = next_atom(text, &at, &atom); more; atom = next) {
@@ -240,16 +240,16 @@ static void find_dots(struct survey *s, struct slice text)
 
 /* NOLINTEND(misc-no-recursion) */
 
-static void begin_survey(struct survey *s, struct slice pattern, enum suspect_subject subject)
+static void begin_survey(struct survey *s, struct slice pattern, enum regex_subject subject)
 {
     const char *sign = memchr(pattern.text, '@', pattern.len);
 
     *s = (struct survey){ .whole = pattern, .subject = subject };
-    if (subject == SUSPECT_RECIPIENT)
+    if (subject == REGEX_RECIPIENT)
         s->at_sign = sign != NULL ? (size_t)(sign - pattern.text) : 0;
 }
 
-bool suspect_is_any(struct slice pattern)
+bool regex_lint_is_any(struct slice pattern)
 {
     static const char texts[][6] = { ".", ".*", ".+", "^", "$", "^.", "^.*", "^.+", ".*$", ".+$", "^.*$", "^.+$", "@" };
 
@@ -259,9 +259,9 @@ bool suspect_is_any(struct slice pattern)
     return false;
 }
 
-struct suspicion suspect_look(struct slice pattern, enum suspect_subject subject)
+struct suspicion regex_lint_look(struct slice pattern, enum regex_subject subject)
 {
-    struct suspicion found = { .any = suspect_is_any(pattern) };
+    struct suspicion found = { .any = regex_lint_is_any(pattern) };
     struct slice alternative;
     struct survey s;
     struct atom atom;
@@ -274,7 +274,7 @@ struct suspicion suspect_look(struct slice pattern, enum suspect_subject subject
     for (at = 0; next_alternative(pattern, &at, &alternative);) {
         found.open_begin = found.open_begin || begins_open(&s, alternative);
         found.open_end = found.open_end || ends_open(&s, alternative);
-        if (subject != SUSPECT_RECIPIENT || s.at_sign > 0)
+        if (subject != REGEX_RECIPIENT || s.at_sign > 0)
             find_dots(&s, alternative);
     }
     for (size_t i = LOOSE_MAX; i-- > 0;)
@@ -299,9 +299,9 @@ static const char *end_of_address(struct slice pattern)
     return dots == 3 || memchr(pattern.text, '|', pattern.len) != NULL ? "$" : "\\.";
 }
 
-void suspect_mend(struct slice pattern, enum suspect_subject subject, char *out, size_t size)
+void regex_lint_mend(struct slice pattern, enum regex_subject subject, char *out, size_t size)
 {
-    struct suspicion found = suspect_look(pattern, subject);
+    struct suspicion found = regex_lint_look(pattern, subject);
     struct text text = { out, size - 1, 0 };
     struct slice alternative;
     struct survey s;
@@ -312,7 +312,7 @@ void suspect_mend(struct slice pattern, enum suspect_subject subject, char *out,
         if (found.dots > 0)
             find_dots(&s, alternative);
     if (found.open_begin)
-        text_put(&text, slice_of(subject == SUSPECT_NAME ? "(^|\\.)" : "^"));
+        text_put(&text, slice_of(subject == REGEX_NAME ? "(^|\\.)" : "^"));
     if (alternatives > 1 && (found.open_begin || found.open_end))
         text_put(&text, slice_of("("));
     for (size_t i = 0; i < pattern.len; i++) {
@@ -323,7 +323,7 @@ void suspect_mend(struct slice pattern, enum suspect_subject subject, char *out,
     if (alternatives > 1 && (found.open_begin || found.open_end))
         text_put(&text, slice_of(")"));
     if (found.open_end)
-        text_put(&text, slice_of(subject == SUSPECT_ADDRESS ? end_of_address(pattern) : "$"));
+        text_put(&text, slice_of(subject == REGEX_ADDRESS ? end_of_address(pattern) : "$"));
     out[text.len] = '\0';
 }
 
@@ -362,7 +362,7 @@ static bool sample_atom(const struct sampler *s, struct slice text, const struct
         size_t offset = (size_t)(text.text - s->survey->whole.text) + atom->begin;
 
         *c = (char)(offset < LOOSE_MAX && s->survey->loose[offset] ? s->dot
-                    : s->survey->subject == SUSPECT_ADDRESS        ? '1' : 'x');
+                    : s->survey->subject == REGEX_ADDRESS        ? '1' : 'x');
         return true;
     }
     case '\\': break;
@@ -429,7 +429,7 @@ static bool sample_alternatives(struct sampler *s, struct slice text)
 
 /* NOLINTEND(misc-no-recursion) */
 
-bool suspect_sample(struct slice pattern, enum suspect_subject subject, unsigned choice, char dot, char *out,
+bool regex_lint_sample(struct slice pattern, enum regex_subject subject, unsigned choice, char dot, char *out,
                     size_t size)
 {
     struct sampler sampler;
@@ -440,7 +440,7 @@ bool suspect_sample(struct slice pattern, enum suspect_subject subject, unsigned
 
     begin_survey(&s, pattern, subject);
     while (next_alternative(pattern, &at, &alternative))
-        if (subject != SUSPECT_RECIPIENT || s.at_sign > 0)
+        if (subject != REGEX_RECIPIENT || s.at_sign > 0)
             find_dots(&s, alternative);
     sampler = (struct sampler){ &s, { out, size - 1, 0 }, choice, dot };
     made = sample_alternatives(&sampler, pattern);

@@ -1,5 +1,5 @@
-/* contacts.c - unit tests of contacts.h: what is remembered, forgotten, and kept when there is no room */
-#include "contacts.h"
+/* lockout_db.c - unit tests of lockout_db.h: what is remembered, forgotten, and kept when there is no room */
+#include "lockout_db.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 enum { KEEP = 100, START = 1000000, LOCKED = 300, FLOOD = 70000 };
 
 static char directory[] = "/tmp/mailrecv-unit.XXXXXX", path[64];
-static const struct contacts file = { .path = path, .keep = KEEP, .serving = true };
+static const struct lockout_db file = { .path = path, .keep = KEEP, .serving = true };
 
 static struct contact from(const char *address)
 {
@@ -44,7 +44,7 @@ static void lock(struct contact *contact, const void *context)
 
 static struct contact seen(struct contact contact, uint64_t now)
 {
-    if (!contacts_change(&file, &contact, now, count, NULL))
+    if (!lockout_db_change(&file, &contact, now, count, NULL))
         ok(false, "a contact is changed: %s", strerror(errno));
     return contact;
 }
@@ -53,7 +53,7 @@ static size_t how_many(void)
 {
     size_t count_of = 0;
 
-    free(contacts_list(&file, &count_of));
+    free(lockout_db_list(&file, &count_of));
     return count_of;
 }
 
@@ -97,12 +97,12 @@ static void test_forgetting(void)
 {
     struct contact contact = from("192.0.2.7");
 
-    ok(contacts_forget(&file, &contact), "a contact is forgotten");
-    ok(!contacts_forget(&file, &contact) && errno == 0, "and not known then");
+    ok(lockout_db_forget(&file, &contact), "a contact is forgotten");
+    ok(!lockout_db_forget(&file, &contact) && errno == 0, "and not known then");
     ok_number(seen(contact, START).connections, 1, "it begins anew");
-    ok(contacts_forget(&(struct contacts){ .path = path, .keep = KEEP }, &contact), "who does not serve may do so, too");
+    ok(lockout_db_forget(&(struct lockout_db){ .path = path, .keep = KEEP }, &contact), "who does not serve may do so, too");
     ok(unlink(path) == 0, "the file is removed");
-    ok(!contacts_forget(&(struct contacts){ .path = path, .keep = KEEP }, &contact) && errno == ENOENT,
+    ok(!lockout_db_forget(&(struct lockout_db){ .path = path, .keep = KEEP }, &contact) && errno == ENOENT,
        "and not made by who does not serve");
 }
 
@@ -116,11 +116,11 @@ static void test_flood(void)
     for (uint32_t i = 0; i < LOCKED; i++) {
         struct contact contact = number(i);
 
-        (void)contacts_change(&file, &contact, START, lock, &until);
+        (void)lockout_db_change(&file, &contact, START, lock, &until);
     }
     for (uint32_t i = 0; i < FLOOD; i++)
         (void)seen(number(100000 + i), START + 1 + i / 1000);
-    all = contacts_list(&file, &total);
+    all = lockout_db_list(&file, &total);
     for (size_t i = 0; i < total; i++) {
         locked += all[i].until == until;
         kept += all[i].last > START + FLOOD / 1000 - 10;
@@ -135,7 +135,7 @@ static void test_flood(void)
     ok(total >= FLOOD / 4 && total < FLOOD / 4 + 1000, "who was not seen for long is forgotten in passing: %zu", total);
 }
 
-void test_contacts(void)
+void test_lockout_db(void)
 {
     if (!ok(mkdtemp(directory) != NULL, "a directory is made"))
         return;
