@@ -20,7 +20,7 @@ WARN    = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prot
 HARDEN ?= -fPIE -fstack-protector-strong -fstack-clash-protection $(CF_$(shell uname -m)) \
           -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 CF_x86_64 = -fcf-protection=full
-ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(WARN) -MMD -MP
+ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(WARN) -MMD -MP
 # noseparate-code: code and constants are one mapping, not three, to be made at each start and copied by each fork.
 ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,-z,noseparate-code -Wl,--as-needed -Wl,--sort-section=name $(LDFLAGS)
 LDLIBS      =
@@ -37,9 +37,12 @@ endif
 
 REPORT  = report output tally top
 
-# mailrecv.c holds main; all else, but what other programs are made of, can be linked into a test.
-MODULES = $(filter-out mailrecv tls credentials checkpassword $(REPORT),$(basename $(sort $(wildcard *.c))))
-OBJECTS = $(MODULES:%=$(BUILD)/%.o)
+# Each folder here is a room of the program. mailrecv.c holds main; all else, but what other programs are made of, can
+# be linked into a test.
+ROOMS   = base patterns session dns client delivery conf monitor admin
+SOURCES = $(filter-out mailrecv.c tls.c credentials.c checkpassword.c $(REPORT:%=%.c),$(sort $(wildcard *.c $(ROOMS:%=%/*.c))))
+OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
+HEADERS = $(wildcard *.h $(ROOMS:%=%/*.h) programs/*/*.h)
 
 all: mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report
 
@@ -64,6 +67,7 @@ $(BUILD)/mailrecv-report: $(REPORT:%=$(BUILD)/%.o)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^
 
 $(BUILD)/%.o: %.c | $(BUILD)
+	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/mailrecv.o $(BUILD)/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
@@ -75,11 +79,14 @@ $(BUILD)/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 $(BUILD):
 	mkdir -p $@
 
--include $(wildcard $(BUILD)/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/programs/*/*.d)
 
-# For tests that link most of the program.
+# For tests that link most of the program, and for what looks at all of the source.
 print-objects: $(BUILD)/mailrecv.o $(OBJECTS)
 	@echo $^
+
+print-sources:
+	@echo mailrecv.c $(SOURCES) tls.c credentials.c checkpassword.c $(REPORT:%=%.c)
 
 ## cert: write a self-signed pair for trying TLS out, key.pem and cert.pem, for CERT_NAME (localhost)
 CERT_NAME ?= localhost
@@ -93,14 +100,14 @@ cert:
 clean:
 	rm -rf $(BUILD) mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report
 
-.PHONY: all always cert clean print-objects
+.PHONY: all always cert clean print-objects print-sources
 
 # install, uninstall, deb, html, demo, serve
 -include packaging.mk
 
 # ---- tests -----------------------------------------------------------------------------------
 
-TEST_CFLAGS  = $(filter-out -MMD -MP,$(ALL_CFLAGS)) -I.
+TEST_CFLAGS  = $(filter-out -MMD -MP,$(ALL_CFLAGS))
 UNIT         = $(wildcard tests/unit/*.c)
 FUZZ_TARGETS = line envelope sasl message conf session monitor starttls dns resolver proxy report
 FUZZ         = $(FUZZ_TARGETS:%=tests/fuzz/%.c)
@@ -144,16 +151,16 @@ cover:
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST) | sort
 
-$(BUILD)/unit: $(UNIT) tests/unit/unit.h $(OBJECTS) $(wildcard *.h)
+$(BUILD)/unit: $(UNIT) tests/unit/unit.h $(OBJECTS) $(HEADERS)
 	$(CC) $(TEST_CFLAGS) $(LINK) $(ALL_LDFLAGS) -o $@ $(UNIT) $(OBJECTS) $(LDLIBS)
 
 # The target dns answers the questions itself.
 $(BUILD)/replay $(BUILD)/fuzz-dns: WRAPPED = -Wl,--wrap=dns_ask,--wrap=dns_send
 
-$(BUILD)/replay: tests/fuzz/replay.c $(FUZZ) tests/fuzz/fuzz.h $(FUZZED_OBJECTS) $(wildcard *.h)
+$(BUILD)/replay: tests/fuzz/replay.c $(FUZZ) tests/fuzz/fuzz.h $(FUZZED_OBJECTS) $(HEADERS)
 	$(CC) $(TEST_CFLAGS) $(LINK) $(ALL_LDFLAGS) $(WRAPPED) -o $@ tests/fuzz/replay.c $(FUZZ) $(FUZZED_OBJECTS) $(LDLIBS)
 
-$(BUILD)/fuzz-%: tests/fuzz/libfuzzer.c tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZED_OBJECTS) $(wildcard *.h)
+$(BUILD)/fuzz-%: tests/fuzz/libfuzzer.c tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZED_OBJECTS) $(HEADERS)
 	$(CC) $(TEST_CFLAGS) -DTARGET=fuzz_$* -fsanitize=fuzzer $(WRAPPED) -o $@ $(filter %.c,$^) $(FUZZED_OBJECTS) $(LDLIBS)
 
 # For make cover: a session that is able to write its counters.

@@ -313,7 +313,7 @@ END
 }
 
 @test "mailrecv(8) documents each environment variable that the program reads, and no other" {
-    grep -ho '\(getenv\|port_of\)("[A-Z_]*")' "$SOURCE"/*.c | cut -d'"' -f2 >known
+    grep -ho '\(getenv\|port_of\)("[A-Z_]*")' "$SOURCE"/*.c "$SOURCE"/*/*.c | cut -d'"' -f2 >known
     awk '/^\.Sh ENVIRONMENT/ { on = 1; next } /^\.Sh/ { on = 0 } on && /^\.It Ev/ { print $3 }' "$MAN8" >documented
     same known documented
 }
@@ -568,7 +568,7 @@ END
     grep -oE '`[a-z]+([._/-][a-z]+)*[._/][a-z]+[` ]' "$SOURCE/README.md" | tr -d '` ' | sort -u >words
     [ "$(wc -l <words)" -ge 20 ]
     for word in $(grep -vxFf known words); do
-        [ -e "$SOURCE/$word" ] || [ -e "$SOURCE/tests/$word" ] || grep -q "\b$word(" "$SOURCE"/*.h ||
+        [ -e "$SOURCE/$word" ] || [ -e "$SOURCE/tests/$word" ] || grep -q "\b$word(" "$SOURCE"/*.h "$SOURCE"/*/*.h ||
             { echo "there is no $word"; return 1; }
     done
 }

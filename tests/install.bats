@@ -10,7 +10,7 @@ setup() {
     unset MAKEFLAGS MAKELEVEL
     # the objects that are there already need no second compilation, the tree is not touched
     mkdir build
-    if [ -d "$TESTS/../build" ]; then cp -p "$TESTS/../build"/*.[od] build/ 2>/dev/null || true; fi
+    if [ -d "$TESTS/../build" ]; then (cd "$TESTS/../build" && find . -path ./static -prune -o -name '*.[od]' -exec cp -p --parents {} "$OLDPWD/build" \;); fi
     [ ! -e "$TESTS/../build/sysconfdir" ] || cp -p "$TESTS/../build/sysconfdir" build/
 }
 

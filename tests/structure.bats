@@ -41,17 +41,22 @@ slice clock cold account hash inherited
 END
 }
 
+# All of ours, but what tests and measures.
+sources() { # PATTERN
+    find . -name "$1" -not -path './tests/*' -not -path './bench/*' -not -path './build*' -not -path './debian/*' | LC_ALL=C sort
+}
+
 layer_of() { # NAME
     layers | awk -v name="$1" '{ for (i = 1; i <= NF; i++) if ($i == name) { print NR; found = 1 } } END { exit !found }'
 }
 
 # Lines "NAME INCLUDED" for every include of a file of ours.
 includes() {
-    sed -nE 's/^#include "([a-z_]+)\.h".*/\1/p' "$1" | sed "s/^/$(basename "${1%.*}") /"
+    sed -nE 's|^#include "([a-z/]*/)?([a-z_]+)\.h".*|\2|p' "$1" | sed "s/^/$(basename "${1%.*}") /"
 }
 
 @test "every source has its place in the order, and the order names no other" {
-    run -0 diff <(layers | tr ' ' '\n' | sort) <(ls ./*.c ./*.h | sed -E 's|\./(.*)\.[ch]|\1|' | sort -u)
+    run -0 diff <(layers | tr ' ' '\n' | sort) <(sources '*.[ch]' | sed -E 's|.*/(.*)\.[ch]|\1|' | sort -u)
 }
 
 @test "includes point one way" {
@@ -62,14 +67,15 @@ includes() {
             echo "$name includes $included, which does not stand below it"
             false
         }
-    done < <(for file in ./*.c ./*.h; do includes "$file"; done)
+    done < <(for file in $(sources '*.[ch]'); do includes "$file"; done)
     [ "$count" -gt 50 ]
 }
 
 @test "each .c includes its own header first" {
     local file own
-    for file in ./*.c; do
-        own=$(basename "${file%.c}").h
+    for file in $(sources '*.c'); do
+        own=${file#./}
+        own=${own%.c}.h
         grep -q '^int main(' "$file" || [ "$(grep -m 1 '^#include' "$file")" = "#include \"$own\"" ] || {
             echo "$file begins with $(grep -m 1 '^#include' "$file")"
             false
@@ -79,7 +85,7 @@ includes() {
 
 @test "the first line of each source says its purpose" {
     local file count=0
-    for file in ./*.[ch] tests/unit/*.[ch] tests/fuzz/*.[ch]; do
+    for file in $(sources '*.[ch]') tests/unit/*.[ch] tests/fuzz/*.[ch]; do
         count=$((count + 1))
         [[ "$(head -n 1 "$file")" =~ ^/\*\ ${file##*/}\ -\ .{8,}\ \*/$ ]] || {
             echo "$file begins with: $(head -n 1 "$file")"
@@ -90,7 +96,7 @@ includes() {
 }
 
 @test "the index in README.md is that of the sources" {
-    run -0 diff <(grep -E '^\* [a-z]+\.c - ' README.md) <(head -qn 1 ./*.c | sed -E 's|^/(\* .*) \*/$|\1|')
+    run -0 diff <(grep -E '^\* [a-z_]+\.c - ' README.md | sort) <(sources '*.c' | xargs head -qn 1 | sort | sed -E 's|^/(\* .*) \*/$|\1|')
 }
 
 @test "the rows of the command table are unique" {
