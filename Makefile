@@ -55,11 +55,11 @@ $(BUILD)/mailrecv: $(BUILD)/mailrecv.o $(OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(LINK) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The only one that is linked with OpenSSL: sessions in clear do not pay for it.
-$(BUILD)/mailrecv-tls: $(addprefix $(BUILD)/,tls.o credentials.o inherited.o sandbox.o)
+$(BUILD)/mailrecv-tls: $(addprefix $(BUILD)/,tls.o credentials.o base/inherited.o base/sandbox.o)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
 
 # The only program that needs libcrypt.
-$(BUILD)/mailrecv-checkpassword: $(addprefix $(BUILD)/,checkpassword.o envelope.o guarded.o log.o outlet.o)
+$(BUILD)/mailrecv-checkpassword: $(addprefix $(BUILD)/,checkpassword.o envelope.o base/guarded.o base/log.o base/outlet.o)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcrypt
 
 # Needs the C library only.
@@ -74,7 +74,7 @@ $(BUILD)/mailrecv.o $(BUILD)/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCO
 
 $(BUILD)/mailrecv.o $(BUILD)/checkpassword.o $(BUILD)/tls.o $(BUILD)/report.o: Makefile # for VERSION
 
-$(BUILD)/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
+$(BUILD)/base/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
 $(BUILD):
 	mkdir -p $@

@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 #include "auth.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "canonical.h"
-#include "clock.h"
+#include "checks.h"
 #include "deliver.h"
 #include "dns.h"
-#include "hash.h"
-#include "log.h"
-#include "checks.h"
-#include "text.h"
 
 enum { PROXY_MS = 10000 }; /* how long a proxy may take for its header */
 

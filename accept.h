@@ -4,11 +4,11 @@
 
 #include <signal.h>
 
+#include "client.h"
 #include "conf.h"
 #include "counts.h"
 #include "lockout.h"
 #include "message.h"
-#include "client.h"
 #include "reply.h"
 #include "starttls.h"
 

@@ -17,11 +17,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "account.h"
+#include "base/account.h"
+#include "base/cold.h"
+#include "base/guarded.h"
+#include "base/process.h"
 #include "environment.h"
-#include "guarded.h"
-#include "cold.h"
-#include "process.h"
 #include "script.h"
 
 enum { SETTINGS_MAX = 16 }; /* questions about directives other than deliver */

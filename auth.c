@@ -10,13 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/cold.h"
+#include "base/guarded.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "base/text.h"
 #include "canonical.h"
-#include "clock.h"
-#include "guarded.h"
-#include "cold.h"
-#include "log.h"
-#include "process.h"
-#include "text.h"
 
 enum {
     QUESTION_MAX = 512, /* bytes that the checkpassword interface allows */

@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 
-#include "cold.h"
+#include "base/cold.h"
 
 /* What is known of the text on a way through the automaton, as a set of bits: */
 enum known {

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "slice.h"
+#include "base/slice.h"
 
 /*
  * Repetitions are taken as any number, and what is not understood as any text: the automaton accepts what the

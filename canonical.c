@@ -18,11 +18,11 @@
 #include <uninorm.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "library.h"
-#include "log.h"
-#include "sandbox.h"
-#include "text.h"
+#include "base/clock.h"
+#include "base/library.h"
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "base/text.h"
 
 enum { ANSWER_MS = 5000 }; /* for what takes microseconds, on a machine that is busy */
 

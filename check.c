@@ -7,14 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "account.h"
+#include "access.h"
+#include "base/account.h"
+#include "base/json.h"
+#include "base/outlet.h"
+#include "base/sandbox.h"
 #include "helper_check.h"
-#include "json.h"
 #include "lint.h"
 #include "mend.h"
-#include "outlet.h"
-#include "access.h"
-#include "sandbox.h"
 
 /* ---- patterns ---------------------------------------------------------------------------- */
 

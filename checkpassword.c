@@ -20,8 +20,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "envelope.h"
-#include "log.h"
 #include "sasl.h"
 
 #define PROGRAM "mailrecv-checkpassword"

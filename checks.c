@@ -1,10 +1,10 @@
 /* checks.c - what HELO names, senders and recipients must be like, where the configuration asks for it */
 #include "checks.h"
 
+#include "base/log.h"
+#include "base/text.h"
 #include "canonical.h"
 #include "dns.h"
-#include "log.h"
-#include "text.h"
 
 static const struct reply no_objection = { .code = 0 };
 

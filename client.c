@@ -10,10 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "base/text.h"
 #include "canonical.h"
 #include "dns.h"
-#include "log.h"
-#include "text.h"
 
 static void set_none(struct client *client)
 {

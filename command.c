@@ -17,11 +17,11 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/cold.h"
+#include "base/log.h"
+#include "base/process.h"
 #include "environment.h"
-#include "cold.h"
-#include "log.h"
-#include "process.h"
 
 enum {
     OUTPUT_LINE = 400,     /* bytes of a line of output that are looked at */

@@ -24,13 +24,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/cold.h"
+#include "base/glyph.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "canonical.h"
-#include "clock.h"
-#include "glyph.h"
-#include "cold.h"
-#include "log.h"
 #include "mend.h"
-#include "text.h"
 
 enum { PIPE_MS = 10000 }; /* how long a pipe may take that the configuration is read from */
 

@@ -7,10 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/slice.h"
 #include "dns.h"
 #include "reply.h"
 #include "rules.h"
-#include "slice.h"
 
 enum {
     CONF_TEXT = 1900,        /* bytes that the text of a reply may have */

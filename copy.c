@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "cold.h"
+#include "base/clock.h"
+#include "base/cold.h"
 
 static void __attribute__((format(printf, 2, 3))) add(struct copy *copy, const char *format, ...)
 {

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "command.h"
-#include "log.h"
 #include "mailbox.h"
 
 static const struct reply deferred = REPLY(451, "3.0", "The message cannot be delivered now, try again later");

@@ -18,12 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/cold.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "hosts.h"
-#include "cold.h"
-#include "log.h"
 #include "resolver.h"
-#include "text.h"
 
 /* Its place in the table is the number that the resolver knows it by. */
 struct question {

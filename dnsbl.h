@@ -2,9 +2,9 @@
 #ifndef DNSBL_H
 #define DNSBL_H
 
-#include "wire.h"
 #include "client.h"
 #include "reply.h"
+#include "wire.h"
 
 enum list_verdict {
     LIST_UNASKED,

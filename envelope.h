@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "slice.h"
+#include "base/slice.h"
 
 enum {
     DOMAIN_MAX = 255,              /* RFC 5321 4.5.3.1.2 */

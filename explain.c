@@ -16,11 +16,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/cold.h"
+#include "base/log.h"
 #include "environment.h"
-#include "cold.h"
 #include "line.h"
 #include "lockout.h"
-#include "log.h"
 #include "monitor.h"
 #include "smtp.h"
 

@@ -2,8 +2,8 @@
 #ifndef EXPLAIN_H
 #define EXPLAIN_H
 
-#include "conf.h"
 #include "client.h"
+#include "conf.h"
 #include "scenario.h"
 
 /* The debug flags that show why: rules and patterns, and what DNS said. */

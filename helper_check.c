@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "guarded.h"
-#include "process.h"
+#include "base/clock.h"
+#include "base/guarded.h"
+#include "base/process.h"
 #include "starttls.h"
 
 enum {

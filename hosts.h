@@ -2,7 +2,7 @@
 #ifndef HOSTS_H
 #define HOSTS_H
 
-#include "slice.h"
+#include "base/slice.h"
 
 /* One line: an address and the names that it has, the canonical one first. The slice points into the text. */
 struct host {

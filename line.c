@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "proxy.h"
 
 enum { TLS_HANDSHAKE = 0x16 };

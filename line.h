@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "slice.h"
+#include "base/slice.h"
 
 enum {
     LINE_MAX_COMMAND = 2048, /* bytes of one command line, its end included */

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "glyph.h"
+#include "base/glyph.h"
 #include "mend.h"
 
 /* Adds a warning to a configuration: line, column, format. */

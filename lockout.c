@@ -11,8 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "dns.h"
-#include "log.h"
 #include "rules.h"
 
 /* What the functions that change a contact need to know. */

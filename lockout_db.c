@@ -21,9 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "hash.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
 
 enum { PAGE = 4096, PAGES = 1024, PER_PAGE = PAGE / sizeof(struct contact), WAIT_MS = 2000, ATTEMPTS = 4 };
 

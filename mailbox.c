@@ -19,9 +19,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "cold.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/cold.h"
+#include "base/log.h"
 
 enum {
     LOCK_TICK_US = 100000,

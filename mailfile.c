@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "cold.h"
-#include "log.h"
+#include "base/clock.h"
+#include "base/cold.h"
+#include "base/log.h"
 #include "mailbox.h"
 
 enum { PIECE = 65536, HEAD = 4096, MARK = 13, FROM_LINE = 1024 };

@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client.h"
 #include "envelope.h"
 #include "message.h"
-#include "client.h"
 
 /*
  * A place is a maildir, an mbox or a file that is one message. In an mbox a message begins with a From_ line, which has

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "pattern.h"
+#include "base/text.h"
 #include "client.h"
-#include "text.h"
+#include "pattern.h"
 
 enum { SAMPLES = 8 }; /* texts that are made of one expression, with other alternatives each time */
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "slice.h"
+#include "base/slice.h"
 
 enum {
     SPOOL_MEMORY = 131072, /* bytes that a message may have before it needs a file */

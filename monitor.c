@@ -21,15 +21,15 @@
 #include <unistd.h>
 
 #include "accept.h"
-#include "clock.h"
-#include "dns.h"
-#include "cold.h"
-#include "log.h"
-#include "packet.h"
-#include "process.h"
-#include "resolver.h"
+#include "base/clock.h"
+#include "base/cold.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "base/text.h"
 #include "checks.h"
-#include "text.h"
+#include "dns.h"
+#include "packet.h"
+#include "resolver.h"
 
 enum {
     DIRECT = -1,      /* no channel: both sides are this process */

@@ -4,10 +4,10 @@
 
 #include <signal.h>
 
+#include "client.h"
 #include "conf.h"
 #include "line.h"
 #include "message.h"
-#include "client.h"
 #include "reply.h"
 #include "sasl.h"
 

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/slice.h"
 #include "reply.h"
-#include "slice.h"
 
 enum { PACKET_BYTES = 4096 - sizeof(size_t) };
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "library.h"
+#include "base/library.h"
 
 static struct {
     __typeof__(&pcre2_general_context_create) general_context_create;

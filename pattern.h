@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/slice.h"
 #include "scope.h"
-#include "slice.h"
 
 enum {
     PATTERN_CAPTURES = 9,         /* MATCH_1 to MATCH_9 */

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 
 enum {
     V2_HEAD = 16,       /* signature, version and command, family, length */

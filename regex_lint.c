@@ -8,7 +8,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#include "text.h"
+#include "base/text.h"
 
 enum { LOOSE_MAX = 1024 }; /* bytes of an expression in which loose dots are found */
 

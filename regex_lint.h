@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "slice.h"
+#include "base/slice.h"
 
 /* What an expression is tried on. */
 enum regex_subject { REGEX_NAME, REGEX_ADDRESS /* of a host */, REGEX_RECIPIENT };

@@ -13,10 +13,10 @@
 #include <sysexits.h>
 
 #include "accept.h"
-#include "clock.h"
+#include "base/clock.h"
+#include "base/cold.h"
+#include "base/log.h"
 #include "deliver.h"
-#include "cold.h"
-#include "log.h"
 #include "mailfile.h"
 
 enum { INCOMPLETE_RUN = 1, ARGUMENT = 2048 };

@@ -4,8 +4,8 @@
 
 #include <signal.h>
 
-#include "conf.h"
 #include "client.h"
+#include "conf.h"
 #include "scenario.h"
 
 /* What is to be done. */

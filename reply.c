@@ -1,8 +1,8 @@
 /* reply.c - one answer to one command: code, enhanced status code, text (RFC 5321 4.2, RFC 2034) */
 #include "reply.h"
 
-#include "log.h"
-#include "text.h"
+#include "base/log.h"
+#include "base/text.h"
 
 /* RFC 5321 4.5.3.1.5: a reply line has at most 512 octets, CRLF included */
 enum { REPLY_LINE = 510 };

@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
+#include "base/slice.h"
 #include "line.h"
-#include "slice.h"
 
 /* Whose fault a 5xx is; one that is temporary is nobody's. */
 enum reply_counts {

@@ -18,7 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "output.h"
 #include "tally.h"
 

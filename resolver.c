@@ -22,9 +22,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cold.h"
-#include "library.h"
-#include "sandbox.h"
+#include "base/cold.h"
+#include "base/library.h"
+#include "base/sandbox.h"
 
 enum { SOCKETS = ARES_GETSOCK_MAXNUM, CLASS_IN = 1, PORT = 53, OWN_BYTES = 1 << 19 };
 

@@ -9,9 +9,9 @@
 
 #include <stdio.h>
 
+#include "base/hash.h"
+#include "base/log.h"
 #include "canonical.h"
-#include "hash.h"
-#include "log.h"
 
 static const struct reply no_objection = { .code = 0 };
 static const struct reply host_refused = REPLY(554, "7.1", "Connections from your host are not accepted");

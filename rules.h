@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "envelope.h"
-#include "dnsbl.h"
-#include "pattern.h"
+#include "base/slice.h"
 #include "client.h"
+#include "dnsbl.h"
+#include "envelope.h"
+#include "pattern.h"
 #include "reply.h"
-#include "slice.h"
 
 /*
  * The rules as conf.c reads them, in the order of the file, and the functions that decide by

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "slice.h"
+#include "base/slice.h"
 
 enum {
     SASL_TEXT_MAX = 255,                    /* bytes of each identity and of the password (RFC 4616 2) */

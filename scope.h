@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "slice.h"
+#include "base/slice.h"
 
 /*
  * The client chooses its name: who has a reverse zone can be called 192.0.2.1.evil.example, forward-confirmed. So an

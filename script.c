@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 
 enum { INTERPRETERS_MAX = 5 }; /* that the kernel follows */
 

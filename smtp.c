@@ -9,10 +9,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/text.h"
 #include "counts.h"
 #include "envelope.h"
-#include "text.h"
 
 /* The states of a session, as bits of the masks in the table. */
 enum state {

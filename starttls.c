@@ -9,10 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "guarded.h"
-#include "log.h"
-#include "process.h"
+#include "base/clock.h"
+#include "base/guarded.h"
+#include "base/log.h"
+#include "base/process.h"
 
 enum { MESSAGE_MAX = 1024, ARGUMENTS_MAX = 9, END_MS = 4000 };
 

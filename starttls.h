@@ -2,8 +2,8 @@
 #ifndef STARTTLS_H
 #define STARTTLS_H
 
-#include "conf.h"
 #include "client.h"
+#include "conf.h"
 
 /*
  * One connection is encrypted at most once. mailrecv-tls gets the client's socket, the other end of

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 
 #define PROMPT "mailrecv> "
 

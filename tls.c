@@ -25,10 +25,10 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "clock.h"
+#include "base/clock.h"
+#include "base/inherited.h"
+#include "base/sandbox.h"
 #include "credentials.h"
-#include "inherited.h"
-#include "sandbox.h"
 
 /* The descriptors that it is given. */
 enum { CLIENT = 0, SESSION = 1, CHANNEL = 3, OTHERS = CLIENT_CAS + 1 };

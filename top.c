@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "hash.h"
+#include "base/hash.h"
 
 static uint32_t hash_of(struct slice key)
 {

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "slice.h"
+#include "base/slice.h"
 
 /*
  * A key may come from strangers, who can make up any number of them. So a table has room for

@@ -1,9 +1,9 @@
 /* conf.c - fuzz target: a configuration file; what is good is printed and reads back the same */
 #include "conf.h"
 
+#include "base/log.h"
 #include "check.h"
 #include "fuzz.h"
-#include "log.h"
 
 static char *print(struct conf *conf)
 {

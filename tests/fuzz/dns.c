@@ -9,8 +9,8 @@
 #include <ctype.h>
 
 #include "canonical.h"
-#include "fuzz.h"
 #include "checks.h"
+#include "fuzz.h"
 
 enum { QUESTIONS = 200, MESSAGE_MAX = 4096 };
 

@@ -8,8 +8,8 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "fuzz.h"
-#include "log.h"
 #include "packet.h"
 
 struct input {

@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "fuzz.h"
-#include "log.h"
 
 #define LIMITS \
     "domain mx.example\n" \

@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "fuzz.h"
-#include "log.h"
 
 /* Printable text with its end in its place. */
 static void check_text(const char *text, size_t size)

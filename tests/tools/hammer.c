@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "lockout_db.h"
 
 enum { CLIENTS = 8, MAX = 1000 };

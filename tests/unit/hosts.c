@@ -3,7 +3,7 @@
 
 #include <arpa/inet.h>
 
-#include "text.h"
+#include "base/text.h"
 #include "unit.h"
 
 static const struct {

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "unit.h"
 
 #define A1000 X10(X10("abcdefghij"))

@@ -1,5 +1,5 @@
 /* log.c - unit tests of log.h: client text cannot forge anything */
-#include "log.h"
+#include "base/log.h"
 
 #include "unit.h"
 

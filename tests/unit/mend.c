@@ -4,8 +4,8 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#include "pattern.h"
 #include "client.h"
+#include "pattern.h"
 #include "unit.h"
 
 static bool matches(const char *expression, const char *text)

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 #include "unit.h"
 
 #define V2 "\r\n\r\n\0\r\nQUIT\n"

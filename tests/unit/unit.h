@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "slice.h"
+#include "base/slice.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include <syslog.h>
 
-#include "slice.h"
+#include "base/slice.h"
 
 /*
  * A line is `DATE MAILRECV[pid]: [CLIENT] EVENT key=value... key="client text"`, to syslog

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "slice.h"
+#include "base/slice.h"
 
 /*
  * A buffer that is being filled; what has no room is left out. The session process uses this

@@ -24,7 +24,7 @@
  *   O_NONBLOCK     of standard input: every read and write there stands behind a poll, and EAGAIN means to wait
  *   options        of the socket, as SO_LINGER
  */
-#include "inherited.h"
+#include "base/inherited.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
 #ifndef JSON_H
 #define JSON_H
 
-#include "slice.h"
+#include "base/slice.h"
 
 enum { JSON_CHARACTER = 8 }; /* bytes that one may take, a terminator included */
 

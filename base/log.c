@@ -4,7 +4,7 @@
  * one write, so that lines of concurrent processes never mix (O_APPEND). A log that takes nothing is waited for
  * a moment, and then not again until it takes a line: what was not logged meanwhile is counted and said.
  */
-#include "log.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,10 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "guarded.h"
-#include "cold.h"
-#include "outlet.h"
-#include "text.h"
+#include "base/cold.h"
+#include "base/guarded.h"
+#include "base/outlet.h"
+#include "base/text.h"
 
 enum {
     LINE_SIZE = 4096, /* PIPE_BUF: a pipe takes it whole or not at all */

@@ -1,5 +1,5 @@
 /* outlet.c - where log lines go: a file, a pipe, a socket, the syslog daemon; none holds anybody up for long */
-#include "outlet.h"
+#include "base/outlet.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "base/clock.h"
 
 enum {
     SHORTER = 1024,   /* bytes of a datagram that each daemon takes (RFC 3164 4.1) */

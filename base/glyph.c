@@ -1,5 +1,5 @@
 /* glyph.c - characters that cannot be seen, or that look like others: blanks, controls, quotes of typesetting */
-#include "glyph.h"
+#include "base/glyph.h"
 
 static const struct {
     uint32_t first, last;

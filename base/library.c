@@ -1,5 +1,5 @@
 /* library.c - a shared library that is loaded when it is needed, so that nobody else pays for it */
-#include "library.h"
+#include "base/library.h"
 
 #include <dlfcn.h>
 #include <string.h>

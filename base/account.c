@@ -1,5 +1,5 @@
 /* account.c - a user of this host by name: who that is, and becoming that user */
-#include "account.h"
+#include "base/account.h"
 
 #include <errno.h>
 #include <grp.h>

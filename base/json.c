@@ -1,5 +1,5 @@
 /* json.c - characters of JSON strings (RFC 8259 7); pure */
-#include "json.h"
+#include "base/json.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
  * on from, whoever renames meanwhile. Directories of others are gone through: all that can be reached there without
  * a link is in their hands anyway.
  */
-#include "guarded.h"
+#include "base/guarded.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-#include "slice.h"
+#include "base/slice.h"
 
 /*
  * As open(2), with O_CLOEXEC, O_NOCTTY and O_NONBLOCK: never waits for the other end of a FIFO. If we are root, a

@@ -3,7 +3,7 @@
  * A role's list of system calls is the whole of what its process needs; it is the same on every
  * architecture, only the numbers differ, and those come from the system's headers.
  */
-#include "sandbox.h"
+#include "base/sandbox.h"
 
 #include <errno.h>
 #include <linux/audit.h>
