@@ -14,7 +14,7 @@
 #include "base/sandbox.h"
 #include "helper_check.h"
 #include "lint.h"
-#include "mend.h"
+#include "patterns/mend.h"
 
 /* ---- patterns ---------------------------------------------------------------------------- */
 

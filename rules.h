@@ -10,7 +10,7 @@
 #include "client.h"
 #include "dnsbl.h"
 #include "envelope.h"
-#include "pattern.h"
+#include "patterns/pattern.h"
 #include "reply.h"
 
 /*

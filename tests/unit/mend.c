@@ -1,11 +1,11 @@
 /* mend.c - unit tests of mend.h: what is advised matches what was meant, and nothing else */
-#include "mend.h"
+#include "patterns/mend.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 
 #include "client.h"
-#include "pattern.h"
+#include "patterns/pattern.h"
 #include "unit.h"
 
 static bool matches(const char *expression, const char *text)

@@ -1,5 +1,5 @@
 /* pattern.c - unit tests of pattern.h: what is matched without PCRE2 is matched as PCRE2 would */
-#include "pattern.h"
+#include "patterns/pattern.h"
 
 #include <stdio.h>
 

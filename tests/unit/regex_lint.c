@@ -1,5 +1,5 @@
 /* regex_lint.c - unit tests of regex_lint.h: which expressions match more than they seem to, and what was meant */
-#include "regex_lint.h"
+#include "patterns/regex_lint.h"
 
 #include "unit.h"
 

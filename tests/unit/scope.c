@@ -1,9 +1,9 @@
 /* scope.c - unit tests of scope.h: an expression that was written for addresses lets no name in */
-#include "scope.h"
+#include "patterns/scope.h"
 
 #include <stdio.h>
 
-#include "pattern.h"
+#include "patterns/pattern.h"
 #include "unit.h"
 
 enum { CASES = 20000 };

@@ -1,5 +1,5 @@
 /* expression.c - reads a regular expression as PCRE2 does, as far as it matters for what hosts it can match */
-#include "expression.h"
+#include "patterns/expression.h"
 
 #include <ctype.h>
 #include <stdlib.h>

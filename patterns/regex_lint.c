@@ -3,7 +3,7 @@
  * No parser of PCRE2, which has compiled the expression already: it is cut into alternatives, and these into
  * atoms (a character, an escape, a class, a group), each with its quantifier.
  */
-#include "regex_lint.h"
+#include "patterns/regex_lint.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * Most patterns are an address, its beginning, or the end of a name. Those are matched here: to load
  * PCRE2 and to compile them would take longer than all the rest of a decision.
  */
-#include "pattern.h"
+#include "patterns/pattern.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>

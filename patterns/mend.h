@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "regex_lint.h"
+#include "patterns/regex_lint.h"
 
 enum { MEND_MAX = 512 }; /* bytes of an expression that is advised, with its NUL */
 

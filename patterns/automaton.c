@@ -1,5 +1,5 @@
 /* automaton.c - a regular expression for hosts as an automaton, whose steps are kinds of characters */
-#include "automaton.h"
+#include "patterns/automaton.h"
 
 #include <ctype.h>
 

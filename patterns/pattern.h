@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "scope.h"
+#include "patterns/scope.h"
 
 enum {
     PATTERN_CAPTURES = 9,         /* MATCH_1 to MATCH_9 */

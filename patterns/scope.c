@@ -1,8 +1,8 @@
 /* scope.c - what a regular expression for hosts can match: addresses, names, or both */
-#include "scope.h"
+#include "patterns/scope.h"
 
 #include "base/text.h"
-#include "expression.h"
+#include "patterns/expression.h"
 
 enum scope scope_of(struct slice pattern)
 {

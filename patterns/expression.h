@@ -2,7 +2,7 @@
 #ifndef EXPRESSION_H
 #define EXPRESSION_H
 
-#include "automaton.h"
+#include "patterns/automaton.h"
 
 /*
  * Builds the automaton of an expression that compiles; it begins with the node that is returned. Where p->lost is set

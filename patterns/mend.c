@@ -1,5 +1,5 @@
 /* mend.c - what was meant by an expression: tried, before it is said, on what it must and must not match */
-#include "mend.h"
+#include "patterns/mend.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "client.h"
-#include "pattern.h"
+#include "patterns/pattern.h"
 
 enum { SAMPLES = 8 }; /* texts that are made of one expression, with other alternatives each time */
 
