@@ -59,7 +59,7 @@ $(BUILD)/mailrecv-tls: $(addprefix $(BUILD)/,tls.o credentials.o base/inherited.
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
 
 # The only program that needs libcrypt.
-$(BUILD)/mailrecv-checkpassword: $(addprefix $(BUILD)/,checkpassword.o envelope.o base/guarded.o base/log.o base/outlet.o)
+$(BUILD)/mailrecv-checkpassword: $(addprefix $(BUILD)/,checkpassword.o session/envelope.o base/guarded.o base/log.o base/outlet.o)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcrypt
 
 # Needs the C library only.

@@ -6,10 +6,10 @@
 
 #include "client.h"
 #include "conf.h"
-#include "counts.h"
 #include "lockout.h"
-#include "message.h"
-#include "reply.h"
+#include "session/counts.h"
+#include "session/message.h"
+#include "session/reply.h"
 #include "starttls.h"
 
 /*

@@ -3,7 +3,7 @@
 #define AUTH_H
 
 #include "conf.h"
-#include "envelope.h"
+#include "session/envelope.h"
 
 enum auth_result {
     AUTH_YES,

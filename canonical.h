@@ -2,7 +2,7 @@
 #ifndef CANONICAL_H
 #define CANONICAL_H
 
-#include "envelope.h"
+#include "session/envelope.h"
 
 /*
  * An address can be written in many ways: with quotes or without (RFC 5321 4.1.2), its domain with U-labels or A-labels

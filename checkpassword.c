@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "envelope.h"
-#include "sasl.h"
+#include "session/envelope.h"
+#include "session/sasl.h"
 
 #define PROGRAM "mailrecv-checkpassword"
 

@@ -5,8 +5,8 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
-#include "envelope.h"
 #include "proxy.h"
+#include "session/envelope.h"
 
 /* What is known of the client's name. It counts only when it is forward-confirmed. */
 enum client_name_state {

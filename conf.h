@@ -9,8 +9,8 @@
 
 #include "base/slice.h"
 #include "dns.h"
-#include "reply.h"
 #include "rules.h"
+#include "session/reply.h"
 
 enum {
     CONF_TEXT = 1900,        /* bytes that the text of a reply may have */

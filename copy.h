@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "conf.h"
-#include "message.h"
 #include "rules.h"
+#include "session/message.h"
 
 /* What all copies of one message have in common. */
 struct transaction {

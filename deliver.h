@@ -3,7 +3,7 @@
 #define DELIVER_H
 
 #include "copy.h"
-#include "reply.h"
+#include "session/reply.h"
 
 /*
  * Delivers a message to its recipients: commands first, then files, each in the order in which

@@ -3,7 +3,7 @@
 #define DNSBL_H
 
 #include "client.h"
-#include "reply.h"
+#include "session/reply.h"
 #include "wire.h"
 
 enum list_verdict {

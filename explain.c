@@ -19,9 +19,9 @@
 #include "base/cold.h"
 #include "base/log.h"
 #include "environment.h"
-#include "line.h"
 #include "lockout.h"
 #include "monitor.h"
+#include "session/line.h"
 #include "smtp.h"
 
 enum { REFUSED = 1 }; /* exit status */

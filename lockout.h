@@ -5,7 +5,7 @@
 #include "client.h"
 #include "conf.h"
 #include "lockout_db.h"
-#include "reply.h"
+#include "session/reply.h"
 
 /*
  * What the monitor counts against a client, across sessions, in lockout.db. Without that directive none of these

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "client.h"
-#include "envelope.h"
-#include "message.h"
+#include "session/envelope.h"
+#include "session/message.h"
 
 /*
  * A place is a maildir, an mbox or a file that is one message. In an mbox a message begins with a From_ line, which has

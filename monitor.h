@@ -6,10 +6,10 @@
 
 #include "client.h"
 #include "conf.h"
-#include "line.h"
-#include "message.h"
-#include "reply.h"
-#include "sasl.h"
+#include "session/line.h"
+#include "session/message.h"
+#include "session/reply.h"
+#include "session/sasl.h"
 
 /*
  * The dialogue knows the client's words; the monitor knows names, rules, files, commands and the

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 #include "base/slice.h"
-#include "reply.h"
+#include "session/reply.h"
 
 enum { PACKET_BYTES = 4096 - sizeof(size_t) };
 

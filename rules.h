@@ -9,9 +9,9 @@
 #include "base/slice.h"
 #include "client.h"
 #include "dnsbl.h"
-#include "envelope.h"
 #include "patterns/pattern.h"
-#include "reply.h"
+#include "session/envelope.h"
+#include "session/reply.h"
 
 /*
  * The rules as conf.c reads them, in the order of the file, and the functions that decide by

@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/text.h"
-#include "counts.h"
-#include "envelope.h"
+#include "session/counts.h"
+#include "session/envelope.h"
 
 /* The states of a session, as bits of the masks in the table. */
 enum state {

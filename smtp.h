@@ -3,8 +3,8 @@
 #define SMTP_H
 
 #include "conf.h"
-#include "line.h"
 #include "monitor.h"
+#include "session/line.h"
 
 struct session;
 

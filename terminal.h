@@ -2,7 +2,7 @@
 #ifndef TERMINAL_H
 #define TERMINAL_H
 
-#include "line.h"
+#include "session/line.h"
 
 /*
  * Lets the lines that are typed on standard input, a terminal, be the client's: each is prompted for on

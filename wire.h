@@ -2,7 +2,7 @@
 #ifndef WIRE_H
 #define WIRE_H
 
-#include "envelope.h"
+#include "session/envelope.h"
 
 /* Types of questions (RFC 1035 3.2.2, RFC 3596). */
 enum answer_type { ANSWER_A = 1, ANSWER_PTR = 12, ANSWER_MX = 15, ANSWER_TXT = 16, ANSWER_AAAA = 28 };

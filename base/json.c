@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "envelope.h"
+#include "session/envelope.h"
 
 struct slice json_character(struct slice *text, char out[JSON_CHARACTER])
 {

@@ -1,6 +1,6 @@
 /* envelope.c - fuzz target: addresses and arguments; what is accepted is clean and stays the same */
 /* Byte 0: bit 0 is SMTPUTF8 for RCPT. The others are the argument. */
-#include "envelope.h"
+#include "session/envelope.h"
 
 #include "canonical.h"
 #include "fuzz.h"

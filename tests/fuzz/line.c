@@ -3,7 +3,7 @@
  * Byte 0: bit 0 forbids LF sessions, the rest is the size of a piece. The others are what the
  * client sends.
  */
-#include "line.h"
+#include "session/line.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -3,7 +3,7 @@
  * Byte 0: bit 0 makes it an LF session, bit 1 sets a small size limit, the rest is the size of a
  * piece. The others are what the client sends behind DATA.
  */
-#include "message.h"
+#include "session/message.h"
 
 #include <errno.h>
 

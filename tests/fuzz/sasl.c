@@ -1,11 +1,11 @@
 /* sasl.c - fuzz target: an AUTH exchange; what is accepted is clean, of base64 there is one spelling */
 /* The lines of the input are the argument of AUTH and what follows it. */
-#include "sasl.h"
+#include "session/sasl.h"
 
 #include <string.h>
 
-#include "envelope.h"
 #include "fuzz.h"
+#include "session/envelope.h"
 
 /* Strict decoding leaves one way to write what was decoded: written again it is the same. */
 static void check_base64(struct slice text)

@@ -1,5 +1,5 @@
 /* counts.c - unit tests of counts.h: what counts for which limit, and what is forgiven */
-#include "counts.h"
+#include "session/counts.h"
 
 #include <string.h>
 

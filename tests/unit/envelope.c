@@ -1,5 +1,5 @@
 /* envelope.c - unit tests of envelope.h: the syntax of RFC 5321 4.1.2, RFC 6531 3.3 */
-#include "envelope.h"
+#include "session/envelope.h"
 
 #include "unit.h"
 

@@ -1,5 +1,5 @@
 /* line.c - unit tests of line.h: bytes to lines, whatever pieces they come in */
-#include "line.h"
+#include "session/line.h"
 
 #include <fcntl.h>
 #include <signal.h>

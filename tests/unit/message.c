@@ -1,5 +1,5 @@
 /* message.c - unit tests of message.h: where a message ends, and what of it is kept */
-#include "message.h"
+#include "session/message.h"
 
 #include <errno.h>
 #include <fcntl.h>

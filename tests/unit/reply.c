@@ -1,5 +1,5 @@
 /* reply.c - unit tests of reply.h: what a reply looks like on the wire */
-#include "reply.h"
+#include "session/reply.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
 /* sasl.c - unit tests of sasl.h: RFC 4648 4 and 10, RFC 4616 2 and 4, RFC 4954 4 */
-#include "sasl.h"
+#include "session/sasl.h"
 
 #include <stdio.h>
 

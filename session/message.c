@@ -5,7 +5,7 @@
  * moment (AFTER_CR) when it is the last byte at hand. Any other CR is a lone one and is stored,
  * so they are looked for in what was stored, all at once.
  */
-#include "message.h"
+#include "session/message.h"
 
 #include <errno.h>
 #include <fcntl.h>

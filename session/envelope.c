@@ -3,7 +3,7 @@
  * A cursor runs over the argument; each `skip_` function moves it over one rule of the grammar
  * of RFC 5321 4.1.2 and says whether that was there. The text is copied once, at the end.
  */
-#include "envelope.h"
+#include "session/envelope.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

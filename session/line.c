@@ -3,7 +3,7 @@
  * One buffer each way. All waiting is done in wait_for, with SIGTERM let in only there. The
  * descriptors stay blocking, because on a terminal or a pipe they are shared with others.
  */
-#include "line.h"
+#include "session/line.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,11 +3,11 @@
  * An exchange is one or two steps, rows of a table: the challenge that asks for a response, and the
  * function that takes it. A mechanism is the name of its first step.
  */
-#include "sasl.h"
+#include "session/sasl.h"
 
 #include <stdint.h>
 
-#include "envelope.h"
+#include "session/envelope.h"
 
 /* The value of a character of the alphabet (RFC 4648 table 1), or 64. */
 static uint32_t sextet(char c)

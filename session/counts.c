@@ -1,5 +1,5 @@
 /* counts.c - what a session's commands came to, and when that is too much; pure */
-#include "counts.h"
+#include "session/counts.h"
 
 #include <stddef.h>
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/slice.h"
-#include "line.h"
+#include "session/line.h"
 
 /* Whose fault a 5xx is; one that is temporary is nobody's. */
 enum reply_counts {

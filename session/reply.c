@@ -1,5 +1,5 @@
 /* reply.c - one answer to one command: code, enhanced status code, text (RFC 5321 4.2, RFC 2034) */
-#include "reply.h"
+#include "session/reply.h"
 
 #include "base/log.h"
 #include "base/text.h"
