@@ -13,10 +13,10 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "canonical.h"
 #include "checks.h"
 #include "deliver.h"
-#include "dns.h"
+#include "dns/canonical.h"
+#include "dns/dns.h"
 
 enum { PROXY_MS = 10000 }; /* how long a proxy may take for its header */
 

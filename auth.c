@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "canonical.h"
+#include "dns/canonical.h"
 
 enum {
     QUESTION_MAX = 512, /* bytes that the checkpassword interface allows */

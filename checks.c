@@ -3,8 +3,8 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "canonical.h"
-#include "dns.h"
+#include "dns/canonical.h"
+#include "dns/dns.h"
 
 static const struct reply no_objection = { .code = 0 };
 

@@ -12,8 +12,8 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "canonical.h"
-#include "dns.h"
+#include "dns/canonical.h"
+#include "dns/dns.h"
 
 static void set_none(struct client *client)
 {

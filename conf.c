@@ -29,7 +29,7 @@
 #include "base/glyph.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "canonical.h"
+#include "dns/canonical.h"
 #include "patterns/mend.h"
 
 enum { PIPE_MS = 10000 }; /* how long a pipe may take that the configuration is read from */

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "base/slice.h"
-#include "dns.h"
+#include "dns/dns.h"
 #include "rules.h"
 #include "session/reply.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "dns.h"
+#include "dns/dns.h"
 
 static const struct list_filter any = { { 127, 0, 0, 0 }, { 127, 255, 255, 255 } };
 static const struct list_filter errors = { { 127, 255, 255, 0 }, { 127, 255, 255, 255 } };

@@ -3,8 +3,8 @@
 #define DNSBL_H
 
 #include "client.h"
+#include "dns/wire.h"
 #include "session/reply.h"
-#include "wire.h"
 
 enum list_verdict {
     LIST_UNASKED,

@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "dns.h"
+#include "dns/dns.h"
 #include "rules.h"
 
 /* What the functions that change a contact need to know. */

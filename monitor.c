@@ -27,9 +27,9 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "checks.h"
-#include "dns.h"
+#include "dns/dns.h"
+#include "dns/resolver.h"
 #include "packet.h"
-#include "resolver.h"
 
 enum {
     DIRECT = -1,      /* no channel: both sides are this process */

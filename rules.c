@@ -11,7 +11,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
-#include "canonical.h"
+#include "dns/canonical.h"
 
 static const struct reply no_objection = { .code = 0 };
 static const struct reply host_refused = REPLY(554, "7.1", "Connections from your host are not accepted");

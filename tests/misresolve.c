@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/sandbox.h"
-#include "resolver.h"
+#include "dns/resolver.h"
 
 bool real_enter(enum sandbox_role role, uint64_t file_size) __asm__("__real_sandbox_enter");
 bool wrapped_enter(enum sandbox_role role, uint64_t file_size) __asm__("__wrap_sandbox_enter");

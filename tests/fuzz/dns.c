@@ -4,12 +4,12 @@
  * the length of one; what follows is its flags, its number of records (two bytes each) and its records. The
  * question stands before them in the message that wire.c reads. Where the input ends there is no answer.
  */
-#include "dns.h"
+#include "dns/dns.h"
 
 #include <ctype.h>
 
-#include "canonical.h"
 #include "checks.h"
+#include "dns/canonical.h"
 #include "fuzz.h"
 
 enum { QUESTIONS = 200, MESSAGE_MAX = 4096 };

@@ -2,7 +2,7 @@
 /* Byte 0: bit 0 is SMTPUTF8 for RCPT. The others are the argument. */
 #include "session/envelope.h"
 
-#include "canonical.h"
+#include "dns/canonical.h"
 #include "fuzz.h"
 
 /* An accepted address holds nothing that could break a header, a log line or a path of its own. */

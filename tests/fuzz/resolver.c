@@ -2,7 +2,7 @@
 /*
  * Byte 0 is the type of the question, as an index into `types`; what follows is the message, padded with zeros.
  */
-#include "resolver.h"
+#include "dns/resolver.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* canonical.c - unit tests of canonical.h: what is the same address, and what is none */
-#include "canonical.h"
+#include "dns/canonical.h"
 
 #include "unit.h"
 

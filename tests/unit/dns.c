@@ -1,5 +1,5 @@
 /* dns.c - unit tests of dns.h and dnsbl.h: RFC 1035 3.5, RFC 3596 2.5, RFC 5782 */
-#include "dns.h"
+#include "dns/dns.h"
 
 #include "dnsbl.h"
 #include "unit.h"

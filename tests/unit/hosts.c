@@ -1,5 +1,5 @@
 /* hosts.c - unit tests of hosts.h: hosts(5), as the C library reads it (getent ahosts) */
-#include "hosts.h"
+#include "dns/hosts.h"
 
 #include <arpa/inet.h>
 

@@ -1,5 +1,5 @@
 /* wire.c - unit tests of wire.h: RFC 1035 4, RFC 1034 3.6.2, RFC 7505 */
-#include "wire.h"
+#include "dns/wire.h"
 
 #include "unit.h"
 

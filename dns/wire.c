@@ -3,7 +3,7 @@
  * A cursor moves through the message; whatever does not fit makes it fail, and it stays failed. The records
  * are gone through once for each name of the CNAME chain, so that their order does not matter.
  */
-#include "wire.h"
+#include "dns/wire.h"
 
 #include <stdint.h>
 

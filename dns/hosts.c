@@ -1,5 +1,5 @@
 /* hosts.c - hosts(5): its lines of addresses and names; pure */
-#include "hosts.h"
+#include "dns/hosts.h"
 
 #include <arpa/inet.h>
 

@@ -5,7 +5,7 @@
  * servers hang is the same to us. The table of questions is the cache: a session asks for a few names, so it
  * is searched from its beginning, and where it is full the oldest answers make room.
  */
-#include "dns.h"
+#include "dns/dns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,8 +22,8 @@
 #include "base/cold.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "hosts.h"
-#include "resolver.h"
+#include "dns/hosts.h"
+#include "dns/resolver.h"
 
 /* Its place in the table is the number that the resolver knows it by. */
 struct question {

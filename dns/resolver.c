@@ -6,7 +6,7 @@
  * is made and confined: no byte of the network is read before that. From then on its sockets come from the parent,
  * which connects them to the servers that it knows, so that nobody else can be reached.
  */
-#include "resolver.h"
+#include "dns/resolver.h"
 
 #include <ares.h>
 #include <arpa/inet.h>

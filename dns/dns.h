@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <stdint.h>
 
-#include "wire.h"
+#include "dns/wire.h"
 
 /*
  * What one decision needs is a stage: its questions are sent without waiting, then their answers are asked

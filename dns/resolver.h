@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <stdint.h>
 
-#include "wire.h"
+#include "dns/wire.h"
 
 /*
  * What the DNS answers is of the client's choosing. So a process reads it that is confined before the first byte, and

@@ -4,7 +4,7 @@
  * the local part and the domain, and parsed once more, so that nothing comes out that could not have come in. What
  * needs a library is a task: a text goes in, a text or an error comes out, in this process or another.
  */
-#include "canonical.h"
+#include "dns/canonical.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
