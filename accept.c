@@ -8,12 +8,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "auth.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "checks.h"
+#include "client/auth.h"
+#include "client/checks.h"
 #include "deliver.h"
 #include "dns/canonical.h"
 #include "dns/dns.h"

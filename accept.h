@@ -4,13 +4,13 @@
 
 #include <signal.h>
 
-#include "client.h"
+#include "client/client.h"
+#include "client/lockout.h"
+#include "client/starttls.h"
 #include "conf.h"
-#include "lockout.h"
 #include "session/counts.h"
 #include "session/message.h"
 #include "session/reply.h"
-#include "starttls.h"
 
 /*
  * The monitor's own view of a session. Whoever asks may be anybody: arguments are parsed here

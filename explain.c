@@ -18,8 +18,8 @@
 
 #include "base/cold.h"
 #include "base/log.h"
+#include "client/lockout.h"
 #include "environment.h"
-#include "lockout.h"
 #include "monitor.h"
 #include "session/line.h"
 #include "smtp.h"

@@ -2,7 +2,7 @@
 #ifndef EXPLAIN_H
 #define EXPLAIN_H
 
-#include "client.h"
+#include "client/client.h"
 #include "conf.h"
 #include "scenario.h"
 

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/process.h"
-#include "starttls.h"
+#include "client/starttls.h"
 
 enum {
     END_MS = 5000,  /* what has closed its output should end */

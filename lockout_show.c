@@ -9,7 +9,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "lockout.h"
+#include "client/lockout.h"
 
 static int later_first(const void *a, const void *b)
 {

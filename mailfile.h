@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "client.h"
+#include "client/client.h"
 #include "session/envelope.h"
 #include "session/message.h"
 

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "access.h"
-#include "auth.h"
 #include "base/account.h"
 #include "base/clock.h"
 #include "base/cold.h"
@@ -23,7 +22,9 @@
 #include "base/sandbox.h"
 #include "base/text.h"
 #include "check.h"
-#include "client.h"
+#include "client/auth.h"
+#include "client/client.h"
+#include "client/starttls.h"
 #include "conf.h"
 #include "explain.h"
 #include "lockout_show.h"
@@ -31,7 +32,6 @@
 #include "replay.h"
 #include "scenario.h"
 #include "smtp.h"
-#include "starttls.h"
 #include "terminal.h"
 
 #ifndef SYSCONFDIR

@@ -26,7 +26,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "checks.h"
+#include "client/checks.h"
 #include "dns/dns.h"
 #include "dns/resolver.h"
 #include "packet.h"

@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-#include "client.h"
+#include "client/client.h"
 #include "conf.h"
 #include "session/line.h"
 #include "session/message.h"

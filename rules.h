@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "client.h"
-#include "dnsbl.h"
+#include "client/client.h"
+#include "client/dnsbl.h"
 #include "patterns/pattern.h"
 #include "session/envelope.h"
 #include "session/reply.h"

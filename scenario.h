@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "client.h"
+#include "client/client.h"
 
 /* All pointers are those of the words. */
 struct scenario {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "client.h"
+#include "client/client.h"
 #include "patterns/pattern.h"
 
 enum { SAMPLES = 8 }; /* texts that are made of one expression, with other alternatives each time */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "proxy.h"
+#include "client/proxy.h"
 
 enum { TLS_HANDSHAKE = 0x16 };
 

@@ -58,13 +58,13 @@ violations() {
     sed -nE '/^\} violations\[\] = \{/,/^\};/{
         s,^ *\{ "([a-z]+)"\, ([0-9]+)\, ([0-9]+) \}\, +/\* filter ([a-z-]+): (.*) \*/$,\1 \2 \3 \4|\5,p
         s,^ *\{ "([a-z]+)"\, ([0-9]+)\, ([0-9]+) \}\, +/\* no filter: (.*) \*/$,\1 \2 \3 |\4,p
-    }' "$TESTS/../lockout.c"
+    }' "$TESTS/../client/lockout.c"
 }
 
 @test "what the filters find is what the table of the program calls a violation: each stage, each code" {
     violations >table
     [ "$(wc -l <table)" -ge 6 ]
-    [ "$(wc -l <table)" -eq "$(sed -n '/^} violations\[\] = {/,/^};/p' "$TESTS/../lockout.c" | grep -c '^ *{ "')" ]
+    [ "$(wc -l <table)" -eq "$(sed -n '/^} violations\[\] = {/,/^};/p' "$TESTS/../client/lockout.c" | grep -c '^ *{ "')" ]
     tr -d '\n*' <"$TESTS/../monitor.h" | grep -o 'is one of the words [a-z, ]*' | cut -d' ' -f6- | tr -d , |
         tr -s ' ' '\n' >stages
     [ "$(wc -l <stages)" -ge 11 ]

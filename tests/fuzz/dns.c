@@ -8,7 +8,7 @@
 
 #include <ctype.h>
 
-#include "checks.h"
+#include "client/checks.h"
 #include "dns/canonical.h"
 #include "fuzz.h"
 

@@ -1,6 +1,6 @@
 /* proxy.c - fuzz target: a PROXY header of either version; what is needed is read and no byte more */
 /* The input is what a proxy sends, and the client behind it. */
-#include "proxy.h"
+#include "client/proxy.h"
 
 #include <arpa/inet.h>
 #include <string.h>

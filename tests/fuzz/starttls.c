@@ -2,7 +2,7 @@
 /*
  * The input is one packet of the channel, behind a byte: whether the helper is still there.
  */
-#include "starttls.h"
+#include "client/starttls.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "lockout_db.h"
+#include "client/lockout_db.h"
 
 enum { CLIENTS = 8, MAX = 1000 };
 

@@ -1,5 +1,5 @@
 /* client.c - unit tests of client.h: who a client is said to be */
-#include "client.h"
+#include "client/client.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

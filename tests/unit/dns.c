@@ -1,7 +1,7 @@
 /* dns.c - unit tests of dns.h and dnsbl.h: RFC 1035 3.5, RFC 3596 2.5, RFC 5782 */
 #include "dns/dns.h"
 
-#include "dnsbl.h"
+#include "client/dnsbl.h"
 #include "unit.h"
 
 #define A63 X10("aaaaaa") "aaa"

@@ -1,5 +1,5 @@
 /* lockout_db.c - unit tests of lockout_db.h: what is remembered, forgotten, and kept when there is no room */
-#include "lockout_db.h"
+#include "client/lockout_db.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-#include "client.h"
+#include "client/client.h"
 #include "patterns/pattern.h"
 #include "unit.h"
 

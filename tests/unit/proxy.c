@@ -1,5 +1,5 @@
 /* proxy.c - unit tests of proxy.h: headers of both versions, and what is none */
-#include "proxy.h"
+#include "client/proxy.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

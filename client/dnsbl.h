@@ -2,7 +2,7 @@
 #ifndef DNSBL_H
 #define DNSBL_H
 
-#include "client.h"
+#include "client/client.h"
 #include "dns/wire.h"
 #include "session/reply.h"
 

@@ -4,7 +4,7 @@
  * the client is, before the client's first byte, and before there is a session. What a header of version 2 has behind the
  * addresses is read and ignored.
  */
-#include "proxy.h"
+#include "client/proxy.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

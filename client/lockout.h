@@ -2,9 +2,9 @@
 #ifndef LOCKOUT_H
 #define LOCKOUT_H
 
-#include "client.h"
+#include "client/client.h"
+#include "client/lockout_db.h"
 #include "conf.h"
-#include "lockout_db.h"
 #include "session/reply.h"
 
 /*

@@ -1,5 +1,5 @@
 /* starttls.c - the monitor's side of TLS: starts mailrecv-tls and hears what became of it */
-#include "starttls.h"
+#include "client/starttls.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
  * Locks are those of open file descriptions, on single pages: they end when the file is closed, however
  * that comes. Who waits for one asks again and again, because a wait in the kernel would have no end.
  */
-#include "lockout_db.h"
+#include "client/lockout_db.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 #ifndef STARTTLS_H
 #define STARTTLS_H
 
-#include "client.h"
+#include "client/client.h"
 #include "conf.h"
 
 /*

@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
-#include "proxy.h"
+#include "client/proxy.h"
 #include "session/envelope.h"
 
 /* What is known of the client's name. It counts only when it is forward-confirmed. */

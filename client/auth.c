@@ -1,5 +1,5 @@
 /* auth.c - whether a password is right: asks a checkpassword program; and whose addresses a user has */
-#include "auth.h"
+#include "client/auth.h"
 
 #include <errno.h>
 #include <fcntl.h>

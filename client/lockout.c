@@ -3,7 +3,7 @@
  * Times are those of the real-time clock, because they are compared across reboots. It can be set: no lock that
  * is found in the file ends later than lockout.secs from now, and no count begins in the future.
  */
-#include "lockout.h"
+#include "client/lockout.h"
 
 #include <limits.h>
 #include <stdio.h>

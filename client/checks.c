@@ -1,5 +1,5 @@
 /* checks.c - what HELO names, senders and recipients must be like, where the configuration asks for it */
-#include "checks.h"
+#include "client/checks.h"
 
 #include "base/log.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* client.c - who is connected: address, confirmed name, certificate, user */
-#include "client.h"
+#include "client/client.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

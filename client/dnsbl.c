@@ -1,5 +1,5 @@
 /* dnsbl.c - lists of hosts in the DNS (RFC 5782): is the client on one, and what follows */
-#include "dnsbl.h"
+#include "client/dnsbl.h"
 
 #include <stdio.h>
 
