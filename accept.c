@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "client/auth.h"
 #include "client/checks.h"
-#include "deliver.h"
+#include "delivery/deliver.h"
 #include "dns/canonical.h"
 #include "dns/dns.h"
 

@@ -21,7 +21,7 @@
 #include "base/cold.h"
 #include "base/guarded.h"
 #include "base/process.h"
-#include "environment.h"
+#include "delivery/environment.h"
 #include "script.h"
 
 enum { SETTINGS_MAX = 16 }; /* questions about directives other than deliver */

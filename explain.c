@@ -19,7 +19,7 @@
 #include "base/cold.h"
 #include "base/log.h"
 #include "client/lockout.h"
-#include "environment.h"
+#include "delivery/environment.h"
 #include "monitor.h"
 #include "session/line.h"
 #include "smtp.h"

@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "base/cold.h"
 #include "base/log.h"
-#include "mailbox.h"
+#include "delivery/mailbox.h"
 
 enum { PIECE = 65536, HEAD = 4096, MARK = 13, FROM_LINE = 1024 };
 

@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/cold.h"
 #include "base/log.h"
-#include "deliver.h"
+#include "delivery/deliver.h"
 #include "mailfile.h"
 
 enum { INCOMPLETE_RUN = 1, ARGUMENT = 2048 };

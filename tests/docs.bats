@@ -254,7 +254,7 @@ environment_session() {
     awk '/^\.Sh ENVIRONMENT/ { on = 1; next } /^\.Sh/ { on = 0 } on && /^\.It Ev/ { print $3 }' "$MAN5" >documented
     same real documented
     # and so the table in the source, should a variable not always be there
-    sed -n 's/^ *{ "\([A-Z_]*\)", \(true\|false\), .*/\1/p' "$SOURCE/environment.c" >table
+    sed -n 's/^ *{ "\([A-Z_]*\)", \(true\|false\), .*/\1/p' "$SOURCE/delivery/environment.c" >table
     printf '%s\n' PATH MATCH_1 MAILRECV_JSON >>table
     same table documented
 }
@@ -427,7 +427,7 @@ END
         tr -s ' ' '\n' >known
     same known documented
     awk '/^\.It Cm result/ { on = 1; next } /^\.It/ { on = 0 } on && /^\.Ql/ { print $2 }' "$MAN8" >documented
-    sed -n '/names\[\] = {/,/};/p' "$SOURCE/deliver.c" | grep -o '"[a-z]*"' | tr -d '"' >known
+    sed -n '/names\[\] = {/,/};/p' "$SOURCE/delivery/deliver.c" | grep -o '"[a-z]*"' | tr -d '"' >known
     same known documented
 }
 

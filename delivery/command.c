@@ -5,7 +5,7 @@
  * says and watches for its end; it sees the end through a pidfd, so that children in the
  * background do not matter.
  */
-#include "command.h"
+#include "delivery/command.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #include "base/cold.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "environment.h"
+#include "delivery/environment.h"
 
 enum {
     OUTPUT_LINE = 400,     /* bytes of a line of output that are looked at */

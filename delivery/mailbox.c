@@ -5,7 +5,7 @@
  * promise: lock, remember the end, write, fsync, and only then success; on failure cut back while the
  * lock is still held.
  */
-#include "mailbox.h"
+#include "delivery/mailbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,13 +1,13 @@
 /* deliver.c - the accepted recipients of one message: in which order, and what the sender hears */
-#include "deliver.h"
+#include "delivery/deliver.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "command.h"
-#include "mailbox.h"
+#include "delivery/command.h"
+#include "delivery/mailbox.h"
 
 static const struct reply deferred = REPLY(451, "3.0", "The message cannot be delivered now, try again later");
 static const struct reply refused = REPLY(554, "7.0", "Delivery refused:");

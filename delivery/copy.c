@@ -1,5 +1,5 @@
 /* copy.c - the copy of a message that one recipient gets: our headers above what the sender sent */
-#include "copy.h"
+#include "delivery/copy.h"
 
 #include <errno.h>
 #include <fcntl.h>

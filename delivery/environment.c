@@ -3,7 +3,7 @@
  * One table names the facts; each row's function writes one. The variables and the JSON object
  * are made from the same rows, so that they cannot differ.
  */
-#include "environment.h"
+#include "delivery/environment.h"
 
 #include <ctype.h>
 #include <stdarg.h>

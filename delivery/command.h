@@ -2,7 +2,7 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
-#include "copy.h"
+#include "delivery/copy.h"
 
 /*
  * Runs the command of a target with the copy on its standard input, for limit.pipe_secs and the

@@ -2,7 +2,7 @@
 #ifndef MAILBOX_H
 #define MAILBOX_H
 
-#include "copy.h"
+#include "delivery/copy.h"
 
 /* The last line, before an empty one, of what ended without an empty line when a message was appended. */
 #define MAILBOX_NO_END " \t \n"

@@ -2,7 +2,7 @@
 #ifndef DELIVER_H
 #define DELIVER_H
 
-#include "copy.h"
+#include "delivery/copy.h"
 #include "session/reply.h"
 
 /*

@@ -2,7 +2,7 @@
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
 
-#include "copy.h"
+#include "delivery/copy.h"
 
 enum {
     ENVIRONMENT_VARIABLES = 48,
