@@ -7,7 +7,7 @@
 #include "client/client.h"
 #include "client/lockout.h"
 #include "client/starttls.h"
-#include "conf.h"
+#include "conf/conf.h"
 #include "session/counts.h"
 #include "session/message.h"
 #include "session/reply.h"

@@ -2,7 +2,7 @@
 #ifndef ACCESS_H
 #define ACCESS_H
 
-#include "conf.h"
+#include "conf/conf.h"
 
 /*
  * For -t: adds a warning for each file, directory and program that this user could not use as the

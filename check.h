@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 
 /*
  * For -t, after conf_load: compiles all patterns, which may add errors; if there are none at

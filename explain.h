@@ -3,7 +3,7 @@
 #define EXPLAIN_H
 
 #include "client/client.h"
-#include "conf.h"
+#include "conf/conf.h"
 #include "scenario.h"
 
 /* The debug flags that show why: rules and patterns, and what DNS said. */

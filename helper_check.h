@@ -2,7 +2,7 @@
 #ifndef HELPER_CHECK_H
 #define HELPER_CHECK_H
 
-#include "conf.h"
+#include "conf/conf.h"
 
 /*
  * For -t: has the two programs check (their option -t) what the configuration names, and adds what they say as

@@ -2,7 +2,7 @@
 #ifndef LINT_H
 #define LINT_H
 
-#include "conf.h"
+#include "conf/conf.h"
 
 /*
  * For -t: adds warnings about the rules of a configuration without errors, at their places, with what to write

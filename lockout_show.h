@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 
 /*
  * Each returns an exit status (sysexits.h): 0, EX_CONFIG without lockout.db, EX_IOERR when the file cannot be used;

@@ -25,7 +25,7 @@
 #include "client/auth.h"
 #include "client/client.h"
 #include "client/starttls.h"
-#include "conf.h"
+#include "conf/conf.h"
 #include "explain.h"
 #include "lockout_show.h"
 #include "monitor.h"

@@ -5,7 +5,7 @@
 #include <signal.h>
 
 #include "client/client.h"
-#include "conf.h"
+#include "conf/conf.h"
 #include "scenario.h"
 
 /* What is to be done. */

@@ -2,7 +2,7 @@
 #ifndef SMTP_H
 #define SMTP_H
 
-#include "conf.h"
+#include "conf/conf.h"
 #include "monitor.h"
 #include "session/line.h"
 

@@ -2,7 +2,7 @@
 #ifndef AUTH_H
 #define AUTH_H
 
-#include "conf.h"
+#include "conf/conf.h"
 #include "session/envelope.h"
 
 enum auth_result {

@@ -2,7 +2,7 @@
 #ifndef CHECKS_H
 #define CHECKS_H
 
-#include "conf.h"
+#include "conf/conf.h"
 
 /*
  * The limit.*_syntax_check and limit.*_dns_check directives. Each function returns code 0 if there is no objection

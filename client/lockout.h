@@ -4,7 +4,7 @@
 
 #include "client/client.h"
 #include "client/lockout_db.h"
-#include "conf.h"
+#include "conf/conf.h"
 #include "session/reply.h"
 
 /*

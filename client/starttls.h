@@ -3,7 +3,7 @@
 #define STARTTLS_H
 
 #include "client/client.h"
-#include "conf.h"
+#include "conf/conf.h"
 
 /*
  * One connection is encrypted at most once. mailrecv-tls gets the client's socket, the other end of

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 #include "rules.h"
 #include "session/message.h"
 

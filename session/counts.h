@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 
 /* What a command, a line or a message came to, and what it forgives. */
 enum came_to {

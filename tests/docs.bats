@@ -45,14 +45,14 @@ keywords() {
                 if (want == "all" || (want == "repeatable") == repeatable)
                     print part[2]
             }
-        }' "$SOURCE/conf.c"
+        }' "$SOURCE/conf/conf.c"
 }
 
 # What is in effect when nothing is configured, as `keyword value` lines. Builds for debuggers and
 # sanitizers have another default for sandbox.
 defaults() {
     local sandbox
-    sandbox=$(sed -n 's/^#define SANDBOX_DEFAULT "\(.*\)"/\1/p' "$SOURCE/conf.c")
+    sandbox=$(sed -n 's/^#define SANDBOX_DEFAULT "\(.*\)"/\1/p' "$SOURCE/conf/conf.c")
     "$MAILRECV" -t -c empty.conf 2>/dev/null | sed "s/^sandbox .*/sandbox $sandbox/"
 }
 
@@ -297,7 +297,7 @@ END
 }
 
 @test "mailrecv.conf(5) documents each target, and no other" {
-    sed -n '/^} targets\[\] = {/,/^};/s/^ *{ SLICE("\([a-z]*\)").*/\1/p' "$SOURCE/conf.c" >known
+    sed -n '/^} targets\[\] = {/,/^};/s/^ *{ SLICE("\([a-z]*\)").*/\1/p' "$SOURCE/conf/conf.c" >known
     awk '/^\.Sh TARGETS/ { on = 1 } /^\.El/ { on = 0 } on && /^\.It Cm/ { print $3 }' "$MAN5" >documented
     same known documented
 }

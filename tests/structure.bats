@@ -109,7 +109,7 @@ includes() {
 
 @test "the rows of the keyword table are unique" {
     local words
-    words=$(sed -n '/^static const struct keyword keywords\[\]/,/^};/p' conf.c | grep -oE '^ +\{ SLICE\("[a-z._0-9]+"\)')
+    words=$(sed -n '/^static const struct keyword keywords\[\]/,/^};/p' conf/conf.c | grep -oE '^ +\{ SLICE\("[a-z._0-9]+"\)')
     [ "$(wc -l <<<"$words")" -gt 25 ]
     [ "$(sort <<<"$words" | uniq -d)" = "" ]
 }

@@ -1,5 +1,5 @@
 /* conf.c - fuzz target: a configuration file; what is good is printed and reads back the same */
-#include "conf.h"
+#include "conf/conf.h"
 
 #include "base/log.h"
 #include "check.h"

@@ -1,5 +1,5 @@
 /* conf.c - unit tests of conf.h: what lines mean, and that what is printed reads back the same */
-#include "conf.h"
+#include "conf/conf.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 #include "unit.h"
 
 #define UNSURE "?" /* behind a client: DNS fails in passing when it is asked for the name */

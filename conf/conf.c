@@ -5,7 +5,7 @@
  * default is written in the language of the file and parsed by the same code. Errors do not stop
  * the parser: they are collected, so that an administrator sees all of them at once.
  */
-#include "conf.h"
+#include "conf/conf.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
