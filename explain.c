@@ -20,7 +20,7 @@
 #include "base/log.h"
 #include "client/lockout.h"
 #include "delivery/environment.h"
-#include "monitor.h"
+#include "monitor/monitor.h"
 #include "session/line.h"
 #include "smtp.h"
 

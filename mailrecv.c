@@ -28,7 +28,7 @@
 #include "conf/conf.h"
 #include "explain.h"
 #include "lockout_show.h"
-#include "monitor.h"
+#include "monitor/monitor.h"
 #include "replay.h"
 #include "scenario.h"
 #include "smtp.h"

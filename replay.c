@@ -12,12 +12,12 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "accept.h"
 #include "base/clock.h"
 #include "base/cold.h"
 #include "base/log.h"
 #include "delivery/deliver.h"
 #include "mailfile.h"
+#include "monitor/accept.h"
 
 enum { INCOMPLETE_RUN = 1, ARGUMENT = 2048 };
 

@@ -3,7 +3,7 @@
 #define SMTP_H
 
 #include "conf/conf.h"
-#include "monitor.h"
+#include "monitor/monitor.h"
 #include "session/line.h"
 
 struct session;

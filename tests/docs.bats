@@ -418,12 +418,12 @@ END
     reasons=$(awk '/^\.It Cm reason/ { on = 1; next } /^\.It/ { on = 0 } on && /^\.Ql/ { print $2 }' "$MAN8")
     { sed -n 's/.*end_reason = "\([a-z-]*\)".*/\1/p' "$SOURCE/smtp.c"
       sed -n '/reasons\[\] = {/,/};/p' "$SOURCE/smtp.c" | grep -o '"[a-z-]*"' | tr -d '"'
-      sed -n 's/.*log_death(m, "\([a-z]*\) signal".*/\1/p' "$SOURCE/monitor.c"
+      sed -n 's/.*log_death(m, "\([a-z]*\) signal".*/\1/p' "$SOURCE/monitor/monitor.c"
       echo limit; } >known
     echo "$reasons" >documented
     same known documented
     awk '/^\.It Cm stage/ { on = 1; next } /^\.It/ { on = 0 } on && /^\.Ql/ { print $2 }' "$MAN8" >documented
-    tr -d '\n*' <"$SOURCE/monitor.h" | grep -o 'is one of the words [a-z, ]*' | cut -d' ' -f6- | tr -d , |
+    tr -d '\n*' <"$SOURCE/monitor/monitor.h" | grep -o 'is one of the words [a-z, ]*' | cut -d' ' -f6- | tr -d , |
         tr -s ' ' '\n' >known
     same known documented
     awk '/^\.It Cm result/ { on = 1; next } /^\.It/ { on = 0 } on && /^\.Ql/ { print $2 }' "$MAN8" >documented

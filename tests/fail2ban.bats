@@ -65,7 +65,7 @@ violations() {
     violations >table
     [ "$(wc -l <table)" -ge 6 ]
     [ "$(wc -l <table)" -eq "$(sed -n '/^} violations\[\] = {/,/^};/p' "$TESTS/../client/lockout.c" | grep -c '^ *{ "')" ]
-    tr -d '\n*' <"$TESTS/../monitor.h" | grep -o 'is one of the words [a-z, ]*' | cut -d' ' -f6- | tr -d , |
+    tr -d '\n*' <"$TESTS/../monitor/monitor.h" | grep -o 'is one of the words [a-z, ]*' | cut -d' ' -f6- | tr -d , |
         tr -s ' ' '\n' >stages
     [ "$(wc -l <stages)" -ge 11 ]
     python3 - <<'END'

@@ -4,13 +4,13 @@
  * and the raw bytes of a packet; an odd byte begins a well-formed question, whose kind is the
  * byte / 2: number, stage, size (two bytes), code (two bytes), length of the text, and the text.
  */
-#include "monitor.h"
+#include "monitor/monitor.h"
 
 #include <string.h>
 
 #include "base/log.h"
 #include "fuzz.h"
-#include "packet.h"
+#include "monitor/packet.h"
 
 struct input {
     const uint8_t *data;

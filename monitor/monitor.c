@@ -5,7 +5,7 @@
  * checks them, and calls the same functions of accept.c. `kinds` says which there are. What needs
  * no answer travels with what does: waking the other process is the greatest cost of the wall.
  */
-#include "monitor.h"
+#include "monitor/monitor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "accept.h"
 #include "base/clock.h"
 #include "base/cold.h"
 #include "base/log.h"
@@ -29,7 +28,8 @@
 #include "client/checks.h"
 #include "dns/dns.h"
 #include "dns/resolver.h"
-#include "packet.h"
+#include "monitor/accept.h"
+#include "monitor/packet.h"
 
 enum {
     DIRECT = -1,      /* no channel: both sides are this process */

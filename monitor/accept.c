@@ -1,5 +1,5 @@
 /* accept.c - what a session was allowed so far: greeting, HELO, envelope, delivery */
-#include "accept.h"
+#include "monitor/accept.h"
 
 #include <errno.h>
 #include <poll.h>

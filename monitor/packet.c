@@ -1,5 +1,5 @@
 /* packet.c - what crosses the wall: questions and answers, packed into one page */
-#include "packet.h"
+#include "monitor/packet.h"
 
 #include <string.h>
 
