@@ -13,7 +13,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "access.h"
+#include "admin/access.h"
+#include "admin/check.h"
+#include "admin/explain.h"
+#include "admin/lockout_show.h"
+#include "admin/replay.h"
+#include "admin/scenario.h"
+#include "admin/terminal.h"
 #include "base/account.h"
 #include "base/clock.h"
 #include "base/cold.h"
@@ -21,18 +27,12 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "base/text.h"
-#include "check.h"
 #include "client/auth.h"
 #include "client/client.h"
 #include "client/starttls.h"
 #include "conf/conf.h"
-#include "explain.h"
-#include "lockout_show.h"
 #include "monitor/monitor.h"
-#include "replay.h"
-#include "scenario.h"
 #include "smtp.h"
-#include "terminal.h"
 
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"

@@ -1,8 +1,8 @@
 /* conf.c - fuzz target: a configuration file; what is good is printed and reads back the same */
 #include "conf/conf.h"
 
+#include "admin/check.h"
 #include "base/log.h"
-#include "check.h"
 #include "fuzz.h"
 
 static char *print(struct conf *conf)

@@ -4,7 +4,7 @@
  * above it, or of the command line. It is marked as begun before it is delivered, and as done behind that;
  * a kill between the two leaves it begun, and then only a person may say that it is to be tried again.
  */
-#include "replay.h"
+#include "admin/replay.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "admin/mailfile.h"
 #include "base/clock.h"
 #include "base/cold.h"
 #include "base/log.h"
 #include "delivery/deliver.h"
-#include "mailfile.h"
 #include "monitor/accept.h"
 
 enum { INCOMPLETE_RUN = 1, ARGUMENT = 2048 };

@@ -1,5 +1,5 @@
 /* check.c - what is wrong or doubtful in a configuration, told to a person */
-#include "check.h"
+#include "admin/check.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "access.h"
+#include "admin/access.h"
+#include "admin/helper_check.h"
+#include "admin/lint.h"
 #include "base/account.h"
 #include "base/json.h"
 #include "base/outlet.h"
 #include "base/sandbox.h"
-#include "helper_check.h"
-#include "lint.h"
 #include "patterns/mend.h"
 
 /* ---- patterns ---------------------------------------------------------------------------- */

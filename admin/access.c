@@ -3,7 +3,7 @@
  * All questions are collected first and answered together: where we are root and the user is somebody else, by a
  * child that becomes that user, in memory that both share. So the kernel answers, who knows more than modes show.
  */
-#include "access.h"
+#include "admin/access.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,12 +17,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "admin/script.h"
 #include "base/account.h"
 #include "base/cold.h"
 #include "base/guarded.h"
 #include "base/process.h"
 #include "delivery/environment.h"
-#include "script.h"
 
 enum { SETTINGS_MAX = 16 }; /* questions about directives other than deliver */
 

@@ -3,7 +3,7 @@
  * Nothing of a file is kept between two calls but offsets, and what stands there is looked at again under the
  * lock: others append to the file while a message is delivered, and readers may have replaced it.
  */
-#include "mailfile.h"
+#include "admin/mailfile.h"
 
 #include <dirent.h>
 #include <errno.h>

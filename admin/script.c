@@ -3,7 +3,7 @@
  * The line is cut as the kernel cuts it (fs/binfmt_script.c): a name, and behind it at most one argument, which is all
  * the rest. A CR before the LF belongs to whichever of them stands last.
  */
-#include "script.h"
+#include "admin/script.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * replies are on the screen; then the next line is prompted for and put into the pipe. The
  * session must be one process with its monitor: else log lines would come when they like.
  */
-#include "terminal.h"
+#include "admin/terminal.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * pipes are the connection. Whenever the dialogue wants more input, its reply to the last command is in
  * one of them, and the next command is put into the other. What decides has logged its reasons meanwhile.
  */
-#include "explain.h"
+#include "admin/explain.h"
 
 #include <errno.h>
 #include <fcntl.h>

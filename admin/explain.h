@@ -2,9 +2,9 @@
 #ifndef EXPLAIN_H
 #define EXPLAIN_H
 
+#include "admin/scenario.h"
 #include "client/client.h"
 #include "conf/conf.h"
-#include "scenario.h"
 
 /* The debug flags that show why: rules and patterns, and what DNS said. */
 #define EXPLAIN_FLAGS "hr"

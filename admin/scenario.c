@@ -1,5 +1,5 @@
 /* scenario.c - what a client is supposed to be and to say: the words behind -x and -r */
-#include "scenario.h"
+#include "admin/scenario.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* lockout_show.c - what -S does: shows who was seen and who is locked out, and forgives */
-#include "lockout_show.h"
+#include "admin/lockout_show.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* lint.c - rules that load but hardly mean what they say: patterns, order, groups, postmaster */
-#include "lint.h"
+#include "admin/lint.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -4,9 +4,9 @@
 
 #include <signal.h>
 
+#include "admin/scenario.h"
 #include "client/client.h"
 #include "conf/conf.h"
-#include "scenario.h"
 
 /* What is to be done. */
 struct replay {

@@ -1,5 +1,5 @@
 /* helper_check.c - what mailrecv-tls and mailrecv-checkpassword say about certificate, key and users file */
-#include "helper_check.h"
+#include "admin/helper_check.h"
 
 #include <errno.h>
 #include <fcntl.h>
