@@ -40,8 +40,9 @@ REPORT  = report output tally top
 # Each folder here is a room of the program. mailrecv.c holds main; all else, but what other programs are made of, can
 # be linked into a test.
 ROOMS   = base patterns session dns client delivery conf monitor admin
-SOURCES = $(filter-out mailrecv.c tls.c credentials.c checkpassword.c $(REPORT:%=%.c),$(sort $(wildcard *.c $(ROOMS:%=%/*.c))))
+SOURCES = $(filter-out mailrecv.c checkpassword.c $(REPORT:%=%.c),$(sort $(wildcard *.c $(ROOMS:%=%/*.c))))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
+program_of = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard programs/$(1)/*.c)))
 HEADERS = $(wildcard *.h $(ROOMS:%=%/*.h) programs/*/*.h)
 
 all: mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report
@@ -55,7 +56,7 @@ $(BUILD)/mailrecv: $(BUILD)/mailrecv.o $(OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(LINK) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The only one that is linked with OpenSSL: sessions in clear do not pay for it.
-$(BUILD)/mailrecv-tls: $(addprefix $(BUILD)/,tls.o credentials.o base/inherited.o base/sandbox.o)
+$(BUILD)/mailrecv-tls: $(call program_of,tls) $(BUILD)/base/inherited.o $(BUILD)/base/sandbox.o
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
 
 # The only program that needs libcrypt.
@@ -72,7 +73,7 @@ $(BUILD)/%.o: %.c | $(BUILD)
 
 $(BUILD)/mailrecv.o $(BUILD)/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
-$(BUILD)/mailrecv.o $(BUILD)/checkpassword.o $(BUILD)/tls.o $(BUILD)/report.o: Makefile # for VERSION
+$(BUILD)/mailrecv.o $(BUILD)/checkpassword.o $(BUILD)/programs/tls/tls.o $(BUILD)/report.o: Makefile # for VERSION
 
 $(BUILD)/base/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
@@ -86,7 +87,7 @@ print-objects: $(BUILD)/mailrecv.o $(OBJECTS)
 	@echo $^
 
 print-sources:
-	@echo mailrecv.c $(SOURCES) tls.c credentials.c checkpassword.c $(REPORT:%=%.c)
+	@echo mailrecv.c $(SOURCES) $(wildcard programs/*/*.c) checkpassword.c $(REPORT:%=%.c)
 
 ## cert: write a self-signed pair for trying TLS out, key.pem and cert.pem, for CERT_NAME (localhost)
 CERT_NAME ?= localhost

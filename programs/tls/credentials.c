@@ -1,5 +1,5 @@
 /* credentials.c - certificates and key of mailrecv-tls: loading them, and what is wrong with them */
-#include "credentials.h"
+#include "programs/tls/credentials.h"
 
 #include <errno.h>
 #include <stdio.h>

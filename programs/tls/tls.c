@@ -28,7 +28,7 @@
 #include "base/clock.h"
 #include "base/inherited.h"
 #include "base/sandbox.h"
-#include "credentials.h"
+#include "programs/tls/credentials.h"
 
 /* The descriptors that it is given. */
 enum { CLIENT = 0, SESSION = 1, CHANNEL = 3, OTHERS = CLIENT_CAS + 1 };
