@@ -40,7 +40,7 @@ REPORT  = report output tally top
 # Each folder here is a room of the program. mailrecv.c holds main; all else, but what other programs are made of, can
 # be linked into a test.
 ROOMS   = base patterns session dns client delivery conf monitor admin
-SOURCES = $(filter-out mailrecv.c checkpassword.c $(REPORT:%=%.c),$(sort $(wildcard *.c $(ROOMS:%=%/*.c))))
+SOURCES = $(filter-out mailrecv.c $(REPORT:%=%.c),$(sort $(wildcard *.c $(ROOMS:%=%/*.c))))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 program_of = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard programs/$(1)/*.c)))
 HEADERS = $(wildcard *.h $(ROOMS:%=%/*.h) programs/*/*.h)
@@ -60,7 +60,8 @@ $(BUILD)/mailrecv-tls: $(call program_of,tls) $(BUILD)/base/inherited.o $(BUILD)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
 
 # The only program that needs libcrypt.
-$(BUILD)/mailrecv-checkpassword: $(addprefix $(BUILD)/,checkpassword.o session/envelope.o base/guarded.o base/log.o base/outlet.o)
+$(BUILD)/mailrecv-checkpassword: $(call program_of,checkpassword) \
+    $(addprefix $(BUILD)/,session/envelope.o base/guarded.o base/log.o base/outlet.o)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcrypt
 
 # Needs the C library only.
@@ -71,9 +72,9 @@ $(BUILD)/%.o: %.c | $(BUILD)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/mailrecv.o $(BUILD)/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
+$(BUILD)/mailrecv.o $(BUILD)/programs/checkpassword/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
-$(BUILD)/mailrecv.o $(BUILD)/checkpassword.o $(BUILD)/programs/tls/tls.o $(BUILD)/report.o: Makefile # for VERSION
+$(BUILD)/mailrecv.o $(BUILD)/programs/checkpassword/checkpassword.o $(BUILD)/programs/tls/tls.o $(BUILD)/report.o: Makefile # for VERSION
 
 $(BUILD)/base/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
@@ -87,7 +88,7 @@ print-objects: $(BUILD)/mailrecv.o $(OBJECTS)
 	@echo $^
 
 print-sources:
-	@echo mailrecv.c $(SOURCES) $(wildcard programs/*/*.c) checkpassword.c $(REPORT:%=%.c)
+	@echo mailrecv.c $(SOURCES) $(wildcard programs/*/*.c) $(REPORT:%=%.c)
 
 ## cert: write a self-signed pair for trying TLS out, key.pem and cert.pem, for CERT_NAME (localhost)
 CERT_NAME ?= localhost
