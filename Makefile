@@ -35,12 +35,10 @@ else
 LINK        = -pie
 endif
 
-REPORT  = report output tally top
-
-# Each folder here is a room of the program. mailrecv.c holds main; all else, but what other programs are made of, can
-# be linked into a test.
+# Each folder is a room of the program, but for those in programs/: they are programs of their own. mailrecv.c holds
+# main; all else can be linked into a test.
 ROOMS   = base patterns session dns client delivery conf monitor admin
-SOURCES = $(filter-out mailrecv.c $(REPORT:%=%.c),$(sort $(wildcard *.c $(ROOMS:%=%/*.c))))
+SOURCES = rules.c smtp.c $(sort $(wildcard $(ROOMS:%=%/*.c)))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 program_of = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard programs/$(1)/*.c)))
 HEADERS = $(wildcard *.h $(ROOMS:%=%/*.h) programs/*/*.h)
@@ -65,7 +63,7 @@ $(BUILD)/mailrecv-checkpassword: $(call program_of,checkpassword) \
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcrypt
 
 # Needs the C library only.
-$(BUILD)/mailrecv-report: $(REPORT:%=$(BUILD)/%.o)
+$(BUILD)/mailrecv-report: $(call program_of,report)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^
 
 $(BUILD)/%.o: %.c | $(BUILD)
@@ -74,7 +72,8 @@ $(BUILD)/%.o: %.c | $(BUILD)
 
 $(BUILD)/mailrecv.o $(BUILD)/programs/checkpassword/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
-$(BUILD)/mailrecv.o $(BUILD)/programs/checkpassword/checkpassword.o $(BUILD)/programs/tls/tls.o $(BUILD)/report.o: Makefile # for VERSION
+$(BUILD)/mailrecv.o $(BUILD)/programs/checkpassword/checkpassword.o $(BUILD)/programs/tls/tls.o \
+    $(BUILD)/programs/report/report.o: Makefile # for VERSION
 
 $(BUILD)/base/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
@@ -88,7 +87,7 @@ print-objects: $(BUILD)/mailrecv.o $(OBJECTS)
 	@echo $^
 
 print-sources:
-	@echo mailrecv.c $(SOURCES) $(wildcard programs/*/*.c) $(REPORT:%=%.c)
+	@echo mailrecv.c $(SOURCES) $(wildcard programs/*/*.c)
 
 ## cert: write a self-signed pair for trying TLS out, key.pem and cert.pem, for CERT_NAME (localhost)
 CERT_NAME ?= localhost
@@ -114,7 +113,7 @@ UNIT         = $(wildcard tests/unit/*.c)
 FUZZ_TARGETS = line envelope sasl message conf session monitor starttls dns resolver proxy report
 FUZZ         = $(FUZZ_TARGETS:%=tests/fuzz/%.c)
 FUZZ_SECONDS ?= 100
-FUZZED_OBJECTS = $(OBJECTS) $(patsubst %,$(BUILD)/%.o,$(filter-out report,$(REPORT)))
+FUZZED_OBJECTS = $(OBJECTS) $(filter-out %/report.o,$(call program_of,report))
 
 # Instruments make system calls that a confined session must not make.
 UNCONFINED = -DSANDBOX_DEFAULT=\"off\"

@@ -1,8 +1,8 @@
 /* report.c - fuzz target: a log; its sums are right, and each form of its picture is clean */
 #include <string.h>
 
-#include "output.h"
-#include "tally.h"
+#include "programs/report/output.h"
+#include "programs/report/tally.h"
 
 #include "fuzz.h"
 

@@ -4,7 +4,7 @@
  * through them and know nothing else. Keys are printable ASCII, but hostile: each writer escapes
  * what means something to its reader.
  */
-#include "output.h"
+#include "programs/report/output.h"
 
 #include <inttypes.h>
 #include <string.h>

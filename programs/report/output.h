@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "tally.h"
+#include "programs/report/tally.h"
 
 /* Writes the whole picture of a sorted tally, at most `rows` rows of each table. Errors stay in the stream. */
 typedef void output_writer(FILE *out, const struct tally *tally, size_t rows);

@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "output.h"
-#include "tally.h"
+#include "programs/report/output.h"
+#include "programs/report/tally.h"
 
 #define PROGRAM "mailrecv-report"
 

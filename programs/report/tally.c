@@ -5,7 +5,7 @@
  * address. mailrecv(8) has the shapes of the events; client text stands between double quotes and has
  * none inside.
  */
-#include "tally.h"
+#include "programs/report/tally.h"
 
 #include <stdbool.h>
 #include <time.h>

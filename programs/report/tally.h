@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "top.h"
+#include "programs/report/top.h"
 
 /* What is counted as one number. */
 enum total {

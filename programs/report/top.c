@@ -1,5 +1,5 @@
 /* top.c - counts per key in bounded memory: what was seen most stays */
-#include "top.h"
+#include "programs/report/top.h"
 
 #include <stdlib.h>
 
