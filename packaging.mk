@@ -71,16 +71,16 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	test -e $(DESTDIR)$(XINETDDIR)/mailrecv || \
 	    $(INSTALL) -m 644 $(BUILD)/xinetd $(DESTDIR)$(XINETDDIR)/mailrecv
 	for at in $(OTHER_PORTS); do name=mailrecv-$${at%=*}; \
-	    $(FOR_PORT) xinetd/mailrecv | $(PLACED) >$(BUILD)/xinetd && $(PLACED) $$name.conf >$(BUILD)/conf || exit 1; \
+	    $(FOR_PORT) xinetd/mailrecv | $(PLACED) >$(BUILD)/xinetd && $(PLACED) $$name.conf >$(BUILD)/placed.conf || exit 1; \
 	    test -e $(DESTDIR)$(XINETDDIR)/$$name || \
 	    $(INSTALL) -m 644 $(BUILD)/xinetd $(DESTDIR)$(XINETDDIR)/$$name || exit 1; \
 	    test -e $(DESTDIR)$(SYSCONFDIR)/$$name.conf || \
-	    $(INSTALL) -m 644 $(BUILD)/conf $(DESTDIR)$(SYSCONFDIR)/$$name.conf || exit 1; done
+	    $(INSTALL) -m 644 $(BUILD)/placed.conf $(DESTDIR)$(SYSCONFDIR)/$$name.conf || exit 1; done
 	test -e $(DESTDIR)$(LOGROTATEDIR)/mailrecv || \
 	    $(INSTALL) -m 644 logrotate/mailrecv $(DESTDIR)$(LOGROTATEDIR)/mailrecv
-	$(PLACED) mailrecv.conf >$(BUILD)/conf
+	$(PLACED) mailrecv.conf >$(BUILD)/placed.conf
 	test -e $(DESTDIR)$(SYSCONFDIR)/mailrecv.conf || \
-	    $(INSTALL) -m 644 $(BUILD)/conf $(DESTDIR)$(SYSCONFDIR)/mailrecv.conf
+	    $(INSTALL) -m 644 $(BUILD)/placed.conf $(DESTDIR)$(SYSCONFDIR)/mailrecv.conf
 
 ## uninstall: remove all of that but the configuration
 # Leaves mailrecv*.conf, and directories that others may share. Stop the super-server first.

@@ -10,7 +10,7 @@ setup() {
     unset MAKEFLAGS MAKELEVEL
     # the objects that are there already need no second compilation, the tree is not touched
     mkdir build
-    if [ -d "$TESTS/../build" ]; then (cd "$TESTS/../build" && find . -path ./static -prune -o -name '*.[od]' -exec cp -p --parents {} "$OLDPWD/build" \;); fi
+    if [ -d "$TESTS/../build" ]; then (into=$PWD/build && cd "$TESTS/../build" && find . -path ./static -prune -o -name '*.[od]' -exec cp -p --parents {} "$into" \;); fi
     [ ! -e "$TESTS/../build/sysconfdir" ] || cp -p "$TESTS/../build/sysconfdir" build/
 }
 

@@ -438,7 +438,7 @@ END
     report -o json "$SAMPLE" | value '"\n".join(k for k in r if not k.endswith("_others"))' | sort >known
     sed -n '/^\.Ss JSON/,/^\.Ss Metrics/s/^\.Cm \([a-z_]*\).*/\1/p' "$page" | sort | diff known -
     grep -q '^Of each table 4096 rows .* the 2048 that$' "$page"
-    grep -q 'TABLE_ROWS = 4096,' "$TESTS/../programs/report/top.h"
+    grep -q 'TOP_ROWS = 4096,' "$TESTS/../programs/report/top.h"
     grep -q '^Each part of a row is cut after 160 characters' "$page"
     grep -q 'PART = 160 }' "$TESTS/../programs/report/tally.c"
 }
