@@ -76,7 +76,7 @@ static enum match blame_pattern(const struct rules *rules, const struct pattern 
 
 static enum match blame_dns(void)
 {
-    (void)snprintf(trouble, sizeof trouble, "the name of the client cannot be found out: DNS failed in passing");
+    (void)snprintf(trouble, sizeof trouble, "the name of the client cannot be found out: temporary DNS failure");
     return MATCH_UNSURE;
 }
 

@@ -63,7 +63,7 @@ static void check_dead_letters(struct conf *conf)
                       "with 550");
     } else if (!conf_keeps_dead_letters(conf)) {
         conf_complain(conf, SEVERITY_WARNING, place.line, place.column, "mail for an address without a rule is "
-                      "accepted and thrown away; a delivery that fails in passing is answered with 451");
+                      "accepted and thrown away; a delivery that fails temporarily is answered with 451");
         conf_advise(conf, "take the line out, or write a file that holds mail");
     }
 }

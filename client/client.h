@@ -14,7 +14,7 @@ enum client_name_state {
     CLIENT_NAME_CONFIRMED,
     CLIENT_NAME_NONE,   /* no PTR */
     CLIENT_NAME_FAIL,   /* its names do not lead back to the address */
-    CLIENT_NAME_UNSURE  /* DNS failed in passing */
+    CLIENT_NAME_UNSURE  /* temporary DNS failure */
 };
 
 enum {

@@ -28,7 +28,7 @@ struct transaction {
 
 enum result {
     RESULT_DELIVERED,
-    RESULT_DEFERRED, /* failed in passing: try again */
+    RESULT_DEFERRED, /* failed temporarily: try again */
     RESULT_REFUSED   /* failed for good */
 };
 
@@ -94,10 +94,10 @@ int copy_as_file(const struct copy *copy);
 void outcome_set(struct outcome *outcome, enum result result, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A system call failed in passing: the reason is "WHAT: errno text". */
+/* A system call failed temporarily: the reason is "WHAT: errno text". */
 void outcome_errno(struct outcome *outcome, const char *what);
 
-/* A limit has ended a delivery; its code says whether in passing or for good. */
+/* A limit has ended a delivery; its code says whether temporarily or for good. */
 void outcome_limit(struct outcome *outcome, const struct limit *limit);
 
 /* The time has come: which limit was it, the session's or the given one? */

@@ -9,9 +9,9 @@
  * Delivers a message to its recipients: commands first, then files, each in the order in which
  * they were named. Each result is one log line. The reply is the promise of README:
  *   250  every copy is delivered, or lies in the dead-letter file
- *   4xx  a delivery failed in passing; what comes after it in the order was not tried
+ *   4xx  a delivery failed temporarily; what comes after it in the order was not tried
  *   554  all were tried and one was refused for good: its detail names recipient and reason
- * A delivery that failed in passing and whose copy could be put into a real dead-letter file
+ * A delivery that failed temporarily and whose copy could be put into a real dead-letter file
  * counts as delivered; one that was refused does so only if there are other recipients.
  * With conf->rehearse set, nothing is delivered: each delivery is shown to that function, logged as
  * rehearsed, and counts as a success.

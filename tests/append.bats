@@ -274,7 +274,7 @@ tails() {
     expect "$(grep -c '^From ' mbox)" 2
 }
 
-@test "a symbolic link is refused in passing, and nothing is written through it" {
+@test "a symbolic link is refused temporarily, and nothing is written through it" {
     box_config
     echo keep >target
     for to in target missing . /dev/null; do

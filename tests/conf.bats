@@ -423,7 +423,7 @@ greeting three.example ESMTP mailrecv' ]
     [ "$(warnings conf)" = 'conf: note: no deliver line: no mail is accepted
 conf: note: no deadletter_file: mail for an address without a rule is refused with 550' ]
     config ' deadletter_file  /dev/null'
-    [ "$(warnings conf)" = 'conf:1:19: warning: mail for an address without a rule is accepted and thrown away; a delivery that fails in passing is answered with 451
+    [ "$(warnings conf)" = 'conf:1:19: warning: mail for an address without a rule is accepted and thrown away; a delivery that fails temporarily is answered with 451
      deadletter_file  /dev/null
                       ^
     take the line out, or write a file that holds mail' ]

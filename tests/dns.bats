@@ -568,7 +568,7 @@ quit
 END
 }
 
-@test "who may be exempt, as far as is known, is refused in passing only" {
+@test "who may be exempt, as far as is known, is refused temporarily only" {
     odd 192.0.2.7=servfail
     from 192.0.2.7 "$ODD" <<'END'
 # perhaps a friend

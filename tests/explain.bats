@@ -202,7 +202,7 @@ END
 0'
     grep -qx '    DNS: name of 192\.0\.2\.8: unknown fcrdns=temperr' unsure
     expect "$(tail -n 5 unsure)" '    conf:4: deliver allowgroup partner: the client may be a member, or not
-    log: the name of the client cannot be found out: DNS failed in passing
+    log: the name of the client cannot be found out: temporary DNS failure
     log: ERROR: 451 This address cannot be checked now, try again later stage=rcpt from="" line="RCPT TO:<joe@mx.example>"
     451 4.3.0 This address cannot be checked now, try again later
 1'

@@ -196,7 +196,7 @@ EOF
         client 127.0.0.3 "${mail[@]}" 'RCPT TO:<inbox@example.com>' "${message[@]}" QUIT
     done
     client 127.0.0.3 "${mail[@]}" 'RCPT TO:<inbux@example.com>' 'RCPT TO:<inbox@example.com>' "${message[@]}" QUIT
-    # unlucky: the delivery fails in passing
+    # unlucky: the delivery fails temporarily
     for _ in 1 2 3 4 5 6; do
         client 127.0.0.4 "${mail[@]}" 'RCPT TO:<later@example.com>' "${message[@]}" QUIT
     done

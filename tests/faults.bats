@@ -305,7 +305,7 @@ pread64 deleted error=EIO 451 4.3.0
 END
 }
 
-@test "a spool_directory that is none refuses large messages in passing and takes small ones" {
+@test "a spool_directory that is none refuses large messages temporarily and takes small ones" {
     for directory in "$HERE/missing" "$HERE/before" /proc; do
         box_config
         rm -f small

@@ -269,7 +269,7 @@ log: end reason=time *
 END
 }
 
-@test "limit.connection_secs with a 5xx: the message is refused in passing all the same" {
+@test "limit.connection_secs with a 5xx: the message is refused temporarily all the same" {
     play_a_second <<'END'
 # 4xx in any case
 conf: limit.connection_secs 1 550 5.4.9 Too slow

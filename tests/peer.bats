@@ -528,7 +528,7 @@ conf: limit.fcrdns_check on 550 5.7.25 No name
 S: 451 No name
 quit
 log: SMTP connection from remote host unknown [192.0.2.7]
-log: the name of the client cannot be found out: DNS failed in passing
+log: the name of the client cannot be found out: temporary DNS failure
 log: the DNS cannot be asked: *libcares.so.2: *
 log: ERROR: 451 No name *
 log: end *

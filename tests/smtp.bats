@@ -79,7 +79,7 @@ events() { sed -n '/serving as root/d; s/^.* MAILRECV\[[0-9]*\]: \[local\] //p' 
     [ ! -e "$dir/mbox" ]
 }
 
-@test "SIGTERM during a delivery: its command is ended, the message is refused in passing" {
+@test "SIGTERM during a delivery: its command is ended, the message is refused temporarily" {
     begin_session
     printf 'MAIL FROM:<>\r\nRCPT TO:<slow@example.com>\r\nDATA\r\n' >&"$in"
     expect '220 *'

@@ -6,7 +6,7 @@
 #include "conf/conf.h"
 #include "unit.h"
 
-#define UNSURE "?" /* behind a client: DNS fails in passing when it is asked for the name */
+#define UNSURE "?" /* behind a client: DNS fails temporarily when it is asked for the name */
 
 /* May a client connect? `code` 0 is yes. The table has one line per pattern. */
 static const struct {
