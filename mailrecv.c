@@ -455,7 +455,7 @@ static int split_session(struct line_io *io, struct monitor *monitor, struct ses
         break;
     }
     /* freeing page by page what the kernel frees at once would copy a dozen of them */
-    _exit(conf->errors > 0 ? EX_CONFIG : EX_OK);
+    _exit(EX_OK);
 }
 
 /* RFC 8314 3.3: the client says nothing in clear, and would not understand it either. */
@@ -512,7 +512,6 @@ static int serve(struct conf *conf, struct client *client, bool typed)
     if (typed || conf->sandbox == SANDBOX_OFF) {
         monitor_announce(monitor);
         smtp_session(session);
-        status = conf->errors > 0 ? EX_CONFIG : EX_OK;
     } else {
         status = split_session(&io, monitor, session, conf);
     }
@@ -594,15 +593,6 @@ static bool in_service(const struct options *o)
     return !o->test && !o->show && !o->explain && o->replay == NULL && o->pretend == NULL;
 }
 
-/* Whoever waits for a greeting shall not wait for all of a large file. */
-static void load_configuration(const struct options *o, struct conf *conf)
-{
-    if (in_service(o))
-        conf_load_settings(conf, o->conf);
-    else
-        conf_load(conf, o->conf);
-}
-
 int main(int argc, char **argv)
 {
     struct options options = { .conf = SYSCONFDIR "/mailrecv.conf" };
@@ -618,7 +608,7 @@ int main(int argc, char **argv)
     if (options.log != NULL && !options.test && !options.show)
         open_log_at(options.log, options.log);
     check_options(&options, &client);
-    load_configuration(&options, &conf);
+    conf_load(&conf, options.conf);
     if (options.rehearse)
         conf.rehearse = deliver_nothing;
     if (options.rehearse || is_typed(&options))

@@ -9,7 +9,6 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -34,7 +33,7 @@
 
 enum { PIPE_MS = 10000 }; /* how long a pipe may take that the configuration is read from */
 
-enum { MEMORY_CHUNK = 256 * 1024, HUGE_PAGE = 2 * 1024 * 1024, MAX_BUCKETS = 65536 };
+enum { MEMORY_CHUNK = 256 * 1024, MAX_BUCKETS = 65536 };
 
 /*
  * Memory that lives as long as the configuration: taken piece by piece, given back at once. Of what is written there a
@@ -43,17 +42,11 @@ enum { MEMORY_CHUNK = 256 * 1024, HUGE_PAGE = 2 * 1024 * 1024, MAX_BUCKETS = 655
 struct conf_memory {
     struct conf_memory *next;
     size_t used, size;
-    void *mapping;    /* what to unmap, and how much of it */
-    size_t mapped;
     char bytes[] __attribute__((aligned(8)));
 };
 
-/* What a line is about. */
-enum part { SETTINGS = 1, RECIPIENTS = 2 };
-
 struct parser {
     struct conf *conf;  /* NULL: words stay as they are written */
-    unsigned parts;     /* a set of enum part: which lines are read, the others are passed over */
     struct slice line;  /* without its end */
     unsigned number;    /* 0 while a default is parsed */
     size_t at;          /* the next byte to look at */
@@ -89,34 +82,17 @@ struct keyword {
 
 /* ---- memory ------------------------------------------------------------------------------ */
 
-/* To touch a huge page costs as much as to touch 60 ordinary ones, and it does the work of 512. */
-static bool is_huge(size_t size)
+static void add_chunk(struct conf *conf, size_t size)
 {
-    return size > HUGE_PAGE / 4;
-}
+    size_t wanted = sizeof(struct conf_memory) + size, chunk = wanted > MEMORY_CHUNK ? wanted : MEMORY_CHUNK;
+    struct conf_memory *m = mmap(NULL, chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-/* Begins a chunk with room for `size` bytes: of huge pages, if wanted and if the kernel has any to give. */
-static void add_chunk(struct conf *conf, size_t size, bool huge)
-{
-    size_t wanted = sizeof(struct conf_memory) + size;
-    size_t chunk = huge ? (wanted / HUGE_PAGE + 2) * HUGE_PAGE : wanted > MEMORY_CHUNK ? wanted : MEMORY_CHUNK;
-    size_t mapped = huge ? chunk + HUGE_PAGE : chunk, skipped = 0;
-    char *mapping = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    struct conf_memory *m;
-
-    if (mapping == MAP_FAILED || madvise(mapping, mapped, MADV_DONTFORK) != 0) {
+    if (m == MAP_FAILED || madvise(m, chunk, MADV_DONTFORK) != 0) {
         log_line(LOG_ERR, "out of memory while reading %s", conf->path);
         exit(EX_OSERR);
     }
-    if (huge) {
-        skipped = HUGE_PAGE - (uintptr_t)mapping % HUGE_PAGE;
-        (void)madvise(mapping + skipped, chunk, MADV_HUGEPAGE); /* a kernel without them gives ordinary ones */
-    }
-    m = (struct conf_memory *)(void *)(mapping + skipped);
     m->next = conf->memory;
     m->size = chunk - sizeof *m;
-    m->mapping = mapping;
-    m->mapped = mapped;
     conf->memory = m;
 }
 
@@ -126,7 +102,7 @@ static void *take_memory(struct conf *conf, size_t size)
 
     size = (size + 7) & ~(size_t)7;
     if (conf->memory == NULL || conf->memory->size - conf->memory->used < size)
-        add_chunk(conf, size, is_huge(size) || is_huge(conf->text.len));
+        add_chunk(conf, size);
     piece = conf->memory->bytes + conf->memory->used;
     conf->memory->used += size;
     return piece;
@@ -135,7 +111,7 @@ static void *take_memory(struct conf *conf, size_t size)
 void conf_share(const struct conf *conf)
 {
     for (const struct conf_memory *m = conf->memory; m != NULL; m = m->next)
-        (void)madvise(m->mapping, m->mapped, MADV_DOFORK); /* ours: cannot fail */
+        (void)madvise((void *)(uintptr_t)m, sizeof *m + m->size, MADV_DOFORK); /* ours: cannot fail */
 }
 
 void conf_free(struct conf *conf)
@@ -143,7 +119,7 @@ void conf_free(struct conf *conf)
     rules_free(&conf->rules);
     for (struct conf_memory *m = conf->memory, *next; m != NULL; m = next) {
         next = m->next;
-        (void)munmap(m->mapping, m->mapped); /* ours: cannot fail */
+        (void)munmap(m, sizeof *m + m->size); /* ours: cannot fail */
     }
     conf->memory = NULL;
 }
@@ -272,29 +248,6 @@ static size_t end_of_quoted(struct slice line, size_t at)
     return 0;
 }
 
-/*
- * The next byte from `at` on that is at most '#': few are inside words. Eight at a time, because no processor
- * can guess where a loop over single bytes ends. `odd` becomes true if there may be bytes beyond '~' before it.
- */
-static size_t skip_letters(struct slice line, size_t at, bool *odd)
-{
-    const uint64_t each = UINT64_C(0x0101010101010101);
-
-    for (; line.len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
-        uint64_t eight, low;
-
-        memcpy(&eight, line.text + at, sizeof eight);
-        eight = le64toh(eight);
-        low = (eight - each * ('#' + 1)) & ~eight & each * 0x80; /* the first such byte has the lowest bit */
-        *odd = *odd || ((eight | (eight + each)) & each * 0x80) != 0;
-        if (low != 0)
-            return at + (size_t)__builtin_ctzll(low) / 8;
-    }
-    for (; at < line.len && (unsigned char)line.text[at] > '#'; at++)
-        *odd = *odd || (unsigned char)line.text[at] > '~';
-    return at;
-}
-
 static bool is_quote(char c)
 {
     return c == '"' || c == '\'';
@@ -305,7 +258,7 @@ static bool take_word(struct parser *p, struct word *word)
 {
     const char *text = p->line.text;
     size_t begin, end;
-    bool has_hash = false; /* few have, and nothing else can be escaped */
+    bool has_hash = false; /* nothing else can be escaped */
 
     skip_blanks(p);
     begin = p->at;
@@ -319,10 +272,9 @@ static bool take_word(struct parser *p, struct word *word)
         word->text = unescape(p, (struct slice){ text + begin + 1, end - begin - 2 }, "\"\\#");
         return true;
     }
-    for (end = skip_letters(p->line, begin, &word->odd); end < p->line.len && !is_blank(text[end]);
-         end = skip_letters(p->line, end + 1, &word->odd)) {
+    for (end = begin; end < p->line.len && !is_blank(text[end]); end++) {
         has_hash = has_hash || text[end] == '#';
-        word->odd = word->odd || text[end] < ' ';
+        word->odd = word->odd || text[end] < ' ' || text[end] > '~';
     }
     p->at = end;
     word->text.len = end - begin;
@@ -1830,13 +1782,6 @@ static const struct keyword *find_keyword(struct slice name)
     return NULL;
 }
 
-/* Directives that nothing but the decision about a recipient needs, unless a bypass line names a group. */
-static enum part part_of(const struct keyword *k)
-{
-    return k != NULL && (k->kind == &group_kind || k->kind == &deliver_kind || k->kind == &error_kind) ? RECIPIENTS
-                                                                                                      : SETTINGS;
-}
-
 /* Levenshtein's distance, as far as it matters: names up to 31 bytes. */
 static size_t edit_distance(struct slice a, struct slice b)
 {
@@ -1903,7 +1848,7 @@ static void parse_line(struct parser *p, unsigned seen[KEYWORDS])
     p->failed = p->misread = false;
     begins = take_word(p, &word);
     k = begins ? find_keyword(word.text) : NULL;
-    if ((p->parts & part_of(k)) == 0 || (p->has_nul && !check_bytes(p)) || !begins || !check_word(p, &word))
+    if ((p->has_nul && !check_bytes(p)) || !begins || !check_word(p, &word))
         return;
     if (k == NULL) {
         fail_unknown(p, word);
@@ -2115,33 +2060,18 @@ static void resolve_groups(struct conf *conf)
         check_defined(conf, b->group, b->line, b->group_column);
 }
 
-/* Most lines of a large file are one of these, and written so; parse_line has the last word about the others. */
-static bool is_surely_about_recipients(struct slice line)
-{
-    static const struct slice words[] = { SLICE("deliver "), SLICE("allowgroup ") };
-
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (line.len >= words[i].len && memcmp(line.text, words[i].text, words[i].len) == 0)
-            return true;
-    return false;
-}
-
-static void parse_lines(struct conf *conf, unsigned parts)
+static void parse_lines(struct conf *conf)
 {
     struct slice text = conf->text;
-    struct parser p = { .conf = conf, .parts = parts, .has_nul = memchr(text.text, '\0', text.len) != NULL };
+    struct parser p = { .conf = conf, .has_nul = memchr(text.text, '\0', text.len) != NULL };
     unsigned seen[KEYWORDS] = { 0 };
 
     while (next_line(&text, &p.line)) {
         p.number++;
-        if (parts != SETTINGS || !is_surely_about_recipients(p.line))
-            parse_line(&p, seen);
+        parse_line(&p, seen);
     }
-    if ((parts & SETTINGS) != 0)
-        resolve_settings(conf);
-    if ((parts & RECIPIENTS) != 0)
-        resolve_groups(conf);
-    conf->unfinished = (parts & RECIPIENTS) == 0;
+    resolve_settings(conf);
+    resolve_groups(conf);
 }
 
 static void begin(struct conf *conf, const char *path)
@@ -2164,31 +2094,7 @@ void conf_parse(struct conf *conf, const char *path, struct slice text)
 {
     begin(conf, path);
     set_text(conf, text);
-    parse_lines(conf, SETTINGS | RECIPIENTS);
-}
-
-/* Groups of bypass lines are asked for from the start, and all mistakes are shown at once. */
-static void parse_settings(struct conf *conf)
-{
-    parse_lines(conf, SETTINGS);
-    if (conf->errors > 0 || conf->rules.bypasses != NULL)
-        conf_finish(conf);
-}
-
-void conf_parse_settings(struct conf *conf, const char *path, struct slice text)
-{
-    begin(conf, path);
-    set_text(conf, text);
-    parse_settings(conf);
-}
-
-void conf_finish(struct conf *conf)
-{
-    if (!conf->unfinished)
-        return;
-    if (is_huge(conf->text.len))
-        add_chunk(conf, 0, true); /* to write into the first one copies it if it is shared with the session by now */
-    parse_lines(conf, RECIPIENTS);
+    parse_lines(conf);
 }
 
 /* Others than owner and root could otherwise make us run their commands. */
@@ -2259,8 +2165,7 @@ static const char *read_file(struct conf *conf, int fd, struct slice *text)
     return read_all(conf, fd, (size_t)status.st_size, text) ? NULL : strerror(errno);
 }
 
-/* Reads a file, of which nothing is parsed yet. False: that is an error, and listed. */
-static bool load_text(struct conf *conf, const char *path)
+void conf_load(struct conf *conf, const char *path)
 {
     struct slice text = { "", 0 };
     const char *why;
@@ -2270,27 +2175,12 @@ static bool load_text(struct conf *conf, const char *path)
     why = read_file(conf, fd, &text);
     if (fd >= 0)
         (void)close(fd); /* it was only read */
-    if (why != NULL)
+    if (why != NULL) {
         conf_complain(conf, SEVERITY_ERROR, 0, 0, "cannot be used: %s", why);
-    else
-        set_text(conf, text);
-    return why == NULL;
-}
-
-void conf_load(struct conf *conf, const char *path)
-{
-    if (load_text(conf, path))
-        parse_lines(conf, SETTINGS | RECIPIENTS);
-}
-
-void conf_load_settings(struct conf *conf, const char *path)
-{
-    if (!load_text(conf, path))
         return;
-    if (conf->text.len > CONF_LARGE)
-        parse_settings(conf);
-    else
-        parse_lines(conf, SETTINGS | RECIPIENTS);
+    }
+    set_text(conf, text);
+    parse_lines(conf);
 }
 
 /* Is this the line of a list whose zone, perhaps, is not to be told? */

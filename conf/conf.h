@@ -12,10 +12,7 @@
 #include "rules.h"
 #include "session/reply.h"
 
-enum {
-    CONF_TEXT = 1900,        /* bytes that the text of a reply may have */
-    CONF_LARGE = 128 * 1024  /* bytes beyond which conf_load_settings leaves lines for later */
-};
+enum { CONF_TEXT = 1900 }; /* bytes that the text of a reply may have */
 
 /* A limit and the reply that a client gets beyond it. For on/off limits the value is 1 or 0. */
 struct limit {
@@ -75,7 +72,6 @@ struct conf {
     struct conf_memory *memory;
     struct conf_problem *problems, *last_problem; /* in the order of their lines; the one added last */
     unsigned errors;
-    bool unfinished;                /* conf_finish has something to do */
 
     unsigned default_reply_line;    /* a limit without CODE TEXT stands here, 0: none does */
     struct rules rules;             /* domain, allow, deny, groups, deliver, error */
@@ -110,19 +106,6 @@ void conf_load(struct conf *conf, const char *path);
 
 /* The same for a text that is in memory (it must outlive conf). */
 void conf_parse(struct conf *conf, const char *path, struct slice text);
-
-/*
- * For a greeting that shall not wait: of a file larger than CONF_LARGE, the lines allowgroup, deliver and error, which
- * only the decision about a recipient needs, are left for conf_finish; nothing may ask for groups and rules before.
- * If there are bypass lines, whose groups are asked for earlier, or if there are errors, all is parsed at once.
- */
-void conf_load_settings(struct conf *conf, const char *path);
-
-/* The same for a text that is in memory, whatever its size. */
-void conf_parse_settings(struct conf *conf, const char *path, struct slice text);
-
-/* Parses what was left, which may add errors. Nothing is done where nothing was left. */
-void conf_finish(struct conf *conf);
 
 /* Adds a problem to the list, at its place; the message is a format. */
 void conf_complain(struct conf *conf, enum severity severity, unsigned line, unsigned column, const char *format, ...)

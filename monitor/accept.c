@@ -306,16 +306,6 @@ struct reply accept_mail(struct acceptance *a, struct slice argument)
     return no_objection;
 }
 
-/* Is all of the configuration known now, and right? */
-static bool finish_configuration(struct acceptance *a)
-{
-    if (a->conf->unfinished) {
-        conf_finish(a->conf);
-        conf_log_problems(a->conf);
-    }
-    return a->conf->errors == 0;
-}
-
 static uint32_t hash_address(const struct address *address)
 {
     uint32_t hash = HASH_BEGIN;
@@ -355,14 +345,10 @@ static bool is_new(struct acceptance *a)
 /* What becomes of a recipient; one that is accepted is the last of the list then, if it is not there already. */
 static struct reply decide_recipient(struct acceptance *a, const struct address *address)
 {
-    static const struct reply broken = { .code = 421, .status = SLICE("3.5"), .closes = true,
-                                         .text = SLICE("The service is not configured, try again later") };
     struct reply reply;
 
     if (a->named >= a->conf->smtp_rcpt_to.value)
         return a->conf->smtp_rcpt_to.reply;
-    if (!finish_configuration(a))
-        return broken;
     dns_stage();
     reply = checks_recipient(a->conf, a->client, address);
     if (reply.code != 0)
@@ -503,8 +489,6 @@ void accept_reset(struct acceptance *a)
 
 void accept_prepare(struct acceptance *a)
 {
-    if (a->greeted)
-        (void)finish_configuration(a); /* each recipient asks again */
     if (a->count > 0) {
         dns_stage();
         (void)client_name(a->client); /* kept */

@@ -81,9 +81,8 @@ bool accept_admit(struct acceptance *a);
 void accept_announce(struct acceptance *a);
 
 /*
- * The client has been answered: does meanwhile what it will soon wait for. That is to parse what conf_load_settings
- * has left, if it was not refused, and to find out its name, if there is a delivery that shows it. Takes one stage
- * of dns.h at most.
+ * The client has been answered: does meanwhile what it will soon wait for. That is to find out its name, if there is
+ * a delivery that shows it. Takes one stage of dns.h at most.
  */
 void accept_prepare(struct acceptance *a);
 

@@ -426,7 +426,7 @@ static bool is_asked(const struct conf *conf)
 /* Can a decision about a recipient need the DNS? */
 static bool may_ask_dns(const struct conf *conf)
 {
-    return conf->unfinished || conf->rcpt_dns_check.value != 0 || conf->rules.first_group != NULL ||
+    return conf->rcpt_dns_check.value != 0 || conf->rules.first_group != NULL ||
            conf->rules.lists != NULL;
 }
 
@@ -521,10 +521,10 @@ static void forget(void)
     dns_forget();
 }
 
-/* Unless one parses while the other answers. Whoever starts a program before the split undoes it. */
+/* A program that is started before the split undoes it. */
 static void pin(struct monitor *m)
 {
-    if (m->pinned == 0 && !m->accept.conf->unfinished && process_pin())
+    if (m->pinned == 0 && process_pin())
         m->pinned = UINT64_MAX;
 }
 

@@ -44,32 +44,6 @@ static void check_again(struct conf *conf)
     free(twice);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return (a == NULL) == (b == NULL) && (a == NULL || strcmp(a, b) == 0);
-}
-
-/* What is parsed in two steps is the same as what is parsed in one. */
-static void check_steps(const struct conf *conf, struct slice text)
-{
-    const struct conf_problem *p = conf->problems, *q;
-    const struct rule *r = conf->rules.first_rule, *s;
-    struct conf steps;
-
-    conf_parse_settings(&steps, "fuzz.conf", text);
-    conf_finish(&steps);
-    q = steps.problems;
-    s = steps.rules.first_rule;
-    for (; p != NULL && q != NULL; p = p->next, q = q->next)
-        HOLDS(p->line == q->line && p->column == q->column && p->severity == q->severity &&
-              same_text(p->message, q->message) && same_text(p->advice, q->advice));
-    HOLDS(p == NULL && q == NULL && conf->errors == steps.errors);
-    for (; r != NULL && s != NULL; r = r->next, s = s->next)
-        HOLDS(r->line == s->line && (r->group == NULL) == (s->group == NULL));
-    HOLDS(r == NULL && s == NULL);
-    conf_free(&steps);
-}
-
 void fuzz_conf(const uint8_t *data, size_t size)
 {
     static FILE *null;
@@ -79,7 +53,6 @@ void fuzz_conf(const uint8_t *data, size_t size)
         HOLDS(log_open("/dev/null") && (null = fopen("/dev/null", "w")) != NULL);
     conf_parse(&conf, "fuzz.conf", (struct slice){ (const char *)data, size });
     check_problems(&conf);
-    check_steps(&conf, (struct slice){ (const char *)data, size });
     if (conf.errors == 0) {
         check_again(&conf);
         check_conf(&conf);

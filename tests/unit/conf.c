@@ -303,51 +303,6 @@ static void test_words(void)
     ok_number(wrong, 0, "words of 1 to 19 bytes");
 }
 
-/* Settings first, and what only recipients need afterwards. */
-static const struct {
-    struct slice text;
-    bool leaves;               /* lines for conf_finish */
-    unsigned before, errors;   /* after the settings, after all */
-} steps[] = {
-    { SLICE("domain a.example\n"), true, 0, 0 },
-    { SLICE("deliver rcpt_to x append /dev/null\n"), true, 0, 1 },
-    { SLICE("  \"deliver\" rcpt_to x append /dev/null\n"), true, 0, 1 },
-    { SLICE("deliver\n"), true, 0, 1 },
-    { SLICE("deliver\t\n"), true, 0, 1 },
-    { SLICE("deliver \0\n"), true, 0, 1 },
-    { SLICE("allowgroup g\n"), true, 0, 1 },
-    { SLICE("allowgroup g cert x\n"), true, 0, 1 },
-    { SLICE("deliver allowgroup g rcpt_to a@example.com append /dev/null\nallowgroup g .\n"), true, 0, 0 },
-    { SLICE("deliver allowgroup g rcpt_to a@example.com append /dev/null\n"), true, 0, 1 },
-    { SLICE("error rcpt_to . 250 x\n"), true, 0, 1 },
-    { SLICE("allowgroups g .\n"), false, 1, 1 },
-    { SLICE("deliver\0 rcpt_to\n"), false, 1, 1 },
-    { SLICE("# \0\n"), false, 1, 1 },
-    { SLICE("deliver rcpt_to x append /dev/null\nfsync maybe\nallowgroup g\n"), false, 3, 3 },
-    { SLICE("tls on\ndeliver rcpt_to x append /dev/null\n"), false, 2, 2 },
-    { SLICE("bypass allowgroup g\nallowgroup g .\n"), false, 0, 0 },
-    { SLICE("allowgroup g .\nbypass allowgroup g\ndeliver rcpt_to x append /dev/null\n"), false, 1, 1 },
-};
-
-static void test_steps(void)
-{
-    for (size_t i = 0; i < COUNT(steps); i++) {
-        const char *shown = show(steps[i].text);
-        struct conf conf;
-
-        conf_parse_settings(&conf, "test.conf", steps[i].text);
-        ok_number(conf.unfinished, steps[i].leaves, "%s: is something left for later?", shown);
-        ok_number(conf.errors, steps[i].before, "%s: errors among the settings", shown);
-        ok(!steps[i].leaves || conf.rules.first_rule == NULL, "%s: no rule has been parsed", shown);
-        conf_finish(&conf);
-        ok(!conf.unfinished, "%s: now nothing is left", shown);
-        ok_number(conf.errors, steps[i].errors, "%s: errors of all lines", shown);
-        conf_finish(&conf);
-        ok_number(conf.errors, steps[i].errors, "%s: which are found once", shown);
-        conf_free(&conf);
-    }
-}
-
 void test_conf(void)
 {
     test_settings();
@@ -355,5 +310,4 @@ void test_conf(void)
     test_targets();
     test_order();
     test_words();
-    test_steps();
 }
