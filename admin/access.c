@@ -539,8 +539,8 @@ static void ask_secrets(struct conf *conf, bool opened_before)
     }
     if (conf->auth == AUTH_OFF)
         return;
-    ask_setting(conf, NEED_EXECUTE, "auth.command", conf->auth_command.text, false);
-    if (conf->auth_command.text.len == 0)
+    ask_setting(conf, NEED_EXECUTE, "auth.command", conf->auth_command.path, false);
+    if (conf->auth_command.path.len == 0)
         ask_setting(conf, NEED_READ, "auth.users", conf->auth_users, opened_before);
     if (conf->auth_sender_check)
         ask_setting(conf, NEED_READ, "auth.senders", conf->auth_senders, false);

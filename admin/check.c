@@ -158,7 +158,7 @@ static void check_early_talker(struct conf *conf)
 {
     struct conf_place place = conf_place_of(conf, "limit.early_talker", (struct slice){ NULL, 0 });
 
-    if (conf->early_talker.value != 0 && conf->tls == TLS_IMPLICIT)
+    if (conf->early_talker.limit.value != 0 && conf->tls == TLS_IMPLICIT)
         conf_complain(conf, SEVERITY_WARNING, place.line, place.column, "'limit.early_talker' has no effect with "
                       "tls implicit, where clients have to talk first");
 }

@@ -307,7 +307,7 @@ static void consider_files(const struct conf *conf, const struct client *client)
         const char *what;
     } files[] = {
         { "lockout.db", conf->lockout_db, true, "whether the client is locked out" },
-        { "auth.users", conf->auth_users, user && conf->auth_command.text.len == 0, "whether that user can log in" },
+        { "auth.users", conf->auth_users, user && conf->auth_command.path.len == 0, "whether that user can log in" },
         { "auth.senders", conf->auth_senders, user && conf->auth_sender_check, "which senders that user may be" },
         { "tls.cert", conf->tls_cert, tls, "whether TLS can begin" },
         { "tls.key", conf->tls_key, tls, "whether TLS can begin" },
@@ -339,7 +339,7 @@ static void consider_lockout(struct conf *conf, struct client *client)
     play.refused = until != 0;
     conf->lockout_db = (struct slice){ "", 0 };
     conf->tarpit = 0;
-    conf->early_talker.value = 0;
+    conf->early_talker.limit.value = 0;
 }
 
 static bool connect_pipes(struct line_io *io)

@@ -231,6 +231,6 @@ void helper_check(struct conf *conf, bool others)
 {
     if (conf->tls != TLS_OFF)
         check_tls(conf, others);
-    if (conf->auth != AUTH_OFF && conf->auth_command.text.len == 0)
+    if (conf->auth != AUTH_OFF && conf->auth_command.path.len == 0)
         check_users(conf, others);
 }

@@ -7,7 +7,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/slice.h"
+
 enum { PROCESS_DESCRIPTORS = 8 };
+
+/* A program of the configuration, with its arguments. */
+struct program {
+    struct slice path; /* empty: there is none */
+    struct slice *arguments;
+    size_t argument_count;
+};
 
 /*
  * From here on this process, and those that it forks, stay on the CPU that they are on: two that wait for each

@@ -28,7 +28,7 @@ static int users = -1; /* the open users file */
 
 void auth_open(const struct conf *conf)
 {
-    if (conf->auth_command.text.len == 0)
+    if (conf->auth_command.path.len == 0)
         users = guarded_read(conf->auth_users);
 }
 
@@ -36,11 +36,11 @@ void auth_open(const struct conf *conf)
 static char **build_arguments(const struct conf *conf, char *bytes, size_t size)
 {
     static char *arguments[ARGUMENTS_MAX + 1], option[] = "-d", number[] = "4";
-    const struct target *program = &conf->auth_command;
+    const struct program *program = &conf->auth_command;
     struct text text = { bytes, size, 0 };
     size_t count = 0;
 
-    if (program->text.len == 0) {
+    if (program->path.len == 0) {
         (void)process_find("mailrecv-checkpassword", bytes, size); /* starting it will fail */
         arguments[count++] = bytes;
         arguments[count++] = option;
@@ -50,7 +50,7 @@ static char **build_arguments(const struct conf *conf, char *bytes, size_t size)
     }
     for (; count <= program->argument_count && count < ARGUMENTS_MAX; count++) {
         arguments[count] = bytes + text.len;
-        text_put(&text, count == 0 ? program->text : program->arguments[count - 1].text);
+        text_put(&text, count == 0 ? program->path : program->arguments[count - 1]);
         text_put(&text, (struct slice){ "", 1 });
     }
     arguments[count] = NULL;
@@ -84,7 +84,7 @@ static void log_output(const struct conf *conf, int fd, struct slice password)
     bytes[len > 0 ? len : 0] = '\0';
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
         bool cut = rest == NULL && len == sizeof bytes - 1; /* maybe in the middle of what is looked for */
-        bool secret = conf->auth_command.text.len > 0 &&
+        bool secret = conf->auth_command.path.len > 0 &&
                       (cut || memmem(line, strlen(line), password.text, password.len) != NULL);
 
         if (line[0] != '\0')
@@ -136,7 +136,7 @@ static enum auth_result judge(const struct process_end *end)
 
 static bool open_users(const struct conf *conf)
 {
-    if (conf->auth_command.text.len > 0)
+    if (conf->auth_command.path.len > 0)
         return true;
     if (users < 0)
         users = guarded_read(conf->auth_users);

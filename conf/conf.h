@@ -1,4 +1,4 @@
-/* conf.h - the text of mailrecv.conf to struct conf: a table of keywords, no policy */
+/* conf.h - the text of mailrecv.conf to struct conf: what the rest of the program needs of it */
 #ifndef CONF_H
 #define CONF_H
 
@@ -7,18 +7,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/process.h"
 #include "base/slice.h"
 #include "dns/dns.h"
 #include "rules.h"
-#include "session/reply.h"
+#include "session/limit.h"
 
 enum { CONF_TEXT = 1900 }; /* bytes that the text of a reply may have */
-
-/* A limit and the reply that a client gets beyond it. For on/off limits the value is 1 or 0. */
-struct limit {
-    uint64_t value;
-    struct reply reply;
-};
 
 /* Whether the session is a process of its own that can do nothing but talk. */
 enum sandbox {
@@ -80,7 +75,7 @@ struct conf {
     struct slice auth_users, auth_senders;
     struct slice lockout_db;        /* empty: nobody is locked out */
     uint64_t lockout_violations, lockout_period, lockout_secs; /* the last two in seconds */
-    struct target auth_command;
+    struct program auth_command;
     bool loghex, pipe_from_line, fsync, auth_insecure, auth_sender_check;
     unsigned sandbox, tls, auth;    /* enum sandbox, enum tls, enum auth */
     unsigned tls_min_version;       /* 0: 1.2, 1: 1.3 */
@@ -90,8 +85,7 @@ struct conf {
     struct limit smtp_data_size, smtp_rcpt_to, smtp_ascii, fcrdns_check, helo_required;
     struct limit helo_dns_check, helo_syntax_check, sender_dns_check, rcpt_dns_check, sender_syntax_check, rcpt_syntax_check;
     struct limit pipe_secs, lock_secs, bare_newline, hops, auth_failures;
-    struct limit early_talker;
-    uint64_t early_talker_secs;     /* the pause before the greeting */
+    struct pause early_talker;      /* before the greeting */
     uint64_t tarpit;                /* seconds before the first refusal of a session, twice that before the second... */
     struct rule dead_letter;        /* the rule of mail without a rule, line 0 */
     conf_rehearse *rehearse;        /* not of the file: set, nothing is delivered but shown to this; else NULL */

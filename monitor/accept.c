@@ -95,7 +95,7 @@ static bool learn_client(struct acceptance *a)
 /* Waits, and sees whether the client talks, without reading what it says. It may just go: that is no talk. */
 static bool talks_early(const struct acceptance *a)
 {
-    uint64_t until = clock_ms() + a->conf->early_talker_secs * 1000;
+    uint64_t until = clock_ms() + a->conf->early_talker.secs * 1000;
     struct pollfd client = { .fd = STDIN_FILENO, .events = POLLIN };
     sigset_t waiting = clock_mask();
     int bytes = 0;
@@ -109,13 +109,13 @@ static struct reply check_silence(struct acceptance *a)
 {
     enum match bypass;
 
-    if (a->conf->early_talker.value == 0 || a->conf->tls == TLS_IMPLICIT)
+    if (a->conf->early_talker.limit.value == 0 || a->conf->tls == TLS_IMPLICIT)
         return no_objection;
     bypass = rules_bypass(&a->conf->rules, a->client);
     accept_announce(a); /* not only when the pause is over */
     if (bypass == MATCH_YES || !talks_early(a))
         return no_objection;
-    return bypass == MATCH_UNSURE ? reply_for_now(a->conf->early_talker.reply) : a->conf->early_talker.reply;
+    return bypass == MATCH_UNSURE ? reply_for_now(a->conf->early_talker.limit.reply) : a->conf->early_talker.limit.reply;
 }
 
 bool accept_admit(struct acceptance *a)

@@ -30,29 +30,21 @@ secrets() {
     (umask 077 && printf 'secret\n' | "${MAILRECV%/*}/mailrecv-checkpassword" -p ann@example.com >users)
 }
 
-# The names in the table of conf.c; with `repeatable` those without a default, with `single` the others.
+# The names in the tables of all rooms; with `repeatable` those without a default, with `single` the others.
 keywords() {
-    awk -v want="${1:-all}" '
-        /^static const struct keyword keywords\[\] = \{/ { inside = 1; next }
-        inside && /^};/ { exit }
-        inside { table = table $0 }
-        END {
-            while (match(table, /\{ SLICE\("[^"]*"\), &[a-z]*_kind[^}]*/)) {
-                row = substr(table, RSTART, RLENGTH)
-                table = substr(table, RSTART + RLENGTH)
-                split(row, part, "\"")
-                repeatable = row ~ /NULL/
-                if (want == "all" || (want == "repeatable") == repeatable)
-                    print part[2]
-            }
-        }' "$SOURCE/conf/conf.c"
+    local row='s/^ *{ \.name = "\([^"]*\)".*/\1/p'
+    case ${1:-all} in
+        single) row='s/^ *{ \.name = "\([^"]*\)", \.order = .*/\1/p' ;;
+        repeatable) row='/\.order/!'$row ;;
+    esac
+    cat "$SOURCE"/*/keywords.[ch] | sed -n "$row"
 }
 
 # What is in effect when nothing is configured, as `keyword value` lines. Builds for debuggers and
 # sanitizers have another default for sandbox.
 defaults() {
     local sandbox
-    sandbox=$(sed -n 's/^#define SANDBOX_DEFAULT "\(.*\)"/\1/p' "$SOURCE/conf/conf.c")
+    sandbox=$(cat "$SOURCE"/*/keywords.[ch] | sed -n 's/^#define SANDBOX_DEFAULT "\(.*\)"/\1/p')
     "$MAILRECV" -t -c empty.conf 2>/dev/null | sed "s/^sandbox .*/sandbox $sandbox/"
 }
 
@@ -297,7 +289,7 @@ END
 }
 
 @test "mailrecv.conf(5) documents each target, and no other" {
-    sed -n '/^} targets\[\] = {/,/^};/s/^ *{ SLICE("\([a-z]*\)").*/\1/p' "$SOURCE/conf/conf.c" >known
+    sed -n '/^} targets\[\] = {/,/^};/s/^ *{ SLICE("\([a-z]*\)").*/\1/p' "$SOURCE/conf/deliveries.c" >known
     awk '/^\.Sh TARGETS/ { on = 1 } /^\.El/ { on = 0 } on && /^\.It Cm/ { print $3 }' "$MAN5" >documented
     same known documented
 }

@@ -19,8 +19,10 @@ monitor tally
 accept
 deliver mailfile
 command mailbox auth starttls checks lockout counts
-environment process
+environment
 copy
+clients deliveries keywords load memory places print problems reveal values words
+parser
 conf message scenario
 rules
 dnsbl mend
@@ -30,6 +32,7 @@ expression
 dns
 resolver
 wire canonical json hosts
+limit
 envelope reply
 line lockout_db script
 log sandbox library proxy regex_lint
@@ -37,7 +40,8 @@ outlet guarded
 text top
 glyph
 automaton
-slice clock cold account hash inherited
+process
+slice clock cold account hash inherited keyword
 END
 }
 
@@ -71,11 +75,12 @@ includes() {
     [ "$count" -gt 50 ]
 }
 
-@test "each .c includes its own header first" {
+@test "each .c includes its own header first, in conf/ that of all of them" {
     local file own
     for file in $(sources '*.c'); do
         own=${file#./}
         own=${own%.c}.h
+        [ -e "$own" ] || own=conf/parser.h
         grep -q '^int main(' "$file" || [ "$(grep -m 1 '^#include' "$file")" = "#include \"$own\"" ] || {
             echo "$file begins with $(grep -m 1 '^#include' "$file")"
             false
@@ -107,11 +112,14 @@ includes() {
     [ "$(sort <<<"$verbs" | uniq -d)" = "" ]
 }
 
-@test "the rows of the keyword table are unique" {
-    local words
-    words=$(sed -n '/^static const struct keyword keywords\[\]/,/^};/p' conf/conf.c | grep -oE '^ +\{ SLICE\("[a-z._0-9]+"\)')
+@test "the rows of the tables of keywords are unique, and each setting has its own place in what -t prints" {
+    local words orders
+    words=$(cat ./*/keywords.[ch] | grep -oE '^ +\{ \.name = "[a-z._0-9]+"')
     [ "$(wc -l <<<"$words")" -gt 25 ]
     [ "$(sort <<<"$words" | uniq -d)" = "" ]
+    orders=$(cat ./*/keywords.[ch] | grep -oE '\.order = [0-9]+')
+    [ "$(wc -l <<<"$orders")" -gt 20 ]
+    [ "$(sort <<<"$orders" | uniq -d)" = "" ]
 }
 
 @test "the binary is position independent, its relocations are read-only" {

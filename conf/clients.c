@@ -1,0 +1,356 @@
+/* clients.c - lines about clients: patterns of hosts, groups, lists of the DNS */
+#include "conf/parser.h"
+
+#include <ctype.h>
+
+#include "dns/canonical.h"
+
+enum { MAX_BUCKETS = 65536 };
+
+/* No host has a quote in its address or name. Addresses of recipients may, but hardly one alone at the end. */
+static void check_quotes(struct parser *p, const struct word *word, bool for_recipients)
+{
+    struct glyph glyph;
+    size_t offset = 0;
+
+    if (p->misread || word->quoted ||
+        !(for_recipients ? word_ends_in_quote(word, &offset, &glyph) : glyph_find(word->text, GLYPH_QUOTE, &offset, &glyph)))
+        return;
+    fail(p, conf_column(p->conf, p->number, word->column, offset), "a %s (U+%04X) in the expression, expected none%s",
+         glyph.name, (unsigned)glyph.code, for_recipients ? " that stands alone" : ": no host has one in its name");
+    word_advise(p, word_without_quotes(p, word->text));
+}
+
+static void set_pattern(struct parser *p, struct word word, const char *directive, bool for_recipients,
+                        struct pattern *pattern)
+{
+    if (word.text.len == 0)
+        fail(p, word.column, "the regular expression is empty, expected . for any text");
+    check_quotes(p, &word, for_recipients);
+    *pattern = (struct pattern){ .text = word.text, .line = p->number, .column = word.column,
+                                 .directive = directive, .utf = for_recipients || !slice_is_ascii(word.text) };
+    p->conf->rules.wants_unicode = p->conf->rules.wants_unicode || (for_recipients && !slice_is_ascii(word.text));
+}
+
+bool client_pattern(struct parser *p, const char *directive, bool for_recipients, struct pattern *pattern)
+{
+    struct word word;
+
+    if (!word_need(p, &word, "a regular expression"))
+        return false;
+    set_pattern(p, word, directive, for_recipients, pattern);
+    return true;
+}
+
+/* allow remotehost REGEX, deny remotehost REGEX */
+void parse_host_pattern(struct parser *p, const struct keyword *k, void *value)
+{
+    struct pattern *pattern = memory_take(p->conf, sizeof *pattern);
+    struct patterns *list = value;
+    const char *directive = list == &p->conf->rules.deny ? "deny remotehost" : "allow remotehost";
+
+    (void)k;
+    if (!word_need_exactly(p, "remotehost") || !client_pattern(p, directive, false, pattern))
+        return;
+    patterns_add(list, pattern);
+    word_need_end(p);
+}
+
+/* lockout.exempt REGEX, proxy_protocol REGEX */
+void parse_client_pattern(struct parser *p, const struct keyword *k, void *value)
+{
+    struct pattern *pattern = memory_take(p->conf, sizeof *pattern);
+
+    if (!client_pattern(p, k->name, false, pattern))
+        return;
+    patterns_add(value, pattern);
+    word_need_end(p);
+}
+
+/* About as many buckets as there are groups in a file that is long because of them. */
+static void make_buckets(struct conf *conf)
+{
+    struct rules *rules = &conf->rules;
+
+    for (rules->bucket_count = 16; rules->bucket_count < conf->text.len / 128 && rules->bucket_count < MAX_BUCKETS;)
+        rules->bucket_count *= 2;
+    rules->buckets = memory_take(conf, rules->bucket_count * sizeof(struct allowgroup *));
+}
+
+struct allowgroup *client_group(struct conf *conf, struct slice name)
+{
+    struct allowgroup *group = rules_group(&conf->rules, name);
+
+    if (group != NULL)
+        return group;
+    if (conf->rules.bucket_count == 0)
+        make_buckets(conf);
+    group = memory_take(conf, sizeof *group);
+    group->name = name;
+    rules_add_group(&conf->rules, group);
+    return group;
+}
+
+static struct allowgroup *define_group(struct conf *conf, struct slice name, unsigned number)
+{
+    struct allowgroup *group = client_group(conf, name);
+
+    if (!group->defined)
+        group->line = number;
+    group->defined = true;
+    return group;
+}
+
+/* SHA256: 64 hexadecimal digits in any case, with or without colons between the bytes. */
+static void parse_certificate(struct parser *p, struct allowgroup *group)
+{
+    struct certificate *certificate = memory_take(p->conf, sizeof *certificate);
+    struct word word;
+    size_t digits = 0;
+
+    if (!word_need(p, &word, "the SHA-256 fingerprint of a certificate"))
+        return;
+    for (size_t i = 0; i < word.text.len && digits <= CLIENT_FINGERPRINT; i++) {
+        char c = lower_ascii(word.text.text[i]);
+
+        if (c == ':' && digits > 0 && digits % 2 == 0)
+            continue;
+        if (digits < CLIENT_FINGERPRINT && c != '\0' && strchr("0123456789abcdef", c) != NULL)
+            certificate->fingerprint[digits] = c;
+        else
+            digits = CLIENT_FINGERPRINT;
+        digits++;
+    }
+    if (digits != CLIENT_FINGERPRINT) {
+        fail(p, word.column, "'%.*s' is not a SHA-256 fingerprint, expected 64 hexadecimal digits",
+             (int)word.text.len, word.text.text);
+        return;
+    }
+    certificate->line = p->number;
+    certificate->next = group->certificates;
+    group->certificates = certificate;
+    word_need_end(p);
+}
+
+/* pass, fail, none or temperr: what has become of the question for the client's name */
+static void parse_fcrdns(struct parser *p, struct allowgroup *group)
+{
+    static const struct {
+        const char *word;
+        enum client_name_state state;
+    } results[] = { { "pass", CLIENT_NAME_CONFIRMED }, { "fail", CLIENT_NAME_FAIL }, { "none", CLIENT_NAME_NONE },
+                    { "temperr", CLIENT_NAME_UNSURE } };
+    struct word word;
+
+    if (!word_need(p, &word, "'pass', 'fail', 'none' or 'temperr'"))
+        return;
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++)
+        if (word_is(word, results[i].word)) {
+            group->fcrdns |= 1U << results[i].state;
+            word_need_end(p);
+            return;
+        }
+    fail(p, word.column, "unexpected '%.*s', expected 'pass', 'fail', 'none' or 'temperr'", (int)word.text.len,
+         word.text.text);
+}
+
+static const struct {
+    struct slice word;
+    void (*parse)(struct parser *p, struct allowgroup *group);
+} memberships[] = { { SLICE("cert"), parse_certificate }, { SLICE("fcrdns"), parse_fcrdns } };
+
+/* WORD VALUE instead of a pattern. A word that stands alone is a pattern, whatever it is. */
+static bool parse_membership(struct parser *p, struct word word, struct slice name)
+{
+    size_t behind = p->at;
+    struct word value;
+
+    for (size_t i = 0; i < sizeof memberships / sizeof memberships[0]; i++)
+        if (slice_equal(word.text, memberships[i].word) && word_next(p, &value)) {
+            p->at = behind;
+            memberships[i].parse(p, define_group(p->conf, name, p->number));
+            return true;
+        }
+    p->at = behind;
+    return false;
+}
+
+/* allowgroup NAME REGEX, allowgroup NAME cert SHA256, allowgroup NAME fcrdns RESULT */
+void parse_allowgroup(struct parser *p, const struct keyword *k, void *value)
+{
+    struct word name, word;
+    struct pattern *pattern;
+
+    (void)k;
+    (void)value;
+    if (!word_need_name(p, &name, "the name of a group") || !word_need(p, &word, "a regular expression") ||
+        parse_membership(p, word, name.text))
+        return;
+    pattern = memory_take(p->conf, sizeof *pattern);
+    set_pattern(p, word, "allowgroup", false, pattern);
+    patterns_add(&define_group(p->conf, name.text, p->number)->patterns, pattern);
+    word_need_end(p);
+}
+
+/* One octet of a filter, N or N..M; false if there is none. */
+static bool parse_octets(const char **at, const char *end, unsigned char *low, unsigned char *high)
+{
+    unsigned numbers[2] = { 0, 0 };
+    size_t count = 0;
+
+    do {
+        const char *begin = *at;
+
+        for (; *at < end && isdigit((unsigned char)**at) && numbers[count] <= 255; ++*at)
+            numbers[count] = numbers[count] * 10 + (unsigned)(**at - '0');
+        if (*at == begin || numbers[count] > 255)
+            return false;
+    } while (++count < 2 && end - *at >= 2 && memcmp(*at, "..", 2) == 0 && (*at += 2) != NULL);
+    *low = (unsigned char)numbers[0];
+    *high = (unsigned char)(count == 2 ? numbers[1] : numbers[0]);
+    return *low <= *high;
+}
+
+/* =127.0.0.2..11: the answers that count */
+static void parse_filter(struct parser *p, struct word word, struct host_list *list)
+{
+    const char *at = word.text.text + 1, *end = word.text.text + word.text.len;
+    struct list_filter *f = &list->filter;
+    bool good = true;
+
+    for (size_t i = 0; i < 4 && good; i++)
+        good = (i == 0 || (at < end && *at++ == '.')) && parse_octets(&at, end, &f->low[i], &f->high[i]);
+    list->filtered = true;
+    if (!good || at < end || f->low[0] != 127 || f->high[0] != 127)
+        fail(p, word.column, "'%.*s' is no filter for the answers of a list, expected one like =127.0.0.2..11",
+             (int)word.text.len, word.text.text);
+}
+
+/* The name that is told in the place of a zone: one word, which looks the same in a reply, the log and a list of words. */
+static void parse_list_name(struct parser *p, struct host_list *list)
+{
+    struct word word;
+    size_t graphic = 0;
+
+    if (!word_need(p, &word, "a name for the list"))
+        return;
+    while (graphic < word.text.len && word.text.text[graphic] > ' ' && word.text.text[graphic] <= '~')
+        graphic++;
+    if (word.text.len == 0 || graphic < word.text.len)
+        fail(p, word.column, "the name of a list is a word in ASCII without blanks");
+    list->name = word.text;
+}
+
+/* What a zone is called outside must be known where its questions are logged. */
+static void add_alias(struct conf *conf, const struct host_list *list)
+{
+    struct dns_alias *alias;
+
+    if (slice_equal(list->zone, list->name))
+        return;
+    alias = memory_take(conf, sizeof *alias);
+    *alias = (struct dns_alias){ .next = conf->dns.aliases, .zone = list->zone, .shown = list->name };
+    conf->dns.aliases = alias;
+}
+
+static bool is_filter(struct word word)
+{
+    return word.text.len > 0 && word.text.text[0] == '=';
+}
+
+static bool is_as(struct word word)
+{
+    return word_is(word, "as");
+}
+
+/* ZONE [=FILTER] [as NAME], into a list of its own */
+static struct host_list *parse_list(struct parser *p)
+{
+    enum { ZONE_MAX = DOMAIN_MAX - 1 - 64, LISTS_MAX = 32 }; /* an IPv6 address takes 64 bytes of the name */
+    struct host_list *list = memory_take(p->conf, sizeof *list);
+    struct word word;
+    size_t count = 0;
+    char zone[DOMAIN_MAX + 1] = "";
+
+    list->line = p->number;
+    if (!word_need(p, &word, "the zone of a list, like list.example.com"))
+        return NULL;
+    if (canonical_domain(word.text, WORDS_OURS, zone) == CANONICAL_OK && zone[0] != '[' && strlen(zone) <= ZONE_MAX)
+        list->zone = value_keep(p, word.text, slice_of(zone));
+    else
+        fail(p, word.column, "'%.*s' is not the zone of a list, expected one like list.example.com",
+             (int)word.text.len, word.text.text);
+    for (const struct host_list *l = p->conf->rules.lists; l != NULL; l = l->next)
+        count++;
+    if (count == LISTS_MAX)
+        fail(p, word.column, "one list too many, expected at most %d", LISTS_MAX);
+    if (!p->failed)
+        list->name = list_public_part(list->zone);
+    if (word_next_if(p, &word, is_filter))
+        parse_filter(p, word, list);
+    if (word_next_if(p, &word, is_as))
+        parse_list_name(p, list);
+    if (p->failed)
+        return NULL;
+    add_alias(p->conf, list);
+    *p->conf->rules.last_list = list;
+    p->conf->rules.last_list = &list->next;
+    return list;
+}
+
+static void set_listed_reply(struct parser *p, struct slice status, struct host_list *list)
+{
+    static const char words[] = "Your host is listed by ";
+    char *text = memory_take(p->conf, sizeof words + list->name.len);
+
+    memcpy(text, words, sizeof words - 1);
+    memcpy(text + sizeof words - 1, list->name.text, list->name.len);
+    list->reply = (struct reply){ .code = 554, .status = status,
+                                  .text = { text, sizeof words - 1 + list->name.len } };
+}
+
+/* dnsbl ZONE [=FILTER] [as NAME] [log | CODE TEXT] */
+void parse_dnsbl(struct parser *p, const struct keyword *k, void *value)
+{
+    struct host_list *list = parse_list(p);
+    struct word word;
+
+    (void)value;
+    if (list == NULL)
+        return;
+    if (!word_next(p, &word))
+        set_listed_reply(p, slice_of(k->status), list);
+    else if (word_is(word, "log"))
+        word_need_end(p);
+    else
+        value_reply(p, word, slice_of(k->status), &list->reply);
+}
+
+/* dnswl ZONE [=FILTER] [as NAME] */
+void parse_dnswl(struct parser *p, const struct keyword *k, void *value)
+{
+    struct host_list *list = parse_list(p);
+
+    (void)k;
+    (void)value;
+    if (list == NULL)
+        return;
+    list->allows = true;
+    word_need_end(p);
+}
+
+/* bypass allowgroup NAME */
+void parse_bypass(struct parser *p, const struct keyword *k, void *value)
+{
+    struct bypass *bypass = memory_take(p->conf, sizeof *bypass);
+    struct word word;
+
+    (void)k;
+    (void)value;
+    if (!word_need_exactly(p, "allowgroup") || !word_need_name(p, &word, "the name of a group"))
+        return;
+    *bypass = (struct bypass){ .next = p->conf->rules.bypasses, .group = client_group(p->conf, word.text),
+                               .line = p->number, .group_column = word.column };
+    p->conf->rules.bypasses = bypass;
+    word_need_end(p);
+}

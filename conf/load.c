@@ -1,0 +1,296 @@
+/* load.c - the file to struct conf: what may be read, line by line, defaults, what one directive needs of others */
+#include "conf/parser.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { PIPE_MS = 10000 }; /* how long a pipe may take that the configuration is read from */
+
+static bool check_bytes(struct parser *p)
+{
+    const char *nul = memchr(p->line.text, '\0', p->line.len);
+
+    if (nul != NULL)
+        fail(p, (unsigned)(nul - p->line.text) + 1, "a NUL byte, expected text");
+    return nul == NULL;
+}
+
+static void parse_line(struct parser *p, unsigned seen[])
+{
+    const struct keyword *k;
+    struct word word;
+    bool begins;
+    size_t i;
+
+    p->at = 0;
+    p->failed = p->misread = false;
+    begins = word_take(p, &word);
+    if ((p->has_nul && !check_bytes(p)) || !begins || !word_check(p, &word))
+        return;
+    i = keywords_find(word.text);
+    if (i == keywords_count()) {
+        keywords_fail_unknown(p, word);
+        return;
+    }
+    k = keywords_row(i);
+    if (k->order > 0 && seen[i] > 0)
+        conf_complain(p->conf, SEVERITY_WARNING, p->number, word.column,
+                      "'%s' stands twice (first on line %u), the last one wins", k->name, seen[i]);
+    seen[i] = p->number;
+    keywords_parse(p, i);
+}
+
+static void set_defaults(struct parser *p)
+{
+    for (size_t i = 0; i < keywords_count(); i++) {
+        const struct keyword *k = keywords_row(i);
+
+        p->line = slice_of(k->default_text); /* without backslashes */
+        p->at = 0;
+        if (p->line.len > 0)
+            keywords_parse(p, i);
+    }
+    p->conf->rules.last_rule = &p->conf->rules.first_rule;
+    p->conf->rules.last_refusal = &p->conf->rules.first_refusal;
+    p->conf->rules.last_group = &p->conf->rules.first_group;
+    p->conf->rules.last_list = &p->conf->rules.lists;
+    p->conf->rules.file = p->conf->path;
+}
+
+static void set_host_name(struct conf *conf)
+{
+    char name[DOMAIN_MAX + 1] = "";
+    char *copy;
+
+    if (gethostname(name, sizeof name - 1) != 0 || !envelope_domain(slice_of(name)))
+        (void)snprintf(name, sizeof name, "localhost");
+    copy = memory_take(conf, strlen(name) + 1);
+    memcpy(copy, name, strlen(name) + 1);
+    conf->rules.domain = slice_of(copy);
+}
+
+static void set_greeting(struct conf *conf)
+{
+    static const char tail[] = " ESMTP mailrecv";
+    size_t len = conf->rules.domain.len;
+    char *text = memory_take(conf, len + sizeof tail);
+
+    memcpy(text, conf->rules.domain.text, len);
+    memcpy(text + len, tail, sizeof tail);
+    conf->greeting = (struct slice){ text, len + sizeof tail - 1 };
+}
+
+static void complain_missing(struct conf *conf, const char *keyword, const char *missing)
+{
+    conf_complain(conf, SEVERITY_ERROR, conf_line_of(conf, keyword), 1, "'%s' is on, expected %s as well", keyword,
+                  missing);
+}
+
+/* What looks at the name of HELO is got around by saying none. */
+static void check_helo_need(struct conf *conf, const char *keyword, const struct limit *check)
+{
+    if (check->value == 0 || conf->helo_required.value != 0)
+        return;
+    conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, keyword), 1, "a client that says no HELO is not checked");
+    conf_advise(conf, "write: limit.helo_required on");
+}
+
+/* What one directive needs of others. */
+static void check_needs(struct conf *conf)
+{
+    if (conf->tls != TLS_OFF && conf->tls_cert.len == 0)
+        complain_missing(conf, "tls", "tls.cert");
+    if (conf->tls != TLS_OFF && conf->tls_key.len == 0)
+        complain_missing(conf, "tls", "tls.key");
+    if (conf->auth != AUTH_OFF && conf->auth_users.len == 0 && conf->auth_command.path.len == 0)
+        complain_missing(conf, "auth", "auth.users or auth.command");
+    check_helo_need(conf, "limit.helo_dns_check", &conf->helo_dns_check);
+    check_helo_need(conf, "limit.helo_syntax_check", &conf->helo_syntax_check);
+    if (conf->lockout_db.len >= PATH_MAX)
+        conf_complain(conf, SEVERITY_ERROR, conf_line_of(conf, "lockout.db"), 1,
+                      "the path is too long, expected at most %d bytes", PATH_MAX - 1);
+    if (conf->auth_users.len > 0 && conf->auth_command.path.len > 0)
+        conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, "auth.command"), 1,
+                      "both auth.users and auth.command: auth.command is asked");
+}
+
+static void check_defined(struct conf *conf, const struct allowgroup *group, unsigned line, unsigned column)
+{
+    if (group != NULL && !group->defined)
+        conf_complain(conf, SEVERITY_ERROR, line, column,
+                      "there is no group '%.*s', expected one that an allowgroup line defines",
+                      (int)group->name.len, group->name.text);
+}
+
+/* A limit that the file does not set allows as much as one that is above it: who raised that one meant it. */
+static void raise_limit(const struct conf *conf, const char *keyword, struct limit *limit, const struct limit *other)
+{
+    if (other->value > limit->value && conf_line_of(conf, keyword) == 0)
+        limit->value = other->value;
+}
+
+/* What could not be known while the lines were read. */
+static void resolve_settings(struct conf *conf)
+{
+    raise_limit(conf, "limit.smtp_refused_rcpts", &conf->smtp_refused_rcpts, &conf->smtp_failcmds);
+    raise_limit(conf, "limit.smtp_undelivered", &conf->smtp_undelivered, &conf->smtp_failcmds);
+    raise_limit(conf, "limit.smtp_undelivered", &conf->smtp_undelivered, &conf->smtp_commands);
+    check_needs(conf);
+    if (conf->rules.domain.len == 0)
+        set_host_name(conf);
+    if (conf->greeting.len == 0)
+        set_greeting(conf);
+    if (conf->deadletter_file.len > 0) {
+        conf->dead_letter.target = (struct target){ .kind = TARGET_APPEND, .text = conf->deadletter_file };
+        conf->rules.dead_letter = &conf->dead_letter;
+    }
+    conf->rules.need_fcrdns = conf->fcrdns_check.value != 0;
+    conf->rules.fcrdns = conf->fcrdns_check.reply;
+    conf->smtp_rcpt_to.reply.counts = COUNTS_NOT;
+}
+
+static void resolve_groups(struct conf *conf)
+{
+    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
+        check_defined(conf, rule->group, rule->line, rule->group_column);
+    for (const struct bypass *b = conf->rules.bypasses; b != NULL; b = b->next)
+        check_defined(conf, b->group, b->line, b->group_column);
+}
+
+static void parse_lines(struct conf *conf)
+{
+    struct slice text = conf->text;
+    struct parser p = { .conf = conf, .has_nul = memchr(text.text, '\0', text.len) != NULL };
+    unsigned *seen = memory_take(conf, keywords_count() * sizeof *seen); /* where, first */
+
+    while (line_next(&text, &p.line)) {
+        p.number++;
+        parse_line(&p, seen);
+    }
+    resolve_settings(conf);
+    resolve_groups(conf);
+}
+
+static void begin(struct conf *conf, const char *path)
+{
+    struct parser p = { .conf = conf };
+
+    *conf = (struct conf){ .path = path };
+    set_defaults(&p);
+}
+
+static void set_text(struct conf *conf, struct slice text)
+{
+    static const struct slice mark = SLICE("\xef\xbb\xbf");
+    bool marked = text.len >= mark.len && memcmp(text.text, mark.text, mark.len) == 0;
+
+    conf->text = marked ? (struct slice){ text.text + mark.len, text.len - mark.len } : text;
+}
+
+void conf_parse(struct conf *conf, const char *path, struct slice text)
+{
+    begin(conf, path);
+    set_text(conf, text);
+    parse_lines(conf);
+}
+
+/* ---- the file ---------------------------------------------------------------------------- */
+
+/* Others than owner and root could otherwise make us run their commands. */
+static bool is_safe(const struct stat *status)
+{
+    return (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* As read(2), but waits for a pipe until the deadline. */
+static ssize_t read_some(int fd, char *bytes, size_t size, uint64_t deadline)
+{
+    struct pollfd ready = { .fd = fd, .events = POLLIN };
+    ssize_t n;
+
+    while ((n = read(fd, bytes, size)) < 0 && (errno == EAGAIN || errno == EINTR)) {
+        if (clock_left(deadline) == 0) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        (void)poll(&ready, 1, clock_left(deadline)); /* reading tells what came of it */
+    }
+    return n;
+}
+
+/* Reads all of an open file into memory of the configuration. False: errno says why. */
+static bool read_all(struct conf *conf, int fd, size_t expected, struct slice *text)
+{
+    size_t size = expected + 1, used = 0;
+    char *bytes = memory_take(conf, size);
+    uint64_t deadline = clock_ms() + PIPE_MS;
+    ssize_t n;
+
+    while ((n = read_some(fd, bytes + used, size - used, deadline)) > 0) {
+        used += (size_t)n;
+        if (used == size) {
+            char *more = memory_take(conf, size * 2);
+
+            memcpy(more, bytes, used);
+            bytes = more;
+            size *= 2;
+        }
+    }
+    *text = (struct slice){ bytes, used };
+    return n == 0;
+}
+
+/* What may be read: a file, and the pipe of a shell's <(...). A FIFO with a name or a device could have no end. */
+static bool is_readable(int fd, const struct stat *status)
+{
+    struct statfs system;
+
+    if (S_ISFIFO(status->st_mode))
+        return fstatfs(fd, &system) == 0 && system.f_type == PIPEFS_MAGIC;
+    return S_ISREG(status->st_mode) || S_ISDIR(status->st_mode); /* reading says that it is one */
+}
+
+/* Reads a file that is safe to use. Returns NULL, or why it cannot be used. */
+static const char *read_file(struct conf *conf, int fd, struct slice *text)
+{
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) != 0)
+        return strerror(errno);
+    if (!is_safe(&status))
+        return "others than its owner and root may write it, expected chmod go-w";
+    if (!is_readable(fd, &status))
+        return "it is a FIFO or a device, expected a file";
+    return read_all(conf, fd, (size_t)status.st_size, text) ? NULL : strerror(errno);
+}
+
+void conf_load(struct conf *conf, const char *path)
+{
+    struct slice text = { "", 0 };
+    const char *why;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    begin(conf, path);
+    why = read_file(conf, fd, &text);
+    if (fd >= 0)
+        (void)close(fd); /* it was only read */
+    if (why != NULL) {
+        conf_complain(conf, SEVERITY_ERROR, 0, 0, "cannot be used: %s", why);
+        return;
+    }
+    set_text(conf, text);
+    parse_lines(conf);
+}
+
+bool conf_keeps_dead_letters(const struct conf *conf)
+{
+    return conf->deadletter_file.len > 0 && !slice_equal(conf->deadletter_file, slice_of("/dev/null"));
+}

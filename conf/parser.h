@@ -1,0 +1,184 @@
+/* parser.h - what the files of conf/ share, and nobody else sees: the line that is being read, its words and values */
+#ifndef PARSER_H
+#define PARSER_H
+
+#include "base/glyph.h"
+#include "base/keyword.h"
+#include "conf/conf.h"
+
+/*
+ * The file is read in one go and parsed into slices of its text. A row of a table (keyword.h) says what a directive is
+ * called, how it is read and printed, where it goes and what its default is; the default is written in the
+ * language of the file and parsed by the same code. Errors do not stop the parser: they are collected, so that an
+ * administrator sees all of them at once.
+ */
+struct parser {
+    struct conf *conf;  /* NULL: words stay as they are written */
+    struct slice line;  /* without its end */
+    unsigned number;    /* 0 while a default is parsed */
+    size_t at;          /* the next byte to look at */
+    bool failed;        /* an error was found in this line */
+    bool misread;       /* ... in how a word is written: nothing else is said of the line */
+    bool has_nul;       /* there is a NUL byte somewhere in the text */
+};
+
+struct word {
+    struct slice text;
+    unsigned column;
+    bool quoted;
+    bool odd;        /* worth a look: a quote or backslash at an end, or perhaps not printable ASCII */
+};
+
+/* An error in the line that is being parsed: where, what is wrong, what was expected. */
+#define fail(p, column, ...) \
+    ((p)->misread ? (void)0 \
+                  : ((p)->failed = true, conf_complain((p)->conf, SEVERITY_ERROR, (p)->number, column, __VA_ARGS__)))
+
+/* The column of the next byte, counted from 1. */
+static inline unsigned parser_column(const struct parser *p)
+{
+    return (unsigned)p->at + 1;
+}
+
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* ---- memory.c ---- */
+
+/* Zeroed memory that lives as long as the configuration; there is always some, or the program ends. */
+void *memory_take(struct conf *conf, size_t size);
+
+/* Is this byte in memory of the configuration? Else it is a constant. */
+bool memory_holds(const struct conf *conf, const char *byte);
+
+/* ---- places.c ---- */
+
+/* The next line of a text, which loses it; false at its end. */
+bool line_next(struct slice *text, struct slice *line);
+
+/* ---- words.c ---- */
+
+void word_skip_blanks(struct parser *p);
+
+/* The index behind the closing quote of a word that begins at `at`, or 0 if it is not quoted. */
+size_t word_end_of_quoted(struct slice line, size_t at);
+
+/* The next word of the line, whatever it looks like; false at its end or before a comment. */
+bool word_take(struct parser *p, struct word *word);
+
+/* Has the word been written as it is meant? If not, that is an error. */
+bool word_check(struct parser *p, const struct word *word);
+
+/* The next word of the line; false at its end or before a comment. An odd one is an error, and there all the same. */
+bool word_next(struct parser *p, struct word *word);
+
+/* The next word, which may hold anything, as paths and arguments may, and did in 1.x. What is odd is doubtful only. */
+bool word_next_value(struct parser *p, struct word *word);
+
+/* The next word, if it is one that may stand there; else it is left for others. */
+bool word_next_if(struct parser *p, struct word *word, bool (*is_wanted)(struct word word));
+
+/* A word that must be there; `what` says what was expected. need_name: and must not be ""; need_value: nor is checked. */
+bool word_need(struct parser *p, struct word *word, const char *what);
+bool word_need_name(struct parser *p, struct word *word, const char *what);
+bool word_need_value(struct parser *p, struct word *word, const char *what);
+
+/* A word that can only be this one. */
+bool word_need_exactly(struct parser *p, const char *expected);
+
+/* The line must be over. */
+void word_need_end(struct parser *p);
+
+/* The rest of the line without comment and trailing blanks; need_rest: it must not be empty. */
+struct slice word_rest(struct parser *p);
+struct slice word_need_rest(struct parser *p, const char *what);
+
+bool word_is(struct word word, const char *text);
+
+/* Warns of what cannot be seen in a word that may hold it. */
+void word_doubt(struct parser *p, const struct word *word);
+
+/* Is the last character a quote that nothing has opened? */
+bool word_ends_in_quote(const struct word *word, size_t *offset, struct glyph *glyph);
+
+/* The text without its quotes of any kind. */
+struct slice word_without_quotes(struct parser *p, struct slice text);
+
+/* Advises to write this word, in quotes where it needs them; it lies behind an error of this line. */
+void word_advise(struct parser *p, struct slice word);
+
+/* ---- values.c ---- */
+
+/* A number from 1 to `max`. */
+bool value_number(struct parser *p, struct word word, uint64_t max, uint64_t *number);
+
+/* CODE TEXT. `status` is the enhanced code, without its class, that fits the directive. */
+void value_reply(struct parser *p, struct word code, struct slice status, struct reply *reply);
+
+/* A domain in its canonical form, or a literal if there may be one; `text` itself, and an error, if it is none. */
+struct slice value_domain(struct parser *p, struct slice text, unsigned column, bool literal, const char *like);
+
+/* The canonical form of what a line holds: that itself, in most cases. */
+struct slice value_keep(struct parser *p, struct slice written, struct slice canonical);
+
+/* The word with this index of those that a row has to choose from; empty behind the last. */
+struct slice value_choice(const struct keyword *k, size_t index);
+
+/* ---- clients.c ---- */
+
+/* A regular expression for hosts or recipients, which `directive` has. */
+bool client_pattern(struct parser *p, const char *directive, bool for_recipients, struct pattern *pattern);
+
+/* The group with this name; rules may name it before it is defined. */
+struct allowgroup *client_group(struct conf *conf, struct slice name);
+
+/* ---- keywords.c ---- */
+
+/* How lines are read and written that only conf/ knows, behind the kinds of keyword.h. */
+enum {
+    CONF_PROGRAM = KEYWORD_KINDS, /* auth.command: struct program */
+    CONF_SERVER,                  /* dns.server: struct dns_settings */
+    CONF_HOSTS,                   /* allow, deny: struct patterns */
+    CONF_CLIENTS,                 /* lockout.exempt, proxy_protocol: struct patterns */
+    CONF_GROUP,
+    CONF_DNSBL,
+    CONF_DNSWL,
+    CONF_BYPASS,
+    CONF_DELIVER,
+    CONF_ERROR,
+    CONF_KINDS
+};
+
+/* All directives: rows 0 to KEYWORDS - 1 of all tables. */
+enum { KEYWORDS_MOST = 128 }; /* there are fewer */
+size_t keywords_count(void);
+const struct keyword *keywords_row(size_t index);
+
+/* The row of this directive; keywords_count() if there is none. */
+size_t keywords_find(struct slice name);
+
+/* Where the value of a row is. */
+void *keywords_value(struct conf *conf, size_t index);
+
+/* Parses what follows the name of the directive; prints its value behind the name. */
+void keywords_parse(struct parser *p, size_t index);
+void keywords_print(struct conf *conf, size_t index, FILE *out);
+
+/* It is not the name of a directive; of which one, perhaps? */
+void keywords_fail_unknown(struct parser *p, struct word word);
+
+/* ---- the kinds: how a value is read, and how it is written behind a blank ---- */
+
+typedef void kind_parse(struct parser *p, const struct keyword *k, void *value);
+typedef void kind_print(const struct keyword *k, const void *value, FILE *out);
+
+kind_parse parse_word, parse_domain, parse_flags, parse_text, parse_switch, parse_option, parse_limit, parse_count,
+    parse_delay, parse_check, parse_pause, parse_server;                                     /* values.c */
+kind_parse parse_host_pattern, parse_client_pattern, parse_allowgroup, parse_dnsbl, parse_dnswl, parse_bypass; /* clients.c */
+kind_parse parse_program, parse_deliver, parse_error;                                        /* deliveries.c */
+kind_print print_slice, print_text_value, print_switch, print_option, print_limit, print_count, print_check, print_pause,
+    print_program;                                                                           /* print.c */
+
+#endif
