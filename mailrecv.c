@@ -288,7 +288,7 @@ static void open_log_again(const struct conf *conf)
 
     if (unopened_log == NULL)
         return;
-    text_string(path, sizeof path, conf->logfile);
+    text_string(path, sizeof path, conf->base.logfile);
     if (unopened_log[0] != '\0')
         where = unopened_log;
     if (!log_open(where))
@@ -323,13 +323,13 @@ static void open_log(const struct options *o, struct conf *conf)
 {
     char path[4096];
 
-    text_string(path, sizeof path, conf->logfile);
+    text_string(path, sizeof path, conf->base.logfile);
     if (o->log == NULL && is_typed(o))
         log_divert(terminal_log);
     else if (o->log == NULL && may_open_log(conf, path))
         open_log_at(path, NULL);
     if (o->flags == NULL)
-        (void)log_set_flags(conf->debug); /* conf.c has checked them */
+        (void)log_set_flags(conf->base.debug); /* conf.c has checked them */
     conf_log_lines(conf);
     conf_log_problems(conf);
 }
@@ -381,9 +381,9 @@ static bool change_user(const struct conf *conf, struct slice user)
     char name[ACCOUNT_NAME];
     int error;
 
-    if (conf->tls != TLS_OFF)
+    if (conf->client.tls != TLS_OFF)
         starttls_open(conf);
-    if (conf->auth != AUTH_OFF)
+    if (conf->client.auth != AUTH_OFF)
         auth_open(conf);
     text_string(name, sizeof name, user);
     error = account_find(&account, name);
@@ -402,7 +402,7 @@ static bool change_user(const struct conf *conf, struct slice user)
 /* Becomes the user of the configuration, if we are root. */
 static bool become_user(const struct conf *conf)
 {
-    bool done = geteuid() != 0 || conf->user.len == 0 || change_user(conf, conf->user);
+    bool done = geteuid() != 0 || conf->base.user.len == 0 || change_user(conf, conf->base.user);
 
     open_log_again(conf);
     return done;
@@ -421,11 +421,11 @@ static int refuse_service(struct line_io *io, bool greeted, const char *text)
 /* What the kernel lacks is said once; `sandbox on` does not go on without it. */
 static bool sandbox_usable(const struct conf *conf)
 {
-    const char *missing = conf->sandbox != SANDBOX_OFF ? sandbox_missing() : "";
+    const char *missing = conf->base.sandbox != SANDBOX_OFF ? sandbox_missing() : "";
 
     if (missing[0] != '\0')
-        log_line(conf->sandbox == SANDBOX_ON ? LOG_ERR : LOG_WARNING, "sandbox: this kernel has no %s", missing);
-    return missing[0] == '\0' || conf->sandbox != SANDBOX_ON;
+        log_line(conf->base.sandbox == SANDBOX_ON ? LOG_ERR : LOG_WARNING, "sandbox: this kernel has no %s", missing);
+    return missing[0] == '\0' || conf->base.sandbox != SANDBOX_ON;
 }
 
 /* The session process: from here on it can do nothing but talk to the client and to the monitor. */
@@ -434,7 +434,7 @@ static void __attribute__((noreturn)) confined_session(struct line_io *io, struc
 {
     static const struct reply unsafe = REPLY(421, "3.0", "The service is out of order, try again later");
 
-    if (sandbox_enter(SANDBOX_SESSION, conf->smtp_data_size.value + SPOOL_MEMORY)) {
+    if (sandbox_enter(SANDBOX_SESSION, conf->session.smtp_data_size.value + SPOOL_MEMORY)) {
         smtp_session(session);
         _exit(EX_OK);
     }
@@ -469,7 +469,7 @@ static bool begin_implicit_tls(struct line_io *io, struct monitor *monitor)
     return false;
 }
 
-/* For conf->rehearse: its line in the log says it all. */
+/* For conf->delivery.rehearse: its line in the log says it all. */
 static void deliver_nothing(const struct transaction *transaction, const struct recipient *recipient,
                             const struct target *target)
 {
@@ -481,7 +481,7 @@ static void deliver_nothing(const struct transaction *transaction, const struct 
 /* What TLS from the first byte would be to a client on a terminal. */
 static bool begin_typed(struct line_io *io, const struct conf *conf, struct client *client)
 {
-    if (conf->tls == TLS_IMPLICIT)
+    if (conf->client.tls == TLS_IMPLICIT)
         client_pretend_tls(client);
     return terminal_begin(io);
 }
@@ -506,10 +506,10 @@ static int serve(struct conf *conf, struct client *client, bool typed)
     }
     if (typed && !begin_typed(&io, conf, client))
         return refuse_service(&io, false, "The service is out of resources, try again later");
-    if (!typed && conf->tls == TLS_IMPLICIT && !begin_implicit_tls(&io, monitor))
+    if (!typed && conf->client.tls == TLS_IMPLICIT && !begin_implicit_tls(&io, monitor))
         return EX_UNAVAILABLE;
     session = smtp_greet(&io, monitor, conf);
-    if (typed || conf->sandbox == SANDBOX_OFF) {
+    if (typed || conf->base.sandbox == SANDBOX_OFF) {
         monitor_announce(monitor);
         smtp_session(session);
     } else {
@@ -578,10 +578,10 @@ static void take_user(const struct options *o, struct conf *conf)
     char path[REACH_PATH], log[REACH_PATH];
 
     if (o->user != NULL)
-        conf->user = slice_of(o->user);
-    if (geteuid() != 0 || conf->user.len > 0 || conf->errors > 0)
+        conf->base.user = slice_of(o->user);
+    if (geteuid() != 0 || conf->base.user.len > 0 || conf->errors > 0)
         return;
-    text_string(log, sizeof log, conf->logfile);
+    text_string(log, sizeof log, conf->base.logfile);
     if (access_makes_for_others(conf, o->log != NULL ? o->log : is_typed(o) ? NULL : log, path))
         die_usage("%s would be made by root, and others than root use that directory: say who serves with -u USER "
                   "(-u root: really root), or with 'user' in the configuration", path);
@@ -610,9 +610,9 @@ int main(int argc, char **argv)
     check_options(&options, &client);
     conf_load(&conf, options.conf);
     if (options.rehearse)
-        conf.rehearse = deliver_nothing;
+        conf.delivery.rehearse = deliver_nothing;
     if (options.rehearse || is_typed(&options))
-        conf.lockout_db = (struct slice){ "", 0 }; /* nobody shall be locked out by somebody else's tests */
+        conf.client.lockout_db = (struct slice){ "", 0 }; /* nobody shall be locked out by somebody else's tests */
     if (options.replay != NULL || (options.pretend != NULL && !options.explain && !options.test && !options.show))
         take_user(&options, &conf);
     if (options.test) {

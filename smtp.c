@@ -250,12 +250,12 @@ static struct reply cmd_helo(struct session *s, struct slice argument)
 /* Only a socket can be handed to mailrecv-tls. */
 static bool offers_tls(const struct session *s)
 {
-    return s->conf->tls != TLS_OFF && !s->secure && s->io->socket;
+    return s->conf->client.tls != TLS_OFF && !s->secure && s->io->socket;
 }
 
 static bool offers_auth(const struct session *s)
 {
-    return s->conf->auth != AUTH_OFF && !s->authenticated && (s->secure || s->conf->auth_insecure);
+    return s->conf->client.auth != AUTH_OFF && !s->authenticated && (s->secure || s->conf->client.auth_insecure);
 }
 
 static struct reply cmd_ehlo(struct session *s, struct slice argument)
@@ -267,9 +267,9 @@ static struct reply cmd_ehlo(struct session *s, struct slice argument)
         return reply;
     text_put(&text, s->conf->rules.domain);
     text_put(&text, (struct slice)SLICE("\nPIPELINING\nSIZE "));
-    text_number(&text, s->conf->smtp_data_size.value, 1);
+    text_number(&text, s->conf->session.smtp_data_size.value, 1);
     text_put(&text, (struct slice)SLICE("\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nLIMITS RCPTMAX="));
-    text_number(&text, s->conf->smtp_rcpt_to.value, 1);
+    text_number(&text, s->conf->session.smtp_rcpt_to.value, 1);
     if (offers_tls(s))
         text_put(&text, (struct slice)SLICE("\nSTARTTLS"));
     if (offers_auth(s))
@@ -285,8 +285,8 @@ static struct reply refuse_syntax(const struct session *s, enum envelope_status 
 {
     if (status == ENVELOPE_NOT_UTF8)
         return need_smtputf8;
-    if (s->conf->smtp_ascii.value != 0 && !is_printable(argument, ASCII))
-        return s->conf->smtp_ascii.reply; /* UTF-8 may be in the address of a good command only */
+    if (s->conf->session.smtp_ascii.value != 0 && !is_printable(argument, ASCII))
+        return s->conf->session.smtp_ascii.reply; /* UTF-8 may be in the address of a good command only */
     switch (status) {
     case ENVELOPE_NO_PATH:
         return is_sender ? no_from : no_to;
@@ -310,14 +310,14 @@ static struct reply cmd_mail(struct session *s, struct slice argument)
     enum envelope_status status;
     struct reply reply;
 
-    if (s->conf->helo_required.value != 0 && !s->greeted)
-        return s->conf->helo_required.reply;
+    if (s->conf->session.helo_required.value != 0 && !s->greeted)
+        return s->conf->session.helo_required.reply;
     status = envelope_mail(argument, &mail);
     if (status != ENVELOPE_OK)
         return refuse_syntax(s, status, argument, true);
-    if (mail.auth && s->conf->auth == AUTH_OFF)
+    if (mail.auth && s->conf->client.auth == AUTH_OFF)
         return unknown_parameter;
-    reply = mail.size > s->conf->smtp_data_size.value ? s->conf->smtp_data_size.reply
+    reply = mail.size > s->conf->session.smtp_data_size.value ? s->conf->session.smtp_data_size.reply
                                                       : monitor_mail(s->monitor, argument);
     reply.counts = COUNTS_IDLE; /* a sender or a message that is not wanted is no guess */
     if (reply.code != 0)
@@ -419,7 +419,7 @@ static struct reply go_on_with_auth(struct session *s, enum sasl_status status)
 
 static struct reply cmd_auth(struct session *s, struct slice argument)
 {
-    if (s->conf->auth == AUTH_OFF)
+    if (s->conf->client.auth == AUTH_OFF)
         return unknown_command;
     if (s->authenticated)
         return auth_twice;
@@ -539,8 +539,8 @@ static struct reply check_line(const struct session *s, const struct command *c,
 {
     struct reply reply = { .code = 0 };
 
-    if (s->conf->smtp_ascii.value != 0 && !is_printable(line, c != NULL ? c->alphabet : ASCII))
-        return s->conf->smtp_ascii.reply;
+    if (s->conf->session.smtp_ascii.value != 0 && !is_printable(line, c != NULL ? c->alphabet : ASCII))
+        return s->conf->session.smtp_ascii.reply;
     if (s->state == REFUSED && (c == NULL || (c->states & REFUSED) == 0)) {
         reply = refused_wait;
         reply.counts = s->refused_greeting ? COUNTS_FAILED : COUNTS_IDLE;
@@ -608,7 +608,7 @@ static enum came_to came_to(const struct session *s, const struct command *c, co
 static const char *count_line(struct session *s, const struct command *c, const char *stage, struct reply *reply)
 {
     enum came_to what = came_to(s, c, reply);
-    struct excess excess = counts_note(&s->counts, s->conf, what, 0);
+    struct excess excess = counts_note(&s->counts, &s->conf->session, what, 0);
 
     if (reply->code == 535 && reply->counts == COUNTS_IDLE)
         stage = "identity"; /* the password was right, and for somebody else */
@@ -648,15 +648,15 @@ static struct reply refuse_input(struct session *s, enum line_status status)
         s->end_reason = "cut";
     switch (status) {
     case LINE_FIRST_BARE:
-        return exceed(&s->conf->bare_newline);
+        return exceed(&s->conf->session.bare_newline);
     case LINE_NOT_SMTP:
         return not_tls;
     case LINE_PROXY:
         return not_proxied;
     case LINE_IDLE:
-        return exceed(&s->conf->command_secs);
+        return exceed(&s->conf->session.command_secs);
     case LINE_DEADLINE:
-        return exceed(&s->conf->connection_secs);
+        return exceed(&s->conf->session.connection_secs);
     case LINE_TERMINATED:
         return shutting_down;
     case LINE_EOF:
@@ -699,7 +699,7 @@ static struct reply read_message(struct session *s, struct message *message)
     struct slice bytes;
     size_t used;
 
-    message_begin(message, &s->spool, s->conf->smtp_data_size.value, s->io->ending == LINE_LF, open_spool, s);
+    message_begin(message, &s->spool, s->conf->session.smtp_data_size.value, s->io->ending == LINE_LF, open_spool, s);
     while (status == MESSAGE_MORE) {
         enum line_status input = line_bytes(s->io, &bytes);
 
@@ -717,7 +717,7 @@ static struct reply read_message(struct session *s, struct message *message)
     message_finish(message);
     if (status == MESSAGE_OVER) {
         s->end_reason = "flood";
-        return exceed(&s->conf->smtp_data_size);
+        return exceed(&s->conf->session.smtp_data_size);
     }
     return (struct reply){ .code = 0 };
 }
@@ -743,18 +743,18 @@ static struct reply receive_message(struct session *s)
     if (reply.closes)
         return reply;
     if (message.too_large)
-        reply = s->conf->smtp_data_size.reply;
-    else if (message.hops > s->conf->hops.value)
-        reply = s->conf->hops.reply;
-    else if (message.bare_newline && s->conf->bare_newline.value != 0)
-        reply = s->conf->bare_newline.reply;
+        reply = s->conf->session.smtp_data_size.reply;
+    else if (message.hops > s->conf->session.hops.value)
+        reply = s->conf->session.hops.reply;
+    else if (message.bare_newline && s->conf->session.bare_newline.value != 0)
+        reply = s->conf->session.bare_newline.reply;
     else if (message.error != 0)
         reply = refuse_spool(s, message.error);
     else
         reply = monitor_deliver(s->monitor, &s->spool);
     s->messages += reply.code == 250;
     /* its reply stands; beyond a limit the next command has the limit's */
-    (void)counts_note(&s->counts, s->conf,
+    (void)counts_note(&s->counts, &s->conf->session,
                       reply.code == 250 ? CAME_DELIVERY : reply.code < 500 ? CAME_DEFERRAL : CAME_RESET, 0);
     if (reply.closes)
         s->end_reason = "time"; /* the session's limit has ended the delivery */
@@ -787,8 +787,8 @@ static void delay_refusal(struct session *s, const struct reply *reply, const ch
     if (reply->code < 500 && strcmp(stage, "limit") != 0)
         return;
     s->refused++;
-    if (s->conf->tarpit > 0)
-        line_pause(s->io, s->refused * s->conf->tarpit * 1000, (char)('0' + reply->code / 100));
+    if (s->conf->session.tarpit > 0)
+        line_pause(s->io, s->refused * s->conf->session.tarpit * 1000, (char)('0' + reply->code / 100));
 }
 
 /* The one place where the reply to a command is logged and sent. */
@@ -1026,7 +1026,7 @@ static void open_session(struct session *s)
     struct reply reply = monitor_connect(s->monitor);
 
     if (reply.code == 0) {
-        reply = (struct reply){ .code = 220, .text = s->conf->greeting };
+        reply = (struct reply){ .code = 220, .text = s->conf->session.greeting };
         s->state = START;
     } else {
         s->state = REFUSED;
@@ -1048,10 +1048,10 @@ struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const st
 
     session = (struct session){ .io = io, .monitor = monitor, .conf = conf, .begin = clock_ms(),
                                 .spool = { .memory = monitor_memory(monitor), .fd = -1 }, .plain = -1,
-                                .secure = conf->tls == TLS_IMPLICIT };
-    io->deadline = session.begin + conf->connection_secs.value * 1000;
-    io->idle_ms = conf->command_secs.value * 1000;
-    io->lf_sessions = conf->bare_newline.value == 0;
+                                .secure = conf->client.tls == TLS_IMPLICIT };
+    io->deadline = session.begin + conf->session.connection_secs.value * 1000;
+    io->idle_ms = conf->session.command_secs.value * 1000;
+    io->lf_sessions = conf->session.bare_newline.value == 0;
     monitor_lets_out(monitor, io);
     open_session(&session);
     (void)line_flush(io); /* a failure is remembered in io */

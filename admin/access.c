@@ -472,12 +472,12 @@ static void check_exposure(struct conf *conf, const struct question *q)
 /* Root opens the log before it becomes the user: not through links of others, and so perhaps not at all. */
 static void check_log_place(struct conf *conf)
 {
-    struct conf_place place = conf_place_of(conf, "logfile", conf->logfile);
+    struct conf_place place = conf_place_of(conf, "logfile", conf->base.logfile);
     char path[PATH_MAX], above[PATH_MAX];
     struct stat status;
 
-    if (conf->logfile.text[0] != '/' || snprintf(path, sizeof path, "%.*s", (int)conf->logfile.len,
-                                                 conf->logfile.text) >= PATH_MAX)
+    if (conf->base.logfile.text[0] != '/' || snprintf(path, sizeof path, "%.*s", (int)conf->base.logfile.len,
+                                                 conf->base.logfile.text) >= PATH_MAX)
         return;
     memcpy(above, path, sizeof above);
     for (bool first = true; strcmp(parent_of(above), "/") != 0; first = false) {
@@ -492,11 +492,11 @@ static void check_log_place(struct conf *conf)
 
 static void check_key(struct conf *conf)
 {
-    struct conf_place place = conf_place_of(conf, "tls.key", conf->tls_key);
+    struct conf_place place = conf_place_of(conf, "tls.key", conf->client.tls_key);
     char path[PATH_MAX];
     struct stat status;
 
-    (void)snprintf(path, sizeof path, "%.*s", (int)conf->tls_key.len, conf->tls_key.text); /* cut, it is not there */
+    (void)snprintf(path, sizeof path, "%.*s", (int)conf->client.tls_key.len, conf->client.tls_key.text); /* cut, it is not there */
     if (stat(path, &status) != 0 || (status.st_mode & S_IROTH) == 0)
         return;
     warn(conf, place.line, place.column, "everybody on this host can read the key");
@@ -530,20 +530,20 @@ static void ask_setting(struct conf *conf, enum need need, const char *keyword, 
 
 static void ask_secrets(struct conf *conf, bool opened_before)
 {
-    if (conf->tls != TLS_OFF) {
-        ask_setting(conf, NEED_EXECUTE, "tls.helper", conf->tls_helper, false);
-        ask_setting(conf, NEED_READ, "tls.cert", conf->tls_cert, opened_before);
-        ask_setting(conf, NEED_READ, "tls.key", conf->tls_key, opened_before);
-        ask_setting(conf, NEED_READ, "tls.client_ca", conf->tls_client_ca, opened_before);
+    if (conf->client.tls != TLS_OFF) {
+        ask_setting(conf, NEED_EXECUTE, "tls.helper", conf->client.tls_helper, false);
+        ask_setting(conf, NEED_READ, "tls.cert", conf->client.tls_cert, opened_before);
+        ask_setting(conf, NEED_READ, "tls.key", conf->client.tls_key, opened_before);
+        ask_setting(conf, NEED_READ, "tls.client_ca", conf->client.tls_client_ca, opened_before);
         check_key(conf);
     }
-    if (conf->auth == AUTH_OFF)
+    if (conf->client.auth == AUTH_OFF)
         return;
-    ask_setting(conf, NEED_EXECUTE, "auth.command", conf->auth_command.path, false);
-    if (conf->auth_command.path.len == 0)
-        ask_setting(conf, NEED_READ, "auth.users", conf->auth_users, opened_before);
-    if (conf->auth_sender_check)
-        ask_setting(conf, NEED_READ, "auth.senders", conf->auth_senders, false);
+    ask_setting(conf, NEED_EXECUTE, "auth.command", conf->client.auth_command.path, false);
+    if (conf->client.auth_command.path.len == 0)
+        ask_setting(conf, NEED_READ, "auth.users", conf->client.auth_users, opened_before);
+    if (conf->client.auth_sender_check)
+        ask_setting(conf, NEED_READ, "auth.senders", conf->client.auth_senders, false);
 }
 
 /* Words of a shell that are no programs. */
@@ -601,11 +601,11 @@ static void ask_all(struct conf *conf, bool opened_before)
 {
     ask_targets(conf);
     ask_secrets(conf, opened_before || who.how == OURSELVES); /* what we cannot open is told by helper_check.c */
-    ask_setting(conf, NEED_MAILBOX, "deadletter_file", conf->deadletter_file, false);
-    ask_setting(conf, NEED_MAILBOX, "lockout.db", conf->lockout_db, false);
-    ask_setting(conf, NEED_SPOOL, "spool_directory", conf->spool_directory, false);
-    if (!slice_equal(conf->logfile, slice_of("syslog")) && !slice_equal(conf->logfile, slice_of("stderr")))
-        ask_setting(conf, NEED_LOG, "logfile", conf->logfile, opened_before);
+    ask_setting(conf, NEED_MAILBOX, "deadletter_file", conf->delivery.deadletter_file, false);
+    ask_setting(conf, NEED_MAILBOX, "lockout.db", conf->client.lockout_db, false);
+    ask_setting(conf, NEED_SPOOL, "spool_directory", conf->delivery.spool_directory, false);
+    if (!slice_equal(conf->base.logfile, slice_of("syslog")) && !slice_equal(conf->base.logfile, slice_of("stderr")))
+        ask_setting(conf, NEED_LOG, "logfile", conf->base.logfile, opened_before);
     if (opened_before && conf_line_of(conf, "logfile") > 0)
         check_log_place(conf);
 }
@@ -615,7 +615,7 @@ static bool find_who(const struct conf *conf, const char *user)
 {
     char name[ACCOUNT_NAME];
 
-    (void)snprintf(name, sizeof name, "%.*s", (int)conf->user.len, conf->user.text);
+    (void)snprintf(name, sizeof name, "%.*s", (int)conf->base.user.len, conf->base.user.text);
     if (user != NULL || name[0] != '\0')
         return find_user(user != NULL ? user : name);
     if (account_of(&who.account, geteuid()) != 0)
@@ -662,10 +662,10 @@ bool access_check(struct conf *conf, const char *user)
         return who.how != OURSELVES;
     }
     question_count = 0;
-    ask_all(conf, user == NULL && conf->user.len > 0);
+    ask_all(conf, user == NULL && conf->base.user.len > 0);
     tell_answers(conf);
     (void)munmap(questions, size);
-    return who.how != OURSELVES || conf->user.len > 0;
+    return who.how != OURSELVES || conf->base.user.len > 0;
 }
 
 /* ---- what root makes for others -------------------------------------------------------------- */
@@ -690,11 +690,11 @@ bool access_makes_for_others(const struct conf *conf, const char *log, char path
     if (log != NULL && strcmp(log, "syslog") != 0 && strcmp(log, "stderr") != 0 &&
         makes_for_others(slice_of(log), false, path))
         return true;
-    if (conf->rehearse != NULL)
+    if (conf->delivery.rehearse != NULL)
         return false;
     for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
         if ((rule->target.kind == TARGET_APPEND || rule->target.kind == TARGET_MAILDIR) &&
             makes_for_others(rule->target.text, rule->target.kind == TARGET_MAILDIR, path))
             return true;
-    return makes_for_others(conf->deadletter_file, false, path) || makes_for_others(conf->lockout_db, false, path);
+    return makes_for_others(conf->delivery.deadletter_file, false, path) || makes_for_others(conf->client.lockout_db, false, path);
 }

@@ -56,9 +56,9 @@ static void check_patterns(struct conf *conf)
 
 static void check_dead_letters(struct conf *conf)
 {
-    struct conf_place place = conf_place_of(conf, "deadletter_file", conf->deadletter_file);
+    struct conf_place place = conf_place_of(conf, "deadletter_file", conf->delivery.deadletter_file);
 
-    if (conf->deadletter_file.len == 0) {
+    if (conf->delivery.deadletter_file.len == 0) {
         conf_complain(conf, SEVERITY_NOTE, 0, 0, "no deadletter_file: mail for an address without a rule is refused "
                       "with 550");
     } else if (!conf_keeps_dead_letters(conf)) {
@@ -94,11 +94,11 @@ static void check_auth(struct conf *conf)
 {
     struct conf_place place = conf_place_of(conf, "auth", (struct slice){ NULL, 0 });
 
-    if (conf->auth == AUTH_OFF || conf->tls != TLS_OFF || conf->auth_insecure)
+    if (conf->client.auth == AUTH_OFF || conf->client.tls != TLS_OFF || conf->client.auth_insecure)
         return;
     conf_complain(conf, SEVERITY_WARNING, place.line, place.column,
                   "AUTH is never offered, because that takes TLS and tls is off%s",
-                  conf->auth == AUTH_REQUIRED ? ": nobody can send mail" : "");
+                  conf->client.auth == AUTH_REQUIRED ? ": nobody can send mail" : "");
     conf_advise(conf, "write: tls required, tls.cert PATH and tls.key PATH");
 }
 
@@ -108,7 +108,7 @@ static void check_commands(struct conf *conf)
 
     for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
         commands = commands || rule->target.kind == TARGET_PIPE;
-    if (commands && !conf->pipe_from_line)
+    if (commands && !conf->delivery.pipe_from_line)
         conf_complain(conf, SEVERITY_NOTE, 0, 0, "commands get the message without an mbox From line "
                       "(pipe.from_line on brings it back)");
 }
@@ -145,7 +145,7 @@ static void check_lockout(struct conf *conf)
 {
     static const char words[][20] = { "lockout.violations", "lockout.period", "lockout.secs", "lockout.exempt" };
 
-    for (size_t i = 0; i < sizeof words / sizeof words[0] && conf->lockout_db.len == 0; i++) {
+    for (size_t i = 0; i < sizeof words / sizeof words[0] && conf->client.lockout_db.len == 0; i++) {
         struct conf_place place = conf_place_of(conf, words[i], (struct slice){ NULL, 0 });
 
         if (place.line > 0)
@@ -158,7 +158,7 @@ static void check_early_talker(struct conf *conf)
 {
     struct conf_place place = conf_place_of(conf, "limit.early_talker", (struct slice){ NULL, 0 });
 
-    if (conf->early_talker.limit.value != 0 && conf->tls == TLS_IMPLICIT)
+    if (conf->client.early_talker.limit.value != 0 && conf->client.tls == TLS_IMPLICIT)
         conf_complain(conf, SEVERITY_WARNING, place.line, place.column, "'limit.early_talker' has no effect with "
                       "tls implicit, where clients have to talk first");
 }
@@ -168,7 +168,7 @@ static void check_settings(struct conf *conf)
 {
     struct conf_place fsync = conf_place_of(conf, "fsync", (struct slice){ NULL, 0 });
 
-    if (conf->rules.first_rule == NULL && conf->deadletter_file.len == 0)
+    if (conf->rules.first_rule == NULL && conf->delivery.deadletter_file.len == 0)
         conf_complain(conf, SEVERITY_NOTE, 0, 0, "no deliver line: no mail is accepted");
     check_dead_letters(conf);
     check_names(conf);
@@ -181,7 +181,7 @@ static void check_settings(struct conf *conf)
     if (conf->default_reply_line > 0)
         conf_complain(conf, SEVERITY_NOTE, conf->default_reply_line, 1,
                       "without CODE and TEXT a limit answers with its default, 421 for most");
-    if (!conf->fsync) {
+    if (!conf->delivery.fsync) {
         conf_complain(conf, SEVERITY_WARNING, fsync.line, fsync.column,
                       "an accepted message can be lost with the power");
         conf_advise(conf, "take the line out, unless the mail is on a temporary file system anyway");
@@ -201,31 +201,31 @@ void check_conf(struct conf *conf)
 
 static void check_sandbox(struct conf *conf)
 {
-    const char *missing = conf->sandbox != SANDBOX_OFF ? sandbox_missing() : "";
+    const char *missing = conf->base.sandbox != SANDBOX_OFF ? sandbox_missing() : "";
 
     if (missing[0] != '\0')
-        conf_complain(conf, conf->sandbox == SANDBOX_TRY ? SEVERITY_WARNING : SEVERITY_ERROR, 0, 0,
+        conf_complain(conf, conf->base.sandbox == SANDBOX_TRY ? SEVERITY_WARNING : SEVERITY_ERROR, 0, 0,
                       "sandbox: this kernel has no %s", missing);
 }
 
 /* `user` is whom the super-server makes it, NULL: that is not known. */
 static void check_user(struct conf *conf, const char *user)
 {
-    struct conf_place place = conf_place_of(conf, "user", conf->user);
+    struct conf_place place = conf_place_of(conf, "user", conf->base.user);
     struct account account;
     char name[ACCOUNT_NAME];
     bool known;
 
-    (void)snprintf(name, sizeof name, "%.*s", (int)conf->user.len, conf->user.text);
+    (void)snprintf(name, sizeof name, "%.*s", (int)conf->base.user.len, conf->base.user.text);
     known = account_find(&account, user != NULL ? user : name) == 0;
-    if (user == NULL && conf->user.len == 0 && geteuid() == 0) {
+    if (user == NULL && conf->base.user.len == 0 && geteuid() == 0) {
         conf_complain(conf, SEVERITY_NOTE, 0, 0, "no user: when it is started as root, mailrecv serves as root");
         conf_advise(conf, "write: user mailrecv; or, if the super-server sees to that, ask mailrecv -t -u mailrecv");
-    } else if (user == NULL && conf->user.len > 0 && !known) {
+    } else if (user == NULL && conf->base.user.len > 0 && !known) {
         conf_complain(conf, SEVERITY_WARNING, place.line, place.column,
                       "there is no user %s: started as root, mailrecv would serve nobody", name);
         conf_advise(conf, "run: useradd --system --user-group --home-dir / --shell /usr/sbin/nologin %s", name);
-    } else if (known && (user != NULL || conf->user.len > 0) && account.uid == 0) {
+    } else if (known && (user != NULL || conf->base.user.len > 0) && account.uid == 0) {
         conf_complain(conf, SEVERITY_WARNING, place.line, place.column,
                       "mailrecv serves as root: a mistake in a command is root's");
         conf_advise(conf, "write: user mailrecv");
@@ -235,10 +235,10 @@ static void check_user(struct conf *conf, const char *user)
 /* Who has not written that the log goes to syslog is told in the log that it went to standard error. */
 static void check_log(struct conf *conf)
 {
-    struct conf_place place = conf_place_of(conf, "logfile", conf->logfile);
+    struct conf_place place = conf_place_of(conf, "logfile", conf->base.logfile);
     struct outlet outlet;
 
-    if (place.line == 0 || !slice_equal(conf->logfile, slice_of("syslog")))
+    if (place.line == 0 || !slice_equal(conf->base.logfile, slice_of("syslog")))
         return;
     if (!outlet_connect_syslog(&outlet)) {
         conf_complain(conf, SEVERITY_WARNING, place.line, place.column,

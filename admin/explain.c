@@ -97,7 +97,7 @@ static void print_command(const struct transaction *t, const struct recipient *r
         putchar('"');
     }
     putchar('\n');
-    copy_begin(&copy, t, r, t->conf->pipe_from_line);
+    copy_begin(&copy, t, r, t->conf->delivery.pipe_from_line);
     if (!environment_build(&environment, t, r, copy_size(&copy)))
         puts("        the environment does not fit, and the command would not be started");
     for (size_t i = 0; i < environment.count; i++) {
@@ -119,7 +119,7 @@ static void print_target_trouble(struct slice target)
         puts("        you may not look there, so that it is not known whether this can be done; mailrecv -t by root knows");
 }
 
-/* For conf->rehearse. */
+/* For conf->delivery.rehearse. */
 static void print_delivery(const struct transaction *t, const struct recipient *r, const struct target *target)
 {
     static const char *const kinds[] = { [TARGET_APPEND] = "append", [TARGET_MAILDIR] = "maildir",
@@ -299,19 +299,19 @@ static bool is_closed(struct slice path, char name[PATH_MAX])
 /* Says which files decide, in the service, and cannot be read here: what follows is then not what the service does. */
 static void consider_files(const struct conf *conf, const struct client *client)
 {
-    bool user = client->user[0] != '\0', tls = conf->tls != TLS_OFF && client->tls.protocol[0] != '\0';
+    bool user = client->user[0] != '\0', tls = conf->client.tls != TLS_OFF && client->tls.protocol[0] != '\0';
     const struct {
         const char *keyword;
         struct slice path;
         bool decides;
         const char *what;
     } files[] = {
-        { "lockout.db", conf->lockout_db, true, "whether the client is locked out" },
-        { "auth.users", conf->auth_users, user && conf->auth_command.path.len == 0, "whether that user can log in" },
-        { "auth.senders", conf->auth_senders, user && conf->auth_sender_check, "which senders that user may be" },
-        { "tls.cert", conf->tls_cert, tls, "whether TLS can begin" },
-        { "tls.key", conf->tls_key, tls, "whether TLS can begin" },
-        { "tls.client_ca", conf->tls_client_ca, tls, "whose certificates are believed" },
+        { "lockout.db", conf->client.lockout_db, true, "whether the client is locked out" },
+        { "auth.users", conf->client.auth_users, user && conf->client.auth_command.path.len == 0, "whether that user can log in" },
+        { "auth.senders", conf->client.auth_senders, user && conf->client.auth_sender_check, "which senders that user may be" },
+        { "tls.cert", conf->client.tls_cert, tls, "whether TLS can begin" },
+        { "tls.key", conf->client.tls_key, tls, "whether TLS can begin" },
+        { "tls.client_ca", conf->client.tls_client_ca, tls, "whose certificates are believed" },
     };
     char name[PATH_MAX];
 
@@ -337,9 +337,9 @@ static void consider_lockout(struct conf *conf, struct client *client)
         printf("    lockout.db: locked out until %s, whatever the rules say; mailrecv -S clear %s ends that\n",
                lockout_time(until, text), client->address);
     play.refused = until != 0;
-    conf->lockout_db = (struct slice){ "", 0 };
-    conf->tarpit = 0;
-    conf->early_talker.limit.value = 0;
+    conf->client.lockout_db = (struct slice){ "", 0 };
+    conf->session.tarpit = 0;
+    conf->client.early_talker.limit.value = 0;
 }
 
 static bool connect_pipes(struct line_io *io)
@@ -366,10 +366,10 @@ int explain(struct conf *conf, struct client *client, const struct scenario *sce
     play = (struct play){ .scenario = scenario, .client = client };
     if (client->family != AF_UNSPEC && client->state == CLIENT_NAME_NONE)
         client->state = CLIENT_NAME_UNASKED; /* nobody has said that it has none */
-    if (conf->tls == TLS_IMPLICIT)
+    if (conf->client.tls == TLS_IMPLICIT)
         client_pretend_tls(client);
     scenario_apply(scenario, client);
-    conf->rehearse = print_delivery;
+    conf->delivery.rehearse = print_delivery;
     log_divert(print_event);
     monitor = monitor_begin(conf, client, &terminated);
     if (monitor == NULL || !connect_pipes(&io)) {

@@ -68,7 +68,7 @@ static void tell(struct report *r, enum severity severity, const char *text)
             continue;
         (void)snprintf(message, sizeof message, "%s: %s", keyword, text + len); /* cut when too long */
         if (subjects[i].file == STARTTLS_FILES)
-            complain(r->conf, severity, keyword, r->conf->tls_ciphers, message);
+            complain(r->conf, severity, keyword, r->conf->client.tls_ciphers, message);
         else if (r->files[subjects[i].file] >= 0)
             complain(r->conf, severity, keyword, starttls_path(r->conf, subjects[i].file), message);
         return;
@@ -185,7 +185,7 @@ static int start_tls(const struct report *r, int output, pid_t *pid)
 static void check_tls(struct conf *conf, bool others)
 {
     static const char keywords[STARTTLS_FILES][16] = { "tls.cert", "tls.key", "tls.client_ca" };
-    struct report report = { .conf = conf, .program = "mailrecv-tls", .keyword = "tls.cert", .value = conf->tls_cert };
+    struct report report = { .conf = conf, .program = "mailrecv-tls", .keyword = "tls.cert", .value = conf->client.tls_cert };
 
     for (enum starttls_file i = 0; i < STARTTLS_FILES; i++) {
         struct slice path = starttls_path(conf, i);
@@ -218,7 +218,7 @@ static int start_checkpassword(const struct report *r, int output, pid_t *pid)
 static void check_users(struct conf *conf, bool others)
 {
     struct report report = { .conf = conf, .program = "mailrecv-checkpassword", .keyword = "auth.users",
-                             .value = conf->auth_users };
+                             .value = conf->client.auth_users };
     int fd = open_value(conf, report.keyword, report.value, others);
 
     if (fd < 0)
@@ -229,8 +229,8 @@ static void check_users(struct conf *conf, bool others)
 
 void helper_check(struct conf *conf, bool others)
 {
-    if (conf->tls != TLS_OFF)
+    if (conf->client.tls != TLS_OFF)
         check_tls(conf, others);
-    if (conf->auth != AUTH_OFF && conf->auth_command.path.len == 0)
+    if (conf->client.auth != AUTH_OFF && conf->client.auth_command.path.len == 0)
         check_users(conf, others);
 }

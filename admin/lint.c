@@ -219,13 +219,13 @@ static void lint_command(struct conf *conf, const struct rule *rule)
 
 static bool has_auth(const struct conf *conf)
 {
-    return conf->auth != AUTH_OFF && (conf->tls != TLS_OFF || conf->auth_insecure);
+    return conf->client.auth != AUTH_OFF && (conf->client.tls != TLS_OFF || conf->client.auth_insecure);
 }
 
 /* Why no client can meet the conditions of a rule; NULL: one may. */
 static const char *impossible(const struct conf *conf, const struct rule *rule)
 {
-    if (rule->needs_tls && conf->tls == TLS_OFF)
+    if (rule->needs_tls && conf->client.tls == TLS_OFF)
         return "it wants TLS, and tls is off";
     if (rule->needs_auth && !has_auth(conf))
         return "it wants a password, and AUTH is never offered";
@@ -235,7 +235,7 @@ static const char *impossible(const struct conf *conf, const struct rule *rule)
 /* Does every client that meets the conditions of `later` meet those of `earlier`? */
 static bool asks_no_more(const struct conf *conf, const struct rule *earlier, const struct rule *later)
 {
-    bool always_tls = conf->tls == TLS_REQUIRED || conf->tls == TLS_IMPLICIT, always_auth = conf->auth == AUTH_REQUIRED;
+    bool always_tls = conf->client.tls == TLS_REQUIRED || conf->client.tls == TLS_IMPLICIT, always_auth = conf->client.auth == AUTH_REQUIRED;
 
     return (earlier->group == NULL || earlier->group == later->group) &&
            (!earlier->needs_tls || later->needs_tls || always_tls) &&
@@ -357,11 +357,11 @@ static void lint_group(struct conf *conf, const struct allowgroup *group)
 {
     const struct certificate *c = group->certificates;
 
-    if (c != NULL && (conf->tls == TLS_OFF || conf->tls_client_ca.len == 0)) {
+    if (c != NULL && (conf->client.tls == TLS_OFF || conf->client.tls_client_ca.len == 0)) {
         warn(conf, c->line, conf_column_of(conf, c->line, group->name),
              "no client is ever a member by this: none is asked for a certificate");
         conf_advise(conf, "write: %stls.client_ca PATH",
-                    conf->tls == TLS_OFF ? "tls optional, tls.cert PATH, tls.key PATH and " : "");
+                    conf->client.tls == TLS_OFF ? "tls optional, tls.cert PATH, tls.key PATH and " : "");
     }
     if (is_used(conf, group))
         return;
@@ -439,6 +439,6 @@ void lint_rules(struct conf *conf)
     for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
         lint_group(conf, g);
     /* where strangers cannot send anything, nobody will write to a postmaster */
-    if (conf->rules.first_rule != NULL && conf->deadletter_file.len == 0 && conf->auth != AUTH_REQUIRED)
+    if (conf->rules.first_rule != NULL && conf->delivery.deadletter_file.len == 0 && conf->client.auth != AUTH_REQUIRED)
         lint_postmaster(conf);
 }

@@ -26,9 +26,9 @@ static int complain(const char *path)
 
 static bool has_file(const struct conf *conf)
 {
-    if (conf->lockout_db.len == 0)
+    if (conf->client.lockout_db.len == 0)
         fprintf(stderr, "mailrecv: %s: there is no lockout.db, so nothing is known of clients\n", conf->path);
-    return conf->lockout_db.len > 0;
+    return conf->client.lockout_db.len > 0;
 }
 
 static void print_row(const struct contact *c, FILE *out)

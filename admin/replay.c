@@ -211,7 +211,7 @@ static enum fate deliver(struct attempt *a)
 {
     static char memory[SPOOL_MEMORY] COLD_BSS;
     struct spool spool = { .memory = memory, .fd = -1 };
-    bool rehearsal = a->conf->rehearse != NULL, delivered;
+    bool rehearsal = a->conf->delivery.rehearse != NULL, delivered;
     struct message message;
     const char *why;
 
@@ -355,11 +355,11 @@ static bool is_stopped(const volatile sig_atomic_t *terminated)
  */
 static void forget_checks(struct conf *conf)
 {
-    struct limit *const checks[] = { &conf->helo_dns_check, &conf->helo_syntax_check, &conf->sender_dns_check,
-                                     &conf->rcpt_dns_check, &conf->sender_syntax_check, &conf->rcpt_syntax_check };
+    struct limit *const checks[] = { &conf->client.helo_dns_check, &conf->client.helo_syntax_check, &conf->client.sender_dns_check,
+                                     &conf->client.rcpt_dns_check, &conf->client.sender_syntax_check, &conf->client.rcpt_syntax_check };
 
-    conf->deadletter_file = (struct slice){ "", 0 };
-    conf->lockout_db = (struct slice){ "", 0 };
+    conf->delivery.deadletter_file = (struct slice){ "", 0 };
+    conf->client.lockout_db = (struct slice){ "", 0 };
     conf->rules.dead_letter = NULL;
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         checks[i]->value = 0;
@@ -387,7 +387,7 @@ int replay(struct conf *conf, const struct replay *order, const volatile sig_ato
     int more = 1;
 
     forget_checks(conf);
-    if (!mailfile_open(&box, order->place, conf->lock_secs.value * 1000)) {
+    if (!mailfile_open(&box, order->place, conf->delivery.lock_secs.value * 1000)) {
         complain(order->place);
         mailfile_close(&box);
         return EX_NOINPUT;

@@ -22,7 +22,7 @@ bool replay_is_number(const char *word);
 
 /*
  * Goes through the messages, writes one line for each to standard output, and marks them as mailfile.h has it. A
- * failure leaves a message as it was; nothing goes to the dead-letter file. With conf->rehearse set, nothing is
+ * failure leaves a message as it was; nothing goes to the dead-letter file. With conf->delivery.rehearse set, nothing is
  * delivered and nothing marked. A message that is marked as done is passed over, one that was begun and
  * not ended too, unless it is named by its number. Ends early when `terminated` is set. Returns EX_OK when
  * all that were wanted are delivered now, 1 when not, EX_NOINPUT when the place cannot be read. Changes conf.

@@ -28,15 +28,15 @@ static int users = -1; /* the open users file */
 
 void auth_open(const struct conf *conf)
 {
-    if (conf->auth_command.path.len == 0)
-        users = guarded_read(conf->auth_users);
+    if (conf->client.auth_command.path.len == 0)
+        users = guarded_read(conf->client.auth_users);
 }
 
 /* The arguments of the program; the strings are copied, because slices have no end. NULL: no room. */
 static char **build_arguments(const struct conf *conf, char *bytes, size_t size)
 {
     static char *arguments[ARGUMENTS_MAX + 1], option[] = "-d", number[] = "4";
-    const struct program *program = &conf->auth_command;
+    const struct program *program = &conf->client.auth_command;
     struct text text = { bytes, size, 0 };
     size_t count = 0;
 
@@ -84,7 +84,7 @@ static void log_output(const struct conf *conf, int fd, struct slice password)
     bytes[len > 0 ? len : 0] = '\0';
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
         bool cut = rest == NULL && len == sizeof bytes - 1; /* maybe in the middle of what is looked for */
-        bool secret = conf->auth_command.path.len > 0 &&
+        bool secret = conf->client.auth_command.path.len > 0 &&
                       (cut || memmem(line, strlen(line), password.text, password.len) != NULL);
 
         if (line[0] != '\0')
@@ -136,13 +136,13 @@ static enum auth_result judge(const struct process_end *end)
 
 static bool open_users(const struct conf *conf)
 {
-    if (conf->auth_command.path.len > 0)
+    if (conf->client.auth_command.path.len > 0)
         return true;
     if (users < 0)
-        users = guarded_read(conf->auth_users);
+        users = guarded_read(conf->client.auth_users);
     if (users >= 0)
         return true;
-    log_line(LOG_ERR, "auth failed: cannot open %.*s: %m", (int)conf->auth_users.len, conf->auth_users.text);
+    log_line(LOG_ERR, "auth failed: cannot open %.*s: %m", (int)conf->client.auth_users.len, conf->client.auth_users.text);
     return false;
 }
 
@@ -167,7 +167,7 @@ enum auth_result auth_check(const struct conf *conf, struct slice user, struct s
         (void)close(output[0]);
         return AUTH_BROKEN;
     }
-    end = process_wait(pid, clock_earlier(clock_ms() + conf->pipe_secs.value * 1000, deadline));
+    end = process_wait(pid, clock_earlier(clock_ms() + conf->delivery.pipe_secs.value * 1000, deadline));
     log_output(conf, output[0], password);
     (void)close(output[0]);
     return judge(&end);
@@ -221,19 +221,19 @@ enum auth_result auth_may_send(const struct conf *conf, const char *user, const 
 
     if (sender->len == 0 || is_sender(slice_of(user), WORDS_OF_STRANGERS, sender))
         return AUTH_YES;
-    if (conf->auth_senders.len == 0)
+    if (conf->client.auth_senders.len == 0)
         return AUTH_NO;
-    fd = guarded_read(conf->auth_senders);
+    fd = guarded_read(conf->client.auth_senders);
     file = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (file == NULL) {
-        log_line(LOG_ERR, "cannot open auth.senders %.*s: %m", (int)conf->auth_senders.len, conf->auth_senders.text);
+        log_line(LOG_ERR, "cannot open auth.senders %.*s: %m", (int)conf->client.auth_senders.len, conf->client.auth_senders.text);
         if (fd >= 0)
             (void)close(fd);
         return AUTH_BROKEN;
     }
     result = search_senders(file, user, sender);
     if (result == AUTH_BROKEN)
-        log_line(LOG_ERR, "cannot read auth.senders %.*s: %m", (int)conf->auth_senders.len, conf->auth_senders.text);
+        log_line(LOG_ERR, "cannot read auth.senders %.*s: %m", (int)conf->client.auth_senders.len, conf->client.auth_senders.text);
     (void)fclose(file); /* only read */
     return result;
 }

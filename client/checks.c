@@ -130,17 +130,17 @@ static struct reply check_helo_syntax(struct conf *conf, struct client *client, 
     static const char keyword[] = "limit.helo_syntax_check";
     enum match bypass;
 
-    if (conf->helo_syntax_check.value == 0)
+    if (conf->client.helo_syntax_check.value == 0)
         return no_objection;
     if (is_name_or_literal(name))
         return shown(conf, keyword, no_objection);
     bypass = rules_bypass(&conf->rules, client);
-    return bypass == MATCH_YES ? no_objection : shown(conf, keyword, refuse(&conf->helo_syntax_check, bypass, NULL));
+    return bypass == MATCH_YES ? no_objection : shown(conf, keyword, refuse(&conf->client.helo_syntax_check, bypass, NULL));
 }
 
 bool checks_wants_helo(const struct conf *conf)
 {
-    return conf->helo_dns_check.value != 0 || conf->helo_syntax_check.value != 0;
+    return conf->client.helo_dns_check.value != 0 || conf->client.helo_syntax_check.value != 0;
 }
 
 struct reply checks_helo(struct conf *conf, struct client *client, struct slice name)
@@ -150,14 +150,14 @@ struct reply checks_helo(struct conf *conf, struct client *client, struct slice 
     enum answer_status status;
     enum match bypass;
 
-    if (reply.code != 0 || conf->helo_dns_check.value == 0 ||
+    if (reply.code != 0 || conf->client.helo_dns_check.value == 0 ||
         (bypass = rules_bypass(&conf->rules, client)) == MATCH_YES)
         return reply;
     status = look_at_helo(client, name);
     if (status == ANSWER_FOUND)
         return shown(conf, "limit.helo_dns_check", no_objection);
     return shown(conf, "limit.helo_dns_check",
-                 refuse(&conf->helo_dns_check, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
+                 refuse(&conf->client.helo_dns_check, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
 }
 
 /* A dot at an end of the local part, or two in a row: no Dot-string (RFC 5321 4.1.2). */
@@ -217,7 +217,7 @@ static struct reply check_domain(struct conf *conf, struct client *client, const
 
 bool checks_wants_mail(const struct conf *conf)
 {
-    return conf->sender_dns_check.value != 0 || conf->sender_syntax_check.value != 0;
+    return conf->client.sender_dns_check.value != 0 || conf->client.sender_syntax_check.value != 0;
 }
 
 struct reply checks_sender(struct conf *conf, struct client *client, const struct address *given,
@@ -227,16 +227,16 @@ struct reply checks_sender(struct conf *conf, struct client *client, const struc
     struct reply reply = no_objection;
 
     if (given->len > 0)
-        reply = check_syntax(conf, client, "limit.sender_syntax_check", &conf->sender_syntax_check, given);
+        reply = check_syntax(conf, client, "limit.sender_syntax_check", &conf->client.sender_syntax_check, given);
     if (reply.code == 0)
-        reply = check_domain(conf, client, "limit.sender_dns_check", &conf->sender_dns_check, address_domain(sender),
+        reply = check_domain(conf, client, "limit.sender_dns_check", &conf->client.sender_dns_check, address_domain(sender),
                              &null_mx);
     return reply;
 }
 
 struct reply checks_recipient(struct conf *conf, struct client *client, const struct address *recipient)
 {
-    return check_syntax(conf, client, "limit.rcpt_syntax_check", &conf->rcpt_syntax_check, recipient);
+    return check_syntax(conf, client, "limit.rcpt_syntax_check", &conf->client.rcpt_syntax_check, recipient);
 }
 
 struct reply checks_accepted(struct conf *conf, struct client *client, const struct recipient *recipient)
@@ -245,6 +245,6 @@ struct reply checks_accepted(struct conf *conf, struct client *client, const str
 
     if (recipient->rule->kind != RCPT_PATTERN)
         return no_objection;
-    return check_domain(conf, client, "limit.rcpt_dns_check", &conf->rcpt_dns_check,
+    return check_domain(conf, client, "limit.rcpt_dns_check", &conf->client.rcpt_dns_check,
                         address_domain(&recipient->address), &null_mx);
 }

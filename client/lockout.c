@@ -104,19 +104,19 @@ static void forget_violations(struct contact *contact, const void *context)
 
 struct lockout_db lockout_contacts(const struct conf *conf, char *path, bool serving)
 {
-    (void)snprintf(path, PATH_MAX, "%.*s", (int)conf->lockout_db.len, conf->lockout_db.text); /* checked by conf.c */
-    return (struct lockout_db){ .path = path, .keep = conf->lockout_period, .serving = serving };
+    (void)snprintf(path, PATH_MAX, "%.*s", (int)conf->client.lockout_db.len, conf->client.lockout_db.text); /* checked by conf.c */
+    return (struct lockout_db){ .path = path, .keep = conf->client.lockout_period, .serving = serving };
 }
 
 static bool is_on(const struct lockout *l)
 {
-    return l->conf->lockout_db.len > 0 && l->client->family != AF_UNSPEC;
+    return l->conf->client.lockout_db.len > 0 && l->client->family != AF_UNSPEC;
 }
 
 static struct terms terms_of(const struct conf *conf)
 {
-    return (struct terms){ .now = (uint64_t)time(NULL), .limit = conf->lockout_violations,
-                           .period = conf->lockout_period, .secs = conf->lockout_secs };
+    return (struct terms){ .now = (uint64_t)time(NULL), .limit = conf->client.lockout_violations,
+                           .period = conf->client.lockout_period, .secs = conf->client.lockout_secs };
 }
 
 bool lockout_present(const struct conf *conf, struct contact *contact)
@@ -221,7 +221,7 @@ void lockout_violation(struct lockout *lockout, const char *reason)
     l->counted = true;
     contact = change(l, count_violation);
     log_line(LOG_NOTICE, "lockout: violations=%ju/%ju reason=%s%s%s", (uintmax_t)contact.violations,
-             (uintmax_t)allowance(&contact, l->conf->lockout_violations), reason, l->until > 0 ? " until=" : "",
+             (uintmax_t)allowance(&contact, l->conf->client.lockout_violations), reason, l->until > 0 ? " until=" : "",
              l->until > 0 ? lockout_time(l->until, until) : "");
 }
 

@@ -20,7 +20,7 @@ static int opened[STARTTLS_FILES] = { -1, -1, -1 };
 
 struct slice starttls_path(const struct conf *conf, enum starttls_file file)
 {
-    const struct slice paths[STARTTLS_FILES] = { conf->tls_cert, conf->tls_key, conf->tls_client_ca };
+    const struct slice paths[STARTTLS_FILES] = { conf->client.tls_cert, conf->client.tls_key, conf->client.tls_client_ca };
 
     return paths[file];
 }
@@ -64,24 +64,24 @@ static int launch(pid_t *helper, const struct conf *conf, bool only_test, const 
     static char test[] = "-t", minimum[] = "-m", version[] = "1.3", list[] = "-C", ask[] = "-a";
     char path[PATH_MAX], ciphers[1024];
     char *arguments[ARGUMENTS_MAX] = { path }, *none[] = { NULL };
-    size_t count = 1, descriptors = 4 + (conf->tls_client_ca.len > 0 ? STARTTLS_FILES : STARTTLS_FILES - 1);
+    size_t count = 1, descriptors = 4 + (conf->client.tls_client_ca.len > 0 ? STARTTLS_FILES : STARTTLS_FILES - 1);
 
-    if (conf->tls_helper.len > 0)
-        (void)snprintf(path, sizeof path, "%.*s", (int)conf->tls_helper.len, conf->tls_helper.text);
+    if (conf->client.tls_helper.len > 0)
+        (void)snprintf(path, sizeof path, "%.*s", (int)conf->client.tls_helper.len, conf->client.tls_helper.text);
     else
         (void)process_find("mailrecv-tls", path, sizeof path); /* starting it will fail */
     if (only_test)
         arguments[count++] = test;
-    if (conf->tls_min_version != 0) {
+    if (conf->client.tls_min_version != 0) {
         arguments[count++] = minimum;
         arguments[count++] = version;
     }
-    if (conf->tls_ciphers.len > 0) {
-        (void)snprintf(ciphers, sizeof ciphers, "%.*s", (int)conf->tls_ciphers.len, conf->tls_ciphers.text);
+    if (conf->client.tls_ciphers.len > 0) {
+        (void)snprintf(ciphers, sizeof ciphers, "%.*s", (int)conf->client.tls_ciphers.len, conf->client.tls_ciphers.text);
         arguments[count++] = list;
         arguments[count++] = ciphers;
     }
-    if (conf->tls_client_ca.len > 0)
+    if (conf->client.tls_client_ca.len > 0)
         arguments[count++] = ask;
     return process_start(helper, path, arguments, none, fds, descriptors);
 }

@@ -7,20 +7,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/process.h"
+#include "base/settings.h"
 #include "base/slice.h"
+#include "client/settings.h"
+#include "delivery/settings.h"
 #include "dns/dns.h"
 #include "rules.h"
-#include "session/limit.h"
+#include "session/settings.h"
 
 enum { CONF_TEXT = 1900 }; /* bytes that the text of a reply may have */
-
-/* Whether the session is a process of its own that can do nothing but talk. */
-enum sandbox {
-    SANDBOX_OFF, /* no: one process */
-    SANDBOX_TRY, /* with whatever of Landlock and seccomp the kernel has */
-    SANDBOX_ON   /* with both, or nothing is served */
-};
 
 enum severity {
     SEVERITY_ERROR,   /* nothing is served */
@@ -38,27 +33,7 @@ struct conf_problem {
     bool logged;
 };
 
-/* Whether the connection is encrypted (RFC 3207, RFC 8314). */
-enum tls {
-    TLS_OFF,
-    TLS_OPTIONAL, /* STARTTLS is offered */
-    TLS_REQUIRED, /* and wanted before MAIL */
-    TLS_IMPLICIT  /* from the first byte */
-};
-
-/* Whether clients say who they are (RFC 4954). */
-enum auth {
-    AUTH_OFF,
-    AUTH_OPTIONAL,
-    AUTH_REQUIRED /* before MAIL */
-};
-
 struct conf_memory;
-struct transaction;
-
-/* Is shown a delivery that is not made (deliver.h). */
-typedef void conf_rehearse(const struct transaction *transaction, const struct recipient *recipient,
-                           const struct target *target);
 
 /* The configuration. All slices point into memory that conf_free releases, or are constants. */
 struct conf {
@@ -69,26 +44,13 @@ struct conf {
     unsigned errors;
 
     unsigned default_reply_line;    /* a limit without CODE TEXT stands here, 0: none does */
-    struct rules rules;             /* domain, allow, deny, groups, deliver, error */
-    struct slice debug, logfile, deadletter_file, spool_directory, user, greeting;
-    struct slice tls_cert, tls_key, tls_client_ca, tls_ciphers, tls_helper;
-    struct slice auth_users, auth_senders;
-    struct slice lockout_db;        /* empty: nobody is locked out */
-    uint64_t lockout_violations, lockout_period, lockout_secs; /* the last two in seconds */
-    struct program auth_command;
-    bool loghex, pipe_from_line, fsync, auth_insecure, auth_sender_check;
-    unsigned sandbox, tls, auth;    /* enum sandbox, enum tls, enum auth */
-    unsigned tls_min_version;       /* 0: 1.2, 1: 1.3 */
+    struct base_settings base;
+    struct session_settings session;
     struct dns_settings dns;
-    struct limit smtp_commands, smtp_undelivered, smtp_unknowncmd, smtp_failcmds, smtp_refused_rcpts;
-    struct limit connection_secs, command_secs;
-    struct limit smtp_data_size, smtp_rcpt_to, smtp_ascii, fcrdns_check, helo_required;
-    struct limit helo_dns_check, helo_syntax_check, sender_dns_check, rcpt_dns_check, sender_syntax_check, rcpt_syntax_check;
-    struct limit pipe_secs, lock_secs, bare_newline, hops, auth_failures;
-    struct pause early_talker;      /* before the greeting */
-    uint64_t tarpit;                /* seconds before the first refusal of a session, twice that before the second... */
+    struct client_settings client;
+    struct delivery_settings delivery;
+    struct rules rules;             /* domain, allow, deny, groups, deliver, error */
     struct rule dead_letter;        /* the rule of mail without a rule, line 0 */
-    conf_rehearse *rehearse;        /* not of the file: set, nothing is delivered but shown to this; else NULL */
 };
 
 /*

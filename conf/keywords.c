@@ -1,112 +1,21 @@
 /* keywords.c - all directives: the tables of the rooms put together, how each kind is read and written, spelling */
 #include "conf/parser.h"
 
+#include "base/keywords.h"
+#include "client/keywords.h"
+#include "delivery/keywords.h"
+#include "dns/keywords.h"
+#include "session/keywords.h"
+
 #define AT(member) .offset = offsetof(struct conf, member)
 
-/* A build with sanitizers or for valgrind needs system calls that a session must not have. */
-#ifndef SANDBOX_DEFAULT
-#define SANDBOX_DEFAULT "try"
-#endif
-
-/* An empty default means that there is none; the domain's is the name of this host. */
+/* What is written in a way of its own, and what the rules need (rules.h). */
 static const struct keyword conf_keywords[] = {
     { .name = "domain", .order = 10, .kind = KEYWORD_DOMAIN, AT(rules.domain) },
-    { .name = "user", .order = 20, .kind = KEYWORD_WORD, AT(user) },
-    { .name = "sandbox", .order = 30, .kind = KEYWORD_CHOICE, AT(sandbox), .words = "off try on",
-      .default_text = SANDBOX_DEFAULT },
-    { .name = "greeting", .order = 40, .kind = KEYWORD_TEXT, AT(greeting) },
-    { .name = "debug", .order = 50, .kind = KEYWORD_FLAGS, AT(debug), .default_text = "-" },
-    { .name = "logfile", .order = 60, .kind = KEYWORD_WORD, AT(logfile), .default_text = "syslog" },
-    { .name = "loghex", .order = 70, .kind = KEYWORD_SWITCH, AT(loghex), .default_text = "on" },
-    { .name = "deadletter_file", .order = 80, .kind = KEYWORD_WORD, AT(deadletter_file) },
-    { .name = "spool_directory", .order = 90, .kind = KEYWORD_WORD, AT(spool_directory),
-      .default_text = "/var/tmp" },
-    { .name = "fsync", .order = 100, .kind = KEYWORD_SWITCH, AT(fsync), .default_text = "on" },
-    { .name = "pipe.from_line", .order = 110, .kind = KEYWORD_SWITCH, AT(pipe_from_line), .default_text = "off" },
     { .name = "recipient_delimiter", .order = 120, .kind = KEYWORD_WORD, AT(rules.delimiters) },
-    { .name = "tls", .order = 130, .kind = KEYWORD_CHOICE, AT(tls), .words = "off optional required implicit",
-      .default_text = "off" },
-    { .name = "tls.cert", .order = 140, .kind = KEYWORD_WORD, AT(tls_cert) },
-    { .name = "tls.key", .order = 150, .kind = KEYWORD_WORD, AT(tls_key) },
-    { .name = "tls.client_ca", .order = 160, .kind = KEYWORD_WORD, AT(tls_client_ca) },
-    { .name = "tls.min_version", .order = 170, .kind = KEYWORD_CHOICE, AT(tls_min_version), .words = "1.2 1.3",
-      .default_text = "1.2" },
-    { .name = "tls.ciphers", .order = 180, .kind = KEYWORD_WORD, AT(tls_ciphers) },
-    { .name = "tls.helper", .order = 190, .kind = KEYWORD_WORD, AT(tls_helper) },
-    { .name = "auth", .order = 200, .kind = KEYWORD_CHOICE, AT(auth), .words = "off optional required",
-      .default_text = "off" },
-    { .name = "auth.insecure", .order = 210, .kind = KEYWORD_SWITCH, AT(auth_insecure), .default_text = "off" },
-    { .name = "auth.users", .order = 220, .kind = KEYWORD_WORD, AT(auth_users) },
-    { .name = "auth.command", .order = 230, .kind = CONF_PROGRAM, AT(auth_command) },
-    { .name = "auth.sender_check", .order = 240, .kind = KEYWORD_SWITCH, AT(auth_sender_check),
-      .default_text = "off" },
-    { .name = "auth.senders", .order = 250, .kind = KEYWORD_WORD, AT(auth_senders) },
+    { .name = "auth.command", .order = 230, .kind = CONF_PROGRAM, AT(client.auth_command) },
     { .name = "dns.server", .kind = CONF_SERVER, AT(dns) },
-    { .name = "dns.timeout", .order = 260, .kind = KEYWORD_COUNT, AT(dns.timeout), .max = KEYWORD_MAX,
-      .default_text = "5000" },
-    { .name = "lockout.db", .order = 270, .kind = KEYWORD_WORD, AT(lockout_db) },
-    { .name = "lockout.violations", .order = 280, .kind = KEYWORD_COUNT, AT(lockout_violations),
-      .max = KEYWORD_MAX, .default_text = "3" },
-    { .name = "lockout.period", .order = 290, .kind = KEYWORD_COUNT, AT(lockout_period), .max = KEYWORD_MAX,
-      .default_text = "3600" },
-    { .name = "lockout.secs", .order = 300, .kind = KEYWORD_COUNT, AT(lockout_secs), .max = KEYWORD_MAX,
-      .default_text = "3600" },
     { .name = "lockout.exempt", .kind = CONF_CLIENTS, AT(rules.exempt) },
-    { .name = "limit.smtp_commands", .order = 310, .kind = KEYWORD_LIMIT, AT(smtp_commands), .max = KEYWORD_MAX,
-      .default_text = "25 421 Too many commands that lead nowhere", .status = "7.0" },
-    { .name = "limit.smtp_undelivered", .order = 320, .kind = KEYWORD_LIMIT, AT(smtp_undelivered),
-      .max = KEYWORD_MAX,
-      .default_text = "1000 421 Too many commands without a delivery", .status = "7.0" },
-    { .name = "limit.smtp_unknowncmd", .order = 330, .kind = KEYWORD_LIMIT, AT(smtp_unknowncmd),
-      .max = KEYWORD_MAX,
-      .default_text = "4 421 Too many unknown commands", .status = "7.0" },
-    { .name = "limit.smtp_failcmds", .order = 340, .kind = KEYWORD_LIMIT, AT(smtp_failcmds), .max = KEYWORD_MAX,
-      .default_text = "4 421 Too many failed commands", .status = "7.0" },
-    { .name = "limit.smtp_refused_rcpts", .order = 350, .kind = KEYWORD_LIMIT, AT(smtp_refused_rcpts),
-      .max = KEYWORD_MAX,
-      .default_text = "25 421 Too many refused recipients", .status = "7.0" },
-    { .name = "limit.connection_secs", .order = 360, .kind = KEYWORD_LIMIT, AT(connection_secs),
-      .max = KEYWORD_MAX,
-      .default_text = "600 421 The session took too long", .status = "4.2" },
-    { .name = "limit.command_secs", .order = 370, .kind = KEYWORD_LIMIT, AT(command_secs), .max = KEYWORD_MAX,
-      .default_text = "300 421 Waited too long for input", .status = "4.2" },
-    { .name = "limit.smtp_data_size", .order = 380, .kind = KEYWORD_LIMIT, AT(smtp_data_size),
-      .max = 1000000000000000,
-      .default_text = "24000000 552 Message is too large", .status = "3.4" },
-    { .name = "limit.smtp_rcpt_to", .order = 390, .kind = KEYWORD_LIMIT, AT(smtp_rcpt_to), .max = 999999,
-      .default_text = "100 452 Too many recipients", .status = "5.3" },
-    { .name = "limit.smtp_ascii", .order = 400, .kind = KEYWORD_CHECK, AT(smtp_ascii),
-      .default_text = "on 500 Commands must be printable ASCII", .status = "5.2" },
-    { .name = "limit.fcrdns_check", .order = 410, .kind = KEYWORD_CHECK, AT(fcrdns_check),
-      .default_text = "off 450 Your host has no name that leads back to its address", .status = "7.25" },
-    { .name = "limit.helo_dns_check", .order = 420, .kind = KEYWORD_CHECK, AT(helo_dns_check),
-      .default_text = "off 450 Your HELO name has no address", .status = "7.1" },
-    { .name = "limit.helo_syntax_check", .order = 430, .kind = KEYWORD_CHECK, AT(helo_syntax_check),
-      .default_text = "off 501 Give your host name, or your address in brackets", .status = "5.4" },
-    { .name = "limit.sender_dns_check", .order = 440, .kind = KEYWORD_CHECK, AT(sender_dns_check),
-      .default_text = "off 450 The domain of the sender does not exist", .status = "1.8" },
-    { .name = "limit.rcpt_dns_check", .order = 450, .kind = KEYWORD_CHECK, AT(rcpt_dns_check),
-      .default_text = "off 450 The domain of the recipient does not exist", .status = "1.2" },
-    { .name = "limit.sender_syntax_check", .order = 460, .kind = KEYWORD_CHECK, AT(sender_syntax_check),
-      .default_text = "off 553 The address of the sender is not a plain one", .status = "1.7" },
-    { .name = "limit.rcpt_syntax_check", .order = 470, .kind = KEYWORD_CHECK, AT(rcpt_syntax_check),
-      .default_text = "off 553 The address of the recipient is not a plain one", .status = "1.3" },
-    { .name = "limit.helo_required", .order = 480, .kind = KEYWORD_CHECK, AT(helo_required),
-      .default_text = "off 503 Say HELO or EHLO first", .status = "5.1" },
-    { .name = "limit.bare_newline", .order = 490, .kind = KEYWORD_CHECK, AT(bare_newline),
-      .words = "normalize reject",
-      .default_text = "normalize 550 Lines must end in CRLF", .status = "5.2" },
-    { .name = "limit.hops", .order = 500, .kind = KEYWORD_LIMIT, AT(hops), .max = KEYWORD_MAX,
-      .default_text = "100 554 Too many hops, the message is in a loop", .status = "4.6" },
-    { .name = "limit.auth_failures", .order = 510, .kind = KEYWORD_LIMIT, AT(auth_failures), .max = KEYWORD_MAX,
-      .default_text = "3 421 Too many failed logins", .status = "7.0" },
-    { .name = "limit.pipe_secs", .order = 520, .kind = KEYWORD_LIMIT, AT(pipe_secs), .max = KEYWORD_MAX,
-      .default_text = "120 451 The delivery took too long", .status = "3.0" },
-    { .name = "limit.lock_secs", .order = 530, .kind = KEYWORD_LIMIT, AT(lock_secs), .max = KEYWORD_MAX,
-      .default_text = "30 451 The mailbox is locked", .status = "2.0" },
-    { .name = "limit.early_talker", .order = 540, .kind = KEYWORD_PAUSE, AT(early_talker), .max = KEYWORD_MAX,
-      .default_text = "off 5 554 You talk before you are greeted", .status = "5.1" },
-    { .name = "tarpit", .order = 550, .kind = KEYWORD_DELAY, AT(tarpit), .max = KEYWORD_MAX, .default_text = "0" },
     { .name = "allow", .kind = CONF_HOSTS, AT(rules.allow) },
     { .name = "deny", .kind = CONF_HOSTS, AT(rules.deny) },
     { .name = "proxy_protocol", .kind = CONF_CLIENTS, AT(rules.proxies) },
@@ -118,18 +27,20 @@ static const struct keyword conf_keywords[] = {
     { .name = "error", .kind = CONF_ERROR, .status = "7.1" },
 };
 
+#define ROOMS(each) each(base) each(session) each(dns) each(client) each(delivery)
+#define ROWS(room) sizeof room##_keywords / sizeof room##_keywords[0]
+
 /* The tables, and where in struct conf the settings are that they are about. */
+#define TABLE(room) { room##_keywords, ROWS(room), offsetof(struct conf, room) },
 static const struct {
     const struct keyword *rows;
     size_t count, settings;
-} tables[] = {
-#define TABLE(rows, settings) { rows, sizeof rows / sizeof rows[0], settings }
-    TABLE(conf_keywords, 0),
-};
+} tables[] = { ROOMS(TABLE) { conf_keywords, ROWS(conf), 0 } };
 
 enum { TABLES = sizeof tables / sizeof tables[0] };
 
-_Static_assert(sizeof conf_keywords / sizeof conf_keywords[0] <= KEYWORDS_MOST, "there are more directives");
+#define PLUS(room) + ROWS(room)
+_Static_assert(ROWS(conf) ROOMS(PLUS) <= KEYWORDS_MOST, "there are more directives");
 
 static const struct {
     kind_parse *parse;

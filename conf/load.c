@@ -85,7 +85,7 @@ static void set_greeting(struct conf *conf)
 
     memcpy(text, conf->rules.domain.text, len);
     memcpy(text + len, tail, sizeof tail);
-    conf->greeting = (struct slice){ text, len + sizeof tail - 1 };
+    conf->session.greeting = (struct slice){ text, len + sizeof tail - 1 };
 }
 
 static void complain_missing(struct conf *conf, const char *keyword, const char *missing)
@@ -97,7 +97,7 @@ static void complain_missing(struct conf *conf, const char *keyword, const char 
 /* What looks at the name of HELO is got around by saying none. */
 static void check_helo_need(struct conf *conf, const char *keyword, const struct limit *check)
 {
-    if (check->value == 0 || conf->helo_required.value != 0)
+    if (check->value == 0 || conf->session.helo_required.value != 0)
         return;
     conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, keyword), 1, "a client that says no HELO is not checked");
     conf_advise(conf, "write: limit.helo_required on");
@@ -106,18 +106,18 @@ static void check_helo_need(struct conf *conf, const char *keyword, const struct
 /* What one directive needs of others. */
 static void check_needs(struct conf *conf)
 {
-    if (conf->tls != TLS_OFF && conf->tls_cert.len == 0)
+    if (conf->client.tls != TLS_OFF && conf->client.tls_cert.len == 0)
         complain_missing(conf, "tls", "tls.cert");
-    if (conf->tls != TLS_OFF && conf->tls_key.len == 0)
+    if (conf->client.tls != TLS_OFF && conf->client.tls_key.len == 0)
         complain_missing(conf, "tls", "tls.key");
-    if (conf->auth != AUTH_OFF && conf->auth_users.len == 0 && conf->auth_command.path.len == 0)
+    if (conf->client.auth != AUTH_OFF && conf->client.auth_users.len == 0 && conf->client.auth_command.path.len == 0)
         complain_missing(conf, "auth", "auth.users or auth.command");
-    check_helo_need(conf, "limit.helo_dns_check", &conf->helo_dns_check);
-    check_helo_need(conf, "limit.helo_syntax_check", &conf->helo_syntax_check);
-    if (conf->lockout_db.len >= PATH_MAX)
+    check_helo_need(conf, "limit.helo_dns_check", &conf->client.helo_dns_check);
+    check_helo_need(conf, "limit.helo_syntax_check", &conf->client.helo_syntax_check);
+    if (conf->client.lockout_db.len >= PATH_MAX)
         conf_complain(conf, SEVERITY_ERROR, conf_line_of(conf, "lockout.db"), 1,
                       "the path is too long, expected at most %d bytes", PATH_MAX - 1);
-    if (conf->auth_users.len > 0 && conf->auth_command.path.len > 0)
+    if (conf->client.auth_users.len > 0 && conf->client.auth_command.path.len > 0)
         conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, "auth.command"), 1,
                       "both auth.users and auth.command: auth.command is asked");
 }
@@ -140,21 +140,21 @@ static void raise_limit(const struct conf *conf, const char *keyword, struct lim
 /* What could not be known while the lines were read. */
 static void resolve_settings(struct conf *conf)
 {
-    raise_limit(conf, "limit.smtp_refused_rcpts", &conf->smtp_refused_rcpts, &conf->smtp_failcmds);
-    raise_limit(conf, "limit.smtp_undelivered", &conf->smtp_undelivered, &conf->smtp_failcmds);
-    raise_limit(conf, "limit.smtp_undelivered", &conf->smtp_undelivered, &conf->smtp_commands);
+    raise_limit(conf, "limit.smtp_refused_rcpts", &conf->session.smtp_refused_rcpts, &conf->session.smtp_failcmds);
+    raise_limit(conf, "limit.smtp_undelivered", &conf->session.smtp_undelivered, &conf->session.smtp_failcmds);
+    raise_limit(conf, "limit.smtp_undelivered", &conf->session.smtp_undelivered, &conf->session.smtp_commands);
     check_needs(conf);
     if (conf->rules.domain.len == 0)
         set_host_name(conf);
-    if (conf->greeting.len == 0)
+    if (conf->session.greeting.len == 0)
         set_greeting(conf);
-    if (conf->deadletter_file.len > 0) {
-        conf->dead_letter.target = (struct target){ .kind = TARGET_APPEND, .text = conf->deadletter_file };
+    if (conf->delivery.deadletter_file.len > 0) {
+        conf->dead_letter.target = (struct target){ .kind = TARGET_APPEND, .text = conf->delivery.deadletter_file };
         conf->rules.dead_letter = &conf->dead_letter;
     }
-    conf->rules.need_fcrdns = conf->fcrdns_check.value != 0;
-    conf->rules.fcrdns = conf->fcrdns_check.reply;
-    conf->smtp_rcpt_to.reply.counts = COUNTS_NOT;
+    conf->rules.need_fcrdns = conf->client.fcrdns_check.value != 0;
+    conf->rules.fcrdns = conf->client.fcrdns_check.reply;
+    conf->session.smtp_rcpt_to.reply.counts = COUNTS_NOT;
 }
 
 static void resolve_groups(struct conf *conf)
@@ -292,5 +292,5 @@ void conf_load(struct conf *conf, const char *path)
 
 bool conf_keeps_dead_letters(const struct conf *conf)
 {
-    return conf->deadletter_file.len > 0 && !slice_equal(conf->deadletter_file, slice_of("/dev/null"));
+    return conf->delivery.deadletter_file.len > 0 && !slice_equal(conf->delivery.deadletter_file, slice_of("/dev/null"));
 }

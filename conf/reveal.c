@@ -27,7 +27,7 @@ void conf_reveal(struct conf *conf)
     struct text text = { bytes, sizeof bytes, 0 };
 
     move_out(conf, &text, &conf->rules.domain);
-    move_out(conf, &text, &conf->greeting);
+    move_out(conf, &text, &conf->session.greeting);
     for (size_t i = 0; i < keywords_count(); i++)
         if (is_limit(keywords_row(i))) {
             struct limit *limit = keywords_value(conf, i);

@@ -175,7 +175,7 @@ int copy_as_file(const struct copy *copy)
         fd = fcntl(spool->fd, F_DUPFD_CLOEXEC, 0);
         return fd < 0 ? -1 : make_input(fd);
     }
-    fd = spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC) : spool_file(copy->transaction->conf->spool_directory);
+    fd = spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC) : spool_file(copy->transaction->conf->delivery.spool_directory);
     if (fd < 0)
         return -1;
     for (uint64_t offset = 0; offset < size && error == 0;) {
@@ -222,6 +222,6 @@ void outcome_timeout(struct outcome *outcome, const struct transaction *transact
         return;
     }
     /* nobody said no to this message: whatever the code, it may come again */
-    outcome_limit(outcome, &transaction->conf->connection_secs);
+    outcome_limit(outcome, &transaction->conf->session.connection_secs);
     outcome->result = RESULT_DEFERRED;
 }

@@ -50,8 +50,8 @@ static void deliver_one(const struct transaction *t, const struct recipient *r, 
 {
     uint64_t begin = clock_ms();
 
-    if (t->conf->rehearse != NULL) {
-        t->conf->rehearse(t, r, target);
+    if (t->conf->delivery.rehearse != NULL) {
+        t->conf->delivery.rehearse(t, r, target);
         outcome_set(outcome, RESULT_DELIVERED, "%s", "");
         log_delivery(t, r, target, REHEARSED, "", 0);
         return;
@@ -81,7 +81,7 @@ static struct reply reply_deferred(const struct transaction *t, const struct out
     /* the time limit of the session has a reply that is meant for commands, and may be final */
     struct reply reply = reply_for_now(outcome->limit != NULL ? outcome->limit->reply : deferred);
 
-    reply.closes = outcome->limit == &t->conf->connection_secs;
+    reply.closes = outcome->limit == &t->conf->session.connection_secs;
     return reply;
 }
 
@@ -99,7 +99,7 @@ static struct reply reply_delivered(const struct transaction *t)
 {
     static const struct reply delivered = REPLY(250, "0.0", "Ok, delivered as");
     static const struct reply rehearsed = REPLY(250, "0.0", "Ok, but nothing is delivered in a rehearsal of");
-    struct reply reply = t->conf->rehearse != NULL ? rehearsed : delivered;
+    struct reply reply = t->conf->delivery.rehearse != NULL ? rehearsed : delivered;
 
     reply.detail = slice_of(t->id);
     return reply;
@@ -118,7 +118,7 @@ ssize_t deliver_begin(const struct transaction *transaction, const struct recipi
 
     if (!ways[recipient->rule->target.kind].runs_command)
         return 0;
-    copy_begin(&copy, transaction, recipient, transaction->conf->pipe_from_line);
+    copy_begin(&copy, transaction, recipient, transaction->conf->delivery.pipe_from_line);
     return copy_head_to(&copy, fd);
 }
 

@@ -32,7 +32,7 @@ static struct reply contradict(struct acceptance *a)
 
 static size_t recipients_size(const struct conf *conf)
 {
-    return (size_t)conf->smtp_rcpt_to.value * (sizeof(struct recipient) + sizeof(uint32_t) + sizeof(struct recipient_forms));
+    return (size_t)conf->session.smtp_rcpt_to.value * (sizeof(struct recipient) + sizeof(uint32_t) + sizeof(struct recipient_forms));
 }
 
 bool accept_begin(struct acceptance *a, struct conf *conf, struct client *client,
@@ -43,13 +43,13 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct client *client
 
     *a = (struct acceptance){ .conf = conf, .client = client, .terminated = terminated, .recipients = room,
                               .tls.channel = -1, .lockout = { .conf = conf, .client = client },
-                              .deadline = clock_ms() + conf->connection_secs.value * 1000 };
-    dns_begin(&conf->dns, conf->sandbox != SANDBOX_OFF, a->deadline, terminated);
-    canonical_confine(conf->sandbox != SANDBOX_OFF);
-    a->hashes = (uint32_t *)(void *)(a->recipients + conf->smtp_rcpt_to.value);
-    a->forms = (struct recipient_forms *)(void *)(a->hashes + conf->smtp_rcpt_to.value);
+                              .deadline = clock_ms() + conf->session.connection_secs.value * 1000 };
+    dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, a->deadline, terminated);
+    canonical_confine(conf->base.sandbox != SANDBOX_OFF);
+    a->hashes = (uint32_t *)(void *)(a->recipients + conf->session.smtp_rcpt_to.value);
+    a->forms = (struct recipient_forms *)(void *)(a->hashes + conf->session.smtp_rcpt_to.value);
     if (room == MAP_FAILED)
-        log_line(LOG_ERR, "no memory for %ju recipients", (uintmax_t)conf->smtp_rcpt_to.value);
+        log_line(LOG_ERR, "no memory for %ju recipients", (uintmax_t)conf->session.smtp_rcpt_to.value);
     return room != MAP_FAILED;
 }
 
@@ -95,7 +95,7 @@ static bool learn_client(struct acceptance *a)
 /* Waits, and sees whether the client talks, without reading what it says. It may just go: that is no talk. */
 static bool talks_early(const struct acceptance *a)
 {
-    uint64_t until = clock_ms() + a->conf->early_talker.secs * 1000;
+    uint64_t until = clock_ms() + a->conf->client.early_talker.secs * 1000;
     struct pollfd client = { .fd = STDIN_FILENO, .events = POLLIN };
     sigset_t waiting = clock_mask();
     int bytes = 0;
@@ -109,13 +109,13 @@ static struct reply check_silence(struct acceptance *a)
 {
     enum match bypass;
 
-    if (a->conf->early_talker.limit.value == 0 || a->conf->tls == TLS_IMPLICIT)
+    if (a->conf->client.early_talker.limit.value == 0 || a->conf->client.tls == TLS_IMPLICIT)
         return no_objection;
     bypass = rules_bypass(&a->conf->rules, a->client);
     accept_announce(a); /* not only when the pause is over */
     if (bypass == MATCH_YES || !talks_early(a))
         return no_objection;
-    return bypass == MATCH_UNSURE ? reply_for_now(a->conf->early_talker.limit.reply) : a->conf->early_talker.limit.reply;
+    return bypass == MATCH_UNSURE ? reply_for_now(a->conf->client.early_talker.limit.reply) : a->conf->client.early_talker.limit.reply;
 }
 
 bool accept_admit(struct acceptance *a)
@@ -163,7 +163,7 @@ void accept_announce(struct acceptance *a)
 
 void accept_note(struct acceptance *a, enum came_to came_to)
 {
-    if (counts_note(&a->counts, a->conf, came_to, 1).limit != NULL)
+    if (counts_note(&a->counts, &a->conf->session, came_to, 1).limit != NULL)
         a->excess = true;
 }
 
@@ -176,7 +176,7 @@ static struct slice refused_fact(const struct acceptance *a, struct slice note)
     text_put(&text, (struct slice)SLICE("refused="));
     text_number(&text, a->counts.of[COUNTED_REFUSED], 1);
     text_put(&text, (struct slice)SLICE("/"));
-    text_number(&text, a->conf->smtp_refused_rcpts.value, 1);
+    text_number(&text, a->conf->session.smtp_refused_rcpts.value, 1);
     text_put(&text, slice_of(note.len > 0 ? " " : ""));
     text_put(&text, note);
     return text_slice(&text);
@@ -252,11 +252,11 @@ static struct reply check_requirements(const struct acceptance *a)
     static const struct reply unknown = REPLY(451, "3.0", "It cannot be checked now whose address that is, try again later");
     const struct client *client = a->client;
 
-    if (a->conf->tls == TLS_REQUIRED && client->tls.protocol[0] == '\0')
+    if (a->conf->client.tls == TLS_REQUIRED && client->tls.protocol[0] == '\0')
         return need_tls;
-    if (a->conf->auth == AUTH_REQUIRED && client->user[0] == '\0')
+    if (a->conf->client.auth == AUTH_REQUIRED && client->user[0] == '\0')
         return need_auth;
-    if (!a->conf->auth_sender_check || client->user[0] == '\0')
+    if (!a->conf->client.auth_sender_check || client->user[0] == '\0')
         return no_objection;
     switch (auth_may_send(a->conf, client->user, &a->sender)) {
     case AUTH_YES: return no_objection;
@@ -347,8 +347,8 @@ static struct reply decide_recipient(struct acceptance *a, const struct address 
 {
     struct reply reply;
 
-    if (a->named >= a->conf->smtp_rcpt_to.value)
-        return a->conf->smtp_rcpt_to.reply;
+    if (a->named >= a->conf->session.smtp_rcpt_to.value)
+        return a->conf->session.smtp_rcpt_to.reply;
     dns_stage();
     reply = checks_recipient(a->conf, a->client, address);
     if (reply.code != 0)
@@ -385,9 +385,9 @@ struct reply accept_rcpt(struct acceptance *a, struct slice argument)
 struct reply accept_tls(struct acceptance *a, int client, int plain)
 {
     static const struct reply no_tls = REPLY(454, "7.0", "TLS is not available now");
-    uint64_t until = clock_ms() + a->conf->command_secs.value * 1000;
+    uint64_t until = clock_ms() + a->conf->session.command_secs.value * 1000;
 
-    if (a->conf->tls == TLS_OFF || a->tls.helper != 0 || a->in_transaction)
+    if (a->conf->client.tls == TLS_OFF || a->tls.helper != 0 || a->in_transaction)
         return contradict(a);
     accept_note(a, CAME_IDLE);
     if (!starttls_start(&a->tls, a->conf, client, plain, clock_earlier(until, a->deadline)))
@@ -455,9 +455,9 @@ struct reply accept_auth(struct acceptance *a, struct slice identity, struct sli
                               .text = SLICE("You can act for nobody but yourself") };
     char shown[LOG_TEXT];
 
-    if (!is_possible(a) || a->conf->auth == AUTH_OFF || a->in_transaction || a->client->user[0] != '\0' ||
-        (a->client->tls.protocol[0] == '\0' && !a->conf->auth_insecure) || user.len == 0 || user.len > CLIENT_TEXT ||
-        a->auth_failures > a->conf->auth_failures.value)
+    if (!is_possible(a) || a->conf->client.auth == AUTH_OFF || a->in_transaction || a->client->user[0] != '\0' ||
+        (a->client->tls.protocol[0] == '\0' && !a->conf->client.auth_insecure) || user.len == 0 || user.len > CLIENT_TEXT ||
+        a->auth_failures > a->conf->session.auth_failures.value)
         return contradict(a);
     accept_note(a, CAME_IDLE);
     switch (auth_check(a->conf, user, password, a->deadline)) {
@@ -554,7 +554,7 @@ static bool begin_copy(struct acceptance *a, int fd)
 
 int accept_spool(struct acceptance *a, uint64_t *start)
 {
-    struct slice directory = a->conf->spool_directory;
+    struct slice directory = a->conf->delivery.spool_directory;
     int fd;
 
     a->start = 0;

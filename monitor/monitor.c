@@ -189,7 +189,7 @@ static bool hear_deliver(struct monitor *m, const struct question *q, struct rep
     struct spool spool = { .memory = own, .fd = -1, .size = q->size };
     struct stat status;
 
-    if (q->size > m->accept.conf->smtp_data_size.value)
+    if (q->size > m->accept.conf->session.smtp_data_size.value)
         return false;
     if (q->number != 0) {
         spool.start = m->accept.start;
@@ -419,14 +419,14 @@ static void serve(struct monitor *m)
 /* Can the answer to MAIL be no? */
 static bool is_asked(const struct conf *conf)
 {
-    return conf->tls == TLS_REQUIRED || conf->auth == AUTH_REQUIRED || conf->auth_sender_check ||
+    return conf->client.tls == TLS_REQUIRED || conf->client.auth == AUTH_REQUIRED || conf->client.auth_sender_check ||
            checks_wants_helo(conf) || checks_wants_mail(conf);
 }
 
 /* Can a decision about a recipient need the DNS? */
 static bool may_ask_dns(const struct conf *conf)
 {
-    return conf->rcpt_dns_check.value != 0 || conf->rules.first_group != NULL ||
+    return conf->client.rcpt_dns_check.value != 0 || conf->rules.first_group != NULL ||
            conf->rules.lists != NULL;
 }
 
@@ -458,7 +458,7 @@ void monitor_end(struct monitor *monitor)
 /* What STARTTLS needs later must be there before the split. */
 static bool prepare_tls(struct monitor *m)
 {
-    unsigned tls = m->accept.conf->tls;
+    unsigned tls = m->accept.conf->client.tls;
 
     if (tls == TLS_OFF || m->accept.tls.helper != 0 || m->plain[SESSION] >= 0)
         return true;
@@ -666,7 +666,7 @@ bool monitor_admits(struct monitor *monitor)
 
 struct reply monitor_connect(struct monitor *monitor)
 {
-    if (monitor->accept.conf->sandbox != SANDBOX_OFF)
+    if (monitor->accept.conf->base.sandbox != SANDBOX_OFF)
         pin(monitor); /* the greeting may wait for the DNS, by turns with a process that reads it */
     return accept_connect(&monitor->accept);
 }

@@ -23,15 +23,15 @@ static const unsigned adds[] = {
 
 /* Which limit holds what is counted. Guesses are what only refusals for good add to. */
 static const struct {
-    size_t limit; /* in struct conf */
+    size_t limit; /* in struct session_settings */
     bool guesses;
 } limits[COUNTED] = {
-    [COUNTED_UNKNOWN] = { offsetof(struct conf, smtp_unknowncmd), true },
-    [COUNTED_FAILED] = { offsetof(struct conf, smtp_failcmds), true },
-    [COUNTED_REFUSED] = { offsetof(struct conf, smtp_refused_rcpts), true },
-    [COUNTED_GUESSED] = { offsetof(struct conf, auth_failures), true },
-    [COUNTED_IDLE] = { offsetof(struct conf, smtp_commands), false },
-    [COUNTED_UNDELIVERED] = { offsetof(struct conf, smtp_undelivered), false },
+    [COUNTED_UNKNOWN] = { offsetof(struct session_settings, smtp_unknowncmd), true },
+    [COUNTED_FAILED] = { offsetof(struct session_settings, smtp_failcmds), true },
+    [COUNTED_REFUSED] = { offsetof(struct session_settings, smtp_refused_rcpts), true },
+    [COUNTED_GUESSED] = { offsetof(struct session_settings, auth_failures), true },
+    [COUNTED_IDLE] = { offsetof(struct session_settings, smtp_commands), false },
+    [COUNTED_UNDELIVERED] = { offsetof(struct session_settings, smtp_undelivered), false },
 };
 
 static void forgive(struct counts *counts, enum came_to came_to)
@@ -46,19 +46,20 @@ static void forgive(struct counts *counts, enum came_to came_to)
         counts->accepted = 0;
 }
 
-struct excess counts_note(struct counts *counts, const struct conf *conf, enum came_to came_to, unsigned slack)
+struct excess counts_note(struct counts *counts, const struct session_settings *settings, enum came_to came_to,
+                          unsigned slack)
 {
     forgive(counts, came_to);
     counts->accepted += came_to == CAME_RECIPIENT;
     for (size_t i = 0; i < COUNTED; i++)
         counts->of[i] += adds[came_to] >> i & 1;
     for (size_t i = 0; i < COUNTED; i++) {
-        const struct limit *limit = (const struct limit *)((const char *)conf + limits[i].limit);
+        const struct limit *limit = (const struct limit *)((const char *)settings + limits[i].limit);
 
         uint64_t allowed = limit->value + (i == COUNTED_REFUSED ? counts->accepted : 0);
 
         if (slack > 0 && i == COUNTED_UNDELIVERED) /* of what the session refuses by itself the monitor hears just that */
-            allowed += conf->smtp_commands.value + conf->smtp_failcmds.value + conf->smtp_unknowncmd.value;
+            allowed += settings->smtp_commands.value + settings->smtp_failcmds.value + settings->smtp_unknowncmd.value;
 
         if (counts->of[i] > allowed + slack * (allowed + 8))
             return (struct excess){ limit, limits[i].guesses ? "limit" : "flood" };

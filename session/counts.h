@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "conf/conf.h"
+#include "session/settings.h"
 
 /* What a command, a line or a message came to, and what it forgives. */
 enum came_to {
@@ -50,7 +50,8 @@ struct excess {
  * hears less and in other portions, counts with `slack` 1, so that no session that keeps the limits ever exceeds
  * them here: it has twice as much, and eight more.
  */
-struct excess counts_note(struct counts *counts, const struct conf *conf, enum came_to came_to, unsigned slack);
+struct excess counts_note(struct counts *counts, const struct session_settings *settings, enum came_to came_to,
+                          unsigned slack);
 
 /* Were more recipients refused than accepted, since the last delivery? */
 bool counts_guesses(const struct counts *counts);

@@ -32,6 +32,7 @@ expression
 dns
 resolver
 wire canonical json hosts
+settings
 limit
 envelope reply
 line lockout_db script

@@ -297,7 +297,7 @@ static void test_words(void)
                 if (at > 0)
                     word[at] = inside[i % (COUNT(inside) - 1)];
                 conf_parse(&conf, "test.conf", slice_of(text));
-                wrong += conf.errors > 0 || !slice_equal(conf.logfile, (struct slice){ word, len });
+                wrong += conf.errors > 0 || !slice_equal(conf.base.logfile, (struct slice){ word, len });
                 conf_free(&conf);
             }
     ok_number(wrong, 0, "words of 1 to 19 bytes");

@@ -52,10 +52,11 @@ static enum came_to came_of(char letter)
     return (enum came_to)((const char *)memchr(letters, letter, sizeof letters) - letters);
 }
 
-static size_t play(struct counts *counts, const struct conf *conf, const char *session, unsigned slack, struct excess *excess)
+static size_t play(struct counts *counts, const struct session_settings *settings, const char *session, unsigned slack,
+                   struct excess *excess)
 {
     for (size_t i = 0; session[i] != '\0'; i++) {
-        *excess = counts_note(counts, conf, came_of(session[i]), slack);
+        *excess = counts_note(counts, settings, came_of(session[i]), slack);
         if (excess->limit != NULL)
             return i + 1;
     }
@@ -64,28 +65,28 @@ static size_t play(struct counts *counts, const struct conf *conf, const char *s
 
 void test_counts(void)
 {
-    static struct conf conf;
-    const struct limit *limits[COUNTED] = { &conf.smtp_unknowncmd, &conf.smtp_failcmds, &conf.smtp_refused_rcpts,
-                                            &conf.auth_failures, &conf.smtp_commands, &conf.smtp_undelivered };
+    static struct session_settings settings;
+    const struct limit *limits[COUNTED] = { &settings.smtp_unknowncmd, &settings.smtp_failcmds, &settings.smtp_refused_rcpts,
+                                            &settings.auth_failures, &settings.smtp_commands, &settings.smtp_undelivered };
     struct counts slack = { .accepted = 0 };
     struct excess excess = { .stage = "" };
 
-    conf.smtp_unknowncmd.value = 1;
-    conf.smtp_failcmds.value = 2;
-    conf.smtp_refused_rcpts.value = 3;
-    conf.auth_failures.value = 4;
-    conf.smtp_commands.value = 6;
-    conf.smtp_undelivered.value = 9;
+    settings.smtp_unknowncmd.value = 1;
+    settings.smtp_failcmds.value = 2;
+    settings.smtp_refused_rcpts.value = 3;
+    settings.auth_failures.value = 4;
+    settings.smtp_commands.value = 6;
+    settings.smtp_undelivered.value = 9;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct counts counts = { .accepted = 0 };
         bool guesses = rows[i].counted <= COUNTED_GUESSED;
 
-        if (ok_number(play(&counts, &conf, rows[i].session, 0, &excess), rows[i].excess, "where %s is too much",
+        if (ok_number(play(&counts, &settings, rows[i].session, 0, &excess), rows[i].excess, "where %s is too much",
                       rows[i].session) && rows[i].excess > 0)
             ok(excess.limit == limits[rows[i].counted] && strcmp(excess.stage, guesses ? "limit" : "flood") == 0,
                "%s is beyond its own limit", rows[i].session);
     }
-    ok_number(play(&slack, &conf, "xxxxxxxxxxxxxxxx", 1, &excess), 15, "the monitor allows twice as much and eight more");
+    ok_number(play(&slack, &settings, "xxxxxxxxxxxxxxxx", 1, &excess), 15, "the monitor allows twice as much and eight more");
     ok(counts_guesses(&(struct counts){ .of = { [COUNTED_REFUSED] = 2 }, .accepted = 1 }), "more refused than accepted");
     ok(!counts_guesses(&(struct counts){ .of = { [COUNTED_REFUSED] = 2 }, .accepted = 2 }), "as many accepted as refused");
 }

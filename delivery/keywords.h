@@ -1,0 +1,24 @@
+/* keywords.h - the directives about deliveries that are plain: rows for conf/keywords.c, which alone includes this */
+#ifndef DELIVERY_KEYWORDS_H
+#define DELIVERY_KEYWORDS_H
+
+#include "base/keyword.h"
+#include "delivery/settings.h"
+
+#define AT(member) .offset = offsetof(struct delivery_settings, member)
+
+static const struct keyword delivery_keywords[] = {
+    { .name = "deadletter_file", .order = 80, .kind = KEYWORD_WORD, AT(deadletter_file) },
+    { .name = "spool_directory", .order = 90, .kind = KEYWORD_WORD, AT(spool_directory),
+      .default_text = "/var/tmp" },
+    { .name = "fsync", .order = 100, .kind = KEYWORD_SWITCH, AT(fsync), .default_text = "on" },
+    { .name = "pipe.from_line", .order = 110, .kind = KEYWORD_SWITCH, AT(pipe_from_line), .default_text = "off" },
+    { .name = "limit.pipe_secs", .order = 520, .kind = KEYWORD_LIMIT, AT(pipe_secs), .max = KEYWORD_MAX,
+      .default_text = "120 451 The delivery took too long", .status = "3.0" },
+    { .name = "limit.lock_secs", .order = 530, .kind = KEYWORD_LIMIT, AT(lock_secs), .max = KEYWORD_MAX,
+      .default_text = "30 451 The mailbox is locked", .status = "2.0" },
+};
+
+#undef AT
+
+#endif

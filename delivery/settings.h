@@ -1,0 +1,25 @@
+/* settings.h - what the configuration says of deliveries: where files are, how safe they are, how long one may take */
+#ifndef DELIVERY_SETTINGS_H
+#define DELIVERY_SETTINGS_H
+
+#include <stdbool.h>
+
+#include "session/limit.h"
+
+struct recipient;
+struct target;
+struct transaction;
+
+/* Is shown a delivery that is not made (deliver.h). */
+typedef void deliver_rehearse(const struct transaction *transaction, const struct recipient *recipient,
+                              const struct target *target);
+
+struct delivery_settings {
+    struct slice deadletter_file; /* empty: there is none */
+    struct slice spool_directory;
+    bool fsync, pipe_from_line;
+    struct limit pipe_secs, lock_secs;
+    deliver_rehearse *rehearse;   /* not of the file: set, nothing is delivered but shown to this; else NULL */
+};
+
+#endif

@@ -1,0 +1,17 @@
+/* keywords.h - the directives about the DNS that are plain: rows for conf/keywords.c, which alone includes this */
+#ifndef DNS_KEYWORDS_H
+#define DNS_KEYWORDS_H
+
+#include "base/keyword.h"
+#include "dns/dns.h"
+
+#define AT(member) .offset = offsetof(struct dns_settings, member)
+
+static const struct keyword dns_keywords[] = {
+    { .name = "dns.timeout", .order = 260, .kind = KEYWORD_COUNT, AT(timeout), .max = KEYWORD_MAX,
+      .default_text = "5000" },
+};
+
+#undef AT
+
+#endif
