@@ -382,9 +382,9 @@ static bool change_user(const struct conf *conf, struct slice user)
     int error;
 
     if (conf->client.tls != TLS_OFF)
-        starttls_open(conf);
+        starttls_open(&conf->client);
     if (conf->client.auth != AUTH_OFF)
-        auth_open(conf);
+        auth_open(&conf->client);
     text_string(name, sizeof name, user);
     error = account_find(&account, name);
     if (error != 0) {

@@ -61,7 +61,7 @@ static void check_dead_letters(struct conf *conf)
     if (conf->delivery.deadletter_file.len == 0) {
         conf_complain(conf, SEVERITY_NOTE, 0, 0, "no deadletter_file: mail for an address without a rule is refused "
                       "with 550");
-    } else if (!conf_keeps_dead_letters(conf)) {
+    } else if (!delivery_keeps_dead_letters(&conf->delivery)) {
         conf_complain(conf, SEVERITY_WARNING, place.line, place.column, "mail for an address without a rule is "
                       "accepted and thrown away; a delivery that fails temporarily is answered with 451");
         conf_advise(conf, "take the line out, or write a file that holds mail");

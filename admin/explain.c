@@ -97,7 +97,7 @@ static void print_command(const struct transaction *t, const struct recipient *r
         putchar('"');
     }
     putchar('\n');
-    copy_begin(&copy, t, r, t->conf->delivery.pipe_from_line);
+    copy_begin(&copy, t, r, t->settings->pipe_from_line);
     if (!environment_build(&environment, t, r, copy_size(&copy)))
         puts("        the environment does not fit, and the command would not be started");
     for (size_t i = 0; i < environment.count; i++) {
@@ -127,7 +127,7 @@ static void print_delivery(const struct transaction *t, const struct recipient *
 
     fputs("delivery to ", stdout);
     print_text(r->address.text);
-    printf("\n    %s:", t->conf->path);
+    printf("\n    %s:", t->rules->file);
     if (r->rule->line > 0)
         printf("%u: ", r->rule->line);
     else
@@ -329,7 +329,7 @@ static void consider_files(const struct conf *conf, const struct client *client)
  */
 static void consider_lockout(struct conf *conf, struct client *client)
 {
-    const struct lockout lockout = { .conf = conf, .client = client };
+    const struct lockout lockout = { .settings = &conf->client, .rules = &conf->rules, .client = client };
     uint64_t until = lockout_until(&lockout);
     char text[LOCKOUT_TIME];
 

@@ -70,7 +70,7 @@ static void tell(struct report *r, enum severity severity, const char *text)
         if (subjects[i].file == STARTTLS_FILES)
             complain(r->conf, severity, keyword, r->conf->client.tls_ciphers, message);
         else if (r->files[subjects[i].file] >= 0)
-            complain(r->conf, severity, keyword, starttls_path(r->conf, subjects[i].file), message);
+            complain(r->conf, severity, keyword, starttls_path(&r->conf->client, subjects[i].file), message);
         return;
     }
     complain(r->conf, severity, r->keyword, r->value, text);
@@ -177,7 +177,7 @@ static int start_tls(const struct report *r, int output, pid_t *pid)
         return errno;
     for (enum starttls_file i = 0; i < STARTTLS_FILES; i++)
         files[i] = r->files[i] >= 0 ? r->files[i] : nothing;
-    error = starttls_test(r->conf, files, output, pid);
+    error = starttls_test(&r->conf->client, files, output, pid);
     (void)close(nothing);
     return error;
 }
@@ -188,7 +188,7 @@ static void check_tls(struct conf *conf, bool others)
     struct report report = { .conf = conf, .program = "mailrecv-tls", .keyword = "tls.cert", .value = conf->client.tls_cert };
 
     for (enum starttls_file i = 0; i < STARTTLS_FILES; i++) {
-        struct slice path = starttls_path(conf, i);
+        struct slice path = starttls_path(&conf->client, i);
 
         report.files[i] = path.len > 0 ? open_value(conf, keywords[i], path, others) : -1;
     }

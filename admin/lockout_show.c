@@ -76,7 +76,7 @@ static void print_all(const struct contact *all, size_t count, bool json, FILE *
 int lockout_show(const struct conf *conf, bool json, FILE *out)
 {
     char path[PATH_MAX];
-    const struct lockout_db contacts = lockout_contacts(conf, path, false);
+    const struct lockout_db contacts = lockout_contacts(&conf->client, path, false);
     size_t count = 0, kept = 0;
     struct contact *all;
 
@@ -86,7 +86,7 @@ int lockout_show(const struct conf *conf, bool json, FILE *out)
     if (all == NULL && errno != ENOENT) /* nobody was seen yet */
         return complain(path);
     for (size_t i = 0; all != NULL && i < count; i++)
-        if (lockout_present(conf, &all[i]))
+        if (lockout_present(&conf->client, &all[i]))
             all[kept++] = all[i];
     if (kept > 0)
         qsort(all, kept, sizeof *all, later_first);
@@ -98,7 +98,7 @@ int lockout_show(const struct conf *conf, bool json, FILE *out)
 int lockout_clear(const struct conf *conf, const char *address, FILE *out)
 {
     char path[PATH_MAX], text[CONTACT_TEXT];
-    const struct lockout_db contacts = lockout_contacts(conf, path, false);
+    const struct lockout_db contacts = lockout_contacts(&conf->client, path, false);
     struct contact contact;
     struct client client;
 

@@ -26,17 +26,17 @@ enum {
 
 static int users = -1; /* the open users file */
 
-void auth_open(const struct conf *conf)
+void auth_open(const struct client_settings *settings)
 {
-    if (conf->client.auth_command.path.len == 0)
-        users = guarded_read(conf->client.auth_users);
+    if (settings->auth_command.path.len == 0)
+        users = guarded_read(settings->auth_users);
 }
 
 /* The arguments of the program; the strings are copied, because slices have no end. NULL: no room. */
-static char **build_arguments(const struct conf *conf, char *bytes, size_t size)
+static char **build_arguments(const struct client_settings *settings, char *bytes, size_t size)
 {
     static char *arguments[ARGUMENTS_MAX + 1], option[] = "-d", number[] = "4";
-    const struct program *program = &conf->client.auth_command;
+    const struct program *program = &settings->auth_command;
     struct text text = { bytes, size, 0 };
     size_t count = 0;
 
@@ -76,7 +76,7 @@ static int write_question(int fd, struct slice user, struct slice password)
 }
 
 /* What the program has said, for the log. It is not to say anything secret; of one that we do not know we make sure. */
-static void log_output(const struct conf *conf, int fd, struct slice password)
+static void log_output(const struct client_settings *settings, int fd, struct slice password)
 {
     char bytes[2048], shown[LOG_TEXT], *rest = bytes;
     ssize_t len = read(fd, bytes, sizeof bytes - 1);
@@ -84,7 +84,7 @@ static void log_output(const struct conf *conf, int fd, struct slice password)
     bytes[len > 0 ? len : 0] = '\0';
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
         bool cut = rest == NULL && len == sizeof bytes - 1; /* maybe in the middle of what is looked for */
-        bool secret = conf->client.auth_command.path.len > 0 &&
+        bool secret = settings->auth_command.path.len > 0 &&
                       (cut || memmem(line, strlen(line), password.text, password.len) != NULL);
 
         if (line[0] != '\0')
@@ -95,11 +95,11 @@ static void log_output(const struct conf *conf, int fd, struct slice password)
 }
 
 /* Starts the program with the question waiting for it. Returns 0 or an error number. */
-static int ask(const struct conf *conf, struct slice user, struct slice password, int out, pid_t *pid)
+static int ask(const struct client_settings *settings, struct slice user, struct slice password, int out, pid_t *pid)
 {
     static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     static char strings[PATH_MAX] COLD_BSS;
-    char *variables[] = { path, NULL }, **arguments = build_arguments(conf, strings, sizeof strings);
+    char *variables[] = { path, NULL }, **arguments = build_arguments(settings, strings, sizeof strings);
     int question[2], nothing, error;
 
     if (arguments == NULL)
@@ -134,19 +134,19 @@ static enum auth_result judge(const struct process_end *end)
     return AUTH_BROKEN;
 }
 
-static bool open_users(const struct conf *conf)
+static bool open_users(const struct client_settings *settings)
 {
-    if (conf->client.auth_command.path.len > 0)
+    if (settings->auth_command.path.len > 0)
         return true;
     if (users < 0)
-        users = guarded_read(conf->client.auth_users);
+        users = guarded_read(settings->auth_users);
     if (users >= 0)
         return true;
-    log_line(LOG_ERR, "auth failed: cannot open %.*s: %m", (int)conf->client.auth_users.len, conf->client.auth_users.text);
+    log_line(LOG_ERR, "auth failed: cannot open %.*s: %m", (int)settings->auth_users.len, settings->auth_users.text);
     return false;
 }
 
-enum auth_result auth_check(const struct conf *conf, struct slice user, struct slice password, uint64_t deadline)
+enum auth_result auth_check(const struct client_settings *settings, struct slice user, struct slice password, uint64_t deadline)
 {
     int output[2], error;
     struct process_end end;
@@ -154,21 +154,21 @@ enum auth_result auth_check(const struct conf *conf, struct slice user, struct s
 
     if (user.len + password.len > QUESTION_MAX - 24) /* two NULs, and a time with its own */
         return AUTH_NO;
-    if (!open_users(conf))
+    if (!open_users(settings))
         return AUTH_BROKEN;
     if (pipe2(output, O_CLOEXEC | O_NONBLOCK) != 0) {
         log_line(LOG_ERR, "auth failed: %m");
         return AUTH_BROKEN;
     }
-    error = ask(conf, user, password, output[1], &pid);
+    error = ask(settings, user, password, output[1], &pid);
     (void)close(output[1]);
     if (error != 0) {
         log_line(LOG_ERR, "auth failed: cannot start the password program: %s", strerror(error));
         (void)close(output[0]);
         return AUTH_BROKEN;
     }
-    end = process_wait(pid, clock_earlier(clock_ms() + conf->delivery.pipe_secs.value * 1000, deadline));
-    log_output(conf, output[0], password);
+    end = process_wait(pid, deadline);
+    log_output(settings, output[0], password);
     (void)close(output[0]);
     return judge(&end);
 }
@@ -213,7 +213,7 @@ static enum auth_result search_senders(FILE *file, const char *user, const struc
     return found ? AUTH_YES : feof(file) != 0 && ferror(file) == 0 ? AUTH_NO : AUTH_BROKEN;
 }
 
-enum auth_result auth_may_send(const struct conf *conf, const char *user, const struct address *sender)
+enum auth_result auth_may_send(const struct client_settings *settings, const char *user, const struct address *sender)
 {
     int fd;
     FILE *file;
@@ -221,19 +221,19 @@ enum auth_result auth_may_send(const struct conf *conf, const char *user, const 
 
     if (sender->len == 0 || is_sender(slice_of(user), WORDS_OF_STRANGERS, sender))
         return AUTH_YES;
-    if (conf->client.auth_senders.len == 0)
+    if (settings->auth_senders.len == 0)
         return AUTH_NO;
-    fd = guarded_read(conf->client.auth_senders);
+    fd = guarded_read(settings->auth_senders);
     file = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (file == NULL) {
-        log_line(LOG_ERR, "cannot open auth.senders %.*s: %m", (int)conf->client.auth_senders.len, conf->client.auth_senders.text);
+        log_line(LOG_ERR, "cannot open auth.senders %.*s: %m", (int)settings->auth_senders.len, settings->auth_senders.text);
         if (fd >= 0)
             (void)close(fd);
         return AUTH_BROKEN;
     }
     result = search_senders(file, user, sender);
     if (result == AUTH_BROKEN)
-        log_line(LOG_ERR, "cannot read auth.senders %.*s: %m", (int)conf->client.auth_senders.len, conf->client.auth_senders.text);
+        log_line(LOG_ERR, "cannot read auth.senders %.*s: %m", (int)settings->auth_senders.len, settings->auth_senders.text);
     (void)fclose(file); /* only read */
     return result;
 }

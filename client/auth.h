@@ -2,7 +2,7 @@
 #ifndef AUTH_H
 #define AUTH_H
 
-#include "conf/conf.h"
+#include "client/settings.h"
 #include "session/envelope.h"
 
 enum auth_result {
@@ -12,19 +12,19 @@ enum auth_result {
 };
 
 /* Opens the users file while we are still root, for later. What fails is said when it is used. */
-void auth_open(const struct conf *conf);
+void auth_open(const struct client_settings *settings);
 
 /*
  * Asks auth.command, or our own mailrecv-checkpassword about auth.users: both speak the checkpassword
  * interface (name, password and timestamp on descriptor 3; exit status 0 is yes, 1 no). The program
  * ends by the deadline (clock.h). Name and password must hold no NUL; copies of them are wiped.
  */
-enum auth_result auth_check(const struct conf *conf, struct slice user, struct slice password, uint64_t deadline);
+enum auth_result auth_check(const struct client_settings *settings, struct slice user, struct slice password, uint64_t deadline);
 
 /*
  * May this user send as this reverse-path, which is canonical? As the address that is their name, as what auth.senders
  * lists for them (`name: address @domain ...`), and as <>.
  */
-enum auth_result auth_may_send(const struct conf *conf, const char *user, const struct address *sender);
+enum auth_result auth_may_send(const struct client_settings *settings, const char *user, const struct address *sender);
 
 #endif

@@ -22,10 +22,10 @@ static struct reply refuse(const struct limit *limit, enum match bypass, const s
 }
 
 /* Says under the debug flag r what a check came to. */
-static struct reply shown(const struct conf *conf, const char *keyword, struct reply reply)
+static struct reply shown(const struct rules *rules, const char *keyword, const struct limit *limit, struct reply reply)
 {
     if (log_wants('r'))
-        log_debug('r', "%s:%u: %s %s", conf->path, conf_line_of(conf, keyword), keyword,
+        log_debug('r', "%s:%u: %s %s", rules->file, limit->line, keyword,
                   reply.code == 0 ? "has no objection" : "objects");
     return reply;
 }
@@ -125,39 +125,43 @@ static bool is_name_or_literal(struct slice name)
     return envelope_literal(name) || (slice_is_ascii(name) && envelope_domain(name) && !ends_in_number(name));
 }
 
-static struct reply check_helo_syntax(struct conf *conf, struct client *client, struct slice name)
+static struct reply check_helo_syntax(const struct client_settings *settings, struct rules *rules, struct client *client,
+                                      struct slice name)
 {
     static const char keyword[] = "limit.helo_syntax_check";
+    const struct limit *limit = &settings->helo_syntax_check;
     enum match bypass;
 
-    if (conf->client.helo_syntax_check.value == 0)
+    if (limit->value == 0)
         return no_objection;
     if (is_name_or_literal(name))
-        return shown(conf, keyword, no_objection);
-    bypass = rules_bypass(&conf->rules, client);
-    return bypass == MATCH_YES ? no_objection : shown(conf, keyword, refuse(&conf->client.helo_syntax_check, bypass, NULL));
+        return shown(rules, keyword, limit, no_objection);
+    bypass = rules_bypass(rules, client);
+    return bypass == MATCH_YES ? no_objection : shown(rules, keyword, limit, refuse(limit, bypass, NULL));
 }
 
-bool checks_wants_helo(const struct conf *conf)
+bool checks_wants_helo(const struct client_settings *settings)
 {
-    return conf->client.helo_dns_check.value != 0 || conf->client.helo_syntax_check.value != 0;
+    return settings->helo_dns_check.value != 0 || settings->helo_syntax_check.value != 0;
 }
 
-struct reply checks_helo(struct conf *conf, struct client *client, struct slice name)
+struct reply checks_helo(const struct client_settings *settings, struct rules *rules, struct client *client,
+                         struct slice name)
 {
     static const struct reply unsure = REPLY(451, "", "Your HELO name cannot be looked up now, try again later");
-    struct reply reply = check_helo_syntax(conf, client, name);
+    static const char keyword[] = "limit.helo_dns_check";
+    const struct limit *limit = &settings->helo_dns_check;
+    struct reply reply = check_helo_syntax(settings, rules, client, name);
     enum answer_status status;
     enum match bypass;
 
-    if (reply.code != 0 || conf->client.helo_dns_check.value == 0 ||
-        (bypass = rules_bypass(&conf->rules, client)) == MATCH_YES)
+    if (reply.code != 0 || limit->value == 0 ||
+        (bypass = rules_bypass(rules, client)) == MATCH_YES)
         return reply;
     status = look_at_helo(client, name);
     if (status == ANSWER_FOUND)
-        return shown(conf, "limit.helo_dns_check", no_objection);
-    return shown(conf, "limit.helo_dns_check",
-                 refuse(&conf->client.helo_dns_check, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
+        return shown(rules, keyword, limit, no_objection);
+    return shown(rules, keyword, limit, refuse(limit, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
 }
 
 /* A dot at an end of the local part, or two in a row: no Dot-string (RFC 5321 4.1.2). */
@@ -180,22 +184,22 @@ static bool is_plain(const struct address *address)
            (domain.len == 0 || (domain.text[0] != '[' && memchr(domain.text, '.', domain.len) != NULL));
 }
 
-static struct reply check_syntax(struct conf *conf, struct client *client, const char *keyword, const struct limit *limit,
-                                 const struct address *address)
+static struct reply check_syntax(struct rules *rules, struct client *client, const char *keyword,
+                                 const struct limit *limit, const struct address *address)
 {
     enum match bypass;
 
     if (limit->value == 0)
         return no_objection;
     if (is_plain(address))
-        return shown(conf, keyword, no_objection);
-    bypass = rules_bypass(&conf->rules, client);
-    return bypass == MATCH_YES ? no_objection : shown(conf, keyword, refuse(limit, bypass, NULL));
+        return shown(rules, keyword, limit, no_objection);
+    bypass = rules_bypass(rules, client);
+    return bypass == MATCH_YES ? no_objection : shown(rules, keyword, limit, refuse(limit, bypass, NULL));
 }
 
 /* Does the domain, which is canonical, take mail? `null_mx` is the reply when it says itself that it does not (RFC 7505). */
-static struct reply check_domain(struct conf *conf, struct client *client, const char *keyword, const struct limit *limit,
-                                 struct slice domain, const struct reply *null_mx)
+static struct reply check_domain(struct rules *rules, struct client *client, const char *keyword,
+                                 const struct limit *limit, struct slice domain, const struct reply *null_mx)
 {
     static const struct reply unsure = REPLY(451, "", "The domain cannot be looked up now, try again later");
     char text[DOMAIN_MAX + 1];
@@ -204,47 +208,49 @@ static struct reply check_domain(struct conf *conf, struct client *client, const
     enum match bypass;
 
     if (limit->value == 0 || domain.len == 0 || domain.text[0] == '[' ||
-        (bypass = rules_bypass(&conf->rules, client)) == MATCH_YES)
+        (bypass = rules_bypass(rules, client)) == MATCH_YES)
         return no_objection;
     text_string(text, sizeof text, domain);
     status = find_mail_host(text, &none_wanted);
     if (none_wanted)
-        return shown(conf, keyword, bypass == MATCH_UNSURE ? refuse(limit, bypass, NULL) : *null_mx);
+        return shown(rules, keyword, limit, bypass == MATCH_UNSURE ? refuse(limit, bypass, NULL) : *null_mx);
     if (status == ANSWER_FOUND)
-        return shown(conf, keyword, no_objection);
-    return shown(conf, keyword, refuse(limit, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
+        return shown(rules, keyword, limit, no_objection);
+    return shown(rules, keyword, limit, refuse(limit, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
 }
 
-bool checks_wants_mail(const struct conf *conf)
+bool checks_wants_mail(const struct client_settings *settings)
 {
-    return conf->client.sender_dns_check.value != 0 || conf->client.sender_syntax_check.value != 0;
+    return settings->sender_dns_check.value != 0 || settings->sender_syntax_check.value != 0;
 }
 
-struct reply checks_sender(struct conf *conf, struct client *client, const struct address *given,
-                           const struct address *sender)
+struct reply checks_sender(const struct client_settings *settings, struct rules *rules, struct client *client,
+                           const struct address *given, const struct address *sender)
 {
     static const struct reply null_mx = REPLY(550, "7.27", "The domain of the sender does not take mail");
     struct reply reply = no_objection;
 
     if (given->len > 0)
-        reply = check_syntax(conf, client, "limit.sender_syntax_check", &conf->client.sender_syntax_check, given);
+        reply = check_syntax(rules, client, "limit.sender_syntax_check", &settings->sender_syntax_check, given);
     if (reply.code == 0)
-        reply = check_domain(conf, client, "limit.sender_dns_check", &conf->client.sender_dns_check, address_domain(sender),
+        reply = check_domain(rules, client, "limit.sender_dns_check", &settings->sender_dns_check, address_domain(sender),
                              &null_mx);
     return reply;
 }
 
-struct reply checks_recipient(struct conf *conf, struct client *client, const struct address *recipient)
+struct reply checks_recipient(const struct client_settings *settings, struct rules *rules, struct client *client,
+                              const struct address *recipient)
 {
-    return check_syntax(conf, client, "limit.rcpt_syntax_check", &conf->client.rcpt_syntax_check, recipient);
+    return check_syntax(rules, client, "limit.rcpt_syntax_check", &settings->rcpt_syntax_check, recipient);
 }
 
-struct reply checks_accepted(struct conf *conf, struct client *client, const struct recipient *recipient)
+struct reply checks_accepted(const struct client_settings *settings, struct rules *rules, struct client *client,
+                             const struct recipient *recipient)
 {
     static const struct reply null_mx = REPLY(556, "1.10", "The domain of the recipient does not take mail");
 
     if (recipient->rule->kind != RCPT_PATTERN)
         return no_objection;
-    return check_domain(conf, client, "limit.rcpt_dns_check", &conf->client.rcpt_dns_check,
+    return check_domain(rules, client, "limit.rcpt_dns_check", &settings->rcpt_dns_check,
                         address_domain(&recipient->address), &null_mx);
 }

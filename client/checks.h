@@ -2,7 +2,8 @@
 #ifndef CHECKS_H
 #define CHECKS_H
 
-#include "conf/conf.h"
+#include "client/settings.h"
+#include "rules.h"
 
 /*
  * The limit.*_syntax_check and limit.*_dns_check directives. Each function returns code 0 if there is no objection
@@ -11,20 +12,23 @@
  */
 
 /* HELO or EHLO with this name (envelope_helo): its syntax, then whether there is such a host. */
-struct reply checks_helo(struct conf *conf, struct client *client, struct slice name);
+struct reply checks_helo(const struct client_settings *settings, struct rules *rules, struct client *client,
+                         struct slice name);
 
 /* MAIL from this address, as the client gave it and in its canonical form; the null reverse-path passes. */
-struct reply checks_sender(struct conf *conf, struct client *client, const struct address *given,
-                           const struct address *sender);
+struct reply checks_sender(const struct client_settings *settings, struct rules *rules, struct client *client,
+                           const struct address *given, const struct address *sender);
 
 /* RCPT to this address as the client gave it, before the rules look at it: its syntax. */
-struct reply checks_recipient(struct conf *conf, struct client *client, const struct address *recipient);
+struct reply checks_recipient(const struct client_settings *settings, struct rules *rules, struct client *client,
+                              const struct address *recipient);
 
 /* The same when a rule has accepted it: its domain, if only a pattern names it. */
-struct reply checks_accepted(struct conf *conf, struct client *client, const struct recipient *recipient);
+struct reply checks_accepted(const struct client_settings *settings, struct rules *rules, struct client *client,
+                             const struct recipient *recipient);
 
 /* Has any of the checks of HELO, or of MAIL, been asked for? */
-bool checks_wants_helo(const struct conf *conf);
-bool checks_wants_mail(const struct conf *conf);
+bool checks_wants_helo(const struct client_settings *settings);
+bool checks_wants_mail(const struct client_settings *settings);
 
 #endif

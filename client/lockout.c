@@ -102,26 +102,26 @@ static void forget_violations(struct contact *contact, const void *context)
 
 /* ---- the file ------------------------------------------------------------------------------ */
 
-struct lockout_db lockout_contacts(const struct conf *conf, char *path, bool serving)
+struct lockout_db lockout_contacts(const struct client_settings *settings, char *path, bool serving)
 {
-    (void)snprintf(path, PATH_MAX, "%.*s", (int)conf->client.lockout_db.len, conf->client.lockout_db.text); /* checked by conf.c */
-    return (struct lockout_db){ .path = path, .keep = conf->client.lockout_period, .serving = serving };
+    (void)snprintf(path, PATH_MAX, "%.*s", (int)settings->lockout_db.len, settings->lockout_db.text); /* checked by conf/ */
+    return (struct lockout_db){ .path = path, .keep = settings->lockout_period, .serving = serving };
 }
 
 static bool is_on(const struct lockout *l)
 {
-    return l->conf->client.lockout_db.len > 0 && l->client->family != AF_UNSPEC;
+    return l->settings->lockout_db.len > 0 && l->client->family != AF_UNSPEC;
 }
 
-static struct terms terms_of(const struct conf *conf)
+static struct terms terms_of(const struct client_settings *settings)
 {
-    return (struct terms){ .now = (uint64_t)time(NULL), .limit = conf->client.lockout_violations,
-                           .period = conf->client.lockout_period, .secs = conf->client.lockout_secs };
+    return (struct terms){ .now = (uint64_t)time(NULL), .limit = settings->lockout_violations,
+                           .period = settings->lockout_period, .secs = settings->lockout_secs };
 }
 
-bool lockout_present(const struct conf *conf, struct contact *contact)
+bool lockout_present(const struct client_settings *settings, struct contact *contact)
 {
-    const struct terms terms = terms_of(conf);
+    const struct terms terms = terms_of(settings);
 
     age(contact, &terms);
     return is_locked(contact, &terms) || contact->last > terms.now || terms.now - contact->last <= terms.period;
@@ -131,9 +131,9 @@ bool lockout_present(const struct conf *conf, struct contact *contact)
 static struct contact change(struct lockout *l, void (*how)(struct contact *contact, const void *context))
 {
     char path[PATH_MAX];
-    const struct lockout_db contacts = lockout_contacts(l->conf, path, true);
+    const struct lockout_db contacts = lockout_contacts(l->settings, path, true);
     struct contact contact = contact_of(l->client->family, l->client->bytes);
-    const struct terms terms = terms_of(l->conf);
+    const struct terms terms = terms_of(l->settings);
 
     if (!lockout_db_change(&contacts, &contact, terms.now, how, &terms) && !l->failed) {
         log_line(LOG_ERR, "lockout: %s cannot be kept: %m", path);
@@ -146,10 +146,10 @@ static struct contact change(struct lockout *l, void (*how)(struct contact *cont
 /* Of doubt the client has the benefit. May ask DNS. */
 static bool is_exempt(const struct lockout *l)
 {
-    if (l->conf->rules.exempt.first == NULL)
+    if (l->rules->exempt.first == NULL)
         return false;
     dns_stage();
-    return rules_match_host(&l->conf->rules, &l->conf->rules.exempt, l->client) != MATCH_NO;
+    return rules_match_host(l->rules, &l->rules->exempt, l->client) != MATCH_NO;
 }
 
 /* ---- what the monitor has seen ----------------------------------------------------------------- */
@@ -186,7 +186,7 @@ enum lockout_verdict lockout_connect(struct lockout *lockout)
 uint64_t lockout_until(const struct lockout *lockout)
 {
     char path[PATH_MAX];
-    const struct lockout_db contacts = lockout_contacts(lockout->conf, path, false);
+    const struct lockout_db contacts = lockout_contacts(lockout->settings, path, false);
     const struct contact wanted = contact_of(lockout->client->family, lockout->client->bytes);
     size_t count = 0;
     struct contact *list = is_on(lockout) ? lockout_db_list(&contacts, &count) : NULL;
@@ -194,7 +194,7 @@ uint64_t lockout_until(const struct lockout *lockout)
 
     for (size_t i = 0; i < count; i++)
         if (list[i].family == wanted.family && memcmp(list[i].network, wanted.network, sizeof wanted.network) == 0 &&
-            lockout_present(lockout->conf, &list[i]) && list[i].until > (uint64_t)time(NULL))
+            lockout_present(lockout->settings, &list[i]) && list[i].until > (uint64_t)time(NULL))
             until = list[i].until;
     free(list);
     return until != 0 && !is_exempt(lockout) ? until : 0;
@@ -221,7 +221,7 @@ void lockout_violation(struct lockout *lockout, const char *reason)
     l->counted = true;
     contact = change(l, count_violation);
     log_line(LOG_NOTICE, "lockout: violations=%ju/%ju reason=%s%s%s", (uintmax_t)contact.violations,
-             (uintmax_t)allowance(&contact, l->conf->client.lockout_violations), reason, l->until > 0 ? " until=" : "",
+             (uintmax_t)allowance(&contact, l->settings->lockout_violations), reason, l->until > 0 ? " until=" : "",
              l->until > 0 ? lockout_time(l->until, until) : "");
 }
 

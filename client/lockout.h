@@ -4,15 +4,18 @@
 
 #include "client/client.h"
 #include "client/lockout_db.h"
-#include "conf/conf.h"
+#include "client/settings.h"
 #include "session/reply.h"
+
+struct rules;
 
 /*
  * What the monitor counts against a client, across sessions, in lockout.db. Without that directive none of these
  * functions does anything. A file that fails is logged once for each session, and keeps nobody out or in.
  */
 struct lockout {
-    struct conf *conf;
+    const struct client_settings *settings;
+    const struct rules *rules; /* lockout.exempt */
     struct client *client;
     bool counted;        /* a session has one violation at most */
     bool failed;         /* that is in the log already */
@@ -27,7 +30,7 @@ enum lockout_verdict {
 
 enum { LOCKOUT_TIME = 32 };
 
-/* Counts the connection; to be called once, first. `conf` and `client` are set, the rest is zeros. */
+/* Counts the connection; to be called once, first. `settings`, `rules` and `client` are set, the rest is zeros. */
 enum lockout_verdict lockout_connect(struct lockout *lockout);
 
 /* What a locked client hears; its text lives until the next call. */
@@ -46,13 +49,13 @@ void lockout_violation(struct lockout *lockout, const char *reason);
 void lockout_forgive(struct lockout *lockout);
 
 /* The file of a configuration that has one; `path` is room for its name, of PATH_MAX bytes. */
-struct lockout_db lockout_contacts(const struct conf *conf, char *path, bool serving);
+struct lockout_db lockout_contacts(const struct client_settings *settings, char *path, bool serving);
 
 /*
  * Is this contact still remembered? Makes it what it would be if the client came now: violations and locks
  * end by themselves.
  */
-bool lockout_present(const struct conf *conf, struct contact *contact);
+bool lockout_present(const struct client_settings *settings, struct contact *contact);
 
 /* A time in UTC, as RFC 3339 writes it; `out` has room for LOCKOUT_TIME bytes. Returns `out`. */
 const char *lockout_time(uint64_t seconds, char *out);

@@ -18,25 +18,25 @@ enum { MESSAGE_MAX = 1024, ARGUMENTS_MAX = 9, END_MS = 4000 };
 
 static int opened[STARTTLS_FILES] = { -1, -1, -1 };
 
-struct slice starttls_path(const struct conf *conf, enum starttls_file file)
+struct slice starttls_path(const struct client_settings *settings, enum starttls_file file)
 {
-    const struct slice paths[STARTTLS_FILES] = { conf->client.tls_cert, conf->client.tls_key, conf->client.tls_client_ca };
+    const struct slice paths[STARTTLS_FILES] = { settings->tls_cert, settings->tls_key, settings->tls_client_ca };
 
     return paths[file];
 }
 
-void starttls_open(const struct conf *conf)
+void starttls_open(const struct client_settings *settings)
 {
     for (enum starttls_file i = 0; i < STARTTLS_FILES; i++)
-        if (starttls_path(conf, i).len > 0)
-            opened[i] = guarded_read(starttls_path(conf, i));
+        if (starttls_path(settings, i).len > 0)
+            opened[i] = guarded_read(starttls_path(settings, i));
 }
 
 /* Opens what is not open yet. False: the log says what cannot be opened. */
-static bool open_files(const struct conf *conf)
+static bool open_files(const struct client_settings *settings)
 {
     for (enum starttls_file i = 0; i < STARTTLS_FILES; i++) {
-        struct slice path = starttls_path(conf, i);
+        struct slice path = starttls_path(settings, i);
 
         if (path.len == 0 || opened[i] >= 0)
             continue;
@@ -59,34 +59,34 @@ static void close_files(void)
 }
 
 /* Starts the helper with these descriptors. Returns 0 or an error number. */
-static int launch(pid_t *helper, const struct conf *conf, bool only_test, const int fds[])
+static int launch(pid_t *helper, const struct client_settings *settings, bool only_test, const int fds[])
 {
     static char test[] = "-t", minimum[] = "-m", version[] = "1.3", list[] = "-C", ask[] = "-a";
     char path[PATH_MAX], ciphers[1024];
     char *arguments[ARGUMENTS_MAX] = { path }, *none[] = { NULL };
-    size_t count = 1, descriptors = 4 + (conf->client.tls_client_ca.len > 0 ? STARTTLS_FILES : STARTTLS_FILES - 1);
+    size_t count = 1, descriptors = 4 + (settings->tls_client_ca.len > 0 ? STARTTLS_FILES : STARTTLS_FILES - 1);
 
-    if (conf->client.tls_helper.len > 0)
-        (void)snprintf(path, sizeof path, "%.*s", (int)conf->client.tls_helper.len, conf->client.tls_helper.text);
+    if (settings->tls_helper.len > 0)
+        (void)snprintf(path, sizeof path, "%.*s", (int)settings->tls_helper.len, settings->tls_helper.text);
     else
         (void)process_find("mailrecv-tls", path, sizeof path); /* starting it will fail */
     if (only_test)
         arguments[count++] = test;
-    if (conf->client.tls_min_version != 0) {
+    if (settings->tls_min_version != 0) {
         arguments[count++] = minimum;
         arguments[count++] = version;
     }
-    if (conf->client.tls_ciphers.len > 0) {
-        (void)snprintf(ciphers, sizeof ciphers, "%.*s", (int)conf->client.tls_ciphers.len, conf->client.tls_ciphers.text);
+    if (settings->tls_ciphers.len > 0) {
+        (void)snprintf(ciphers, sizeof ciphers, "%.*s", (int)settings->tls_ciphers.len, settings->tls_ciphers.text);
         arguments[count++] = list;
         arguments[count++] = ciphers;
     }
-    if (conf->client.tls_client_ca.len > 0)
+    if (settings->tls_client_ca.len > 0)
         arguments[count++] = ask;
     return process_start(helper, path, arguments, none, fds, descriptors);
 }
 
-int starttls_test(const struct conf *conf, const int files[STARTTLS_FILES], int output, pid_t *helper)
+int starttls_test(const struct client_settings *settings, const int files[STARTTLS_FILES], int output, pid_t *helper)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC), error = errno;
 
@@ -94,7 +94,7 @@ int starttls_test(const struct conf *conf, const int files[STARTTLS_FILES], int 
         const int fds[] = { nothing, output, output, nothing, files[STARTTLS_CERT], files[STARTTLS_KEY],
                             files[STARTTLS_CLIENT_CA] };
 
-        error = launch(helper, conf, true, fds);
+        error = launch(helper, settings, true, fds);
         (void)close(nothing);
     }
     return error;
@@ -131,17 +131,17 @@ static bool wait_ready(const struct starttls *tls, uint64_t deadline)
     return false;
 }
 
-bool starttls_start(struct starttls *tls, const struct conf *conf, int client, int plain, uint64_t deadline)
+bool starttls_start(struct starttls *tls, const struct client_settings *settings, int client, int plain, uint64_t deadline)
 {
     int ends[2] = { -1, -1 }, nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     int error = nothing < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ? errno : 0;
-    bool done = error == 0 && open_files(conf);
+    bool done = error == 0 && open_files(settings);
 
     if (done) {
         const int fds[] = { client, plain, nothing, ends[1], opened[STARTTLS_CERT], opened[STARTTLS_KEY],
                             opened[STARTTLS_CLIENT_CA] };
 
-        error = launch(&tls->helper, conf, false, fds);
+        error = launch(&tls->helper, settings, false, fds);
         done = error == 0;
         if (!done)
             tls->helper = 0;

@@ -3,7 +3,7 @@
 #define STARTTLS_H
 
 #include "client/client.h"
-#include "conf/conf.h"
+#include "client/settings.h"
 
 /*
  * One connection is encrypted at most once. mailrecv-tls gets the client's socket, the other end of
@@ -17,25 +17,25 @@ struct starttls {
 };
 
 /* Opens certificate and key while we are still root, for later. What fails is said when they are used. */
-void starttls_open(const struct conf *conf);
+void starttls_open(const struct client_settings *settings);
 
 /* The files that the helper reads, in the order of its descriptors from 4 on. */
 enum starttls_file { STARTTLS_CERT, STARTTLS_KEY, STARTTLS_CLIENT_CA, STARTTLS_FILES };
 
 /* The path of such a file in the configuration, empty if there is none. */
-struct slice starttls_path(const struct conf *conf, enum starttls_file file);
+struct slice starttls_path(const struct client_settings *settings, enum starttls_file file);
 
 /*
  * Starts the helper to check these open files and whatever else the configuration tells it; what it finds goes
  * to `output`, as mailrecv-tls(8) says under -t. Returns 0 and the process, or an error number.
  */
-int starttls_test(const struct conf *conf, const int files[STARTTLS_FILES], int output, pid_t *helper);
+int starttls_test(const struct client_settings *settings, const int files[STARTTLS_FILES], int output, pid_t *helper);
 
 /*
  * Starts the helper on the client's socket and the session's plain bytes, both of which it takes copies
  * of, and waits until it is ready, until the deadline (clock.h) at most. False if it is not; the log says why, and it may be tried again.
  */
-bool starttls_start(struct starttls *tls, const struct conf *conf, int client, int plain, uint64_t deadline);
+bool starttls_start(struct starttls *tls, const struct client_settings *settings, int client, int plain, uint64_t deadline);
 
 enum starttls_status {
     STARTTLS_NONE,    /* nothing is encrypted, or all is known already */

@@ -107,9 +107,6 @@ void conf_log_problems(struct conf *conf);
 /* Writes the effective settings in the language of the file, so that they can be loaded again. */
 void conf_print(struct conf *conf, FILE *out);
 
-/* Is there a dead-letter file that holds what is put into it? (/dev/null does not.) */
-bool conf_keeps_dead_letters(const struct conf *conf);
-
 void conf_free(struct conf *conf);
 
 #endif

@@ -95,11 +95,11 @@ static void complain_missing(struct conf *conf, const char *keyword, const char 
 }
 
 /* What looks at the name of HELO is got around by saying none. */
-static void check_helo_need(struct conf *conf, const char *keyword, const struct limit *check)
+static void check_helo_need(struct conf *conf, const struct limit *check)
 {
     if (check->value == 0 || conf->session.helo_required.value != 0)
         return;
-    conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, keyword), 1, "a client that says no HELO is not checked");
+    conf_complain(conf, SEVERITY_WARNING, check->line, 1, "a client that says no HELO is not checked");
     conf_advise(conf, "write: limit.helo_required on");
 }
 
@@ -112,8 +112,8 @@ static void check_needs(struct conf *conf)
         complain_missing(conf, "tls", "tls.key");
     if (conf->client.auth != AUTH_OFF && conf->client.auth_users.len == 0 && conf->client.auth_command.path.len == 0)
         complain_missing(conf, "auth", "auth.users or auth.command");
-    check_helo_need(conf, "limit.helo_dns_check", &conf->client.helo_dns_check);
-    check_helo_need(conf, "limit.helo_syntax_check", &conf->client.helo_syntax_check);
+    check_helo_need(conf, &conf->client.helo_dns_check);
+    check_helo_need(conf, &conf->client.helo_syntax_check);
     if (conf->client.lockout_db.len >= PATH_MAX)
         conf_complain(conf, SEVERITY_ERROR, conf_line_of(conf, "lockout.db"), 1,
                       "the path is too long, expected at most %d bytes", PATH_MAX - 1);
@@ -131,18 +131,18 @@ static void check_defined(struct conf *conf, const struct allowgroup *group, uns
 }
 
 /* A limit that the file does not set allows as much as one that is above it: who raised that one meant it. */
-static void raise_limit(const struct conf *conf, const char *keyword, struct limit *limit, const struct limit *other)
+static void raise_limit(struct limit *limit, const struct limit *other)
 {
-    if (other->value > limit->value && conf_line_of(conf, keyword) == 0)
+    if (other->value > limit->value && limit->line == 0)
         limit->value = other->value;
 }
 
 /* What could not be known while the lines were read. */
 static void resolve_settings(struct conf *conf)
 {
-    raise_limit(conf, "limit.smtp_refused_rcpts", &conf->session.smtp_refused_rcpts, &conf->session.smtp_failcmds);
-    raise_limit(conf, "limit.smtp_undelivered", &conf->session.smtp_undelivered, &conf->session.smtp_failcmds);
-    raise_limit(conf, "limit.smtp_undelivered", &conf->session.smtp_undelivered, &conf->session.smtp_commands);
+    raise_limit(&conf->session.smtp_refused_rcpts, &conf->session.smtp_failcmds);
+    raise_limit(&conf->session.smtp_undelivered, &conf->session.smtp_failcmds);
+    raise_limit(&conf->session.smtp_undelivered, &conf->session.smtp_commands);
     check_needs(conf);
     if (conf->rules.domain.len == 0)
         set_host_name(conf);
@@ -288,9 +288,4 @@ void conf_load(struct conf *conf, const char *path)
     }
     set_text(conf, text);
     parse_lines(conf);
-}
-
-bool conf_keeps_dead_letters(const struct conf *conf)
-{
-    return conf->delivery.deadletter_file.len > 0 && !slice_equal(conf->delivery.deadletter_file, slice_of("/dev/null"));
 }

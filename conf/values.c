@@ -107,6 +107,7 @@ static void parse_limit_reply(struct parser *p, const struct keyword *k, struct 
 {
     struct word code;
 
+    limit->line = p->number;
     if (p->failed)
         return;
     if (word_next(p, &code)) {

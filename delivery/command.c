@@ -278,12 +278,12 @@ static void judge(struct run *run, enum ending ending, const struct limit *limit
 void command_run(const struct transaction *transaction, const struct recipient *recipient,
                  const struct target *target, struct outcome *outcome)
 {
-    const struct limit *limit = &transaction->conf->delivery.pipe_secs;
+    const struct limit *limit = &transaction->settings->pipe_secs;
     uint64_t until = clock_earlier(clock_ms() + limit->value * 1000, transaction->deadline);
     struct run run = { .pid = -1, .pidfd = -1, .out = -1, .output.transaction = transaction };
     struct copy copy;
 
-    copy_begin(&copy, transaction, recipient, transaction->conf->delivery.pipe_from_line);
+    copy_begin(&copy, transaction, recipient, transaction->settings->pipe_from_line);
     run.copy = &copy;
     if (start(&run, target, outcome)) {
         run.pidfd = pidfd_open(run.pid, 0);

@@ -101,7 +101,7 @@ static void add_received(struct copy *copy)
         add(copy, " (%s)\n", client->address);
     else
         add(copy, " (%s [%s%s])\n", client->name, client->family == AF_INET6 ? "IPv6:" : "", client->address);
-    add(copy, "\tby %.*s (mailrecv) with %s id %s", (int)t->conf->rules.domain.len, t->conf->rules.domain.text,
+    add(copy, "\tby %.*s (mailrecv) with %s id %s", (int)t->rules->domain.len, t->rules->domain.text,
         t->protocol, t->id);
     add_security(copy);
     add(copy, ";\n\t%s\n", date);
@@ -175,7 +175,7 @@ int copy_as_file(const struct copy *copy)
         fd = fcntl(spool->fd, F_DUPFD_CLOEXEC, 0);
         return fd < 0 ? -1 : make_input(fd);
     }
-    fd = spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC) : spool_file(copy->transaction->conf->delivery.spool_directory);
+    fd = spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC) : spool_file(copy->transaction->settings->spool_directory);
     if (fd < 0)
         return -1;
     for (uint64_t offset = 0; offset < size && error == 0;) {
@@ -222,6 +222,6 @@ void outcome_timeout(struct outcome *outcome, const struct transaction *transact
         return;
     }
     /* nobody said no to this message: whatever the code, it may come again */
-    outcome_limit(outcome, &transaction->conf->session.connection_secs);
+    outcome_limit(outcome, &transaction->session->connection_secs);
     outcome->result = RESULT_DEFERRED;
 }

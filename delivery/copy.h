@@ -7,13 +7,17 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "conf/conf.h"
+#include "client/client.h"
+#include "delivery/settings.h"
 #include "rules.h"
 #include "session/message.h"
+#include "session/settings.h"
 
 /* What all copies of one message have in common. */
 struct transaction {
-    const struct conf *conf;
+    const struct delivery_settings *settings;
+    const struct session_settings *session;
+    const struct rules *rules;
     struct client *client;
     const struct address *sender;  /* the reverse-path, len 0 for <> */
     const struct spool *spool;

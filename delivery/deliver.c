@@ -50,8 +50,8 @@ static void deliver_one(const struct transaction *t, const struct recipient *r, 
 {
     uint64_t begin = clock_ms();
 
-    if (t->conf->delivery.rehearse != NULL) {
-        t->conf->delivery.rehearse(t, r, target);
+    if (t->settings->rehearse != NULL) {
+        t->settings->rehearse(t, r, target);
         outcome_set(outcome, RESULT_DELIVERED, "%s", "");
         log_delivery(t, r, target, REHEARSED, "", 0);
         return;
@@ -66,12 +66,12 @@ static void save_dead_letter(const struct transaction *t, const struct recipient
 {
     struct outcome saved;
 
-    if (outcome->result == RESULT_DELIVERED || r->rule == &t->conf->dead_letter ||
-        !conf_keeps_dead_letters(t->conf) || clock_left(t->deadline) == 0)
+    if (outcome->result == RESULT_DELIVERED || r->rule == t->rules->dead_letter ||
+        !delivery_keeps_dead_letters(t->settings) || clock_left(t->deadline) == 0)
         return;
     if (outcome->result == RESULT_REFUSED && count == 1)
         return; /* the sender hears it instead */
-    deliver_one(t, r, &t->conf->dead_letter.target, &saved);
+    deliver_one(t, r, &t->rules->dead_letter->target, &saved);
     if (saved.result == RESULT_DELIVERED)
         *outcome = saved;
 }
@@ -81,7 +81,7 @@ static struct reply reply_deferred(const struct transaction *t, const struct out
     /* the time limit of the session has a reply that is meant for commands, and may be final */
     struct reply reply = reply_for_now(outcome->limit != NULL ? outcome->limit->reply : deferred);
 
-    reply.closes = outcome->limit == &t->conf->session.connection_secs;
+    reply.closes = outcome->limit == &t->session->connection_secs;
     return reply;
 }
 
@@ -99,7 +99,7 @@ static struct reply reply_delivered(const struct transaction *t)
 {
     static const struct reply delivered = REPLY(250, "0.0", "Ok, delivered as");
     static const struct reply rehearsed = REPLY(250, "0.0", "Ok, but nothing is delivered in a rehearsal of");
-    struct reply reply = t->conf->delivery.rehearse != NULL ? rehearsed : delivered;
+    struct reply reply = t->settings->rehearse != NULL ? rehearsed : delivered;
 
     reply.detail = slice_of(t->id);
     return reply;
@@ -118,7 +118,7 @@ ssize_t deliver_begin(const struct transaction *transaction, const struct recipi
 
     if (!ways[recipient->rule->target.kind].runs_command)
         return 0;
-    copy_begin(&copy, transaction, recipient, transaction->conf->delivery.pipe_from_line);
+    copy_begin(&copy, transaction, recipient, transaction->settings->pipe_from_line);
     return copy_head_to(&copy, fd);
 }
 

@@ -13,7 +13,7 @@
  *   554  all were tried and one was refused for good: its detail names recipient and reason
  * A delivery that failed temporarily and whose copy could be put into a real dead-letter file
  * counts as delivered; one that was refused does so only if there are other recipients.
- * With conf->delivery.rehearse set, nothing is delivered: each delivery is shown to that function, logged as
+ * With settings->rehearse set, nothing is delivered: each delivery is shown to that function, logged as
  * rehearsed, and counts as a success.
  * The detail of the reply lives until the next call.
  */

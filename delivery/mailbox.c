@@ -264,7 +264,7 @@ static void outcome_unlocked(struct outcome *outcome, const struct transaction *
 /* Opens and locks; -1 with the outcome set, which is "delivered" for /dev/null. */
 static int open_locked(const struct transaction *t, const char *path, struct outcome *outcome)
 {
-    const struct limit *limit = &t->conf->delivery.lock_secs;
+    const struct limit *limit = &t->settings->lock_secs;
     uint64_t until = clock_earlier(clock_ms() + limit->value * 1000, t->deadline);
 
     for (;;) {
@@ -325,7 +325,7 @@ static const char *separator(int fd, off_t end, int *error)
 static void append_copy(const struct transaction *t, const struct copy *copy, const char *path, int fd,
                         struct outcome *outcome)
 {
-    struct writer writer = { .fd = fd, .sync = t->conf->delivery.fsync };
+    struct writer writer = { .fd = fd, .sync = t->settings->fsync };
     const char *between;
     struct stat before;
 
@@ -339,10 +339,10 @@ static void append_copy(const struct transaction *t, const struct copy *copy, co
     put_copy(&writer, copy, true);
     put(&writer, "\n", 1);
     flush(&writer);
-    if (writer.error == 0 && t->conf->delivery.fsync && fsync(fd) != 0)
+    if (writer.error == 0 && t->settings->fsync && fsync(fd) != 0)
         writer.error = errno;
     /* an empty file may be one whose name nobody has synced yet */
-    if (writer.error == 0 && t->conf->delivery.fsync && before.st_size == 0 && !sync_parent(path, fd))
+    if (writer.error == 0 && t->settings->fsync && before.st_size == 0 && !sync_parent(path, fd))
         writer.error = errno;
     if (writer.error == 0) {
         outcome_set(outcome, RESULT_DELIVERED, "%s", "");
@@ -433,7 +433,7 @@ static void unique_name(char *name, size_t size)
 /* From an open file in tmp to a name in new that lasts. Returns 0 or errno. */
 static int publish(const struct transaction *t, const struct maildir *m, const char *path, const char *name)
 {
-    bool sync = t->conf->delivery.fsync;
+    bool sync = t->settings->fsync;
 
     /* whoever made the directories may have failed, or be still about to sync them */
     if (sync && (fsync(m->base) != 0 || !sync_directory(m->base, "..", m->base)))
@@ -453,7 +453,7 @@ static int publish(const struct transaction *t, const struct maildir *m, const c
 static void write_maildir(const struct transaction *t, const struct copy *copy, const char *path,
                           const struct maildir *m, struct outcome *outcome)
 {
-    struct writer writer = { .sync = t->conf->delivery.fsync };
+    struct writer writer = { .sync = t->settings->fsync };
     char name[160];
 
     unique_name(name, sizeof name);
@@ -465,7 +465,7 @@ static void write_maildir(const struct transaction *t, const struct copy *copy, 
     log_debug('f', "opened %s/tmp/%s", path, name);
     put_copy(&writer, copy, false);
     flush(&writer);
-    if (writer.error == 0 && t->conf->delivery.fsync && fsync(writer.fd) != 0)
+    if (writer.error == 0 && t->settings->fsync && fsync(writer.fd) != 0)
         writer.error = errno;
     if (close(writer.fd) != 0 && writer.error == 0)
         writer.error = errno;

@@ -22,4 +22,10 @@ struct delivery_settings {
     deliver_rehearse *rehearse;   /* not of the file: set, nothing is delivered but shown to this; else NULL */
 };
 
+/* Is there a dead-letter file that holds what is put into it? (/dev/null does not.) */
+static inline bool delivery_keeps_dead_letters(const struct delivery_settings *settings)
+{
+    return settings->deadletter_file.len > 0 && !slice_equal(settings->deadletter_file, slice_of("/dev/null"));
+}
+
 #endif

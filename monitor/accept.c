@@ -42,7 +42,8 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct client *client
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     *a = (struct acceptance){ .conf = conf, .client = client, .terminated = terminated, .recipients = room,
-                              .tls.channel = -1, .lockout = { .conf = conf, .client = client },
+                              .tls.channel = -1, 
+                              .lockout = { .settings = &conf->client, .rules = &conf->rules, .client = client },
                               .deadline = clock_ms() + conf->session.connection_secs.value * 1000 };
     dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, a->deadline, terminated);
     canonical_confine(conf->base.sandbox != SANDBOX_OFF);
@@ -232,7 +233,7 @@ struct reply accept_helo(struct acceptance *a, bool extended, struct slice name)
         return contradict(a);
     accept_note(a, a->helo[0] != '\0' ? CAME_IDLE : CAME_ON);
     dns_stage();
-    reply = a->helo_refusal = checks_helo(a->conf, a->client, name);
+    reply = a->helo_refusal = checks_helo(&a->conf->client, &a->conf->rules, a->client, name);
     reply.status.len = 0; /* RFC 2034 4: nothing that answers HELO has an enhanced code */
     if (reply.code != 0)
         return reply;
@@ -258,7 +259,7 @@ static struct reply check_requirements(const struct acceptance *a)
         return need_auth;
     if (!a->conf->client.auth_sender_check || client->user[0] == '\0')
         return no_objection;
-    switch (auth_may_send(a->conf, client->user, &a->sender)) {
+    switch (auth_may_send(&a->conf->client, client->user, &a->sender)) {
     case AUTH_YES: return no_objection;
     case AUTH_NO: return other_sender;
     case AUTH_BROKEN: break;
@@ -296,7 +297,7 @@ struct reply accept_mail(struct acceptance *a, struct slice argument)
         return reply;
     dns_stage();
     reply = a->helo_refusal.code != 0 ? a->helo_refusal
-                                      : checks_sender(a->conf, a->client, &a->mail.sender, &a->sender);
+                                      : checks_sender(&a->conf->client, &a->conf->rules, a->client, &a->mail.sender, &a->sender);
     if (reply.code != 0)
         return reply;
     accept_note(a, CAME_MAIL);
@@ -350,14 +351,14 @@ static struct reply decide_recipient(struct acceptance *a, const struct address 
     if (a->named >= a->conf->session.smtp_rcpt_to.value)
         return a->conf->session.smtp_rcpt_to.reply;
     dns_stage();
-    reply = checks_recipient(a->conf, a->client, address);
+    reply = checks_recipient(&a->conf->client, &a->conf->rules, a->client, address);
     if (reply.code != 0)
         return reply;
     a->recipients[a->count].other = &a->forms[a->count];
     reply = rules_rcpt(&a->conf->rules, a->client, address, &a->recipients[a->count]);
     log_trouble();
     if (reply.code == 0)
-        reply = checks_accepted(a->conf, a->client, &a->recipients[a->count]);
+        reply = checks_accepted(&a->conf->client, &a->conf->rules, a->client, &a->recipients[a->count]);
     if (reply.code == 0) {
         a->named++;
         a->count += is_new(a);
@@ -390,7 +391,7 @@ struct reply accept_tls(struct acceptance *a, int client, int plain)
     if (a->conf->client.tls == TLS_OFF || a->tls.helper != 0 || a->in_transaction)
         return contradict(a);
     accept_note(a, CAME_IDLE);
-    if (!starttls_start(&a->tls, a->conf, client, plain, clock_earlier(until, a->deadline)))
+    if (!starttls_start(&a->tls, &a->conf->client, client, plain, clock_earlier(until, a->deadline)))
         return no_tls;
     /* RFC 3207 4.2: what was said before is forgotten */
     accept_reset(a);
@@ -454,13 +455,15 @@ struct reply accept_auth(struct acceptance *a, struct slice identity, struct sli
     struct reply stranger = { .code = 535, .status = SLICE("7.8"), .counts = COUNTS_IDLE,
                               .text = SLICE("You can act for nobody but yourself") };
     char shown[LOG_TEXT];
+    uint64_t until;
 
     if (!is_possible(a) || a->conf->client.auth == AUTH_OFF || a->in_transaction || a->client->user[0] != '\0' ||
         (a->client->tls.protocol[0] == '\0' && !a->conf->client.auth_insecure) || user.len == 0 || user.len > CLIENT_TEXT ||
         a->auth_failures > a->conf->session.auth_failures.value)
         return contradict(a);
     accept_note(a, CAME_IDLE);
-    switch (auth_check(a->conf, user, password, a->deadline)) {
+    until = clock_ms() + a->conf->delivery.pipe_secs.value * 1000;
+    switch (auth_check(&a->conf->client, user, password, clock_earlier(until, a->deadline))) {
     case AUTH_YES:
         break;
     case AUTH_NO:
@@ -522,11 +525,13 @@ static void stamp(struct acceptance *a)
 static struct transaction transaction_of(const struct acceptance *a, const struct spool *spool)
 {
     return (struct transaction){
-        .conf = a->conf,
+        .settings = &a->conf->delivery,
+        .session = &a->conf->session,
+        .rules = &a->conf->rules,
         .client = a->client,
         .sender = &a->mail.sender,
         .spool = spool,
-        .once = a->count == 1 && !conf_keeps_dead_letters(a->conf),
+        .once = a->count == 1 && !delivery_keeps_dead_letters(&a->conf->delivery),
         .helo = a->helo,
         .protocol = protocol(a),
         .id = a->id,

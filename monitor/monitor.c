@@ -420,7 +420,7 @@ static void serve(struct monitor *m)
 static bool is_asked(const struct conf *conf)
 {
     return conf->client.tls == TLS_REQUIRED || conf->client.auth == AUTH_REQUIRED || conf->client.auth_sender_check ||
-           checks_wants_helo(conf) || checks_wants_mail(conf);
+           checks_wants_helo(&conf->client) || checks_wants_mail(&conf->client);
 }
 
 /* Can a decision about a recipient need the DNS? */
@@ -439,7 +439,7 @@ struct monitor *monitor_begin(struct conf *conf, struct client *client, const vo
     m->spool = m->client = m->plain[SESSION] = m->plain[HELPER] = -1;
     m->memory = memory;
     resolver_hide(memory, SPOOL_MEMORY);
-    m->asks_helo = checks_wants_helo(conf);
+    m->asks_helo = checks_wants_helo(&conf->client);
     m->asks_mail = is_asked(conf);
     m->asks_rcpt = may_ask_dns(conf);
     if (memory == MAP_FAILED) {

@@ -9,6 +9,7 @@
 /* A limit and the reply that a client gets beyond it. For on/off limits the value is 1 or 0. */
 struct limit {
     uint64_t value;
+    unsigned line; /* of the configuration, where it is set; 0: nowhere */
     struct reply reply;
 };
 

@@ -9,6 +9,7 @@
 #include <ctype.h>
 
 #include "client/checks.h"
+#include "conf/conf.h"
 #include "dns/canonical.h"
 #include "fuzz.h"
 
@@ -184,14 +185,14 @@ static void decide(struct conf *conf, struct client *client)
     check_lists(conf, &reply);
     (void)client_name(client);
     check_name(client);
-    reply = checks_helo(conf, client, slice_of("helo.example"));
+    reply = checks_helo(&conf->client, &conf->rules, client, slice_of("helo.example"));
     check_reply(&reply);
     HOLDS(envelope_mail(slice_of("FROM:<a@b\xc3\xbc" "cher.example> SMTPUTF8"), &mail) == ENVELOPE_OK);
     HOLDS(canonical_address(&mail.sender, WORDS_OURS, &recipient.address) == CANONICAL_OK);
-    reply = checks_sender(conf, client, &mail.sender, &recipient.address);
+    reply = checks_sender(&conf->client, &conf->rules, client, &mail.sender, &recipient.address);
     check_reply(&reply);
     recipient.rule = conf->rules.first_rule;
-    reply = checks_accepted(conf, client, &recipient);
+    reply = checks_accepted(&conf->client, &conf->rules, client, &recipient);
     check_reply(&reply);
 }
 

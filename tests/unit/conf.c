@@ -266,13 +266,13 @@ static void test_order(void)
     conf_free(&conf);
 
     conf_parse(&conf, "test.conf", BYTES("deadletter_file /dev/null\n"));
-    ok(!conf_keeps_dead_letters(&conf), "/dev/null keeps no dead letters");
+    ok(!delivery_keeps_dead_letters(&conf.delivery), "/dev/null keeps no dead letters");
     conf_free(&conf);
     conf_parse(&conf, "test.conf", BYTES("deadletter_file /var/mail/dead\n"));
-    ok(conf_keeps_dead_letters(&conf), "a file does");
+    ok(delivery_keeps_dead_letters(&conf.delivery), "a file does");
     conf_free(&conf);
     conf_parse(&conf, "test.conf", BYTES(""));
-    ok(!conf_keeps_dead_letters(&conf), "none does not");
+    ok(!delivery_keeps_dead_letters(&conf.delivery), "none does not");
     conf_free(&conf);
     conf_load(&conf, "/nonexistent/mailrecv.conf");
     ok_number(conf.errors, 1, "a file that is not there is an error");
