@@ -22,6 +22,7 @@
 #include "base/cold.h"
 #include "base/guarded.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "delivery/environment.h"
 
 enum { SETTINGS_MAX = 16 }; /* questions about directives other than deliver */
@@ -496,7 +497,7 @@ static void check_key(struct conf *conf)
     char path[PATH_MAX];
     struct stat status;
 
-    (void)snprintf(path, sizeof path, "%.*s", (int)conf->client.tls_key.len, conf->client.tls_key.text); /* cut, it is not there */
+    text_string(path, sizeof path, conf->client.tls_key); /* cut, it is not there */
     if (stat(path, &status) != 0 || (status.st_mode & S_IROTH) == 0)
         return;
     warn(conf, place.line, place.column, "everybody on this host can read the key");
@@ -696,5 +697,6 @@ bool access_makes_for_others(const struct conf *conf, const char *log, char path
         if ((rule->target.kind == TARGET_APPEND || rule->target.kind == TARGET_MAILDIR) &&
             makes_for_others(rule->target.text, rule->target.kind == TARGET_MAILDIR, path))
             return true;
-    return makes_for_others(conf->delivery.deadletter_file, false, path) || makes_for_others(conf->client.lockout_db, false, path);
+    return makes_for_others(conf->delivery.deadletter_file, false, path) ||
+           makes_for_others(conf->client.lockout_db, false, path);
 }

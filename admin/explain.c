@@ -307,8 +307,10 @@ static void consider_files(const struct conf *conf, const struct client *client)
         const char *what;
     } files[] = {
         { "lockout.db", conf->client.lockout_db, true, "whether the client is locked out" },
-        { "auth.users", conf->client.auth_users, user && conf->client.auth_command.path.len == 0, "whether that user can log in" },
-        { "auth.senders", conf->client.auth_senders, user && conf->client.auth_sender_check, "which senders that user may be" },
+        { "auth.users", conf->client.auth_users, user && conf->client.auth_command.path.len == 0,
+          "whether that user can log in" },
+        { "auth.senders", conf->client.auth_senders, user && conf->client.auth_sender_check,
+          "which senders that user may be" },
         { "tls.cert", conf->client.tls_cert, tls, "whether TLS can begin" },
         { "tls.key", conf->client.tls_key, tls, "whether TLS can begin" },
         { "tls.client_ca", conf->client.tls_client_ca, tls, "whose certificates are believed" },

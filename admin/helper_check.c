@@ -185,7 +185,8 @@ static int start_tls(const struct report *r, int output, pid_t *pid)
 static void check_tls(struct conf *conf, bool others)
 {
     static const char keywords[STARTTLS_FILES][16] = { "tls.cert", "tls.key", "tls.client_ca" };
-    struct report report = { .conf = conf, .program = "mailrecv-tls", .keyword = "tls.cert", .value = conf->client.tls_cert };
+    struct report report = { .conf = conf, .program = "mailrecv-tls", .keyword = "tls.cert",
+                             .value = conf->client.tls_cert };
 
     for (enum starttls_file i = 0; i < STARTTLS_FILES; i++) {
         struct slice path = starttls_path(&conf->client, i);

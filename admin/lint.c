@@ -235,7 +235,8 @@ static const char *impossible(const struct conf *conf, const struct rule *rule)
 /* Does every client that meets the conditions of `later` meet those of `earlier`? */
 static bool asks_no_more(const struct conf *conf, const struct rule *earlier, const struct rule *later)
 {
-    bool always_tls = conf->client.tls == TLS_REQUIRED || conf->client.tls == TLS_IMPLICIT, always_auth = conf->client.auth == AUTH_REQUIRED;
+    bool always_tls = conf->client.tls == TLS_REQUIRED || conf->client.tls == TLS_IMPLICIT;
+    bool always_auth = conf->client.auth == AUTH_REQUIRED;
 
     return (earlier->group == NULL || earlier->group == later->group) &&
            (!earlier->needs_tls || later->needs_tls || always_tls) &&

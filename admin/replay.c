@@ -355,8 +355,9 @@ static bool is_stopped(const volatile sig_atomic_t *terminated)
  */
 static void forget_checks(struct conf *conf)
 {
-    struct limit *const checks[] = { &conf->client.helo_dns_check, &conf->client.helo_syntax_check, &conf->client.sender_dns_check,
-                                     &conf->client.rcpt_dns_check, &conf->client.sender_syntax_check, &conf->client.rcpt_syntax_check };
+    struct client_settings *s = &conf->client;
+    struct limit *const checks[] = { &s->helo_dns_check, &s->helo_syntax_check, &s->sender_dns_check,
+                                     &s->rcpt_dns_check, &s->sender_syntax_check, &s->rcpt_syntax_check };
 
     conf->delivery.deadletter_file = (struct slice){ "", 0 };
     conf->client.lockout_db = (struct slice){ "", 0 };

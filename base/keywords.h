@@ -1,4 +1,4 @@
-/* keywords.h - the directives about the process, its user and its log: rows for conf/keywords.c, which alone includes this */
+/* keywords.h - the directives about the process, its user and its log, for conf/keywords.c alone */
 #ifndef BASE_KEYWORDS_H
 #define BASE_KEYWORDS_H
 

@@ -146,7 +146,8 @@ static bool open_users(const struct client_settings *settings)
     return false;
 }
 
-enum auth_result auth_check(const struct client_settings *settings, struct slice user, struct slice password, uint64_t deadline)
+enum auth_result auth_check(const struct client_settings *settings, struct slice user, struct slice password,
+                            uint64_t deadline)
 {
     int output[2], error;
     struct process_end end;
@@ -226,14 +227,16 @@ enum auth_result auth_may_send(const struct client_settings *settings, const cha
     fd = guarded_read(settings->auth_senders);
     file = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (file == NULL) {
-        log_line(LOG_ERR, "cannot open auth.senders %.*s: %m", (int)settings->auth_senders.len, settings->auth_senders.text);
+        log_line(LOG_ERR, "cannot open auth.senders %.*s: %m", (int)settings->auth_senders.len,
+                 settings->auth_senders.text);
         if (fd >= 0)
             (void)close(fd);
         return AUTH_BROKEN;
     }
     result = search_senders(file, user, sender);
     if (result == AUTH_BROKEN)
-        log_line(LOG_ERR, "cannot read auth.senders %.*s: %m", (int)settings->auth_senders.len, settings->auth_senders.text);
+        log_line(LOG_ERR, "cannot read auth.senders %.*s: %m", (int)settings->auth_senders.len,
+                 settings->auth_senders.text);
     (void)fclose(file); /* only read */
     return result;
 }

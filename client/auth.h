@@ -19,7 +19,8 @@ void auth_open(const struct client_settings *settings);
  * interface (name, password and timestamp on descriptor 3; exit status 0 is yes, 1 no). The program
  * ends by the deadline (clock.h). Name and password must hold no NUL; copies of them are wiped.
  */
-enum auth_result auth_check(const struct client_settings *settings, struct slice user, struct slice password, uint64_t deadline);
+enum auth_result auth_check(const struct client_settings *settings, struct slice user, struct slice password,
+                            uint64_t deadline);
 
 /*
  * May this user send as this reverse-path, which is canonical? As the address that is their name, as what auth.senders

@@ -125,11 +125,10 @@ static bool is_name_or_literal(struct slice name)
     return envelope_literal(name) || (slice_is_ascii(name) && envelope_domain(name) && !ends_in_number(name));
 }
 
-static struct reply check_helo_syntax(const struct client_settings *settings, struct rules *rules, struct client *client,
+static struct reply check_helo_syntax(const struct limit *limit, struct rules *rules, struct client *client,
                                       struct slice name)
 {
     static const char keyword[] = "limit.helo_syntax_check";
-    const struct limit *limit = &settings->helo_syntax_check;
     enum match bypass;
 
     if (limit->value == 0)
@@ -151,12 +150,11 @@ struct reply checks_helo(const struct client_settings *settings, struct rules *r
     static const struct reply unsure = REPLY(451, "", "Your HELO name cannot be looked up now, try again later");
     static const char keyword[] = "limit.helo_dns_check";
     const struct limit *limit = &settings->helo_dns_check;
-    struct reply reply = check_helo_syntax(settings, rules, client, name);
+    struct reply reply = check_helo_syntax(&settings->helo_syntax_check, rules, client, name);
     enum answer_status status;
     enum match bypass;
 
-    if (reply.code != 0 || limit->value == 0 ||
-        (bypass = rules_bypass(rules, client)) == MATCH_YES)
+    if (reply.code != 0 || limit->value == 0 || (bypass = rules_bypass(rules, client)) == MATCH_YES)
         return reply;
     status = look_at_helo(client, name);
     if (status == ANSWER_FOUND)
@@ -233,8 +231,8 @@ struct reply checks_sender(const struct client_settings *settings, struct rules 
     if (given->len > 0)
         reply = check_syntax(rules, client, "limit.sender_syntax_check", &settings->sender_syntax_check, given);
     if (reply.code == 0)
-        reply = check_domain(rules, client, "limit.sender_dns_check", &settings->sender_dns_check, address_domain(sender),
-                             &null_mx);
+        reply = check_domain(rules, client, "limit.sender_dns_check", &settings->sender_dns_check,
+                             address_domain(sender), &null_mx);
     return reply;
 }
 

@@ -1,4 +1,4 @@
-/* keywords.h - the directives about clients that are plain: TLS, logins, checks, lockout: rows for conf/keywords.c, which alone includes this */
+/* keywords.h - the directives about clients (TLS, logins, checks, lockout), for conf/keywords.c alone */
 #ifndef CLIENT_KEYWORDS_H
 #define CLIENT_KEYWORDS_H
 

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "dns/dns.h"
 #include "rules.h"
 
@@ -104,7 +105,7 @@ static void forget_violations(struct contact *contact, const void *context)
 
 struct lockout_db lockout_contacts(const struct client_settings *settings, char *path, bool serving)
 {
-    (void)snprintf(path, PATH_MAX, "%.*s", (int)settings->lockout_db.len, settings->lockout_db.text); /* checked by conf/ */
+    text_string(path, PATH_MAX, settings->lockout_db); /* conf/ has checked that it fits */
     return (struct lockout_db){ .path = path, .keep = settings->lockout_period, .serving = serving };
 }
 

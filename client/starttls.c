@@ -131,7 +131,8 @@ static bool wait_ready(const struct starttls *tls, uint64_t deadline)
     return false;
 }
 
-bool starttls_start(struct starttls *tls, const struct client_settings *settings, int client, int plain, uint64_t deadline)
+bool starttls_start(struct starttls *tls, const struct client_settings *settings, int client, int plain,
+                    uint64_t deadline)
 {
     int ends[2] = { -1, -1 }, nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     int error = nothing < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ? errno : 0;

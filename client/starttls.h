@@ -35,7 +35,8 @@ int starttls_test(const struct client_settings *settings, const int files[STARTT
  * Starts the helper on the client's socket and the session's plain bytes, both of which it takes copies
  * of, and waits until it is ready, until the deadline (clock.h) at most. False if it is not; the log says why, and it may be tried again.
  */
-bool starttls_start(struct starttls *tls, const struct client_settings *settings, int client, int plain, uint64_t deadline);
+bool starttls_start(struct starttls *tls, const struct client_settings *settings, int client, int plain,
+                    uint64_t deadline);
 
 enum starttls_status {
     STARTTLS_NONE,    /* nothing is encrypted, or all is known already */

@@ -1,4 +1,4 @@
-/* clients.c - lines about clients: patterns of hosts, groups, lists of the DNS */
+/* clients.c - lines about clients: hosts, groups, lists of the DNS */
 #include "conf/parser.h"
 
 #include <ctype.h>
@@ -7,61 +7,26 @@
 
 enum { MAX_BUCKETS = 65536 };
 
-/* No host has a quote in its address or name. Addresses of recipients may, but hardly one alone at the end. */
-static void check_quotes(struct parser *p, const struct word *word, bool for_recipients)
-{
-    struct glyph glyph;
-    size_t offset = 0;
-
-    if (p->misread || word->quoted ||
-        !(for_recipients ? word_ends_in_quote(word, &offset, &glyph) : glyph_find(word->text, GLYPH_QUOTE, &offset, &glyph)))
-        return;
-    fail(p, conf_column(p->conf, p->number, word->column, offset), "a %s (U+%04X) in the expression, expected none%s",
-         glyph.name, (unsigned)glyph.code, for_recipients ? " that stands alone" : ": no host has one in its name");
-    word_advise(p, word_without_quotes(p, word->text));
-}
-
-static void set_pattern(struct parser *p, struct word word, const char *directive, bool for_recipients,
-                        struct pattern *pattern)
-{
-    if (word.text.len == 0)
-        fail(p, word.column, "the regular expression is empty, expected . for any text");
-    check_quotes(p, &word, for_recipients);
-    *pattern = (struct pattern){ .text = word.text, .line = p->number, .column = word.column,
-                                 .directive = directive, .utf = for_recipients || !slice_is_ascii(word.text) };
-    p->conf->rules.wants_unicode = p->conf->rules.wants_unicode || (for_recipients && !slice_is_ascii(word.text));
-}
-
-bool client_pattern(struct parser *p, const char *directive, bool for_recipients, struct pattern *pattern)
-{
-    struct word word;
-
-    if (!word_need(p, &word, "a regular expression"))
-        return false;
-    set_pattern(p, word, directive, for_recipients, pattern);
-    return true;
-}
-
 /* allow remotehost REGEX, deny remotehost REGEX */
-void parse_host_pattern(struct parser *p, const struct keyword *k, void *value)
+void parse_hosts(struct parser *p, const struct keyword *k, void *value)
 {
     struct pattern *pattern = memory_take(p->conf, sizeof *pattern);
     struct patterns *list = value;
     const char *directive = list == &p->conf->rules.deny ? "deny remotehost" : "allow remotehost";
 
     (void)k;
-    if (!word_need_exactly(p, "remotehost") || !client_pattern(p, directive, false, pattern))
+    if (!word_need_exactly(p, "remotehost") || !value_pattern(p, directive, false, pattern))
         return;
     patterns_add(list, pattern);
     word_need_end(p);
 }
 
 /* lockout.exempt REGEX, proxy_protocol REGEX */
-void parse_client_pattern(struct parser *p, const struct keyword *k, void *value)
+void parse_clients(struct parser *p, const struct keyword *k, void *value)
 {
     struct pattern *pattern = memory_take(p->conf, sizeof *pattern);
 
-    if (!client_pattern(p, k->name, false, pattern))
+    if (!value_pattern(p, k->name, false, pattern))
         return;
     patterns_add(value, pattern);
     word_need_end(p);
@@ -176,7 +141,7 @@ static bool parse_membership(struct parser *p, struct word word, struct slice na
 }
 
 /* allowgroup NAME REGEX, allowgroup NAME cert SHA256, allowgroup NAME fcrdns RESULT */
-void parse_allowgroup(struct parser *p, const struct keyword *k, void *value)
+void parse_group(struct parser *p, const struct keyword *k, void *value)
 {
     struct word name, word;
     struct pattern *pattern;
@@ -187,7 +152,7 @@ void parse_allowgroup(struct parser *p, const struct keyword *k, void *value)
         parse_membership(p, word, name.text))
         return;
     pattern = memory_take(p->conf, sizeof *pattern);
-    set_pattern(p, word, "allowgroup", false, pattern);
+    value_set_pattern(p, word, "allowgroup", false, pattern);
     patterns_add(&define_group(p->conf, name.text, p->number)->patterns, pattern);
     word_need_end(p);
 }

@@ -264,7 +264,7 @@ void parse_error(struct parser *p, const struct keyword *k, void *value)
     struct word word;
 
     (void)value;
-    if (!word_need_exactly(p, "rcpt_to") || !client_pattern(p, "error rcpt_to", true, &refusal->pattern) ||
+    if (!word_need_exactly(p, "rcpt_to") || !value_pattern(p, "error rcpt_to", true, &refusal->pattern) ||
         !word_need(p, &word, "a reply code"))
         return;
     value_reply(p, word, slice_of(k->status), &refusal->reply);

@@ -169,7 +169,7 @@ static void parse_lines(struct conf *conf)
 {
     struct slice text = conf->text;
     struct parser p = { .conf = conf, .has_nul = memchr(text.text, '\0', text.len) != NULL };
-    unsigned *seen = memory_take(conf, keywords_count() * sizeof *seen); /* where, first */
+    unsigned *seen = memory_take(conf, keywords_count() * sizeof *seen); /* where each stands */
 
     while (line_next(&text, &p.line)) {
         p.number++;

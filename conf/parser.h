@@ -80,7 +80,7 @@ bool word_next_value(struct parser *p, struct word *word);
 /* The next word, if it is one that may stand there; else it is left for others. */
 bool word_next_if(struct parser *p, struct word *word, bool (*is_wanted)(struct word word));
 
-/* A word that must be there; `what` says what was expected. need_name: and must not be ""; need_value: nor is checked. */
+/* A word that must be there; `what` says what was expected. A name must not be "", nor a value (word_next_value). */
 bool word_need(struct parser *p, struct word *word, const char *what);
 bool word_need_name(struct parser *p, struct word *word, const char *what);
 bool word_need_value(struct parser *p, struct word *word, const char *what);
@@ -126,10 +126,12 @@ struct slice value_keep(struct parser *p, struct slice written, struct slice can
 /* The word with this index of those that a row has to choose from; empty behind the last. */
 struct slice value_choice(const struct keyword *k, size_t index);
 
-/* ---- clients.c ---- */
+/* A regular expression for hosts or recipients, which `directive` has: the next word, or this one. */
+bool value_pattern(struct parser *p, const char *directive, bool for_recipients, struct pattern *pattern);
+void value_set_pattern(struct parser *p, struct word word, const char *directive, bool for_recipients,
+                       struct pattern *pattern);
 
-/* A regular expression for hosts or recipients, which `directive` has. */
-bool client_pattern(struct parser *p, const char *directive, bool for_recipients, struct pattern *pattern);
+/* ---- clients.c ---- */
 
 /* The group with this name; rules may name it before it is defined. */
 struct allowgroup *client_group(struct conf *conf, struct slice name);
@@ -174,11 +176,16 @@ void keywords_fail_unknown(struct parser *p, struct word word);
 typedef void kind_parse(struct parser *p, const struct keyword *k, void *value);
 typedef void kind_print(const struct keyword *k, const void *value, FILE *out);
 
-kind_parse parse_word, parse_domain, parse_flags, parse_text, parse_switch, parse_option, parse_limit, parse_count,
-    parse_delay, parse_check, parse_pause, parse_server;                                     /* values.c */
-kind_parse parse_host_pattern, parse_client_pattern, parse_allowgroup, parse_dnsbl, parse_dnswl, parse_bypass; /* clients.c */
-kind_parse parse_program, parse_deliver, parse_error;                                        /* deliveries.c */
-kind_print print_slice, print_text_value, print_switch, print_option, print_limit, print_count, print_check, print_pause,
-    print_program;                                                                           /* print.c */
+/* values.c */
+kind_parse parse_word, parse_domain, parse_flags, parse_text, parse_switch, parse_choice, parse_limit, parse_count,
+    parse_delay, parse_check, parse_pause, parse_server;
+
+/* clients.c, deliveries.c */
+kind_parse parse_hosts, parse_clients, parse_group, parse_dnsbl, parse_dnswl, parse_bypass;
+kind_parse parse_program, parse_deliver, parse_error;
+
+/* print.c */
+kind_print print_word, print_text, print_switch, print_choice, print_limit, print_count, print_check, print_pause,
+    print_program;
 
 #endif

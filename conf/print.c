@@ -4,7 +4,7 @@
 #include "base/log.h"
 
 /* Writes a word so that it reads back as the same, without a warning. */
-static void print_word(struct slice word, FILE *out)
+static void put_word(struct slice word, FILE *out)
 {
     bool quote = word.len == 0 || word.text[0] == '#' || word.text[word.len - 1] == '\\' ||
                  memchr(word.text, ' ', word.len) != NULL || memchr(word.text, '\t', word.len) != NULL;
@@ -27,34 +27,34 @@ static void print_word(struct slice word, FILE *out)
     fputc('"', out);
 }
 
-static void print_text(struct slice text, FILE *out)
+static void put_text(struct slice text, FILE *out)
 {
     for (size_t i = 0; i < text.len; i++)
         fprintf(out, "%s%c", text.text[i] == '#' && (i == 0 || strchr(" \t\\", text.text[i - 1]) != NULL) ? "\\" : "",
                 text.text[i]);
 }
 
-static void print_reply(const struct reply *reply, FILE *out)
+static void put_reply(const struct reply *reply, FILE *out)
 {
     fprintf(out, " %u %u.%.*s ", reply->code, reply->code / 100, (int)reply->status.len, reply->status.text);
-    print_text(reply->text, out);
+    put_text(reply->text, out);
 }
 
-void print_slice(const struct keyword *k, const void *value, FILE *out)
+void print_word(const struct keyword *k, const void *value, FILE *out)
 {
     (void)k;
     fputc(' ', out);
-    print_word(*(const struct slice *)value, out);
+    put_word(*(const struct slice *)value, out);
 }
 
-void print_text_value(const struct keyword *k, const void *value, FILE *out)
+void print_text(const struct keyword *k, const void *value, FILE *out)
 {
     (void)k;
     fputc(' ', out);
-    print_text(*(const struct slice *)value, out);
+    put_text(*(const struct slice *)value, out);
 }
 
-static void print_choice(const struct keyword *k, uint64_t index, FILE *out)
+static void put_choice(const struct keyword *k, uint64_t index, FILE *out)
 {
     struct slice word = value_choice(k, index);
 
@@ -63,12 +63,12 @@ static void print_choice(const struct keyword *k, uint64_t index, FILE *out)
 
 void print_switch(const struct keyword *k, const void *value, FILE *out)
 {
-    print_choice(k, *(const bool *)value, out);
+    put_choice(k, *(const bool *)value, out);
 }
 
-void print_option(const struct keyword *k, const void *value, FILE *out)
+void print_choice(const struct keyword *k, const void *value, FILE *out)
 {
-    print_choice(k, *(const unsigned *)value, out);
+    put_choice(k, *(const unsigned *)value, out);
 }
 
 void print_limit(const struct keyword *k, const void *value, FILE *out)
@@ -77,7 +77,7 @@ void print_limit(const struct keyword *k, const void *value, FILE *out)
 
     (void)k;
     fprintf(out, " %ju", (uintmax_t)limit->value);
-    print_reply(&limit->reply, out);
+    put_reply(&limit->reply, out);
 }
 
 void print_count(const struct keyword *k, const void *value, FILE *out)
@@ -90,27 +90,27 @@ void print_check(const struct keyword *k, const void *value, FILE *out)
 {
     const struct limit *limit = value;
 
-    print_choice(k, limit->value, out);
-    print_reply(&limit->reply, out);
+    put_choice(k, limit->value, out);
+    put_reply(&limit->reply, out);
 }
 
 void print_pause(const struct keyword *k, const void *value, FILE *out)
 {
     const struct pause *pause = value;
 
-    print_choice(k, pause->limit.value, out);
+    put_choice(k, pause->limit.value, out);
     fprintf(out, " %ju", (uintmax_t)pause->secs);
-    print_reply(&pause->limit.reply, out);
+    put_reply(&pause->limit.reply, out);
 }
 
 void print_program(const struct keyword *k, const void *value, FILE *out)
 {
     const struct program *program = value;
 
-    print_slice(k, &program->path, out);
+    print_word(k, &program->path, out);
     for (size_t i = 0; i < program->argument_count; i++) {
         fputc(' ', out);
-        print_word(program->arguments[i], out);
+        put_word(program->arguments[i], out);
     }
 }
 

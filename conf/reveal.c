@@ -23,7 +23,7 @@ static void move_out(const struct conf *conf, struct text *text, struct slice *s
 
 void conf_reveal(struct conf *conf)
 {
-    static char bytes[(KEYWORDS_MOST + 1) * 2 * CONF_TEXT] BEHIND; /* room for all texts and enhanced codes: most is never touched */
+    static char bytes[(KEYWORDS_MOST + 1) * 2 * CONF_TEXT] BEHIND; /* for all texts and enhanced codes: most is never touched */
     struct text text = { bytes, sizeof bytes, 0 };
 
     move_out(conf, &text, &conf->rules.domain);

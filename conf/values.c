@@ -1,4 +1,4 @@
-/* values.c - words to values: numbers, switches, choices, texts, domains, replies, limits, DNS servers */
+/* values.c - words to values: numbers, switches, choices, texts, domains, replies, limits, patterns, DNS servers */
 #include "conf/parser.h"
 
 #include <arpa/inet.h>
@@ -118,6 +118,41 @@ static void parse_limit_reply(struct parser *p, const struct keyword *k, struct 
     p->conf->default_reply_line = p->number;
 }
 
+/* No host has a quote in its address or name. Addresses of recipients may, but hardly one alone at the end. */
+static void check_quotes(struct parser *p, const struct word *word, bool for_recipients)
+{
+    struct glyph glyph;
+    size_t offset = 0;
+
+    if (p->misread || word->quoted ||
+        !(for_recipients ? word_ends_in_quote(word, &offset, &glyph) : glyph_find(word->text, GLYPH_QUOTE, &offset, &glyph)))
+        return;
+    fail(p, conf_column(p->conf, p->number, word->column, offset), "a %s (U+%04X) in the expression, expected none%s",
+         glyph.name, (unsigned)glyph.code, for_recipients ? " that stands alone" : ": no host has one in its name");
+    word_advise(p, word_without_quotes(p, word->text));
+}
+
+void value_set_pattern(struct parser *p, struct word word, const char *directive, bool for_recipients,
+                       struct pattern *pattern)
+{
+    if (word.text.len == 0)
+        fail(p, word.column, "the regular expression is empty, expected . for any text");
+    check_quotes(p, &word, for_recipients);
+    *pattern = (struct pattern){ .text = word.text, .line = p->number, .column = word.column,
+                                 .directive = directive, .utf = for_recipients || !slice_is_ascii(word.text) };
+    p->conf->rules.wants_unicode = p->conf->rules.wants_unicode || (for_recipients && !slice_is_ascii(word.text));
+}
+
+bool value_pattern(struct parser *p, const char *directive, bool for_recipients, struct pattern *pattern)
+{
+    struct word word;
+
+    if (!word_need(p, &word, "a regular expression"))
+        return false;
+    value_set_pattern(p, word, directive, for_recipients, pattern);
+    return true;
+}
+
 /* ---- kinds of directives ----------------------------------------------------------------- */
 
 void parse_word(struct parser *p, const struct keyword *k, void *value)
@@ -220,7 +255,7 @@ static void list_choices(const struct keyword *k, char *out, size_t size)
 }
 
 /* One of the words of the directive; `chosen` is its index. */
-static bool parse_choice(struct parser *p, const struct keyword *k, size_t *chosen)
+static bool take_choice(struct parser *p, const struct keyword *k, size_t *chosen)
 {
     char expected[64] = "";
     struct word word;
@@ -241,18 +276,18 @@ void parse_switch(struct parser *p, const struct keyword *k, void *value)
 {
     size_t chosen;
 
-    if (!parse_choice(p, k, &chosen))
+    if (!take_choice(p, k, &chosen))
         return;
     *(bool *)value = chosen != 0;
     word_need_end(p);
 }
 
 /* One of several words; kept as its index. */
-void parse_option(struct parser *p, const struct keyword *k, void *value)
+void parse_choice(struct parser *p, const struct keyword *k, void *value)
 {
     size_t chosen;
 
-    if (!parse_choice(p, k, &chosen))
+    if (!take_choice(p, k, &chosen))
         return;
     *(unsigned *)value = (unsigned)chosen;
     word_need_end(p);
@@ -293,7 +328,7 @@ void parse_check(struct parser *p, const struct keyword *k, void *value)
     struct limit *limit = value;
     size_t chosen;
 
-    if (!parse_choice(p, k, &chosen))
+    if (!take_choice(p, k, &chosen))
         return;
     limit->value = chosen;
     parse_limit_reply(p, k, limit);
@@ -306,7 +341,7 @@ void parse_pause(struct parser *p, const struct keyword *k, void *value)
     struct word word;
     size_t chosen;
 
-    if (!parse_choice(p, k, &chosen) || !word_need(p, &word, "a number of seconds") ||
+    if (!take_choice(p, k, &chosen) || !word_need(p, &word, "a number of seconds") ||
         !value_number(p, word, k->max, &pause->secs))
         return;
     pause->limit.value = chosen;

@@ -175,7 +175,8 @@ int copy_as_file(const struct copy *copy)
         fd = fcntl(spool->fd, F_DUPFD_CLOEXEC, 0);
         return fd < 0 ? -1 : make_input(fd);
     }
-    fd = spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC) : spool_file(copy->transaction->settings->spool_directory);
+    fd = spool->fd < 0 ? memfd_create("message", MFD_CLOEXEC)
+                       : spool_file(copy->transaction->settings->spool_directory);
     if (fd < 0)
         return -1;
     for (uint64_t offset = 0; offset < size && error == 0;) {

@@ -1,4 +1,4 @@
-/* keywords.h - the directives about deliveries that are plain: rows for conf/keywords.c, which alone includes this */
+/* keywords.h - the directives about deliveries, for conf/keywords.c alone */
 #ifndef DELIVERY_KEYWORDS_H
 #define DELIVERY_KEYWORDS_H
 

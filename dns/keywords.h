@@ -1,4 +1,4 @@
-/* keywords.h - the directives about the DNS that are plain: rows for conf/keywords.c, which alone includes this */
+/* keywords.h - the directives about the DNS, for conf/keywords.c alone */
 #ifndef DNS_KEYWORDS_H
 #define DNS_KEYWORDS_H
 

@@ -32,7 +32,8 @@ static struct reply contradict(struct acceptance *a)
 
 static size_t recipients_size(const struct conf *conf)
 {
-    return (size_t)conf->session.smtp_rcpt_to.value * (sizeof(struct recipient) + sizeof(uint32_t) + sizeof(struct recipient_forms));
+    return (size_t)conf->session.smtp_rcpt_to.value *
+           (sizeof(struct recipient) + sizeof(uint32_t) + sizeof(struct recipient_forms));
 }
 
 bool accept_begin(struct acceptance *a, struct conf *conf, struct client *client,
@@ -108,15 +109,16 @@ static bool talks_early(const struct acceptance *a)
 /* limit.early_talker; with implicit TLS it is the client who begins. */
 static struct reply check_silence(struct acceptance *a)
 {
+    const struct limit *limit = &a->conf->client.early_talker.limit;
     enum match bypass;
 
-    if (a->conf->client.early_talker.limit.value == 0 || a->conf->client.tls == TLS_IMPLICIT)
+    if (limit->value == 0 || a->conf->client.tls == TLS_IMPLICIT)
         return no_objection;
     bypass = rules_bypass(&a->conf->rules, a->client);
     accept_announce(a); /* not only when the pause is over */
     if (bypass == MATCH_YES || !talks_early(a))
         return no_objection;
-    return bypass == MATCH_UNSURE ? reply_for_now(a->conf->client.early_talker.limit.reply) : a->conf->client.early_talker.limit.reply;
+    return bypass == MATCH_UNSURE ? reply_for_now(limit->reply) : limit->reply;
 }
 
 bool accept_admit(struct acceptance *a)
@@ -297,7 +299,8 @@ struct reply accept_mail(struct acceptance *a, struct slice argument)
         return reply;
     dns_stage();
     reply = a->helo_refusal.code != 0 ? a->helo_refusal
-                                      : checks_sender(&a->conf->client, &a->conf->rules, a->client, &a->mail.sender, &a->sender);
+                                      : checks_sender(&a->conf->client, &a->conf->rules, a->client, &a->mail.sender,
+                                                      &a->sender);
     if (reply.code != 0)
         return reply;
     accept_note(a, CAME_MAIL);

@@ -1,4 +1,4 @@
-/* keywords.h - the directives about the dialogue: rows for conf/keywords.c, which alone includes this */
+/* keywords.h - the directives about the dialogue, for conf/keywords.c alone */
 #ifndef SESSION_KEYWORDS_H
 #define SESSION_KEYWORDS_H
 

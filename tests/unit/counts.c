@@ -66,8 +66,9 @@ static size_t play(struct counts *counts, const struct session_settings *setting
 void test_counts(void)
 {
     static struct session_settings settings;
-    const struct limit *limits[COUNTED] = { &settings.smtp_unknowncmd, &settings.smtp_failcmds, &settings.smtp_refused_rcpts,
-                                            &settings.auth_failures, &settings.smtp_commands, &settings.smtp_undelivered };
+    const struct limit *limits[COUNTED] = { &settings.smtp_unknowncmd, &settings.smtp_failcmds,
+                                            &settings.smtp_refused_rcpts, &settings.auth_failures,
+                                            &settings.smtp_commands, &settings.smtp_undelivered };
     struct counts slack = { .accepted = 0 };
     struct excess excess = { .stage = "" };
 
