@@ -48,6 +48,8 @@ struct bypass {
     unsigned line, group_column;
 };
 
+struct statuses;
+
 enum target_kind { TARGET_APPEND, TARGET_MAILDIR, TARGET_PIPE, TARGET_EXEC };
 
 /* What an argument of exec may stand for; the text of each is in rules_placeholders. */
@@ -74,6 +76,8 @@ struct target {
     struct slice text;          /* the path, the shell command, or the program */
     struct argument *arguments; /* TARGET_EXEC: behind the program */
     size_t argument_count;
+    const struct statuses *statuses; /* what the exit status of a command means (delivery/statuses.h); NULL: as usual */
+    bool temporary;             /* no failure of the command is final */
 };
 
 enum rcpt_kind { RCPT_ADDRESS, RCPT_DOMAIN, RCPT_PATTERN };

@@ -1,6 +1,7 @@
 /* deliveries.c - lines about recipients: conditions, addresses, where their mail goes, errors */
 #include "conf/parser.h"
 
+#include "delivery/statuses.h"
 #include "dns/canonical.h"
 #include "patterns/mend.h"
 
@@ -70,6 +71,129 @@ static void parse_recipient(struct parser *p, struct rule *rule)
     }
 }
 
+/* The meanings with this name; a target may name them before a line defines them. */
+static struct statuses *statuses_named(struct conf *conf, struct slice name)
+{
+    struct statuses *statuses = conf->delivery.statuses;
+
+    while (statuses != NULL && !slice_equal(statuses->name, name))
+        statuses = statuses->next;
+    if (statuses == NULL) {
+        statuses = memory_take(conf, sizeof *statuses);
+        statuses->name = name;
+        statuses->defined = statuses_built_in(name, statuses->meanings);
+        statuses->next = conf->delivery.statuses;
+        conf->delivery.statuses = statuses;
+    }
+    return statuses;
+}
+
+static bool parse_meaning(struct parser *p, struct word word, unsigned char *meaning)
+{
+    for (unsigned i = 0; i < MEANINGS; i++)
+        if (word_is(word, statuses_meanings[i])) {
+            *meaning = (unsigned char)i;
+            return true;
+        }
+    fail(p, word.column, "'%.*s' is no meaning of a status, expected delivered, retry, refused or violation",
+         (int)word.text.len, word.text.text);
+    return false;
+}
+
+/* CODE=MEANING */
+static bool parse_status_value(struct parser *p, struct word word, struct statuses *statuses)
+{
+    const char *equals = memchr(word.text.text, '=', word.text.len);
+    struct word code = word, meaning = word;
+    uint64_t number;
+
+    if (equals == NULL) {
+        fail(p, word.column, "'%.*s' is no status with its meaning, expected CODE=MEANING, as in 69=retry",
+             (int)word.text.len, word.text.text);
+        return false;
+    }
+    code.text.len = (size_t)(equals - word.text.text);
+    meaning.text = (struct slice){ equals + 1, word.text.len - code.text.len - 1 };
+    meaning.column += (unsigned)code.text.len + 1;
+    if (word_is(code, "0")) {
+        fail(p, word.column, "status 0 always means that the message was delivered");
+        return false;
+    }
+    return value_number(p, code, STATUSES_MOST - 1, &number) &&
+           parse_meaning(p, meaning, &statuses->meanings[number]);
+}
+
+/* status NAME CODE=MEANING... */
+void parse_status(struct parser *p, const struct keyword *k, void *value)
+{
+    unsigned char built_in[STATUSES_MOST];
+    struct statuses *statuses;
+    struct word name, word;
+
+    (void)k;
+    (void)value;
+    if (!word_need_name(p, &name, "a name for the meanings of exit statuses") || !word_need(p, &word, "CODE=MEANING"))
+        return;
+    if (statuses_built_in(name.text, built_in)) {
+        fail(p, name.column, "'%.*s' is built in, expected another name", (int)name.text.len, name.text.text);
+        return;
+    }
+    statuses = statuses_named(p->conf, name.text);
+    if (statuses->defined) {
+        fail(p, name.column, "'%.*s' is defined on line %u already", (int)name.text.len, name.text.text, statuses->line);
+        return;
+    }
+    statuses->defined = true;
+    statuses->line = p->number;
+    (void)statuses_built_in(slice_of("sysexits"), statuses->meanings);
+    do {
+        if (!parse_status_value(p, word, statuses))
+            return;
+    } while (word_next(p, &word));
+}
+
+/* ---- what a command's end means, before it ---- */
+
+static void parse_status_option(struct parser *p, struct target *target)
+{
+    struct statuses *statuses;
+    struct word word;
+
+    if (!word_need_name(p, &word, "the name of a status line, sysexits, qmail or postfix"))
+        return;
+    statuses = statuses_named(p->conf, word.text);
+    if (!statuses->defined && statuses->line == 0) {
+        statuses->line = p->number;
+        statuses->column = word.column;
+    }
+    target->statuses = statuses;
+}
+
+static void parse_temporary_option(struct parser *p, struct target *target)
+{
+    (void)p;
+    target->temporary = true;
+}
+
+static const struct {
+    struct slice word;
+    void (*parse)(struct parser *p, struct target *target);
+} options[] = {
+    { SLICE("status"), parse_status_option },
+    { SLICE("temporary"), parse_temporary_option },
+};
+
+/* Is this the word of an option? Then what belongs to it is read, too. */
+static bool parse_option_word(struct parser *p, struct word word, struct target *target)
+{
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (slice_equal(word.text, options[i].word)) {
+            options[i].parse(p, target);
+            return true;
+        }
+    return false;
+}
+
 static void parse_group_condition(struct parser *p, struct word word, struct rule *rule)
 {
     if (rule->group != NULL)
@@ -118,7 +242,7 @@ static void parse_conditions(struct parser *p, struct rule *rule)
             i++;
         if (i < CONDITIONS)
             conditions[i].parse(p, word, rule);
-        else
+        else if (!parse_option_word(p, word, &rule->target))
             fail(p, word.column, "unexpected '%.*s', expected 'allowgroup', 'auth', 'tls' or 'rcpt_to'",
                  (int)word.text.len, word.text.text);
     }
@@ -214,23 +338,29 @@ static void parse_command(struct parser *p, struct target *target)
 static const struct {
     struct slice word;
     enum target_kind kind;
+    bool runs_command;
     void (*parse)(struct parser *p, struct target *target);
 } targets[] = {
-    { SLICE("append"), TARGET_APPEND, parse_target_path },
-    { SLICE("pipe"), TARGET_PIPE, parse_command },
-    { SLICE("exec"), TARGET_EXEC, parse_exec },
-    { SLICE("maildir"), TARGET_MAILDIR, parse_target_path },
+    { SLICE("append"), TARGET_APPEND, false, parse_target_path },
+    { SLICE("pipe"), TARGET_PIPE, true, parse_command },
+    { SLICE("exec"), TARGET_EXEC, true, parse_exec },
+    { SLICE("maildir"), TARGET_MAILDIR, false, parse_target_path },
 };
 
 static void parse_target(struct parser *p, struct target *target)
 {
     struct word word;
 
-    if (p->failed || !word_need(p, &word, "append, pipe, exec or maildir"))
-        return;
+    do {
+        if (p->failed || !word_need(p, &word, "append, pipe, exec or maildir"))
+            return;
+    } while (parse_option_word(p, word, target));
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
         if (slice_equal(word.text, targets[i].word)) {
             target->kind = targets[i].kind;
+            if (!targets[i].runs_command && (target->statuses != NULL || target->temporary))
+                fail(p, word.column, "'%.*s' has no exit status, expected pipe or exec behind 'status' and 'temporary'",
+                     (int)word.text.len, word.text.text);
             targets[i].parse(p, target);
             return;
         }

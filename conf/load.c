@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "delivery/statuses.h"
 
 enum { PIPE_MS = 10000 }; /* how long a pipe may take that the configuration is read from */
 
@@ -165,6 +166,15 @@ static void resolve_groups(struct conf *conf)
         check_defined(conf, b->group, b->line, b->group_column);
 }
 
+static void resolve_statuses(struct conf *conf)
+{
+    for (const struct statuses *s = conf->delivery.statuses; s != NULL; s = s->next)
+        if (!s->defined)
+            conf_complain(conf, SEVERITY_ERROR, s->line, s->column,
+                          "there is no status line '%.*s', expected one, or sysexits, qmail or postfix",
+                          (int)s->name.len, s->name.text);
+}
+
 static void parse_lines(struct conf *conf)
 {
     struct slice text = conf->text;
@@ -177,6 +187,7 @@ static void parse_lines(struct conf *conf)
     }
     resolve_settings(conf);
     resolve_groups(conf);
+    resolve_statuses(conf);
 }
 
 static void begin(struct conf *conf, const char *path)

@@ -150,6 +150,7 @@ enum {
     CONF_BYPASS,
     CONF_DELIVER,
     CONF_ERROR,
+    CONF_STATUS,
     CONF_KINDS
 };
 
@@ -182,7 +183,7 @@ kind_parse parse_word, parse_domain, parse_flags, parse_text, parse_switch, pars
 
 /* clients.c, deliveries.c */
 kind_parse parse_hosts, parse_clients, parse_group, parse_dnsbl, parse_dnswl, parse_bypass;
-kind_parse parse_program, parse_deliver, parse_error;
+kind_parse parse_program, parse_deliver, parse_error, parse_status;
 
 /* print.c */
 kind_print print_word, print_text, print_switch, print_choice, print_limit, print_count, print_check, print_pause,

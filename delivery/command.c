@@ -22,6 +22,8 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "delivery/environment.h"
+#include "delivery/said.h"
+#include "delivery/statuses.h"
 
 enum {
     OUTPUT_LINE = 400,     /* bytes of a line of output that are looked at */
@@ -246,31 +248,76 @@ static enum ending work(struct run *run, uint64_t until)
 
 /* ---- the verdict ------------------------------------------------------------------------- */
 
-/* EX_DATAERR, EX_NOUSER, EX_NOPERM of sysexits.h, and 100 of qmail's commands: no, for good. */
-static bool refuses(int status)
+/* The result that a meaning of an exit status has for the message. */
+static enum result result_of(enum meaning meaning, bool temporary)
 {
-    return status == 65 || status == 67 || status == 77 || status == 100;
+    static const enum result results[MEANINGS] = {
+        [MEANING_RETRY] = RESULT_DEFERRED, [MEANING_DELIVERED] = RESULT_DELIVERED, [MEANING_REFUSED] = RESULT_REFUSED,
+        [MEANING_VIOLATION] = RESULT_REFUSED
+    };
+
+    return temporary && results[meaning] == RESULT_REFUSED ? RESULT_DEFERRED : results[meaning];
+}
+
+static const char refusal[] = "the command refused the message"; /* where it says nothing */
+
+/* The last line of output may be the reply that the client gets, if it is of the class that the exit status allows. */
+static void take_reply(const struct run *run, unsigned status, struct outcome *outcome)
+{
+    static const unsigned classes[] = { [RESULT_DELIVERED] = 2, [RESULT_DEFERRED] = 4, [RESULT_REFUSED] = 5 };
+    struct said said = said_read(slice_of(run->output.last));
+
+    if (said.code == 0)
+        return;
+    if (said.code / 100 != classes[outcome->result]) {
+        log_line(LOG_WARNING, "output id=%s: the client is not told %u, exit status %u does not allow it",
+                 run->copy->transaction->id, said.code, status);
+        return;
+    }
+    outcome->code = said.code;
+    (void)snprintf(outcome->status, sizeof outcome->status, "%.*s", (int)said.status.len, said.status.text);
+    if (said.text.len > 0)
+        (void)snprintf(outcome->reason, sizeof outcome->reason, "%.*s", (int)said.text.len, said.text.text);
+    else if (outcome->result == RESULT_REFUSED) /* the reason is the code so far */
+        (void)snprintf(outcome->reason, sizeof outcome->reason, "%s", refusal);
+}
+
+/* What the exit status says, and perhaps the output. */
+static void judge_status(const struct run *run, const struct target *target, const struct process_end *end,
+                         struct outcome *outcome)
+{
+    enum meaning meaning = statuses_meaning(target->statuses, (unsigned)end->number);
+    enum result result = result_of(meaning, target->temporary);
+    char text[PROCESS_TEXT];
+
+    if (result == RESULT_DELIVERED)
+        outcome_set(outcome, result, "%s", "");
+    else if (result == RESULT_DEFERRED)
+        outcome_set(outcome, result, "the command %s", process_end_text(end, text));
+    else
+        outcome_set(outcome, result, "%.*s", REASON_MAX - 1,
+                    run->output.last[0] != '\0' ? run->output.last : refusal);
+    outcome->violation = result == RESULT_REFUSED && meaning == MEANING_VIOLATION;
+    take_reply(run, (unsigned)end->number, outcome);
 }
 
 /*
  * Exit status 0 means that the message was taken, however late it comes. Any other of a command that was asked to
  * end may come of just that, and decides nothing.
  */
-static void judge(struct run *run, enum ending ending, const struct limit *limit, struct outcome *outcome)
+static void judge(struct run *run, enum ending ending, const struct target *target, const struct limit *limit,
+                  struct outcome *outcome)
 {
     struct process_end end = process_reap(run->pid);
     char text[PROCESS_TEXT];
 
     drain_output(run);
-    if (process_exited(&end, 0))
-        outcome_set(outcome, RESULT_DELIVERED, "%s", "");
+    if (end.how == PROCESS_EXITED && (ending == ENDED || end.number == 0))
+        judge_status(run, target, &end, outcome);
     else if (ending == TIMED_OUT)
         outcome_timeout(outcome, run->copy->transaction, limit);
     else if (ending == TERMINATED)
         outcome_set(outcome, RESULT_DEFERRED, "the service is being stopped");
-    else if (end.how == PROCESS_EXITED && refuses(end.number))
-        outcome_set(outcome, RESULT_REFUSED, "%.*s", REASON_MAX - 1,
-                    run->output.last[0] != '\0' ? run->output.last : "the command refused the message");
     else
         outcome_set(outcome, RESULT_DEFERRED, "the command %s", process_end_text(&end, text));
 }
@@ -288,7 +335,7 @@ void command_run(const struct transaction *transaction, const struct recipient *
     if (start(&run, target, outcome)) {
         run.pidfd = pidfd_open(run.pid, 0);
         if (run.pidfd >= 0) {
-            judge(&run, work(&run, until), limit, outcome);
+            judge(&run, work(&run, until), target, limit, outcome);
             (void)close(run.pidfd);
         } else {
             outcome_errno(outcome, "pidfd_open");

@@ -199,6 +199,8 @@ void outcome_set(struct outcome *outcome, enum result result, const char *format
 
     outcome->result = result;
     outcome->limit = NULL;
+    outcome->code = 0;
+    outcome->violation = false;
     va_start(args, format);
     (void)vsnprintf(outcome->reason, sizeof outcome->reason, format, args); /* cut when too long */
     va_end(args);

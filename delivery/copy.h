@@ -36,12 +36,15 @@ enum result {
     RESULT_REFUSED   /* failed for good */
 };
 
-enum { REASON_MAX = 256 };
+enum { REASON_MAX = 256, OUTCOME_STATUS = 8 };
 
 /* What became of one delivery. */
 struct outcome {
     enum result result;
     const struct limit *limit; /* the limit that ended it, NULL if none did */
+    unsigned code;             /* of the reply that a command has asked for, with its reason; 0: it has not */
+    char status[OUTCOME_STATUS]; /* the enhanced code of that reply behind its class, "" if it has none */
+    bool violation;            /* refused, and it counts against the client */
     char reason[REASON_MAX];   /* "" or one line: what happened, or what the command said */
 };
 

@@ -76,20 +76,39 @@ static void save_dead_letter(const struct transaction *t, const struct recipient
         *outcome = saved;
 }
 
-static struct reply reply_deferred(const struct transaction *t, const struct outcome *outcome)
+/* What a command has asked for, in its words. With other recipients around, it says of whom that is true. */
+static struct reply reply_said(const struct recipient *r, size_t count, const struct outcome *outcome)
 {
+    static char status[OUTCOME_STATUS], detail[ADDRESS_MAX + REASON_MAX + 8];
+
+    (void)snprintf(status, sizeof status, "%s", outcome->status);
+    (void)snprintf(detail, sizeof detail, "%s%s%s%s", count > 1 ? "<" : "", count > 1 ? r->address.text : "",
+                   count > 1 ? "> " : "", outcome->reason);
+    return (struct reply){ .code = outcome->code, .status = slice_of(status), .text = slice_of(""),
+                           .detail = slice_of(detail), .closes = outcome->code == 421 };
+}
+
+static struct reply reply_deferred(const struct transaction *t, const struct recipient *r, size_t count,
+                                   const struct outcome *outcome)
+{
+    struct reply reply;
+
+    if (outcome->code != 0)
+        return reply_said(r, count, outcome);
     /* the time limit of the session has a reply that is meant for commands, and may be final */
-    struct reply reply = reply_for_now(outcome->limit != NULL ? outcome->limit->reply : deferred);
+    reply = reply_for_now(outcome->limit != NULL ? outcome->limit->reply : deferred);
 
     reply.closes = outcome->limit == &t->session->connection_secs;
     return reply;
 }
 
-static struct reply reply_refused(const struct recipient *r, const struct outcome *outcome)
+static struct reply reply_refused(const struct recipient *r, size_t count, const struct outcome *outcome)
 {
     static char detail[ADDRESS_MAX + REASON_MAX + 8];
     struct reply reply = outcome->limit != NULL ? outcome->limit->reply : refused;
 
+    if (outcome->code != 0)
+        return reply_said(r, count, outcome);
     (void)snprintf(detail, sizeof detail, "<%s> %s", r->address.text, outcome->reason);
     reply.detail = slice_of(detail);
     return reply;
@@ -138,10 +157,12 @@ struct reply deliver_all(const struct transaction *transaction, const struct rec
                 (void)snprintf(failure, sizeof failure, "%s", outcome.reason);
             save_dead_letter(transaction, &recipients[i], count, &outcome);
             if (outcome.result == RESULT_DEFERRED)
-                return reply_deferred(transaction, &outcome);
+                return reply_deferred(transaction, &recipients[i], count, &outcome);
             if (outcome.result == RESULT_REFUSED && refusal.code == 0)
-                refusal = reply_refused(&recipients[i], &outcome);
+                refusal = reply_refused(&recipients[i], count, &outcome);
         }
     }
-    return refusal.code != 0 ? refusal : reply_delivered(transaction);
+    if (refusal.code != 0)
+        return refusal;
+    return count == 1 && outcome.code != 0 && outcome.reason[0] != '\0' ? reply_said(recipients, count, &outcome) : reply_delivered(transaction);
 }

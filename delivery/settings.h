@@ -7,6 +7,7 @@
 #include "session/limit.h"
 
 struct recipient;
+struct statuses;
 struct target;
 struct transaction;
 
@@ -19,6 +20,7 @@ struct delivery_settings {
     struct slice spool_directory;
     bool fsync, pipe_from_line;
     struct limit pipe_secs, lock_secs;
+    struct statuses *statuses;    /* of the status lines */
     deliver_rehearse *rehearse;   /* not of the file: set, nothing is delivered but shown to this; else NULL */
 };
 

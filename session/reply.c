@@ -71,7 +71,8 @@ void reply_send(struct line_io *io, const struct reply *reply)
         return;
     }
     text_put(&joined, reply->text);
-    text_put(&joined, (struct slice)SLICE(" "));
+    if (reply->text.len > 0)
+        text_put(&joined, (struct slice)SLICE(" "));
     text_put(&joined, reply->detail);
     for (size_t i = reply->text.len; i < joined.len; i++)
         if (bytes[i] == '\n')
@@ -85,7 +86,7 @@ void reply_log(const struct reply *reply, const char *stage, struct slice sender
     char text[LOG_TEXT], note[LOG_TEXT], detail[LOG_TEXT], from[LOG_TEXT], shown[LOG_TEXT];
 
     log_line(LOG_NOTICE, "ERROR: %u %s stage=%s%s%s%s%s%s from=\"%s\" line=\"%s\"", reply->code,
-             log_encode(text, sizeof text, reply->text), stage, reply->note.len > 0 ? " " : "",
+             reply->text.len > 0 ? log_encode(text, sizeof text, reply->text) : "-", stage, reply->note.len > 0 ? " " : "",
              log_encode(note, sizeof note, reply->note), reply->detail.len > 0 ? " detail=\"" : "",
              log_encode(detail, sizeof detail, reply->detail), reply->detail.len > 0 ? "\"" : "",
              log_encode(from, sizeof from, sender), log_encode(shown, sizeof shown, line));

@@ -437,6 +437,117 @@ END
     grep -A 1 '^354' replies | grep -v -e '^354' -e '^--' | cut -c 1-9 | diff expected - >&2
 }
 
+@test "status: the meanings that are built in, those of a line, and temporary" {
+    {
+        echo 'limit.smtp_failcmds 10000'
+        echo 'limit.smtp_commands 10000'
+        echo 'status mine 1=refused 65=retry 66=delivered 255=refused 77=retry'
+        for code in {0..255}; do
+            for name in qmail postfix mine; do
+                echo "deliver status $name rcpt_to $name$code@mx.example pipe exit $code"
+            done
+            echo "deliver rcpt_to temporary$code@mx.example status postfix temporary pipe exit $code"
+        done
+    } | config
+    {
+        printf 'EHLO helo.example\r\n'
+        for name in qmail postfix mine temporary; do
+            for code in {0..255}; do
+                envelope s@client.example "$name$code@mx.example"
+                printf '.\r\n'
+            done
+        done
+        printf 'QUIT\r\n'
+    } | session
+    for name in qmail postfix mine temporary; do
+        for code in {0..255}; do
+            case $name$code in
+            qmail0 | qmail99 | postfix0 | mine0 | mine66 | temporary0) echo "$name$code 250" ;;
+            qmail64 | qmail65 | qmail70 | qmail76 | qmail77 | qmail78 | qmail100 | qmail112) echo "$name$code 554" ;;
+            postfix71 | postfix75) echo "$name$code 451" ;;
+            postfix*) echo "$name$code 554" ;;
+            mine1 | mine67 | mine100 | mine255) echo "$name$code 554" ;;
+            *) echo "$name$code 451" ;;
+            esac
+        done
+    done >expected
+    grep -A 1 '^354' replies | grep -v -e '^354' -e '^--' | cut -c 1-3 >got
+    paste -d ' ' <(cut -d ' ' -f 1 expected) got | diff expected - >&2
+}
+
+@test "a last line that is a reply is the reply, if the exit status allows its class" {
+    config <<END
+status late 7=retry
+deliver rcpt_to quota@mx.example pipe echo not this; echo 450 4.2.2 Over quota; exit 75
+deliver rcpt_to code@mx.example pipe echo 452 Over quota; exit 75
+deliver rcpt_to enhanced@mx.example pipe echo 5.2.2 Over quota; exit 65
+deliver rcpt_to both@mx.example pipe echo 550 5.1.1 Moved to '<new@example.com>'; exit 67
+deliver rcpt_to taken@mx.example pipe echo 250 2.6.0 Stored as 17
+deliver rcpt_to later@mx.example status late pipe echo 4.3.1 Full; exit 7
+deliver rcpt_to never@mx.example temporary pipe echo 4.3.1 Full; exit 65
+deliver rcpt_to bare@mx.example pipe echo 550; exit 65
+deliver rcpt_to empty@mx.example pipe echo 250
+deliver rcpt_to long@mx.example pipe printf '550 5.7.1 '; head -c 300 /dev/zero | tr '\0' x; exit 65
+deliver rcpt_to soft@mx.example pipe echo 550 5.1.1 no; exit 75
+deliver rcpt_to hard@mx.example pipe echo 450 4.1.1 later; exit 65
+deliver rcpt_to good@mx.example pipe echo 550 5.1.1 no
+deliver rcpt_to mixed@mx.example pipe echo 450 5.1.1 which; exit 75
+deliver rcpt_to killed@mx.example pipe echo 450 4.9.9 said; kill -9 \$\$
+END
+    while IFS='|' read -r who expected; do
+        send s@client.example "$who@mx.example" </dev/null
+        expect "$who: ${REPLY%% as *}" "$who: $expected"
+    done <<END
+quota|450 4.2.2 Over quota
+code|452 Over quota
+enhanced|554 5.2.2 Over quota
+both|550 5.1.1 Moved to <new@example.com>
+taken|250 2.6.0 Stored
+later|451 4.3.1 Full
+never|451 4.3.1 Full
+bare|550 the command refused the message
+empty|250 2.0.0 Ok, delivered
+soft|$DEFERRED
+hard|554 5.7.0 Delivery refused: <hard@mx.example> 450 4.1.1 later
+good|250 2.0.0 Ok, delivered
+mixed|$DEFERRED
+killed|$DEFERRED
+END
+    send s@client.example long@mx.example </dev/null
+    [[ $REPLY == '550 5.7.1 xxxx'* ]]
+    log_lines | grep -c 'delivery result=deferred .* to="quota@mx.example" reason="Over quota"$'
+    log_lines | grep -c 'delivery result=delivered .* to="taken@mx.example" reason="Stored as 17"$'
+    log_lines | sed -nE 's/^.* output id=ID: (the client .*)$/\1/p' >got
+    expect_file got <<'END'
+the client is not told 550, exit status 75 does not allow it
+the client is not told 450, exit status 65 does not allow it
+the client is not told 550, exit status 0 does not allow it
+END
+}
+
+@test "a command that asks for 421 ends the session" {
+    config <<'END'
+deliver rcpt_to a@mx.example pipe echo 421 4.3.2 Closing; exit 75
+END
+    {
+        printf 'EHLO helo.example\r\n'
+        envelope s@client.example a@mx.example
+        printf '.\r\nNOOP\r\n'
+    } | session
+    expect "$(tail -n 1 replies)" '421 4.3.2 Closing'
+    log_lines | grep 'end reason=' >&2
+}
+
+@test "with several recipients a reply of a command names the one that it is about" {
+    config <<'END'
+deliver rcpt_to a@mx.example pipe echo 250 2.0.0 Mine
+deliver rcpt_to b@mx.example pipe echo 550 5.2.2 Full; exit 65
+END
+    send s@client.example a@mx.example b@mx.example </dev/null
+    expect "$REPLY" '550 5.2.2 <b@mx.example> Full'
+    log_lines | grep -c 'ERROR: 550 - stage=data .*detail="<b@mx.example> Full"'
+}
+
 @test "a signal, a missing program, a program that is none: 451" {
     echo 'no program' >file
     config <<END

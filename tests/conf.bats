@@ -133,6 +133,37 @@ conf:5:19: a NUL byte, expected text" ]
     [ "$(tail -n1 <<<"$output")" = "$(cat conf)" ]
 }
 
+@test "mistakes in status lines and their names are found where they stand" {
+    cat >conf <<'END'
+status mine 1=refused 300=retry
+status other 1=refusd
+status third one
+status fourth 0=refused
+status qmail 1=retry
+status fifth 1=retry
+status fifth 2=retry
+status
+status sixth
+deliver status nowhere rcpt_to a@example.com pipe true
+deliver temporary rcpt_to b@example.com append /tmp/b
+deliver rcpt_to c@example.com status fifth maildir /tmp/c
+deliver rcpt_to d@example.com status fifth temporary pipe true
+deliver rcpt_to e@example.com status postfix exec /bin/true
+END
+    run -78 --separate-stderr "$MAILRECV" -t -c conf
+    [ "$(grep '^conf:.*[^g]: ' <<<"$stderr" | grep -v ': warning: ')" = "conf:1:23: '300' is out of range, expected 1 to 255
+conf:2:16: 'refusd' is no meaning of a status, expected delivered, retry, refused or violation
+conf:3:14: 'one' is no status with its meaning, expected CODE=MEANING, as in 69=retry
+conf:4:15: status 0 always means that the message was delivered
+conf:5:8: 'qmail' is built in, expected another name
+conf:7:8: 'fifth' is defined on line 6 already
+conf:8:7: the line ends too early, expected a name for the meanings of exit statuses
+conf:9:13: the line ends too early, expected CODE=MEANING
+conf:10:16: there is no status line 'nowhere', expected one, or sysexits, qmail or postfix
+conf:11:41: 'append' has no exit status, expected pipe or exec behind 'status' and 'temporary'
+conf:12:44: 'maildir' has no exit status, expected pipe or exec behind 'status' and 'temporary'" ]
+}
+
 @test "an empty file loads and accepts nothing" {
     : >conf
     run -0 "$MAILRECV" -t -c conf

@@ -25,7 +25,7 @@ clients deliveries keywords load memory places print problems reveal values word
 parser
 conf message scenario
 rules
-dnsbl mend
+dnsbl mend statuses said
 pattern client packet sasl
 scope
 expression

@@ -18,7 +18,7 @@ static const struct {
     { "pattern", test_pattern }, { "sasl", test_sasl },
     { "wire", test_wire }, { "canonical", test_canonical }, { "dns", test_dns }, { "hosts", test_hosts },
     { "lockout_db", test_lockout_db }, { "proxy", test_proxy }, { "regex_lint", test_regex_lint }, { "scope", test_scope }, { "mend", test_mend },
-    { "counts", test_counts },
+    { "counts", test_counts }, { "said", test_said },
 };
 
 static const char *suite = "";

@@ -48,5 +48,6 @@ void test_regex_lint(void);
 void test_counts(void);
 void test_scope(void);
 void test_mend(void);
+void test_said(void);
 
 #endif
