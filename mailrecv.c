@@ -329,7 +329,7 @@ static void open_log(const struct options *o, struct conf *conf)
     else if (o->log == NULL && may_open_log(conf, path))
         open_log_at(path, NULL);
     if (o->flags == NULL)
-        (void)log_set_flags(conf->base.debug); /* conf.c has checked them */
+        (void)log_set_flags(conf->base.debug); /* conf/ has checked them */
     conf_log_lines(conf);
     conf_log_problems(conf);
 }

@@ -14,7 +14,7 @@
 #include "session/reply.h"
 
 /*
- * The rules as conf.c reads them, in the order of the file, and the functions that decide by
+ * The rules as conf/ reads them, in the order of the file, and the functions that decide by
  * them. A pattern is compiled when a decision first needs it. All of it lives as long as the
  * configuration; the only I/O behind these functions is the question for the client's name,
  * which client_name asks when no address has decided.

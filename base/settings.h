@@ -14,7 +14,7 @@ enum sandbox {
 };
 
 struct base_settings {
-    struct slice user;          /* whom root becomes; empty: nobody else */
+    struct slice user;          /* the user that root becomes; empty: it stays root */
     unsigned sandbox;           /* enum sandbox */
     struct slice debug, logfile; /* flags and place of the log (log.h) */
     bool loghex;

@@ -1,4 +1,4 @@
-/* parser.h - what the files of conf/ share, and nobody else sees: the line that is being read, its words and values */
+/* parser.h - what the files of conf/ share among themselves: the line that is being read, its words and values */
 #ifndef PARSER_H
 #define PARSER_H
 

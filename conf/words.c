@@ -165,7 +165,7 @@ static void fail_quote(struct parser *p, const struct word *word, struct glyph g
     p->misread = true;
 }
 
-/* The first character of a word that nobody can see, in the text of the line. */
+/* The first invisible character of a word, in the text of the line. */
 static bool find_unseen(const struct parser *p, const struct word *word, unsigned *column, struct glyph *glyph)
 {
     struct slice text = { p->line.text + word->column - 1, p->at - (word->column - 1) };

@@ -1,5 +1,5 @@
 /* conf.c - unit tests of conf.h: what lines mean, and that what is printed reads back the same */
-#include "conf/conf.h"
+#include "conf/parser.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -303,8 +303,26 @@ static void test_words(void)
     ok_number(wrong, 0, "words of 1 to 19 bytes");
 }
 
+/* The tables of all rooms: texts end within their arrays, names and places in the output are taken once. */
+static void test_keywords(void)
+{
+    for (size_t i = 0; i < keywords_count(); i++) {
+        const struct keyword *k = keywords_row(i);
+        size_t same = 0;
+
+        ok(memchr(k->name, '\0', sizeof k->name) != NULL && memchr(k->status, '\0', sizeof k->status) != NULL &&
+           memchr(k->words, '\0', sizeof k->words) != NULL &&
+           memchr(k->default_text, '\0', sizeof k->default_text) != NULL, "keyword %zu: its texts fit", i);
+        ok_number(keywords_find(slice_of(k->name)), i, "%s: it is found", k->name);
+        for (size_t j = 0; j < i; j++)
+            same += k->order > 0 && keywords_row(j)->order == k->order;
+        ok_number(same, 0, "%s: its place in what -t prints is its own", k->name);
+    }
+}
+
 void test_conf(void)
 {
+    test_keywords();
     test_settings();
     test_errors();
     test_targets();
