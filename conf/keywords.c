@@ -28,20 +28,22 @@ static const struct keyword conf_keywords[] = {
     { .name = "error", .kind = CONF_ERROR, .status = "7.1" },
 };
 
-#define ROOMS(each) each(base) each(session) each(dns) each(client) each(delivery)
-#define ROWS(room) sizeof room##_keywords / sizeof room##_keywords[0]
+#define TABLE(rows, settings) { (rows), sizeof(rows) / sizeof (rows)[0], (settings) }
 
 /* The tables, and where in struct conf the settings are that they are about. */
-#define TABLE(room) { room##_keywords, ROWS(room), offsetof(struct conf, room) },
 static const struct {
     const struct keyword *rows;
     size_t count, settings;
-} tables[] = { ROOMS(TABLE) { conf_keywords, ROWS(conf), 0 } };
+} tables[] = {
+    TABLE(base_keywords, offsetof(struct conf, base)),
+    TABLE(session_keywords, offsetof(struct conf, session)),
+    TABLE(dns_keywords, offsetof(struct conf, dns)),
+    TABLE(client_keywords, offsetof(struct conf, client)),
+    TABLE(delivery_keywords, offsetof(struct conf, delivery)),
+    TABLE(conf_keywords, 0),
+};
 
 enum { TABLES = sizeof tables / sizeof tables[0] };
-
-#define PLUS(room) + ROWS(room)
-_Static_assert(ROWS(conf) ROOMS(PLUS) <= KEYWORDS_MOST, "there are more directives");
 
 static const struct {
     kind_parse *parse;

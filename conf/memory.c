@@ -56,8 +56,8 @@ bool memory_holds(const struct conf *conf, const char *byte)
 
 void conf_share(const struct conf *conf)
 {
-    for (const struct conf_memory *m = conf->memory; m != NULL; m = m->next)
-        (void)madvise((void *)(uintptr_t)m, sizeof *m + m->size, MADV_DOFORK); /* ours: cannot fail */
+    for (struct conf_memory *m = conf->memory; m != NULL; m = m->next)
+        (void)madvise(m, sizeof *m + m->size, MADV_DOFORK); /* ours: cannot fail */
 }
 
 void conf_free(struct conf *conf)

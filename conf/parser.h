@@ -155,7 +155,7 @@ enum {
 };
 
 /* All directives: rows 0 to KEYWORDS - 1 of all tables. */
-enum { KEYWORDS_MOST = 128 }; /* there are fewer */
+enum { KEYWORDS_MOST = 128 }; /* there are not more, which a unit test holds */
 size_t keywords_count(void);
 const struct keyword *keywords_row(size_t index);
 

@@ -306,6 +306,7 @@ static void test_words(void)
 /* The tables of all rooms: texts end within their arrays, names and places in the output are taken once. */
 static void test_keywords(void)
 {
+    ok(keywords_count() > 0 && keywords_count() <= KEYWORDS_MOST, "there are not too many keywords");
     for (size_t i = 0; i < keywords_count(); i++) {
         const struct keyword *k = keywords_row(i);
         size_t same = 0;
