@@ -21,273 +21,11 @@ static const struct reply rcpt_forbidden = REPLY(553, "1.3", "The domain of the 
 static const struct reply rcpt_other_host = REPLY(550, "7.1", "Not accepted from your host");
 static const struct reply rcpt_unknown = REPLY(550, "1.1", "No one here by that name");
 
-static const char *const membership[] = { [MATCH_NO] = "is no member", [MATCH_YES] = "is a member",
-                                          [MATCH_UNSURE] = "may be a member, or not" };
-
 const struct slice rules_placeholders[ARGUMENT_WORD] = {
     [ARGUMENT_SENDER] = SLICE("%{sender}"),       [ARGUMENT_RECIPIENT] = SLICE("%{recipient}"),
     [ARGUMENT_LOCAL] = SLICE("%{local}"),         [ARGUMENT_DOMAIN] = SLICE("%{domain}"),
     [ARGUMENT_EXTENSION] = SLICE("%{extension}"), [ARGUMENT_CLIENT_ADDRESS] = SLICE("%{client_address}"),
 };
-
-struct allowgroup *rules_group(const struct rules *rules, struct slice name)
-{
-    uint32_t hash = hash_on(HASH_BEGIN, name.text, name.len);
-    struct allowgroup *group = rules->bucket_count > 0 ? rules->buckets[hash & (rules->bucket_count - 1)] : NULL;
-
-    while (group != NULL && (group->hash != hash || !slice_equal(group->name, name)))
-        group = group->next_in_bucket;
-    return group;
-}
-
-void rules_add_group(struct rules *rules, struct allowgroup *group)
-{
-    struct allowgroup **bucket;
-
-    group->hash = hash_on(HASH_BEGIN, group->name.text, group->name.len);
-    bucket = &rules->buckets[group->hash & (rules->bucket_count - 1)];
-    group->next_in_bucket = *bucket;
-    *bucket = group;
-    *rules->last_group = group;
-    rules->last_group = &group->next;
-}
-
-static char trouble[LOG_TEXT + 512];
-
-const char *rules_trouble(void)
-{
-    return trouble;
-}
-
-void rules_forget_trouble(void)
-{
-    if (trouble[0] != '\0') /* else the page need not be copied */
-        explicit_bzero(trouble, sizeof trouble);
-}
-
-static enum match blame_pattern(const struct rules *rules, const struct pattern *pattern, const char *why)
-{
-    char shown[LOG_TEXT];
-
-    (void)snprintf(trouble, sizeof trouble, "%s:%u:%u: the pattern \"%s\" decides nothing: %s", rules->file,
-                   pattern->line, pattern->column, log_encode(shown, sizeof shown, pattern->text), why);
-    return MATCH_UNSURE;
-}
-
-static enum match blame_dns(void)
-{
-    (void)snprintf(trouble, sizeof trouble, "the name of the client cannot be found out: temporary DNS failure");
-    return MATCH_UNSURE;
-}
-
-static void show_match(const struct rules *rules, const struct pattern *pattern, struct slice subject, bool matches)
-{
-    char shown_pattern[LOG_TEXT], shown[LOG_TEXT];
-
-    if (log_wants('r'))
-        log_debug('r', "%s:%u: %s \"%s\" %s \"%s\"", rules->file, pattern->line, pattern->directive,
-                  log_encode(shown_pattern, sizeof shown_pattern, pattern->text),
-                  matches ? "matches" : "does not match", log_encode(shown, sizeof shown, subject));
-}
-
-/* A pattern that is left out, on the name of a client. */
-static void show_passed_over(const struct rules *rules, struct pattern *pattern)
-{
-    static const char *const reasons[] = { [SCOPE_NONE] = "can match no host", [SCOPE_ADDRESSES] = "is for addresses",
-                                           [SCOPE_BOTH] = "can match addresses, too" };
-    char shown[LOG_TEXT];
-
-    if (log_wants('r'))
-        log_debug('r', "%s:%u: %s \"%s\" %s, and is not tried on names", rules->file, pattern->line,
-                  pattern->directive, log_encode(shown, sizeof shown, pattern->text), reasons[pattern_scope(pattern)]);
-}
-
-/* Tries one pattern on one text. */
-static enum match match_text(const struct rules *rules, struct pattern *pattern, struct slice subject,
-                             struct captures *captures)
-{
-    char why[256];
-    enum match result = pattern_match(pattern, subject, captures, why, sizeof why);
-
-    if (result == MATCH_UNSURE)
-        return blame_pattern(rules, pattern, why);
-    show_match(rules, pattern, subject, result == MATCH_YES);
-    return result;
-}
-
-/* Does any pattern of the list match one form of the client's address? */
-static enum match match_any(const struct rules *rules, const struct patterns *list, const char *address)
-{
-    enum match result = MATCH_NO;
-
-    for (struct pattern *p = list->first; p != NULL && result == MATCH_NO; p = p->next)
-        result = match_text(rules, p, slice_of(address), NULL);
-    return result;
-}
-
-/* What of a pattern of the list is tried on names? False: nothing. */
-static bool is_for_names(const struct rules *rules, const struct patterns *list, struct pattern *pattern,
-                         char room[PATTERN_PART], struct slice *text)
-{
-    return pattern_on_names(pattern, list == &rules->deny, room, text);
-}
-
-/* Tries the alternatives of a pattern that are for names; the others would let in a name that looks like an address. */
-static enum match match_part(const struct rules *rules, const struct pattern *whole, struct slice text,
-                             struct slice name)
-{
-    struct pattern part = { .text = text, .line = whole->line, .column = whole->column,
-                            .directive = whole->directive, .utf = whole->utf };
-    enum match result = match_text(rules, &part, name, NULL);
-
-    pattern_free(&part);
-    return result;
-}
-
-/* Tries a pattern, or the part of it that is for names. */
-static enum match match_name(const struct rules *rules, struct pattern *pattern, struct slice part, struct slice name)
-{
-    return part.text == pattern->text.text ? match_text(rules, pattern, name, NULL)
-                                           : match_part(rules, pattern, part, name);
-}
-
-/* Does any pattern of the list match the client's name? The DNS has A-labels; patterns outside ASCII mean U-labels. */
-static enum match match_any_name(const struct rules *rules, const struct patterns *list, const char *name)
-{
-    enum match result = MATCH_NO;
-    char room[PATTERN_PART], unicode[DOMAIN_MAX + 1];
-    struct slice text;
-
-    for (struct pattern *p = list->first; p != NULL && result == MATCH_NO; p = p->next) {
-        if (!is_for_names(rules, list, p, room, &text)) {
-            show_passed_over(rules, p);
-            continue;
-        }
-        result = match_name(rules, p, text, slice_of(name));
-        if (result == MATCH_NO && !slice_is_ascii(text) &&
-            canonical_unicode(slice_of(name), WORDS_OF_STRANGERS, unicode))
-            result = match_name(rules, p, text, slice_of(unicode));
-    }
-    return result;
-}
-
-static bool any_for_names(const struct rules *rules, const struct patterns *list)
-{
-    char room[PATTERN_PART];
-    struct slice text;
-
-    for (struct pattern *p = list->first; p != NULL; p = p->next)
-        if (is_for_names(rules, list, p, room, &text))
-            return true;
-    return false;
-}
-
-/* Does the client's address match the list? */
-static enum match match_address_of(const struct rules *rules, const struct patterns *list, const struct client *client)
-{
-    enum match result = match_any(rules, list, client->address);
-
-    if (result == MATCH_NO && client->address_full[0] != '\0')
-        result = match_any(rules, list, client->address_full);
-    return result;
-}
-
-/* Does its name? It is asked for only if there is a pattern that it could match. */
-static enum match match_name_of(const struct rules *rules, const struct patterns *list, struct client *client)
-{
-    if (!any_for_names(rules, list))
-        return MATCH_NO;
-    switch (client_name(client)) {
-    case CLIENT_NAME_CONFIRMED:
-        return match_any_name(rules, list, client->name);
-    case CLIENT_NAME_UNSURE:
-        return blame_dns();
-    case CLIENT_NAME_NONE:
-    case CLIENT_NAME_FAIL:
-    case CLIENT_NAME_UNASKED:
-        break;
-    }
-    return MATCH_NO;
-}
-
-enum match rules_match_host(const struct rules *rules, const struct patterns *list, struct client *client)
-{
-    enum match result;
-
-    trouble[0] = '\0';
-    result = match_address_of(rules, list, client);
-    return result == MATCH_NO ? match_name_of(rules, list, client) : result;
-}
-
-static bool has_certificate(const struct rules *rules, const struct allowgroup *group, const struct client *client)
-{
-    for (const struct certificate *c = group->certificates; c != NULL; c = c->next) {
-        bool same = strcmp(c->fingerprint, client->tls.fingerprint) == 0;
-
-        log_debug('r', "%s:%u: allowgroup cert %s %s the client's certificate", rules->file, c->line, c->fingerprint,
-                  same ? "is" : "is not");
-        if (same)
-            return true;
-    }
-    return false;
-}
-
-static enum match match_fcrdns(const struct rules *rules, const struct allowgroup *group, struct client *client)
-{
-    enum client_name_state state;
-    char shown[LOG_TEXT];
-    bool matches;
-
-    if (group->fcrdns == 0)
-        return MATCH_NO;
-    state = client_name(client);
-    matches = (group->fcrdns >> state & 1) != 0;
-    if (log_wants('r'))
-        log_debug('r', "%s: allowgroup %s fcrdns: the client's name %s", rules->file,
-                  log_encode(shown, sizeof shown, group->name), matches ? "is as it wants" : "is not as it wants");
-    if (matches)
-        return MATCH_YES;
-    return state == CLIENT_NAME_UNSURE ? blame_dns() : MATCH_NO;
-}
-
-/* What the address alone says of a group. */
-static enum match is_member_by_address(const struct rules *rules, struct allowgroup *group, const struct client *client)
-{
-    if (!group->asked_address)
-        group->by_address = match_address_of(rules, &group->patterns, client);
-    group->asked_address = true;
-    return group->by_address;
-}
-
-static enum match is_member(const struct rules *rules, struct allowgroup *group, struct client *client)
-{
-    if (group == NULL || has_certificate(rules, group, client))
-        return MATCH_YES;
-    if (!group->asked)
-        group->member = is_member_by_address(rules, group, client);
-    if (!group->asked && group->member == MATCH_NO)
-        group->member = match_fcrdns(rules, group, client);
-    if (!group->asked && group->member == MATCH_NO)
-        group->member = match_name_of(rules, &group->patterns, client);
-    group->asked = true;
-    return group->member;
-}
-
-enum match rules_bypass(struct rules *rules, struct client *client)
-{
-    enum match result = MATCH_NO;
-
-    for (const struct bypass *b = rules->bypasses; b != NULL && result != MATCH_YES; b = b->next) {
-        enum match member = is_member(rules, b->group, client);
-        char shown[LOG_TEXT];
-
-        if (log_wants('r'))
-            log_debug('r', "%s:%u: bypass allowgroup %s: the client %s", rules->file, b->line,
-                      log_encode(shown, sizeof shown, b->group->name), membership[member]);
-        result = member != MATCH_NO ? member : result;
-    }
-    return result;
-}
 
 static struct reply check_fcrdns(const struct rules *rules, struct client *client)
 {
@@ -295,14 +33,14 @@ static struct reply check_fcrdns(const struct rules *rules, struct client *clien
     case CLIENT_NAME_CONFIRMED:
         return no_objection;
     case CLIENT_NAME_UNSURE:
-        (void)blame_dns();
-        return reply_for_now(rules->fcrdns);
+        (void)groups_blame_dns();
+        return reply_for_now(rules->groups.fcrdns);
     case CLIENT_NAME_NONE:
     case CLIENT_NAME_FAIL:
     case CLIENT_NAME_UNASKED:
         break;
     }
-    return rules->fcrdns;
+    return rules->groups.fcrdns;
 }
 
 /*
@@ -311,14 +49,14 @@ static struct reply check_fcrdns(const struct rules *rules, struct client *clien
  */
 static void send_questions(const struct rules *rules, const struct client *client, bool by_name)
 {
-    bool name = by_name || rules->need_fcrdns;
+    bool name = by_name || rules->groups.need_fcrdns;
 
-    for (const struct bypass *b = rules->bypasses; b != NULL; b = b->next) {
-        if (is_member_by_address(rules, b->group, client) == MATCH_YES)
+    for (const struct bypass *b = rules->groups.bypasses; b != NULL; b = b->next) {
+        if (groups_member_by_address(&rules->groups, b->group, client) == MATCH_YES)
             return;
-        name = name || b->group->fcrdns != 0 || any_for_names(rules, &b->group->patterns);
+        name = name || b->group->fcrdns != 0 || groups_want_name(&rules->groups, &b->group->patterns);
     }
-    dnsbl_send(rules->lists, client);
+    dnsbl_send(rules->groups.lists, client);
     if (name)
         client_send(client);
 }
@@ -330,13 +68,13 @@ static void show_checks(const struct rules *rules, const struct reply *reply)
                                             [LIST_YES] = "lists the client", [LIST_UNSURE] = "says nothing" };
     bool asked = false;
 
-    for (const struct host_list *l = rules->lists; l != NULL; l = l->next)
+    for (const struct host_list *l = rules->groups.lists; l != NULL; l = l->next)
         asked = asked || l->verdict != LIST_UNASKED;
-    if (rules->need_fcrdns)
-        log_debug('r', "%s: limit.fcrdns_check %s", rules->file,
+    if (rules->groups.need_fcrdns)
+        log_debug('r', "%s: limit.fcrdns_check %s", rules->groups.file,
                   reply->code == 0 || asked ? "has no objection" : "objects");
-    for (const struct host_list *l = rules->lists; l != NULL; l = l->next)
-        log_debug('r', "%s:%u: %s %.*s %s", rules->file, l->line, l->allows ? "dnswl" : "dnsbl", (int)l->name.len,
+    for (const struct host_list *l = rules->groups.lists; l != NULL; l = l->next)
+        log_debug('r', "%s:%u: %s %.*s %s", rules->groups.file, l->line, l->allows ? "dnswl" : "dnsbl", (int)l->name.len,
                   l->name.text, verdicts[l->verdict]);
 }
 
@@ -346,13 +84,13 @@ static struct reply check_host(struct rules *rules, struct client *client)
     struct reply reply = no_objection;
     enum match bypass;
 
-    if (!rules->need_fcrdns && rules->lists == NULL)
+    if (!rules->groups.need_fcrdns && rules->groups.lists == NULL)
         return no_objection;
-    bypass = rules_bypass(rules, client);
-    if (bypass != MATCH_YES && rules->need_fcrdns)
+    bypass = groups_bypass(&rules->groups, client);
+    if (bypass != MATCH_YES && rules->groups.need_fcrdns)
         reply = check_fcrdns(rules, client);
     if (bypass != MATCH_YES && reply.code == 0)
-        reply = dnsbl_check(rules->lists, client);
+        reply = dnsbl_check(rules->groups.lists, client);
     if (bypass == MATCH_UNSURE)
         reply = reply_for_now(reply);
     if (log_wants('r') && bypass != MATCH_YES)
@@ -364,21 +102,21 @@ struct reply rules_connect(struct rules *rules, struct client *client)
 {
     enum match denied, allowed;
 
-    trouble[0] = '\0';
-    denied = match_address_of(rules, &rules->deny, client);
+    groups_forget_trouble();
+    denied = groups_match_address(&rules->groups, &rules->groups.deny, client);
     if (denied == MATCH_YES)
         return host_refused;
-    allowed = rules->allow.first == NULL ? MATCH_YES : match_address_of(rules, &rules->allow, client);
-    if (allowed == MATCH_NO && !any_for_names(rules, &rules->allow))
+    allowed = rules->groups.allow.first == NULL ? MATCH_YES : groups_match_address(&rules->groups, &rules->groups.allow, client);
+    if (allowed == MATCH_NO && !groups_want_name(&rules->groups, &rules->groups.allow))
         return host_refused;
-    if (rules->lists != NULL)
-        send_questions(rules, client, allowed == MATCH_NO || any_for_names(rules, &rules->deny));
+    if (rules->groups.lists != NULL)
+        send_questions(rules, client, allowed == MATCH_NO || groups_want_name(&rules->groups, &rules->groups.deny));
     if (denied == MATCH_NO)
-        denied = match_name_of(rules, &rules->deny, client);
+        denied = groups_match_name(&rules->groups, &rules->groups.deny, client);
     if (denied == MATCH_YES)
         return host_refused;
     if (allowed == MATCH_NO)
-        allowed = match_name_of(rules, &rules->allow, client);
+        allowed = groups_match_name(&rules->groups, &rules->groups.allow, client);
     if (allowed == MATCH_NO)
         return host_refused;
     if (denied == MATCH_UNSURE || allowed == MATCH_UNSURE)
@@ -461,7 +199,7 @@ static enum match match_forms(const struct rules *rules, struct pattern *pattern
 
         recipient->form = form;
         if (text.len > 0 && (form != FORM_UNICODE || !slice_is_ascii(pattern->text)))
-            result = match_text(rules, pattern, text, captures);
+            result = groups_try(&rules->groups, pattern, text, captures);
     }
     return result;
 }
@@ -533,7 +271,7 @@ static struct reply decide_unnamed(struct rules *rules, struct recipient *recipi
     recipient->captures.count = 0;
     recipient->extension = 0;
     recipient->rule = rules->dead_letter;
-    log_debug('r', "%s: no line names this address, and %s", rules->file,
+    log_debug('r', "%s: no line names this address, and %s", rules->groups.file,
               rules->dead_letter != NULL ? "the dead-letter file takes it" : "there is no deadletter_file");
     return recipient->rule != NULL ? no_objection : rcpt_unknown;
 }
@@ -572,7 +310,7 @@ static void show_rcpt(const struct rules *rules, const struct rule *rule, const 
 
     if (rule->kind == RCPT_PATTERN)
         return;
-    log_debug('r', "%s:%u: deliver rcpt_to \"%s%s\" %s \"%s\"%s", rules->file, rule->line,
+    log_debug('r', "%s:%u: deliver rcpt_to \"%s%s\" %s \"%s\"%s", rules->groups.file, rule->line,
               rule->kind == RCPT_DOMAIN ? "@" : "", log_encode(shown, sizeof shown, rule->rcpt),
               named ? "names" : "does not name",
               log_encode(address, sizeof address, address_slice(&recipient->address)),
@@ -586,18 +324,18 @@ static void show_conditions(const struct rules *rules, const struct rule *rule, 
     char shown[LOG_TEXT];
 
     if (rule->needs_tls)
-        log_debug('r', "%s:%u: deliver tls: the connection is %sencrypted", rules->file, rule->line,
+        log_debug('r', "%s:%u: deliver tls: the connection is %sencrypted", rules->groups.file, rule->line,
                   lacks_tls ? "not " : "");
     if (rule->needs_auth)
-        log_debug('r', "%s:%u: deliver auth: %s%s%s has authenticated", rules->file, rule->line,
+        log_debug('r', "%s:%u: deliver auth: %s%s%s has authenticated", rules->groups.file, rule->line,
                   lacks_auth ? "" : "user \"",
                   lacks_auth ? "nobody" : log_encode(shown, sizeof shown, slice_of(client->user)),
                   lacks_auth ? "" : "\"");
     if (rule->group != NULL && !lacks_tls && !lacks_auth)
-        log_debug('r', "%s:%u: deliver allowgroup %s: the client %s", rules->file, rule->line,
-                  log_encode(shown, sizeof shown, rule->group->name), membership[result]);
+        log_debug('r', "%s:%u: deliver allowgroup %s: the client %s", rules->groups.file, rule->line,
+                  log_encode(shown, sizeof shown, rule->group->name), groups_membership[result]);
     if (result == MATCH_YES)
-        log_debug('r', "%s:%u: this line decides", rules->file, rule->line);
+        log_debug('r', "%s:%u: this line decides", rules->groups.file, rule->line);
 }
 
 /* Does the client meet the conditions of a rule that names the recipient? */
@@ -605,7 +343,7 @@ static enum match meets(const struct rules *rules, const struct rule *rule, stru
 {
     bool lacks_tls = rule->needs_tls && client->tls.protocol[0] == '\0';
     bool lacks_auth = rule->needs_auth && client->user[0] == '\0';
-    enum match result = lacks_tls || lacks_auth ? MATCH_NO : is_member(rules, rule->group, client);
+    enum match result = lacks_tls || lacks_auth ? MATCH_NO : groups_member(&rules->groups, rule->group, client);
 
     if (log_wants('r'))
         show_conditions(rules, rule, client, lacks_tls, lacks_auth, result);
@@ -625,7 +363,7 @@ struct reply rules_rcpt(struct rules *rules, struct client *client, const struct
     bool shown = log_wants('r');
 
     denial = (struct denial){ .denied = false };
-    trouble[0] = '\0';
+    groups_forget_trouble();
     status = know_address(rules, given, WORDS_OF_STRANGERS, recipient);
     if (status != CANONICAL_OK)
         return status == CANONICAL_FORBIDDEN ? rcpt_forbidden : rcpt_unsure;
@@ -646,22 +384,6 @@ struct reply rules_rcpt(struct rules *rules, struct client *client, const struct
     return denial.denied ? deny(&denial) : decide_unnamed(rules, recipient);
 }
 
-void rules_forget(struct rules *rules)
-{
-    for (struct allowgroup *g = rules->first_group; g != NULL; g = g->next)
-        g->asked_address = g->asked = false;
-}
-
-void rules_each_hosts(struct rules *rules, void (*visit)(struct patterns *list, void *context), void *context)
-{
-    struct patterns *const alone[] = { &rules->allow, &rules->deny, &rules->exempt, &rules->proxies };
-
-    for (size_t i = 0; i < sizeof alone / sizeof alone[0]; i++)
-        visit(alone[i], context);
-    for (struct allowgroup *g = rules->first_group; g != NULL; g = g->next)
-        visit(&g->patterns, context);
-}
-
 static void free_patterns(struct patterns *list, void *context)
 {
     (void)context;
@@ -671,7 +393,7 @@ static void free_patterns(struct patterns *list, void *context)
 
 void rules_free(struct rules *rules)
 {
-    rules_each_hosts(rules, free_patterns, NULL);
+    groups_each(&rules->groups, free_patterns, NULL);
     for (struct rule *r = rules->first_rule; r != NULL; r = r->next)
         if (r->pattern != NULL)
             pattern_free(r->pattern);

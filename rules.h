@@ -7,8 +7,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "client/client.h"
-#include "client/dnsbl.h"
+#include "client/groups.h"
 #include "patterns/pattern.h"
 #include "session/envelope.h"
 #include "session/reply.h"
@@ -19,34 +18,6 @@
  * configuration; the only I/O behind these functions is the question for the client's name,
  * which client_name asks when no address has decided.
  */
-
-/* The SHA-256 fingerprint of a client's certificate, as in client.h. */
-struct certificate {
-    struct certificate *next;
-    unsigned line;
-    char fingerprint[CLIENT_FINGERPRINT + 1];
-};
-
-/* allowgroup NAME: patterns, certificates and results for the name, any of which makes a client a member. */
-struct allowgroup {
-    struct allowgroup *next, *next_in_bucket;
-    uint32_t hash;      /* of the name */
-    unsigned line;      /* where it is defined first */
-    struct slice name;
-    struct patterns patterns;
-    struct certificate *certificates;
-    unsigned fcrdns;             /* a set of 1 << enum client_name_state */
-    bool defined;                /* not just named by a rule */
-    bool asked_address, asked;   /* are these known? Host and address stay the same for a session. */
-    enum match by_address, member;
-};
-
-/* bypass allowgroup NAME */
-struct bypass {
-    struct bypass *next;
-    struct allowgroup *group;
-    unsigned line, group_column;
-};
 
 struct statuses;
 
@@ -103,22 +74,12 @@ struct refusal {
 };
 
 struct rules {
-    const char *file;           /* name of the configuration file, for messages */
+    struct groups groups;       /* who may connect, and which groups a client is in */
     struct slice domain;        /* of a bare <postmaster> */
     struct slice delimiters;    /* recipient_delimiter; empty: none */
     bool wants_unicode;         /* there is an expression for recipients that is not all ASCII */
-    struct patterns allow, deny;
-    struct patterns exempt;     /* lockout.exempt */
-    struct patterns proxies;    /* proxy_protocol */
-    bool need_fcrdns;           /* limit.fcrdns_check */
-    struct reply fcrdns;
     struct rule *first_rule, **last_rule;
     struct refusal *first_refusal, **last_refusal;
-    struct allowgroup *first_group, **last_group;
-    struct allowgroup **buckets;    /* chains by the hash of the name */
-    uint32_t bucket_count;          /* a power of two, 0: there are no buckets, and no groups */
-    struct bypass *bypasses;
-    struct host_list *lists, **last_list;
     const struct rule *dead_letter; /* where mail without a rule goes; NULL: it is refused */
 };
 
@@ -147,15 +108,6 @@ struct recipient {
 /* The address in one of its forms, as expressions see it: without the domain that a bare postmaster lacks. */
 struct slice recipient_form(const struct recipient *recipient, enum recipient_form form);
 
-/* The group with this name, NULL if there is none. */
-struct allowgroup *rules_group(const struct rules *rules, struct slice name);
-
-/* Adds a group with a new name; there must be buckets. */
-void rules_add_group(struct rules *rules, struct allowgroup *group);
-
-/* Visits each list of patterns for hosts: those that stand alone, and those of groups in the order of the file. */
-void rules_each_hosts(struct rules *rules, void (*visit)(struct patterns *list, void *context), void *context);
-
 /* Frees what patterns have compiled. */
 void rules_free(struct rules *rules);
 
@@ -166,19 +118,6 @@ void rules_free(struct rules *rules);
 
 /* May this client speak to us at all? Code 0, or the reply that takes the greeting's place. */
 struct reply rules_connect(struct rules *rules, struct client *client);
-
-/* Is the client in a group of a bypass line, whom no check of who is calling concerns? */
-enum match rules_bypass(struct rules *rules, struct client *client);
-
-/* Does the client match a list of patterns? Its address first; its name is asked for only when that does not decide. */
-enum match rules_match_host(const struct rules *rules, const struct patterns *list, struct client *client);
-
-/* Another client comes: what groups were found out to say of the last one is forgotten. */
-void rules_forget(struct rules *rules);
-
-/* Why the last decision could not be taken, for the log: the pattern with its line, or DNS. "" if it could. */
-const char *rules_trouble(void);
-void rules_forget_trouble(void);
 
 /*
  * THE decision: is mail for this recipient accepted from this client, and where does it go? However the address is

@@ -44,7 +44,7 @@ static void check_list(struct patterns *list, void *conf)
 
 static void check_patterns(struct conf *conf)
 {
-    rules_each_hosts(&conf->rules, check_list, conf);
+    groups_each(&conf->rules.groups, check_list, conf);
     for (struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
         if (r->kind == RCPT_PATTERN)
             check_pattern(conf, r->pattern, 1);
@@ -83,7 +83,7 @@ static void check_names(struct conf *conf)
 {
     struct pattern *first = NULL;
 
-    rules_each_hosts(&conf->rules, find_first_name, &first);
+    groups_each(&conf->rules.groups, find_first_name, &first);
     if (first != NULL)
         conf_complain(conf, SEVERITY_NOTE, first->line, first->column, "host names count only when they are "
                       "forward-confirmed: when DNS leads from the name back to the address");
@@ -116,7 +116,7 @@ static void check_commands(struct conf *conf)
 /* The key of a customer is in the name that is asked, and is nobody else's business. */
 static void check_keys(struct conf *conf)
 {
-    for (const struct host_list *list = conf->rules.lists; list != NULL; list = list->next) {
+    for (const struct host_list *list = conf->rules.groups.lists; list != NULL; list = list->next) {
         struct slice shown = list_public_part(list->zone);
 
         if (shown.len == list->zone.len || shown.text != list->name.text)
@@ -131,7 +131,7 @@ static void check_keys(struct conf *conf)
 /* Lists answer with errors and hints, too, and zones change hands: then everybody is on the list. */
 static void check_lists(struct conf *conf)
 {
-    for (const struct host_list *list = conf->rules.lists; list != NULL; list = list->next)
+    for (const struct host_list *list = conf->rules.groups.lists; list != NULL; list = list->next)
         if (!list->filtered) {
             conf_complain(conf, SEVERITY_WARNING, list->line, conf_column_of(conf, list->line, list->zone),
                           "without a filter such as =127.0.0.2..11, any answer of %.*s below 127.0.0.0/8 says that "

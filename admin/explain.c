@@ -127,7 +127,7 @@ static void print_delivery(const struct transaction *t, const struct recipient *
 
     fputs("delivery to ", stdout);
     print_text(r->address.text);
-    printf("\n    %s:", t->rules->file);
+    printf("\n    %s:", t->rules->groups.file);
     if (r->rule->line > 0)
         printf("%u: ", r->rule->line);
     else
@@ -331,7 +331,7 @@ static void consider_files(const struct conf *conf, const struct client *client)
  */
 static void consider_lockout(struct conf *conf, struct client *client)
 {
-    const struct lockout lockout = { .settings = &conf->client, .rules = &conf->rules, .client = client };
+    const struct lockout lockout = { .settings = &conf->client, .groups = &conf->rules.groups, .client = client };
     uint64_t until = lockout_until(&lockout);
     char text[LOCKOUT_TIME];
 

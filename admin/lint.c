@@ -167,7 +167,7 @@ static void lint_hosts(struct patterns *list, void *context)
 
         if (lint_other_language(conf, p, subject, 0))
             continue;
-        lint_scope(conf, p, list == &conf->rules.deny);
+        lint_scope(conf, p, list == &conf->rules.groups.deny);
         lint_slips(conf, p, 0);
         if (pattern_scope(p) == SCOPE_ADDRESSES || pattern_scope(p) == SCOPE_NAMES)
             lint_loose(conf, p, subject, 0);
@@ -176,7 +176,7 @@ static void lint_hosts(struct patterns *list, void *context)
 
 static void lint_patterns(struct conf *conf)
 {
-    rules_each_hosts(&conf->rules, lint_hosts, conf);
+    groups_each(&conf->rules.groups, lint_hosts, conf);
     for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
         if (r->kind == RCPT_PATTERN)
             lint_pattern(conf, r->pattern, REGEX_RECIPIENT, 1);
@@ -336,7 +336,7 @@ static void lint_refusals(struct conf *conf)
 
 static void lint_deny(struct conf *conf)
 {
-    for (const struct pattern *p = conf->rules.deny.first; p != NULL; p = p->next)
+    for (const struct pattern *p = conf->rules.groups.deny.first; p != NULL; p = p->next)
         if (regex_lint_is_any(p->text))
             warn(conf, p->line, p->column, "nobody can connect: this denies all hosts");
 }
@@ -348,7 +348,7 @@ static bool is_used(const struct conf *conf, const struct allowgroup *group)
     for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
         if (r->group == group)
             return true;
-    for (const struct bypass *b = conf->rules.bypasses; b != NULL; b = b->next)
+    for (const struct bypass *b = conf->rules.groups.bypasses; b != NULL; b = b->next)
         if (b->group == group)
             return true;
     return false;
@@ -437,7 +437,7 @@ void lint_rules(struct conf *conf)
     }
     lint_refusals(conf);
     lint_deny(conf);
-    for (const struct allowgroup *g = conf->rules.first_group; g != NULL; g = g->next)
+    for (const struct allowgroup *g = conf->rules.groups.first_group; g != NULL; g = g->next)
         lint_group(conf, g);
     /* where strangers cannot send anything, nobody will write to a postmaster */
     if (conf->rules.first_rule != NULL && conf->delivery.deadletter_file.len == 0 && conf->client.auth != AUTH_REQUIRED)

@@ -196,7 +196,7 @@ static struct reply say_envelope(struct attempt *a)
         if (envelope_rcpt(argument, mail.smtputf8, &address) != ENVELOPE_OK)
             return bad_recipient;
         reply = accept_rcpt(&a->accept, argument);
-        a->reason = rules_trouble();
+        a->reason = groups_trouble();
     }
     return reply;
 }
@@ -250,7 +250,7 @@ static enum fate attempt(struct attempt *a, const volatile sig_atomic_t *termina
         return fail(a, "it does not say its envelope: give from and rcpt");
     if (!set_peer(a, &client))
         return fail(a, "it does not say who the client was: give -P");
-    rules_forget(&a->conf->rules);
+    groups_forget(&a->conf->rules.groups);
     log_set_client(client.address);
     if (!accept_begin(&a->accept, a->conf, &client, terminated))
         return fail(a, "out of memory");

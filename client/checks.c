@@ -22,10 +22,10 @@ static struct reply refuse(const struct limit *limit, enum match bypass, const s
 }
 
 /* Says under the debug flag r what a check came to. */
-static struct reply shown(const struct rules *rules, const char *keyword, const struct limit *limit, struct reply reply)
+static struct reply shown(const struct groups *groups, const char *keyword, const struct limit *limit, struct reply reply)
 {
     if (log_wants('r'))
-        log_debug('r', "%s:%u: %s %s", rules->file, limit->line, keyword,
+        log_debug('r', "%s:%u: %s %s", groups->file, limit->line, keyword,
                   reply.code == 0 ? "has no objection" : "objects");
     return reply;
 }
@@ -125,7 +125,7 @@ static bool is_name_or_literal(struct slice name)
     return envelope_literal(name) || (slice_is_ascii(name) && envelope_domain(name) && !ends_in_number(name));
 }
 
-static struct reply check_helo_syntax(const struct limit *limit, struct rules *rules, struct client *client,
+static struct reply check_helo_syntax(const struct limit *limit, struct groups *groups, struct client *client,
                                       struct slice name)
 {
     static const char keyword[] = "limit.helo_syntax_check";
@@ -134,9 +134,9 @@ static struct reply check_helo_syntax(const struct limit *limit, struct rules *r
     if (limit->value == 0)
         return no_objection;
     if (is_name_or_literal(name))
-        return shown(rules, keyword, limit, no_objection);
-    bypass = rules_bypass(rules, client);
-    return bypass == MATCH_YES ? no_objection : shown(rules, keyword, limit, refuse(limit, bypass, NULL));
+        return shown(groups, keyword, limit, no_objection);
+    bypass = groups_bypass(groups, client);
+    return bypass == MATCH_YES ? no_objection : shown(groups, keyword, limit, refuse(limit, bypass, NULL));
 }
 
 bool checks_wants_helo(const struct client_settings *settings)
@@ -144,22 +144,22 @@ bool checks_wants_helo(const struct client_settings *settings)
     return settings->helo_dns_check.value != 0 || settings->helo_syntax_check.value != 0;
 }
 
-struct reply checks_helo(const struct client_settings *settings, struct rules *rules, struct client *client,
+struct reply checks_helo(const struct client_settings *settings, struct groups *groups, struct client *client,
                          struct slice name)
 {
     static const struct reply unsure = REPLY(451, "", "Your HELO name cannot be looked up now, try again later");
     static const char keyword[] = "limit.helo_dns_check";
     const struct limit *limit = &settings->helo_dns_check;
-    struct reply reply = check_helo_syntax(&settings->helo_syntax_check, rules, client, name);
+    struct reply reply = check_helo_syntax(&settings->helo_syntax_check, groups, client, name);
     enum answer_status status;
     enum match bypass;
 
-    if (reply.code != 0 || limit->value == 0 || (bypass = rules_bypass(rules, client)) == MATCH_YES)
+    if (reply.code != 0 || limit->value == 0 || (bypass = groups_bypass(groups, client)) == MATCH_YES)
         return reply;
     status = look_at_helo(client, name);
     if (status == ANSWER_FOUND)
-        return shown(rules, keyword, limit, no_objection);
-    return shown(rules, keyword, limit, refuse(limit, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
+        return shown(groups, keyword, limit, no_objection);
+    return shown(groups, keyword, limit, refuse(limit, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
 }
 
 /* A dot at an end of the local part, or two in a row: no Dot-string (RFC 5321 4.1.2). */
@@ -182,7 +182,7 @@ static bool is_plain(const struct address *address)
            (domain.len == 0 || (domain.text[0] != '[' && memchr(domain.text, '.', domain.len) != NULL));
 }
 
-static struct reply check_syntax(struct rules *rules, struct client *client, const char *keyword,
+static struct reply check_syntax(struct groups *groups, struct client *client, const char *keyword,
                                  const struct limit *limit, const struct address *address)
 {
     enum match bypass;
@@ -190,13 +190,13 @@ static struct reply check_syntax(struct rules *rules, struct client *client, con
     if (limit->value == 0)
         return no_objection;
     if (is_plain(address))
-        return shown(rules, keyword, limit, no_objection);
-    bypass = rules_bypass(rules, client);
-    return bypass == MATCH_YES ? no_objection : shown(rules, keyword, limit, refuse(limit, bypass, NULL));
+        return shown(groups, keyword, limit, no_objection);
+    bypass = groups_bypass(groups, client);
+    return bypass == MATCH_YES ? no_objection : shown(groups, keyword, limit, refuse(limit, bypass, NULL));
 }
 
 /* Does the domain, which is canonical, take mail? `null_mx` is the reply when it says itself that it does not (RFC 7505). */
-static struct reply check_domain(struct rules *rules, struct client *client, const char *keyword,
+static struct reply check_domain(struct groups *groups, struct client *client, const char *keyword,
                                  const struct limit *limit, struct slice domain, const struct reply *null_mx)
 {
     static const struct reply unsure = REPLY(451, "", "The domain cannot be looked up now, try again later");
@@ -206,15 +206,15 @@ static struct reply check_domain(struct rules *rules, struct client *client, con
     enum match bypass;
 
     if (limit->value == 0 || domain.len == 0 || domain.text[0] == '[' ||
-        (bypass = rules_bypass(rules, client)) == MATCH_YES)
+        (bypass = groups_bypass(groups, client)) == MATCH_YES)
         return no_objection;
     text_string(text, sizeof text, domain);
     status = find_mail_host(text, &none_wanted);
     if (none_wanted)
-        return shown(rules, keyword, limit, bypass == MATCH_UNSURE ? refuse(limit, bypass, NULL) : *null_mx);
+        return shown(groups, keyword, limit, bypass == MATCH_UNSURE ? refuse(limit, bypass, NULL) : *null_mx);
     if (status == ANSWER_FOUND)
-        return shown(rules, keyword, limit, no_objection);
-    return shown(rules, keyword, limit, refuse(limit, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
+        return shown(groups, keyword, limit, no_objection);
+    return shown(groups, keyword, limit, refuse(limit, bypass, status == ANSWER_UNSURE ? &unsure : NULL));
 }
 
 bool checks_wants_mail(const struct client_settings *settings)
@@ -222,33 +222,31 @@ bool checks_wants_mail(const struct client_settings *settings)
     return settings->sender_dns_check.value != 0 || settings->sender_syntax_check.value != 0;
 }
 
-struct reply checks_sender(const struct client_settings *settings, struct rules *rules, struct client *client,
+struct reply checks_sender(const struct client_settings *settings, struct groups *groups, struct client *client,
                            const struct address *given, const struct address *sender)
 {
     static const struct reply null_mx = REPLY(550, "7.27", "The domain of the sender does not take mail");
     struct reply reply = no_objection;
 
     if (given->len > 0)
-        reply = check_syntax(rules, client, "limit.sender_syntax_check", &settings->sender_syntax_check, given);
+        reply = check_syntax(groups, client, "limit.sender_syntax_check", &settings->sender_syntax_check, given);
     if (reply.code == 0)
-        reply = check_domain(rules, client, "limit.sender_dns_check", &settings->sender_dns_check,
+        reply = check_domain(groups, client, "limit.sender_dns_check", &settings->sender_dns_check,
                              address_domain(sender), &null_mx);
     return reply;
 }
 
-struct reply checks_recipient(const struct client_settings *settings, struct rules *rules, struct client *client,
+struct reply checks_recipient(const struct client_settings *settings, struct groups *groups, struct client *client,
                               const struct address *recipient)
 {
-    return check_syntax(rules, client, "limit.rcpt_syntax_check", &settings->rcpt_syntax_check, recipient);
+    return check_syntax(groups, client, "limit.rcpt_syntax_check", &settings->rcpt_syntax_check, recipient);
 }
 
-struct reply checks_accepted(const struct client_settings *settings, struct rules *rules, struct client *client,
-                             const struct recipient *recipient)
+struct reply checks_accepted(const struct client_settings *settings, struct groups *groups, struct client *client,
+                             const struct address *recipient)
 {
     static const struct reply null_mx = REPLY(556, "1.10", "The domain of the recipient does not take mail");
 
-    if (recipient->rule->kind != RCPT_PATTERN)
-        return no_objection;
-    return check_domain(rules, client, "limit.rcpt_dns_check", &settings->rcpt_dns_check,
-                        address_domain(&recipient->address), &null_mx);
+    return check_domain(groups, client, "limit.rcpt_dns_check", &settings->rcpt_dns_check,
+                        address_domain(recipient), &null_mx);
 }

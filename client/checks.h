@@ -3,7 +3,7 @@
 #define CHECKS_H
 
 #include "client/settings.h"
-#include "rules.h"
+#include "client/groups.h"
 
 /*
  * The limit.*_syntax_check and limit.*_dns_check directives. Each function returns code 0 if there is no objection
@@ -12,20 +12,20 @@
  */
 
 /* HELO or EHLO with this name (envelope_helo): its syntax, then whether there is such a host. */
-struct reply checks_helo(const struct client_settings *settings, struct rules *rules, struct client *client,
+struct reply checks_helo(const struct client_settings *settings, struct groups *groups, struct client *client,
                          struct slice name);
 
 /* MAIL from this address, as the client gave it and in its canonical form; the null reverse-path passes. */
-struct reply checks_sender(const struct client_settings *settings, struct rules *rules, struct client *client,
+struct reply checks_sender(const struct client_settings *settings, struct groups *groups, struct client *client,
                            const struct address *given, const struct address *sender);
 
 /* RCPT to this address as the client gave it, before the rules look at it: its syntax. */
-struct reply checks_recipient(const struct client_settings *settings, struct rules *rules, struct client *client,
+struct reply checks_recipient(const struct client_settings *settings, struct groups *groups, struct client *client,
                               const struct address *recipient);
 
-/* The same when a rule has accepted it: its domain, if only a pattern names it. */
-struct reply checks_accepted(const struct client_settings *settings, struct rules *rules, struct client *client,
-                             const struct recipient *recipient);
+/* The same when only a pattern for recipients has accepted it: its domain, in its canonical form. */
+struct reply checks_accepted(const struct client_settings *settings, struct groups *groups, struct client *client,
+                             const struct address *recipient);
 
 /* Has any of the checks of HELO, or of MAIL, been asked for? */
 bool checks_wants_helo(const struct client_settings *settings);

@@ -13,8 +13,8 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "client/groups.h"
 #include "dns/dns.h"
-#include "rules.h"
 
 /* What the functions that change a contact need to know. */
 struct terms {
@@ -147,10 +147,10 @@ static struct contact change(struct lockout *l, void (*how)(struct contact *cont
 /* Of doubt the client has the benefit. May ask DNS. */
 static bool is_exempt(const struct lockout *l)
 {
-    if (l->rules->exempt.first == NULL)
+    if (l->groups->exempt.first == NULL)
         return false;
     dns_stage();
-    return rules_match_host(l->rules, &l->rules->exempt, l->client) != MATCH_NO;
+    return groups_match(l->groups, &l->groups->exempt, l->client) != MATCH_NO;
 }
 
 /* ---- what the monitor has seen ----------------------------------------------------------------- */

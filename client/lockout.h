@@ -7,7 +7,7 @@
 #include "client/settings.h"
 #include "session/reply.h"
 
-struct rules;
+struct groups;
 
 /*
  * What the monitor counts against a client, across sessions, in lockout.db. Without that directive none of these
@@ -15,7 +15,7 @@ struct rules;
  */
 struct lockout {
     const struct client_settings *settings;
-    const struct rules *rules; /* lockout.exempt */
+    const struct groups *groups; /* lockout.exempt */
     struct client *client;
     bool counted;        /* a session has one violation at most */
     bool failed;         /* that is in the log already */
@@ -30,7 +30,7 @@ enum lockout_verdict {
 
 enum { LOCKOUT_TIME = 32 };
 
-/* Counts the connection; to be called once, first. `settings`, `rules` and `client` are set, the rest is zeros. */
+/* Counts the connection; to be called once, first. `settings`, `groups` and `client` are set, the rest is zeros. */
 enum lockout_verdict lockout_connect(struct lockout *lockout);
 
 /* What a locked client hears; its text lives until the next call. */

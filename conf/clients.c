@@ -12,7 +12,7 @@ void parse_hosts(struct parser *p, const struct keyword *k, void *value)
 {
     struct pattern *pattern = memory_take(p->conf, sizeof *pattern);
     struct patterns *list = value;
-    const char *directive = list == &p->conf->rules.deny ? "deny remotehost" : "allow remotehost";
+    const char *directive = list == &p->conf->rules.groups.deny ? "deny remotehost" : "allow remotehost";
 
     (void)k;
     if (!word_need_exactly(p, "remotehost") || !value_pattern(p, directive, false, pattern))
@@ -37,22 +37,22 @@ static void make_buckets(struct conf *conf)
 {
     struct rules *rules = &conf->rules;
 
-    for (rules->bucket_count = 16; rules->bucket_count < conf->text.len / 128 && rules->bucket_count < MAX_BUCKETS;)
-        rules->bucket_count *= 2;
-    rules->buckets = memory_take(conf, rules->bucket_count * sizeof(struct allowgroup *));
+    for (rules->groups.bucket_count = 16; rules->groups.bucket_count < conf->text.len / 128 && rules->groups.bucket_count < MAX_BUCKETS;)
+        rules->groups.bucket_count *= 2;
+    rules->groups.buckets = memory_take(conf, rules->groups.bucket_count * sizeof(struct allowgroup *));
 }
 
 struct allowgroup *client_group(struct conf *conf, struct slice name)
 {
-    struct allowgroup *group = rules_group(&conf->rules, name);
+    struct allowgroup *group = groups_find(&conf->rules.groups, name);
 
     if (group != NULL)
         return group;
-    if (conf->rules.bucket_count == 0)
+    if (conf->rules.groups.bucket_count == 0)
         make_buckets(conf);
     group = memory_take(conf, sizeof *group);
     group->name = name;
-    rules_add_group(&conf->rules, group);
+    groups_add(&conf->rules.groups, group);
     return group;
 }
 
@@ -245,7 +245,7 @@ static struct host_list *parse_list(struct parser *p)
     else
         fail(p, word.column, "'%.*s' is not the zone of a list, expected one like list.example.com",
              (int)word.text.len, word.text.text);
-    for (const struct host_list *l = p->conf->rules.lists; l != NULL; l = l->next)
+    for (const struct host_list *l = p->conf->rules.groups.lists; l != NULL; l = l->next)
         count++;
     if (count == LISTS_MAX)
         fail(p, word.column, "one list too many, expected at most %d", LISTS_MAX);
@@ -258,8 +258,8 @@ static struct host_list *parse_list(struct parser *p)
     if (p->failed)
         return NULL;
     add_alias(p->conf, list);
-    *p->conf->rules.last_list = list;
-    p->conf->rules.last_list = &list->next;
+    *p->conf->rules.groups.last_list = list;
+    p->conf->rules.groups.last_list = &list->next;
     return list;
 }
 
@@ -314,8 +314,8 @@ void parse_bypass(struct parser *p, const struct keyword *k, void *value)
     (void)value;
     if (!word_need_exactly(p, "allowgroup") || !word_need_name(p, &word, "the name of a group"))
         return;
-    *bypass = (struct bypass){ .next = p->conf->rules.bypasses, .group = client_group(p->conf, word.text),
+    *bypass = (struct bypass){ .next = p->conf->rules.groups.bypasses, .group = client_group(p->conf, word.text),
                                .line = p->number, .group_column = word.column };
-    p->conf->rules.bypasses = bypass;
+    p->conf->rules.groups.bypasses = bypass;
     word_need_end(p);
 }

@@ -61,9 +61,9 @@ static void set_defaults(struct parser *p)
     }
     p->conf->rules.last_rule = &p->conf->rules.first_rule;
     p->conf->rules.last_refusal = &p->conf->rules.first_refusal;
-    p->conf->rules.last_group = &p->conf->rules.first_group;
-    p->conf->rules.last_list = &p->conf->rules.lists;
-    p->conf->rules.file = p->conf->path;
+    p->conf->rules.groups.last_group = &p->conf->rules.groups.first_group;
+    p->conf->rules.groups.last_list = &p->conf->rules.groups.lists;
+    p->conf->rules.groups.file = p->conf->path;
 }
 
 static void set_host_name(struct conf *conf)
@@ -153,8 +153,8 @@ static void resolve_settings(struct conf *conf)
         conf->dead_letter.target = (struct target){ .kind = TARGET_APPEND, .text = conf->delivery.deadletter_file };
         conf->rules.dead_letter = &conf->dead_letter;
     }
-    conf->rules.need_fcrdns = conf->client.fcrdns_check.value != 0;
-    conf->rules.fcrdns = conf->client.fcrdns_check.reply;
+    conf->rules.groups.need_fcrdns = conf->client.fcrdns_check.value != 0;
+    conf->rules.groups.fcrdns = conf->client.fcrdns_check.reply;
     conf->session.smtp_rcpt_to.reply.counts = COUNTS_NOT;
 }
 
@@ -162,7 +162,7 @@ static void resolve_groups(struct conf *conf)
 {
     for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
         check_defined(conf, rule->group, rule->line, rule->group_column);
-    for (const struct bypass *b = conf->rules.bypasses; b != NULL; b = b->next)
+    for (const struct bypass *b = conf->rules.groups.bypasses; b != NULL; b = b->next)
         check_defined(conf, b->group, b->line, b->group_column);
 }
 

@@ -159,7 +159,7 @@ static bool holds_key(const struct conf *conf, unsigned number, struct slice lin
     static const struct slice keyword = SLICE("dns"); /* dnsbl, dnswl */
     bool shown = false;
 
-    for (const struct host_list *l = conf->rules.lists; l != NULL; l = l->next)
+    for (const struct host_list *l = conf->rules.groups.lists; l != NULL; l = l->next)
         shown = shown || (l->line == number && slice_equal(l->zone, l->name));
     return !shown && line.len - at > keyword.len + 2 &&
            slice_equal_nocase((struct slice){ line.text + at, keyword.len }, keyword) &&

@@ -130,12 +130,12 @@ static void set_zones(const struct host_list *lists, bool allows, struct fact *f
 
 static void dnsbl(const struct delivery *d, struct fact *fact)
 {
-    set_zones(d->transaction->rules->lists, false, fact);
+    set_zones(d->transaction->rules->groups.lists, false, fact);
 }
 
 static void dnswl(const struct delivery *d, struct fact *fact)
 {
-    set_zones(d->transaction->rules->lists, true, fact);
+    set_zones(d->transaction->rules->groups.lists, true, fact);
 }
 
 static void client_helo(const struct delivery *d, struct fact *fact)
@@ -171,7 +171,7 @@ static void message_size(const struct delivery *d, struct fact *fact)
 
 static void rule(const struct delivery *d, struct fact *fact)
 {
-    set(fact, "%s:%u", d->transaction->rules->file, d->recipient->rule->line);
+    set(fact, "%s:%u", d->transaction->rules->groups.file, d->recipient->rule->line);
 }
 
 static void allowgroup(const struct delivery *d, struct fact *fact)

@@ -44,7 +44,7 @@ bool accept_begin(struct acceptance *a, struct conf *conf, struct client *client
 
     *a = (struct acceptance){ .conf = conf, .client = client, .terminated = terminated, .recipients = room,
                               .tls.channel = -1, 
-                              .lockout = { .settings = &conf->client, .rules = &conf->rules, .client = client },
+                              .lockout = { .settings = &conf->client, .groups = &conf->rules.groups, .client = client },
                               .deadline = clock_ms() + conf->session.connection_secs.value * 1000 };
     dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, a->deadline, terminated);
     canonical_confine(conf->base.sandbox != SANDBOX_OFF);
@@ -64,8 +64,8 @@ void accept_end(struct acceptance *a)
 
 static void log_trouble(void)
 {
-    if (rules_trouble()[0] != '\0')
-        log_line(LOG_ERR, "%s", rules_trouble());
+    if (groups_trouble()[0] != '\0')
+        log_line(LOG_ERR, "%s", groups_trouble());
 }
 
 /*
@@ -76,13 +76,13 @@ static bool learn_client(struct acceptance *a)
 {
     static const char *const reasons[] = { [PROXY_BAD] = "malformed", [PROXY_GONE] = "gone", [PROXY_LATE] = "late",
                                            [PROXY_STOPPED] = "terminated" };
-    const struct patterns *proxies = &a->conf->rules.proxies;
-    enum match trusted = proxies->first != NULL ? rules_match_host(&a->conf->rules, proxies, a->client) : MATCH_NO;
+    const struct patterns *proxies = &a->conf->rules.groups.proxies;
+    enum match trusted = proxies->first != NULL ? groups_match(&a->conf->rules.groups, proxies, a->client) : MATCH_NO;
     struct proxy_header header;
     enum proxy_status status;
 
     if (trusted == MATCH_UNSURE)
-        log_line(LOG_ERR, "%s", rules_trouble());
+        log_line(LOG_ERR, "%s", groups_trouble());
     if (trusted != MATCH_YES)
         return trusted == MATCH_NO;
     status = proxy_read(STDIN_FILENO, clock_earlier(clock_ms() + PROXY_MS, a->deadline), a->terminated, &header);
@@ -114,7 +114,7 @@ static struct reply check_silence(struct acceptance *a)
 
     if (limit->value == 0 || a->conf->client.tls == TLS_IMPLICIT)
         return no_objection;
-    bypass = rules_bypass(&a->conf->rules, a->client);
+    bypass = groups_bypass(&a->conf->rules.groups, a->client);
     accept_announce(a); /* not only when the pause is over */
     if (bypass == MATCH_YES || !talks_early(a))
         return no_objection;
@@ -158,7 +158,7 @@ void accept_announce(struct acceptance *a)
     if (geteuid() == 0)
         log_line(LOG_WARNING, "serving as root: user NAME in the configuration changes that");
     log_trouble();
-    dnsbl_log(a->conf->rules.lists);
+    dnsbl_log(a->conf->rules.groups.lists);
     dns_speak();
 }
 
@@ -235,7 +235,7 @@ struct reply accept_helo(struct acceptance *a, bool extended, struct slice name)
         return contradict(a);
     accept_note(a, a->helo[0] != '\0' ? CAME_IDLE : CAME_ON);
     dns_stage();
-    reply = a->helo_refusal = checks_helo(&a->conf->client, &a->conf->rules, a->client, name);
+    reply = a->helo_refusal = checks_helo(&a->conf->client, &a->conf->rules.groups, a->client, name);
     reply.status.len = 0; /* RFC 2034 4: nothing that answers HELO has an enhanced code */
     if (reply.code != 0)
         return reply;
@@ -299,7 +299,7 @@ struct reply accept_mail(struct acceptance *a, struct slice argument)
         return reply;
     dns_stage();
     reply = a->helo_refusal.code != 0 ? a->helo_refusal
-                                      : checks_sender(&a->conf->client, &a->conf->rules, a->client, &a->mail.sender,
+                                      : checks_sender(&a->conf->client, &a->conf->rules.groups, a->client, &a->mail.sender,
                                                       &a->sender);
     if (reply.code != 0)
         return reply;
@@ -354,14 +354,14 @@ static struct reply decide_recipient(struct acceptance *a, const struct address 
     if (a->named >= a->conf->session.smtp_rcpt_to.value)
         return a->conf->session.smtp_rcpt_to.reply;
     dns_stage();
-    reply = checks_recipient(&a->conf->client, &a->conf->rules, a->client, address);
+    reply = checks_recipient(&a->conf->client, &a->conf->rules.groups, a->client, address);
     if (reply.code != 0)
         return reply;
     a->recipients[a->count].other = &a->forms[a->count];
     reply = rules_rcpt(&a->conf->rules, a->client, address, &a->recipients[a->count]);
     log_trouble();
-    if (reply.code == 0)
-        reply = checks_accepted(&a->conf->client, &a->conf->rules, a->client, &a->recipients[a->count]);
+    if (reply.code == 0 && a->recipients[a->count].rule->kind == RCPT_PATTERN)
+        reply = checks_accepted(&a->conf->client, &a->conf->rules.groups, a->client, &a->recipients[a->count].address);
     if (reply.code == 0) {
         a->named++;
         a->count += is_new(a);

@@ -426,8 +426,8 @@ static bool is_asked(const struct conf *conf)
 /* Can a decision about a recipient need the DNS? */
 static bool may_ask_dns(const struct conf *conf)
 {
-    return conf->client.rcpt_dns_check.value != 0 || conf->rules.first_group != NULL ||
-           conf->rules.lists != NULL;
+    return conf->client.rcpt_dns_check.value != 0 || conf->rules.groups.first_group != NULL ||
+           conf->rules.groups.lists != NULL;
 }
 
 struct monitor *monitor_begin(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated)
@@ -517,7 +517,7 @@ static void clear_stack(void)
 /* In the session: and what is left in variables. */
 static void forget(void)
 {
-    rules_forget_trouble();
+    groups_forget_trouble();
     dns_forget();
 }
 

@@ -19,8 +19,6 @@ SHARED=(base session)
 # What has no place in this order yet: includer and included.
 KNOWN_WRONG="
 base/json session/envelope
-client/checks rules
-client/lockout rules
 patterns/mend client/client
 session/line client/proxy
 "
@@ -38,7 +36,6 @@ patterns/expression.c   to be cut
 patterns/mend.c         to be cut
 programs/report/output.c to be cut
 programs/report/tally.c to be cut
-rules.c                 to be cut
 smtp.c                  to be cut
 "
 

@@ -161,7 +161,7 @@ static void check_lists(const struct conf *conf, const struct reply *reply)
 {
     bool blocked = false, allowed = false;
 
-    for (const struct host_list *list = conf->rules.lists; list != NULL; list = list->next) {
+    for (const struct host_list *list = conf->rules.groups.lists; list != NULL; list = list->next) {
         const unsigned char *a = list->answer;
 
         if (list->verdict != LIST_YES)
@@ -177,22 +177,21 @@ static void check_lists(const struct conf *conf, const struct reply *reply)
 static void decide(struct conf *conf, struct client *client)
 {
     static struct recipient_forms forms;
-    struct recipient recipient = { .other = &forms }; /* of the first rule */
-    struct reply reply = dnsbl_check(conf->rules.lists, client);
+    struct recipient recipient = { .other = &forms };
+    struct reply reply = dnsbl_check(conf->rules.groups.lists, client);
     struct mail_argument mail;
 
     check_reply(&reply);
     check_lists(conf, &reply);
     (void)client_name(client);
     check_name(client);
-    reply = checks_helo(&conf->client, &conf->rules, client, slice_of("helo.example"));
+    reply = checks_helo(&conf->client, &conf->rules.groups, client, slice_of("helo.example"));
     check_reply(&reply);
     HOLDS(envelope_mail(slice_of("FROM:<a@b\xc3\xbc" "cher.example> SMTPUTF8"), &mail) == ENVELOPE_OK);
     HOLDS(canonical_address(&mail.sender, WORDS_OURS, &recipient.address) == CANONICAL_OK);
-    reply = checks_sender(&conf->client, &conf->rules, client, &mail.sender, &recipient.address);
+    reply = checks_sender(&conf->client, &conf->rules.groups, client, &mail.sender, &recipient.address);
     check_reply(&reply);
-    recipient.rule = conf->rules.first_rule;
-    reply = checks_accepted(&conf->client, &conf->rules, client, &recipient);
+    reply = checks_accepted(&conf->client, &conf->rules.groups, client, &recipient.address);
     check_reply(&reply);
 }
 

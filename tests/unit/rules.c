@@ -297,20 +297,20 @@ static void test_groups(void)
 {
     static struct allowgroup groups[2000], *buckets[512];
     static char names[COUNT(groups)][8];
-    struct rules rules = { .buckets = buckets, .bucket_count = COUNT(buckets), .last_group = &rules.first_group };
+    struct groups all = { .buckets = buckets, .bucket_count = COUNT(buckets), .last_group = &all.first_group };
     bool found = true, absent = true;
 
     for (size_t i = 0; i < COUNT(groups); i++) {
         (void)snprintf(names[i], sizeof names[i], "g%zu", i);
         groups[i].name = slice_of(names[i]);
-        absent = absent && rules_group(&rules, groups[i].name) == NULL;
-        rules_add_group(&rules, &groups[i]);
+        absent = absent && groups_find(&all, groups[i].name) == NULL;
+        groups_add(&all, &groups[i]);
     }
     for (size_t i = 0; i < COUNT(groups); i++)
-        found = found && rules_group(&rules, groups[i].name) == &groups[i];
-    ok(absent, "rules_group: %zu groups are new", COUNT(groups));
+        found = found && groups_find(&all, groups[i].name) == &groups[i];
+    ok(absent, "groups_find: %zu groups are new", COUNT(groups));
     ok(found, "... and each is found again");
-    ok(rules_group(&rules, BYTES("G1")) == NULL, "names of groups have case");
+    ok(groups_find(&all, BYTES("G1")) == NULL, "names of groups have case");
 }
 
 void test_rules(void)
