@@ -408,8 +408,8 @@ END
 
 @test "mailrecv(8) documents each reason of an end, stage and result" {
     reasons=$(awk '/^\.It Cm reason/ { on = 1; next } /^\.It/ { on = 0 } on && /^\.Ql/ { print $2 }' "$MAN8")
-    { sed -n 's/.*end_reason = "\([a-z-]*\)".*/\1/p' "$SOURCE/smtp.c"
-      sed -n '/reasons\[\] = {/,/};/p' "$SOURCE/smtp.c" | grep -o '"[a-z-]*"' | tr -d '"'
+    { sed -n 's/.*end_reason = "\([a-z-]*\)".*/\1/p' "$SOURCE"/smtp.c "$SOURCE"/smtp/*.c
+      sed -n '/reasons\[\] = {/,/};/p' "$SOURCE/smtp/loop.c" | grep -o '"[a-z-]*"' | tr -d '"'
       sed -n 's/.*log_death(m, "\([a-z]*\) signal".*/\1/p' "$SOURCE/monitor/monitor.c"
       echo limit; } >known
     echo "$reasons" >documented

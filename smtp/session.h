@@ -1,0 +1,113 @@
+/* session.h - what the files of the dialogue share, and nobody else sees: the state of a session, a row of the table */
+#ifndef SMTP_SESSION_H
+#define SMTP_SESSION_H
+
+#include "conf/conf.h"
+#include "monitor/monitor.h"
+#include "session/counts.h"
+#include "session/envelope.h"
+#include "session/line.h"
+
+/* The states of a session, as bits of the masks in the table. */
+enum state {
+    START = 1,    /* greeted */
+    READY = 2,    /* HELO or EHLO was said */
+    SENDER = 4,   /* MAIL was accepted, no recipient yet */
+    RECIPIENT = 8, /* one was */
+    MESSAGE = 16, /* 354 was sent: what comes is the message */
+    REFUSED = 32, /* the greeting was a refusal: RFC 5321 3.1 has us wait for QUIT */
+    EXCHANGE = 64, /* 334 was sent: what comes is a response of AUTH */
+    END = 128
+};
+
+enum { ANY = START | READY | SENDER | RECIPIENT };
+
+enum takes { ARG_NONE, ARG_NEEDED, ARG_OPTIONAL };
+
+/* What a command may hold besides printable ASCII. */
+enum alphabet {
+    ASCII,    /* nothing */
+    UTF8,     /* UTF-8, in an address: whether SMTPUTF8 was said is another question */
+    EIGHT_BIT /* whatever computers are called, in whatever encoding */
+};
+
+/* What the loop has to know of a command. */
+enum command_kind { KIND_OTHER, KIND_HELO, KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_AUTH, KIND_RSET };
+
+enum { SMTP_COMMANDS = 32 }; /* rows of the table at most */
+
+struct session {
+    struct line_io *io;
+    struct monitor *monitor;
+    const struct conf *conf;
+    enum state state;
+    enum state before;     /* when the line came that is being answered */
+    bool begun;            /* and MAIL had been said then, refused or not */
+    const char *end_reason;
+    bool cut;              /* the client has gone in the middle of a command */
+    uint64_t begin;
+
+    bool greeted;          /* HELO or EHLO was said */
+    bool extended;         /* it was EHLO */
+    bool secure;           /* TLS has begun */
+    bool authenticated;
+    bool secrets;          /* AUTH was the last command: what comes may be a password, understood or not */
+    int plain;             /* where the client is to be spoken to once it has heard 220, -1: nowhere else */
+    struct sasl sasl;
+    bool smtputf8;         /* of this transaction */
+    bool refused_greeting; /* for good */
+    bool mail_refused;     /* so that what was sent behind it has nothing to stand on */
+    bool rcpt_refused;     /* in this transaction */
+
+    struct counts counts;  /* what the limits count */
+    uint64_t unknown;      /* for the log */
+    uint64_t refused;      /* what tarpit counts */
+    unsigned messages;
+    unsigned total[SMTP_COMMANDS], accepted[SMTP_COMMANDS]; /* per row of the table */
+    struct spool spool;
+    char text[1024];       /* of a reply that is made up */
+};
+
+struct command {
+    struct slice verb;
+    unsigned states;            /* in which it is legal */
+    enum takes argument;
+    enum command_kind kind;     /* what the loop has to know of it */
+    enum came_to came_to;       /* where it is accepted; came_to has the exceptions */
+    enum alphabet alphabet;
+    const char *stage;          /* for the log */
+    struct reply (*handler)(struct session *s, struct slice argument);
+    struct slice out_of_order;  /* text of the 503; empty: legal in ANY */
+};
+
+/* ---- smtp.c ---- */
+
+/* The table of commands; the row behind the last has no verb. */
+extern const struct command smtp_commands[];
+
+/* The transaction is over, however it went. */
+void smtp_end_transaction(struct session *s);
+
+/* From here on the client is at the other end of mailrecv-tls, and has said nothing yet (RFC 3207 4.2). */
+void smtp_begin_tls(struct session *s);
+
+/* What an exchange of AUTH has come to (RFC 4954 4 and 6). */
+struct reply smtp_go_on_with_auth(struct session *s, enum sasl_status status);
+
+/* ---- smtp/loop.c ---- */
+
+/* Printable ASCII with blanks and tabs, and what the alphabet has besides. */
+bool smtp_is_printable(struct slice line, enum alphabet alphabet);
+
+/* The reply of a limit that ends the session. */
+struct reply smtp_exceed(const struct limit *limit);
+
+/* What to say and do when the input ends or is no SMTP; `status` is none of LINE_OK, LINE_TOO_LONG, LINE_BARE_LF. */
+struct reply smtp_refuse_input(struct session *s, enum line_status status);
+
+/* ---- smtp/message.c ---- */
+
+/* Receives the message up to its end, has it delivered, and returns its one reply. */
+struct reply smtp_receive_message(struct session *s);
+
+#endif
