@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "dns/canonical.h"
 

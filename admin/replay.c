@@ -1,6 +1,6 @@
 /* replay.c - saved messages are decided on and delivered once more (-r) */
 /*
- * Each message is one transaction of accept.c, whose envelope is that of the header lines that mailrecv has put
+ * Each message is one transaction of state.c, whose envelope is that of the header lines that mailrecv has put
  * above it, or of the command line. It is marked as begun before it is delivered, and as done behind that;
  * a kill between the two leaves it begun, and then only a person may say that it is to be tried again.
  */
@@ -17,7 +17,7 @@
 #include "base/cold.h"
 #include "base/log.h"
 #include "delivery/deliver.h"
-#include "monitor/accept.h"
+#include "monitor/state.h"
 
 enum { INCOMPLETE_RUN = 1, ARGUMENT = 2048 };
 
@@ -39,7 +39,7 @@ struct attempt {
     const struct replay *order;
     struct mailfile *box;
     struct mailfile_message *message;
-    struct acceptance accept;
+    struct session_state state;
     struct reply reply;   /* code 0: there was none */
     const char *reason;   /* "" or why it failed */
 };
@@ -174,10 +174,10 @@ static bool say_helo(struct attempt *a)
     const char *recorded = a->message->helo[0] != '\0' ? a->message->helo : "localhost";
     struct slice helo = slice_of(s->helo != NULL ? s->helo : recorded);
 
-    return envelope_helo(helo) && accept_helo(&a->accept, strcmp(a->message->protocol, "SMTP") != 0, helo).code == 0;
+    return envelope_helo(helo) && state_helo(&a->state, strcmp(a->message->protocol, "SMTP") != 0, helo).code == 0;
 }
 
-/* Code 0, or the first refusal. An argument that the dialogue would refuse never comes to accept.c. */
+/* Code 0, or the first refusal. An argument that the dialogue would refuse never comes to state.c. */
 static struct reply say_envelope(struct attempt *a)
 {
     static const struct reply bad_sender = REPLY(501, "1.7", "Syntax error in the address of the sender");
@@ -190,12 +190,12 @@ static struct reply say_envelope(struct attempt *a)
 
     if (envelope_mail(argument, &mail) != ENVELOPE_OK)
         return bad_sender;
-    reply = accept_mail(&a->accept, argument);
+    reply = state_mail(&a->state, argument);
     for (size_t i = 0; reply.code == 0 && i < recipient_count(a); i++) {
         argument = path_argument(text, sizeof text, "TO:", recipient_of(a, i), "");
         if (envelope_rcpt(argument, mail.smtputf8, &address) != ENVELOPE_OK)
             return bad_recipient;
-        reply = accept_rcpt(&a->accept, argument);
+        reply = state_rcpt(&a->state, argument);
         a->reason = groups_trouble();
     }
     return reply;
@@ -203,7 +203,7 @@ static struct reply say_envelope(struct attempt *a)
 
 static int open_spool(void *context, uint64_t *start)
 {
-    return accept_spool(context, start);
+    return state_spool(context, start);
 }
 
 /* Delivers what the rules have accepted, between its two marks. */
@@ -215,13 +215,13 @@ static enum fate deliver(struct attempt *a)
     struct message message;
     const char *why;
 
-    message_begin(&message, &spool, UINT64_MAX, false, open_spool, &a->accept);
+    message_begin(&message, &spool, UINT64_MAX, false, open_spool, &a->state);
     why = mailfile_take(a->box, a->message, !rehearsal, &message);
     if (why != NULL) {
         spool_clear(&spool);
         return fail(a, why);
     }
-    a->reply = accept_deliver(&a->accept, &spool);
+    a->reply = state_deliver(&a->state, &spool);
     spool_clear(&spool);
     delivered = a->reply.code == 250;
     a->reason = delivered ? "" : deliver_failure();
@@ -252,11 +252,11 @@ static enum fate attempt(struct attempt *a, const volatile sig_atomic_t *termina
         return fail(a, "it does not say who the client was: give -P");
     groups_forget(&a->conf->rules.groups);
     log_set_client(client.address);
-    if (!accept_begin(&a->accept, a->conf, &client, terminated))
+    if (!state_begin(&a->state, a->conf, &client, terminated))
         return fail(a, "out of memory");
-    a->accept.greeted = true; /* when its message came */
+    a->state.greeted = true; /* when its message came */
     fate = run_transaction(a);
-    accept_end(&a->accept);
+    state_end(&a->state);
     return fate;
 }
 

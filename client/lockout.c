@@ -23,7 +23,7 @@ struct terms {
 
 /*
  * What a violation is: a refusal at one of these stages with one of these codes, or, where there are no codes, what
- * the whole session has come to (accept_verdict). Tests hold the filters of fail2ban and the manuals against this table.
+ * the whole session has come to (state_verdict). Tests hold the filters of fail2ban and the manuals against this table.
  */
 static const struct {
     const char *reason;

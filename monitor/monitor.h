@@ -14,7 +14,7 @@
 /*
  * The dialogue knows the client's words; the monitor knows names, rules, files, commands and the
  * log, and takes every decision. They are two processes: the session, which reads what strangers
- * send and can do nothing else, and the monitor, which believes nothing it is told (accept.h).
+ * send and can do nothing else, and the monitor, which believes nothing it is told (state.h).
  * Between them go packets of at most one page, checked one by one; what no honest session sends is a
  * violation, and the session ends. With `sandbox off` both are one process and the same
  * functions are called directly.

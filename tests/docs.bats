@@ -410,7 +410,7 @@ END
     reasons=$(awk '/^\.It Cm reason/ { on = 1; next } /^\.It/ { on = 0 } on && /^\.Ql/ { print $2 }' "$MAN8")
     { sed -n 's/.*end_reason = "\([a-z-]*\)".*/\1/p' "$SOURCE"/smtp.c "$SOURCE"/smtp/*.c
       sed -n '/reasons\[\] = {/,/};/p' "$SOURCE/smtp/loop.c" | grep -o '"[a-z-]*"' | tr -d '"'
-      sed -n 's/.*log_death(m, "\([a-z]*\) signal".*/\1/p' "$SOURCE/monitor/monitor.c"
+      sed -n 's/.*log_death(m, "\([a-z]*\) signal".*/\1/p' "$SOURCE/monitor/hear.c"
       echo limit; } >known
     echo "$reasons" >documented
     same known documented

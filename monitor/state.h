@@ -1,6 +1,6 @@
-/* accept.h - what a session was allowed so far: greeting, HELO, envelope, delivery */
-#ifndef ACCEPT_H
-#define ACCEPT_H
+/* state.h - what the monitor knows for certain of a session: greeting, HELO, envelope, delivery */
+#ifndef STATE_H
+#define STATE_H
 
 #include <signal.h>
 
@@ -20,7 +20,7 @@
  *
  * The texts of a reply live until the next question.
  */
-struct acceptance {
+struct session_state {
     struct conf *conf;
     struct client *client;
     const volatile sig_atomic_t *terminated;
@@ -62,52 +62,63 @@ struct acceptance {
 };
 
 /* Prepares for a session; all arguments must outlive it. False without memory. */
-bool accept_begin(struct acceptance *a, struct conf *conf, struct client *client,
+bool state_begin(struct session_state *s, struct conf *conf, struct client *client,
                   const volatile sig_atomic_t *terminated);
 
-/* Frees what accept_begin took. */
-void accept_end(struct acceptance *a);
+/* Frees what state_begin took. */
+void state_end(struct session_state *s);
 
 /*
  * Is the client to be served? If not, the connection is closed without a word, and the log says why. Must be asked first,
  * since it finds out who the client is, if a proxy has connected.
  */
-bool accept_admit(struct acceptance *a);
+bool state_admit(struct session_state *s);
 
 /*
  * Logs who has connected, unless that has been done. The client does not wait for it: where it is greeted, this comes
  * behind the greeting.
  */
-void accept_announce(struct acceptance *a);
+void state_announce(struct session_state *s);
 
 /*
  * The client has been answered: does meanwhile what it will soon wait for. That is to find out its name, if there is
  * a delivery that shows it. Takes one stage of dns.h at most.
  */
-void accept_prepare(struct acceptance *a);
+void state_prepare(struct session_state *s);
 
 /* The questions of monitor.h, which see. */
-struct reply accept_connect(struct acceptance *a);
-struct reply accept_helo(struct acceptance *a, bool extended, struct slice name);
-struct reply accept_mail(struct acceptance *a, struct slice argument);
-struct reply accept_rcpt(struct acceptance *a, struct slice argument);
-struct reply accept_tls(struct acceptance *a, int client, int plain);
-struct reply accept_auth(struct acceptance *a, struct slice identity, struct slice user, struct slice password);
-struct reply accept_deliver(struct acceptance *a, const struct spool *spool);
-void accept_reset(struct acceptance *a);
-int accept_spool(struct acceptance *a, uint64_t *start);
+struct reply state_connect(struct session_state *s);
+struct reply state_helo(struct session_state *s, bool extended, struct slice name);
+struct reply state_mail(struct session_state *s, struct slice argument);
+struct reply state_rcpt(struct session_state *s, struct slice argument);
+struct reply state_tls(struct session_state *s, int client, int plain);
+struct reply state_auth(struct session_state *s, struct slice identity, struct slice user, struct slice password);
+struct reply state_deliver(struct session_state *s, const struct spool *spool);
+void state_reset(struct session_state *s);
+int state_spool(struct session_state *s, uint64_t *start);
 
 /* Notes what something that was asked or told came to, and sets `excess`. */
-void accept_note(struct acceptance *a, enum came_to came_to);
+void state_note(struct session_state *s, enum came_to came_to);
 
 /* A refusal was given to the client, at this stage, for this line (monitor.h): counts it, logs it, counts a violation. */
-void accept_refusal(struct acceptance *a, const char *stage, const struct reply *reply, struct slice line);
+void state_refusal(struct session_state *s, const char *stage, const struct reply *reply, struct slice line);
 
 /*
  * The session has said its last word, or ended without: hears what is still to be logged of TLS, and counts what only
  * the whole session tells against the client. `cut`: it has gone in the middle of a command. Returns the fact that the last
  * line of the log has to have for the filter of fail2ban, or nothing.
  */
-const char *accept_verdict(struct acceptance *a, bool cut);
+const char *state_verdict(struct session_state *s, bool cut);
+
+/* ---- for the files of these functions ---- */
+
+/* The question is one that no honest session asks: sets `contradiction`. */
+struct reply state_contradict(struct session_state *s);
+
+/* Could an honest session ask anything now? What is known of TLS is learned first. */
+bool state_is_possible(struct session_state *s);
+
+/* Logs why the last decision could not be taken, if that is so. */
+void state_log_trouble(void);
 
 #endif

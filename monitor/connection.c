@@ -1,0 +1,114 @@
+/* connection.c - the client before its first word: who it is, whether it is served and greeted */
+#include "monitor/state.h"
+
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "dns/dns.h"
+
+static const struct reply no_objection = { .code = 0 };
+
+enum { PROXY_MS = 10000 }; /* how long a proxy may take for its header */
+
+void state_log_trouble(void)
+{
+    if (groups_trouble()[0] != '\0')
+        log_line(LOG_ERR, "%s", groups_trouble());
+}
+
+/*
+ * From a proxy that the configuration trusts, learns who the client is. This is the one thing that the monitor reads
+ * from a connection: so many bytes as the header has, before the first of the client's (proxy.c).
+ */
+static bool learn_client(struct session_state *s)
+{
+    static const char *const reasons[] = { [PROXY_BAD] = "malformed", [PROXY_GONE] = "gone", [PROXY_LATE] = "late",
+                                           [PROXY_STOPPED] = "terminated" };
+    const struct patterns *proxies = &s->conf->rules.groups.proxies;
+    enum match trusted = proxies->first != NULL ? groups_match(&s->conf->rules.groups, proxies, s->client) : MATCH_NO;
+    struct proxy_header header;
+    enum proxy_status status;
+
+    if (trusted == MATCH_UNSURE)
+        log_line(LOG_ERR, "%s", groups_trouble());
+    if (trusted != MATCH_YES)
+        return trusted == MATCH_NO;
+    status = proxy_read(STDIN_FILENO, clock_earlier(clock_ms() + PROXY_MS, s->deadline), s->terminated, &header);
+    if (status == PROXY_OK)
+        client_from_proxy(s->client, &header);
+    else
+        log_line(LOG_NOTICE, "no PROXY header reason=%s", reasons[status]);
+    log_set_client(s->client->address);
+    return status == PROXY_OK;
+}
+
+/* Waits, and sees whether the client talks, without reading what it says. It may just go: that is no talk. */
+static bool talks_early(const struct session_state *s)
+{
+    uint64_t until = clock_ms() + s->conf->client.early_talker.secs * 1000;
+    struct pollfd client = { .fd = STDIN_FILENO, .events = POLLIN };
+    sigset_t waiting = clock_mask();
+    int bytes = 0;
+
+    return clock_poll(&client, 1, clock_earlier(until, s->deadline), &waiting) > 0 &&
+           ioctl(client.fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+/* limit.early_talker; with implicit TLS it is the client who begins. */
+static struct reply check_silence(struct session_state *s)
+{
+    const struct limit *limit = &s->conf->client.early_talker.limit;
+    enum match bypass;
+
+    if (limit->value == 0 || s->conf->client.tls == TLS_IMPLICIT)
+        return no_objection;
+    bypass = groups_bypass(&s->conf->rules.groups, s->client);
+    state_announce(s); /* not only when the pause is over */
+    if (bypass == MATCH_YES || !talks_early(s))
+        return no_objection;
+    return bypass == MATCH_UNSURE ? reply_for_now(limit->reply) : limit->reply;
+}
+
+bool state_admit(struct session_state *s)
+{
+    dns_stage();
+    if (!learn_client(s))
+        return false;
+    s->locked = lockout_connect(&s->lockout);
+    return s->locked != LOCKOUT_CLOSE;
+}
+
+struct reply state_connect(struct session_state *s)
+{
+    struct reply reply;
+
+    dns_stage();
+    reply = s->locked == LOCKOUT_TELL ? lockout_reply(&s->lockout) : rules_connect(&s->conf->rules, s->client);
+    if (reply.code == 0)
+        reply = check_silence(s);
+    s->greeted = reply.code == 0;
+    if (reply.code != 0 || log_wants('s'))
+        state_announce(s); /* the greeting is logged, and this stands before it */
+    return reply;
+}
+
+void state_announce(struct session_state *s)
+{
+    struct client *client = s->client;
+
+    if (s->announced)
+        return;
+    s->announced = true;
+    if (log_wants('h'))
+        (void)client_name(client); /* asked for so that the log has it */
+    log_line(LOG_INFO, "SMTP connection from remote host %s [%s]%s%s%s", client->name, client->address,
+             client->proxy[0] != '\0' ? " by proxy [" : "", client->proxy, client->proxy[0] != '\0' ? "]" : "");
+    if (geteuid() == 0)
+        log_line(LOG_WARNING, "serving as root: user NAME in the configuration changes that");
+    state_log_trouble();
+    dnsbl_log(s->conf->rules.groups.lists);
+    dns_speak();
+}

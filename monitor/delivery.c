@@ -1,0 +1,127 @@
+/* delivery.c - the message of a transaction: its file, and its delivery to the recipients that were accepted */
+#include "monitor/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "delivery/deliver.h"
+#include "dns/dns.h"
+
+void state_prepare(struct session_state *s)
+{
+    if (s->count > 0) {
+        dns_stage();
+        (void)client_name(s->client); /* kept */
+    }
+}
+
+/* Of RFC 3848 and RFC 6531 4.3. */
+static const char *protocol(const struct session_state *s)
+{
+    static const char *const names[2][2][2] = {
+        { { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
+        { { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } },
+    };
+
+    if (!s->extended)
+        return "SMTP";
+    return names[s->mail.smtputf8][s->client->tls.protocol[0] != '\0'][s->client->user[0] != '\0'];
+}
+
+/* The id is time, process and number of the message in it: no other message on this host has the same. */
+static void stamp(struct session_state *s)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with these arguments */
+    (void)snprintf(s->id, sizeof s->id, "%08jx%05lx.%lx.%x", (uintmax_t)now.tv_sec, (unsigned long)now.tv_nsec / 1000,
+                   (unsigned long)getpid(), ++s->messages);
+    s->received = now.tv_sec;
+}
+
+static struct transaction transaction_of(const struct session_state *s, const struct spool *spool)
+{
+    return (struct transaction){
+        .settings = &s->conf->delivery,
+        .session = &s->conf->session,
+        .rules = &s->conf->rules,
+        .client = s->client,
+        .sender = &s->mail.sender,
+        .spool = spool,
+        .once = s->count == 1 && !delivery_keeps_dead_letters(&s->conf->delivery),
+        .helo = s->helo,
+        .protocol = protocol(s),
+        .id = s->id,
+        .received = s->received,
+        .deadline = s->deadline,
+        .terminated = s->terminated,
+    };
+}
+
+/* What goes to one command only may become its copy. Returns false with errno set. */
+static bool begin_copy(struct session_state *s, int fd)
+{
+    struct transaction transaction;
+    ssize_t len;
+
+    if (!s->in_transaction || s->count != 1)
+        return true;
+    dns_stage();
+    stamp(s);
+    transaction = transaction_of(s, NULL);
+    len = deliver_begin(&transaction, s->recipients, fd);
+    s->start = len > 0 ? (uint64_t)len : 0;
+    return len >= 0;
+}
+
+int state_spool(struct session_state *s, uint64_t *start)
+{
+    struct slice directory = s->conf->delivery.spool_directory;
+    int fd;
+
+    s->start = 0;
+    state_note(s, CAME_ON);
+    errno = EBUSY;
+    if (s->count == 0 || s->spooled)
+        return -1; /* there is one for each message, so that what a session can fill is bounded */
+    s->spooled = true;
+    fd = spool_file(directory);
+    if (fd >= 0 && !begin_copy(s, fd)) {
+        int error = errno;
+
+        (void)close(fd); /* nobody has seen it */
+        errno = error;
+        fd = -1;
+    }
+    if (fd < 0)
+        log_line(LOG_ERR, "cannot make a file in spool_directory %.*s: %m", (int)directory.len, directory.text);
+    else
+        log_debug('f', "opened a spool file in %.*s", (int)directory.len, directory.text);
+    *start = s->start;
+    return fd;
+}
+
+struct reply state_deliver(struct session_state *s, const struct spool *spool)
+{
+    struct transaction transaction;
+    struct reply reply;
+
+    if (!s->in_transaction || s->count == 0)
+        return state_contradict(s);
+    dns_stage();
+    if (spool->start == 0)
+        stamp(s);
+    transaction = transaction_of(s, spool);
+    dns_rest(); /* the name of the client is known by now */
+    reply = deliver_all(&transaction, s->recipients, s->count);
+    s->count = 0; /* nothing is delivered twice */
+    s->message_came = true;
+    if (reply.code < 500)
+        state_note(s, reply.code == 250 ? CAME_DELIVERY : CAME_DEFERRAL);
+    if (reply.code == 250)
+        lockout_forgive(&s->lockout);
+    return reply;
+}

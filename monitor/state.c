@@ -1,0 +1,304 @@
+/* state.c - what the monitor knows for certain of a session: HELO, envelope, counts */
+#include "monitor/state.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "client/auth.h"
+#include "client/checks.h"
+#include "dns/canonical.h"
+#include "dns/dns.h"
+
+static const struct reply no_objection = { .code = 0 };
+
+struct reply state_contradict(struct session_state *s)
+{
+    static const struct reply contradiction = REPLY(451, "3.0", "Internal contradiction, please report it");
+
+    s->contradiction = true;
+    return contradiction;
+}
+
+static size_t recipients_size(const struct conf *conf)
+{
+    return (size_t)conf->session.smtp_rcpt_to.value *
+           (sizeof(struct recipient) + sizeof(uint32_t) + sizeof(struct recipient_forms));
+}
+
+bool state_begin(struct session_state *s, struct conf *conf, struct client *client,
+                  const volatile sig_atomic_t *terminated)
+{
+    void *room = mmap(NULL, recipients_size(conf), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    *s = (struct session_state){
+        .conf = conf, .client = client, .terminated = terminated, .recipients = room, .tls.channel = -1,
+        .lockout = { .settings = &conf->client, .groups = &conf->rules.groups, .client = client },
+        .deadline = clock_ms() + conf->session.connection_secs.value * 1000
+    };
+    dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, s->deadline, terminated);
+    canonical_confine(conf->base.sandbox != SANDBOX_OFF);
+    s->hashes = (uint32_t *)(void *)(s->recipients + conf->session.smtp_rcpt_to.value);
+    s->forms = (struct recipient_forms *)(void *)(s->hashes + conf->session.smtp_rcpt_to.value);
+    if (room == MAP_FAILED)
+        log_line(LOG_ERR, "no memory for %ju recipients", (uintmax_t)conf->session.smtp_rcpt_to.value);
+    return room != MAP_FAILED;
+}
+
+void state_end(struct session_state *s)
+{
+    starttls_end(&s->tls, s->client, s->deadline);
+    dns_end();
+    (void)munmap(s->recipients, recipients_size(s->conf)); /* ours: cannot fail */
+}
+
+void state_note(struct session_state *s, enum came_to came_to)
+{
+    if (counts_note(&s->counts, &s->conf->session, came_to, 1).limit != NULL)
+        s->excess = true;
+}
+
+/* refused=N/MAX, for the log: what one of them comes to the end of the session tells (state_verdict). */
+static struct slice refused_fact(const struct session_state *s, struct slice note)
+{
+    static char fact[2 * LOG_TEXT];
+    struct text text = { fact, sizeof fact, 0 };
+
+    text_put(&text, (struct slice)SLICE("refused="));
+    text_number(&text, s->counts.of[COUNTED_REFUSED], 1);
+    text_put(&text, (struct slice)SLICE("/"));
+    text_number(&text, s->conf->session.smtp_refused_rcpts.value, 1);
+    text_put(&text, slice_of(note.len > 0 ? " " : ""));
+    text_put(&text, note);
+    return text_slice(&text);
+}
+
+void state_refusal(struct session_state *s, const char *stage, const struct reply *reply, struct slice line)
+{
+    bool recipient = reply->code >= 500 && strcmp(stage, "rcpt") == 0;
+    struct reply shown = *reply;
+
+    s->mail_refused = s->mail_refused || strcmp(stage, "mail") == 0;
+    if (!s->refusal_counted) /* the session has refused it by itself */
+        state_note(s, recipient && s->in_transaction ? CAME_REFUSED : CAME_LATER);
+    s->refusal_counted = false;
+    s->message_came = s->message_came || (s->count > 0 && strcmp(stage, "data") == 0);
+    if (recipient)
+        shown.note = refused_fact(s, reply->note);
+    reply_log(&shown, stage, s->in_transaction ? address_slice(&s->mail.sender) : slice_of(""), line);
+    s->violation = lockout_refusal(&s->lockout, stage, reply->code) || s->violation;
+}
+
+const char *state_verdict(struct session_state *s, bool cut)
+{
+    bool guessed = counts_guesses(&s->counts) && !s->message_came && !s->violation;
+
+    if (s->ended)
+        return "";
+    (void)starttls_learn(&s->tls, s->client); /* what it says is in the log */
+    dns_rest();
+    s->ended = true;
+    if (guessed || cut)
+        lockout_violation(&s->lockout, guessed ? "rcpt" : "cut");
+    return guessed ? " violation=rcpt" : "";
+}
+
+/*
+ * A client that was refused in the greeting can go on with nothing, and behind STARTTLS nothing can arrive before the
+ * helper has told of its handshake.
+ */
+bool state_is_possible(struct session_state *s)
+{
+    (void)starttls_learn(&s->tls, s->client); /* what it says is in the log, and in the client */
+    return s->greeted && (s->tls.helper == 0 || s->client->tls.protocol[0] != '\0');
+}
+
+struct reply state_helo(struct session_state *s, bool extended, struct slice name)
+{
+    struct reply reply;
+
+    if (!state_is_possible(s) || !envelope_helo(name))
+        return state_contradict(s);
+    state_note(s, s->helo[0] != '\0' ? CAME_IDLE : CAME_ON);
+    dns_stage();
+    reply = s->helo_refusal = checks_helo(&s->conf->client, &s->conf->rules.groups, s->client, name);
+    reply.status.len = 0; /* RFC 2034 4: nothing that answers HELO has an enhanced code */
+    if (reply.code != 0)
+        return reply;
+    state_reset(s);
+    s->extended = extended;
+    memcpy(s->helo, name.text, name.len);
+    s->helo[name.len] = '\0';
+    return no_objection;
+}
+
+/* What RFC 3207 4 and RFC 4954 6 call for before a transaction. */
+static struct reply check_requirements(const struct session_state *s)
+{
+    static const struct reply need_tls = REPLY(530, "7.0", "Say STARTTLS first");
+    static const struct reply need_auth = REPLY(530, "7.0", "Authentication is required");
+    static const struct reply other_sender = REPLY(553, "7.1", "That is not an address of yours");
+    static const struct reply unknown = REPLY(451, "3.0", "It cannot be checked now whose address that is, try again later");
+    const struct client *client = s->client;
+
+    if (s->conf->client.tls == TLS_REQUIRED && client->tls.protocol[0] == '\0')
+        return need_tls;
+    if (s->conf->client.auth == AUTH_REQUIRED && client->user[0] == '\0')
+        return need_auth;
+    if (!s->conf->client.auth_sender_check || client->user[0] == '\0')
+        return no_objection;
+    switch (auth_may_send(&s->conf->client, client->user, &s->sender)) {
+    case AUTH_YES: return no_objection;
+    case AUTH_NO: return other_sender;
+    case AUTH_BROKEN: break;
+    }
+    return unknown;
+}
+
+/* Is the sender's address one that can be? */
+static struct reply know_sender(struct session_state *s)
+{
+    static const struct reply forbidden = REPLY(553, "1.7", "The domain of the sender is none that can exist");
+    static const struct reply unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
+
+    switch (canonical_address(&s->mail.sender, WORDS_OF_STRANGERS, &s->sender)) {
+    case CANONICAL_OK:
+        break;
+    case CANONICAL_FORBIDDEN:
+        return forbidden;
+    case CANONICAL_UNKNOWN:
+        return unsure;
+    }
+    return no_objection;
+}
+
+struct reply state_mail(struct session_state *s, struct slice argument)
+{
+    struct reply reply;
+
+    if (!state_is_possible(s) || s->in_transaction || envelope_mail(argument, &s->mail) != ENVELOPE_OK)
+        return state_contradict(s);
+    reply = know_sender(s);
+    if (reply.code == 0)
+        reply = check_requirements(s);
+    if (reply.code != 0)
+        return reply;
+    dns_stage();
+    reply = s->helo_refusal.code != 0 ? s->helo_refusal
+                                      : checks_sender(&s->conf->client, &s->conf->rules.groups, s->client, &s->mail.sender,
+                                                      &s->sender);
+    if (reply.code != 0)
+        return reply;
+    state_note(s, CAME_MAIL);
+    s->in_transaction = true;
+    s->spooled = false;
+    s->count = s->named = 0;
+    return no_objection;
+}
+
+static uint32_t hash_address(const struct address *address)
+{
+    uint32_t hash = HASH_BEGIN;
+
+    for (size_t i = 0; i < address->len; i++) {
+        const char lower = lower_ascii(address->text[i]);
+
+        hash = hash_on(hash, &lower, 1);
+    }
+    return hash;
+}
+
+static bool is_same(const struct recipient *s, const struct recipient *b)
+{
+    if (s->rule != b->rule)
+        return false;
+    if (s->rule->kind == RCPT_PATTERN) /* it may be about just that, and tell one token from another */
+        return slice_equal(address_slice(&s->address), address_slice(&b->address));
+    return slice_equal_nocase(address_slice(&s->address), address_slice(&b->address));
+}
+
+/*
+ * Was the recipient behind the last of the list not named before, in whatever way it is written? Else it gets no further
+ * copy; unless another rule is for the other way, which only an expression can see.
+ */
+static bool is_new(struct session_state *s)
+{
+    const struct recipient *recipient = &s->recipients[s->count];
+    uint32_t hash = s->hashes[s->count] = hash_address(&recipient->address);
+
+    for (size_t i = 0; i < s->count; i++)
+        if (s->hashes[i] == hash && is_same(&s->recipients[i], recipient))
+            return false;
+    return true;
+}
+
+/* What becomes of a recipient; one that is accepted is the last of the list then, if it is not there already. */
+static struct reply decide_recipient(struct session_state *s, const struct address *address)
+{
+    struct reply reply;
+
+    if (s->named >= s->conf->session.smtp_rcpt_to.value)
+        return s->conf->session.smtp_rcpt_to.reply;
+    dns_stage();
+    reply = checks_recipient(&s->conf->client, &s->conf->rules.groups, s->client, address);
+    if (reply.code != 0)
+        return reply;
+    s->recipients[s->count].other = &s->forms[s->count];
+    reply = rules_rcpt(&s->conf->rules, s->client, address, &s->recipients[s->count]);
+    state_log_trouble();
+    if (reply.code == 0 && s->recipients[s->count].rule->kind == RCPT_PATTERN)
+        reply = checks_accepted(&s->conf->client, &s->conf->rules.groups, s->client, &s->recipients[s->count].address);
+    if (reply.code == 0) {
+        s->named++;
+        s->count += is_new(s);
+    }
+    return reply;
+}
+
+/* Refused recipients are counted here, because a session that was taken over would not tell of them. */
+struct reply state_rcpt(struct session_state *s, struct slice argument)
+{
+    struct address address;
+    struct reply reply;
+
+    if (!s->in_transaction || envelope_rcpt(argument, s->mail.smtputf8, &address) != ENVELOPE_OK)
+        return state_contradict(s);
+    reply = decide_recipient(s, &address);
+    s->refusal_counted = reply.code != 0;
+    if (reply.code == 0)
+        state_note(s, CAME_RECIPIENT);
+    else
+        state_note(s, reply.code >= 500 && reply.counts != COUNTS_NOT ? CAME_REFUSED : CAME_LATER);
+    return reply;
+}
+
+struct reply state_tls(struct session_state *s, int client, int plain)
+{
+    static const struct reply no_tls = REPLY(454, "7.0", "TLS is not available now");
+    uint64_t until = clock_ms() + s->conf->session.command_secs.value * 1000;
+
+    if (s->conf->client.tls == TLS_OFF || s->tls.helper != 0 || s->in_transaction)
+        return state_contradict(s);
+    state_note(s, CAME_IDLE);
+    if (!starttls_start(&s->tls, &s->conf->client, client, plain, clock_earlier(until, s->deadline)))
+        return no_tls;
+    /* RFC 3207 4.2: what was said before is forgotten */
+    state_reset(s);
+    s->helo[0] = '\0';
+    s->helo_refusal.code = 0;
+    s->extended = false;
+    s->client->user[0] = '\0';
+    return no_objection;
+}
+
+void state_reset(struct session_state *s)
+{
+    if (s->in_transaction || s->mail_refused)
+        state_note(s, CAME_RESET);
+    s->in_transaction = s->mail_refused = false;
+    s->count = 0;
+}
