@@ -1,4 +1,4 @@
-/* mailrecv.c - start-up and wiring: options, configuration, client, exit status */
+/* mailrecv.c - options, and what each of them starts */
 /*
  * Started by xinetd, inetd, tcpserver or systemd for one connection, which is standard input and
  * output. Whatever is wrong with the configuration, the client hears 421 and keeps its mail.
@@ -21,27 +21,19 @@
 #include "admin/scenario.h"
 #include "admin/terminal.h"
 #include "base/account.h"
-#include "base/clock.h"
-#include "base/cold.h"
 #include "base/inherited.h"
 #include "base/log.h"
-#include "base/sandbox.h"
 #include "base/text.h"
-#include "client/auth.h"
 #include "client/client.h"
-#include "client/starttls.h"
 #include "conf/conf.h"
-#include "monitor/monitor.h"
-#include "smtp.h"
+#include "monitor/privileges.h"
+#include "smtp/serve.h"
 
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"
 #endif
 
-enum {
-    REFUSAL_MS = 10000, /* how long saying that nothing works may take */
-    DOUBTFUL = 1        /* the exit status of -t when there are warnings */
-};
+enum { DOUBTFUL = 1 }; /* the exit status of -t when there are warnings */
 
 struct options {
     const char *conf, *flags, *log, *pretend, *replay, *user, *clear;
@@ -261,61 +253,10 @@ static int show_contacts(const struct options *o, const struct conf *conf)
     return status != EX_OK ? status : output_status();
 }
 
-static const char *unopened_log; /* "": that of the configuration; by root, who follows no links of others: the user may try */
-
-static void say_unopened(const char *where)
-{
-    log_line(LOG_ERR, "cannot open the log %s: %s", where,
-             errno == ELOOP ? "a symbolic link leads there, and not only root can have made it" : strerror(errno));
-}
-
-/* What root cannot open is left for the user that it becomes. */
-static void open_log_at(const char *where, const char *of_option)
-{
-    if (log_open(where))
-        return;
-    if (geteuid() == 0)
-        unopened_log = of_option != NULL ? of_option : "";
-    else
-        say_unopened(where);
-}
-
-/* The last try, as whom we have become; no more than a line in syslog if it fails again. */
-static void open_log_again(const struct conf *conf)
-{
-    char path[4096]; /* not kept: what the session need not know is not in its memory */
-    const char *where = path;
-
-    if (unopened_log == NULL)
-        return;
-    text_string(path, sizeof path, conf->base.logfile);
-    if (unopened_log[0] != '\0')
-        where = unopened_log;
-    if (!log_open(where))
-        say_unopened(where);
-    unopened_log = NULL;
-}
-
 /* A person tries the rules, and wants to see beneath each command what comes of it. */
 static bool is_typed(const struct options *o)
 {
     return o->pretend != NULL && o->replay == NULL && isatty(STDIN_FILENO) != 0;
-}
-
-/*
- * May the log that the configuration names be opened? With mistakes in it, also: who looks for them looks there. But its
- * own line must have none, and root makes no file where it would become a user of whom nothing is known for certain.
- */
-static bool may_open_log(const struct conf *conf, const char *path)
-{
-    unsigned line = conf_line_of(conf, "logfile");
-
-    if (conf->errors == 0)
-        return true;
-    for (const struct conf_problem *p = conf->problems; p != NULL; p = p->next)
-        if (p->severity == SEVERITY_ERROR && p->line == line)
-            return false;
-    return line > 0 && (geteuid() != 0 || conf_line_of(conf, "user") == 0 || access(path, F_OK) == 0);
 }
 
 /* The log of the configuration, unless an option has named another, and what it says first. */
@@ -326,8 +267,8 @@ static void open_log(const struct options *o, struct conf *conf)
     text_string(path, sizeof path, conf->base.logfile);
     if (o->log == NULL && is_typed(o))
         log_divert(terminal_log);
-    else if (o->log == NULL && may_open_log(conf, path))
-        open_log_at(path, NULL);
+    else if (o->log == NULL && privileges_may_open_log(conf, path))
+        privileges_open_log(path, NULL);
     if (o->flags == NULL)
         (void)log_set_flags(conf->base.debug); /* conf/ has checked them */
     conf_log_lines(conf);
@@ -366,107 +307,12 @@ static void check_options(struct options *o, struct client *client)
 }
 
 /* Finds out who is connected, before there is anything to log. */
-static enum client_status find_peer(const struct options *o, struct client *client)
+static enum client_status find_client(const struct options *o, struct client *client)
 {
     enum client_status status = o->pretend != NULL ? CLIENT_OK : client_find(client, STDIN_FILENO);
 
     log_set_client(client->address);
     return status;
-}
-
-/* Becomes that user, groups too; opens before what perhaps only root can read. */
-static bool change_user(const struct conf *conf, struct slice user)
-{
-    static struct account account COLD_BSS;
-    char name[ACCOUNT_NAME];
-    int error;
-
-    if (conf->client.tls != TLS_OFF)
-        starttls_open(&conf->client);
-    if (conf->client.auth != AUTH_OFF)
-        auth_open(&conf->client);
-    text_string(name, sizeof name, user);
-    error = account_find(&account, name);
-    if (error != 0) {
-        log_line(LOG_ERR, "there is no user %s: %s", name, error != ENOENT ? strerror(error) : "not in passwd");
-        return false;
-    }
-    if (!log_give(account.uid, account.gid))
-        log_line(LOG_WARNING, "cannot give the log to %s: %m", name);
-    if (account_become(&account))
-        return true;
-    log_line(LOG_ERR, "cannot become user %s: %m", name);
-    return false;
-}
-
-/* Becomes the user of the configuration, if we are root. */
-static bool become_user(const struct conf *conf)
-{
-    bool done = geteuid() != 0 || conf->base.user.len == 0 || change_user(conf, conf->base.user);
-
-    open_log_again(conf);
-    return done;
-}
-
-/* The client shall keep its mail. A greeting has no enhanced code (RFC 2034 4). */
-static int refuse_service(struct line_io *io, bool greeted, const char *text)
-{
-    const struct reply reply = { .code = 421, .status = slice_of(greeted ? "3.0" : ""), .text = slice_of(text) };
-
-    reply_log(&reply, "connect", slice_of(""), slice_of(""));
-    smtp_say(io, &reply);
-    return greeted ? EX_OSERR : EX_CONFIG;
-}
-
-/* What the kernel lacks is said once; `sandbox on` does not go on without it. */
-static bool sandbox_usable(const struct conf *conf)
-{
-    const char *missing = conf->base.sandbox != SANDBOX_OFF ? sandbox_missing() : "";
-
-    if (missing[0] != '\0')
-        log_line(conf->base.sandbox == SANDBOX_ON ? LOG_ERR : LOG_WARNING, "sandbox: this kernel has no %s", missing);
-    return missing[0] == '\0' || conf->base.sandbox != SANDBOX_ON;
-}
-
-/* The session process: from here on it can do nothing but talk to the client and to the monitor. */
-static void __attribute__((noreturn)) confined_session(struct line_io *io, struct session *session,
-                                                       const struct conf *conf)
-{
-    static const struct reply unsafe = REPLY(421, "3.0", "The service is out of order, try again later");
-
-    if (sandbox_enter(SANDBOX_SESSION, conf->session.smtp_data_size.value + SPOOL_MEMORY)) {
-        smtp_session(session);
-        _exit(EX_OK);
-    }
-    reply_send(io, &unsafe); /* and nothing is read */
-    (void)line_flush(io);
-    _exit(EX_NOPERM); /* the monitor logs it */
-}
-
-static int split_session(struct line_io *io, struct monitor *monitor, struct session *session,
-                         const struct conf *conf)
-{
-    switch (monitor_split(monitor)) {
-    case SPLIT_SESSION:
-        confined_session(io, session, conf);
-    case SPLIT_FAILED:
-        return refuse_service(io, true, "The service is out of resources, try again later");
-    case SPLIT_ENDED:
-        break;
-    }
-    /* freeing page by page what the kernel frees at once would copy a dozen of them */
-    _exit(EX_OK);
-}
-
-/* RFC 8314 3.3: the client says nothing in clear, and would not understand it either. */
-static bool begin_implicit_tls(struct line_io *io, struct monitor *monitor)
-{
-    int plain;
-
-    if (monitor_tls(monitor, &plain).code == 0 && line_switch(io, plain))
-        return true;
-    monitor_end(monitor);
-    return false;
 }
 
 /* For conf->delivery.rehearse: its line in the log says it all. */
@@ -484,39 +330,6 @@ static bool begin_typed(struct line_io *io, const struct conf *conf, struct clie
     if (conf->client.tls == TLS_IMPLICIT)
         client_pretend_tls(client);
     return terminal_begin(io);
-}
-
-static int serve(struct conf *conf, struct client *client, bool typed)
-{
-    static struct line_io io COLD_BSS;
-    struct monitor *monitor;
-    struct session *session;
-    int status = EX_OK;
-
-    line_init(&io, STDIN_FILENO, STDOUT_FILENO, &terminated);
-    io.deadline = clock_ms() + REFUSAL_MS;
-    if (conf->errors > 0 || !sandbox_usable(conf) || !become_user(conf) ||
-        (monitor = monitor_begin(conf, client, &terminated)) == NULL) {
-        open_log_again(conf);
-        return refuse_service(&io, false, "The service is not configured, try again later");
-    }
-    if (!monitor_admits(monitor)) {
-        monitor_end(monitor);
-        return EX_OK;
-    }
-    if (typed && !begin_typed(&io, conf, client))
-        return refuse_service(&io, false, "The service is out of resources, try again later");
-    if (!typed && conf->client.tls == TLS_IMPLICIT && !begin_implicit_tls(&io, monitor))
-        return EX_UNAVAILABLE;
-    session = smtp_greet(&io, monitor, conf);
-    if (typed || conf->base.sandbox == SANDBOX_OFF) {
-        monitor_announce(monitor);
-        smtp_session(session);
-    } else {
-        status = split_session(&io, monitor, session, conf);
-    }
-    monitor_end(monitor);
-    return status;
 }
 
 /* Explains to whoever asks, in one process and as that user. */
@@ -561,7 +374,7 @@ static int replay_messages(const struct options *o, struct conf *conf, const str
     }
     open_log(o, conf);
     heed_interrupts();
-    if (!become_user(conf))
+    if (!privileges_become(conf))
         return EX_CONFIG;
     if (geteuid() == 0)
         log_line(LOG_WARNING, "delivering as root: user NAME in the configuration changes that");
@@ -606,7 +419,7 @@ int main(int argc, char **argv)
     if (in_service(&options))
         inherited_close(); /* a person may name /dev/fd/N */
     if (options.log != NULL && !options.test && !options.show)
-        open_log_at(options.log, options.log);
+        privileges_open_log(options.log, options.log);
     check_options(&options, &client);
     conf_load(&conf, options.conf);
     if (options.rehearse)
@@ -624,12 +437,12 @@ int main(int argc, char **argv)
     } else if (options.replay != NULL) {
         status = replay_messages(&options, &conf, &client);
     } else {
-        enum client_status found = find_peer(&options, &client);
+        enum client_status found = find_client(&options, &client);
 
         open_log(&options, &conf);
         if (found != CLIENT_OK)
             log_line(LOG_NOTICE, "the client has gone before it was greeted");
-        status = found == CLIENT_OK ? serve(&conf, &client, is_typed(&options)) : EX_NOINPUT;
+        status = found == CLIENT_OK ? serve_client(&conf, &client, &terminated, is_typed(&options) ? begin_typed : NULL) : EX_NOINPUT;
         if (conf.errors > 0 && isatty(STDERR_FILENO))
             check_print(&conf, stderr, wants_colours());
     }

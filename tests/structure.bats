@@ -29,7 +29,6 @@ admin/access.c          to be cut
 admin/mailfile.c        to be cut
 dns/dns.c               to be cut
 dns/resolver.c          to be cut
-mailrecv.c              to be cut
 patterns/expression.c   to be cut
 patterns/mend.c         to be cut
 programs/report/output.c to be cut

@@ -1,0 +1,109 @@
+/* serve.c - one client served: as the right user, behind the wall, from the greeting to the end */
+#include "smtp/serve.h"
+
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/cold.h"
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "monitor/monitor.h"
+#include "monitor/privileges.h"
+#include "smtp.h"
+
+enum { REFUSAL_MS = 10000 }; /* how long saying that nothing works may take */
+
+/* The client shall keep its mail. A greeting has no enhanced code (RFC 2034 4). */
+static int refuse_service(struct line_io *io, bool greeted, const char *text)
+{
+    const struct reply reply = { .code = 421, .status = slice_of(greeted ? "3.0" : ""), .text = slice_of(text) };
+
+    reply_log(&reply, "connect", slice_of(""), slice_of(""));
+    smtp_say(io, &reply);
+    return greeted ? EX_OSERR : EX_CONFIG;
+}
+
+/* What the kernel lacks is said once; `sandbox on` does not go on without it. */
+static bool sandbox_usable(const struct conf *conf)
+{
+    const char *missing = conf->base.sandbox != SANDBOX_OFF ? sandbox_missing() : "";
+
+    if (missing[0] != '\0')
+        log_line(conf->base.sandbox == SANDBOX_ON ? LOG_ERR : LOG_WARNING, "sandbox: this kernel has no %s", missing);
+    return missing[0] == '\0' || conf->base.sandbox != SANDBOX_ON;
+}
+
+/* The session process: from here on it can do nothing but talk to the client and to the monitor. */
+static void __attribute__((noreturn)) confined_session(struct line_io *io, struct session *session,
+                                                       const struct conf *conf)
+{
+    static const struct reply unsafe = REPLY(421, "3.0", "The service is out of order, try again later");
+
+    if (sandbox_enter(SANDBOX_SESSION, conf->session.smtp_data_size.value + SPOOL_MEMORY)) {
+        smtp_session(session);
+        _exit(EX_OK);
+    }
+    reply_send(io, &unsafe); /* and nothing is read */
+    (void)line_flush(io);
+    _exit(EX_NOPERM); /* the monitor logs it */
+}
+
+static int split_session(struct line_io *io, struct monitor *monitor, struct session *session,
+                         const struct conf *conf)
+{
+    switch (monitor_split(monitor)) {
+    case SPLIT_SESSION:
+        confined_session(io, session, conf);
+    case SPLIT_FAILED:
+        return refuse_service(io, true, "The service is out of resources, try again later");
+    case SPLIT_ENDED:
+        break;
+    }
+    /* freeing page by page what the kernel frees at once would copy a dozen of them */
+    _exit(EX_OK);
+}
+
+/* RFC 8314 3.3: the client says nothing in clear, and would not understand it either. */
+static bool begin_implicit_tls(struct line_io *io, struct monitor *monitor)
+{
+    int plain;
+
+    if (monitor_tls(monitor, &plain).code == 0 && line_switch(io, plain))
+        return true;
+    monitor_end(monitor);
+    return false;
+}
+
+int serve_client(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated, serve_typed *typed)
+{
+    static struct line_io io COLD_BSS;
+    struct monitor *monitor;
+    struct session *session;
+    int status = EX_OK;
+
+    line_init(&io, STDIN_FILENO, STDOUT_FILENO, terminated);
+    io.deadline = clock_ms() + REFUSAL_MS;
+    if (conf->errors > 0 || !sandbox_usable(conf) || !privileges_become(conf) ||
+        (monitor = monitor_begin(conf, client, terminated)) == NULL) {
+        privileges_retry_log(conf);
+        return refuse_service(&io, false, "The service is not configured, try again later");
+    }
+    if (!monitor_admits(monitor)) {
+        monitor_end(monitor);
+        return EX_OK;
+    }
+    if (typed != NULL && !typed(&io, conf, client))
+        return refuse_service(&io, false, "The service is out of resources, try again later");
+    if (typed == NULL && conf->client.tls == TLS_IMPLICIT && !begin_implicit_tls(&io, monitor))
+        return EX_UNAVAILABLE;
+    session = smtp_greet(&io, monitor, conf);
+    if (typed != NULL || conf->base.sandbox == SANDBOX_OFF) {
+        monitor_announce(monitor);
+        smtp_session(session);
+    } else {
+        status = split_session(&io, monitor, session, conf);
+    }
+    monitor_end(monitor);
+    return status;
+}

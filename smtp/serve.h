@@ -1,0 +1,23 @@
+/* serve.h - one client served: as the right user, behind the wall, from the greeting to the end */
+#ifndef SERVE_H
+#define SERVE_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+#include "client/client.h"
+#include "conf/conf.h"
+#include "session/line.h"
+
+/* Prepares a session that a person types. False: it cannot be had. */
+typedef bool serve_typed(struct line_io *io, const struct conf *conf, struct client *client);
+
+/*
+ * Speaks SMTP with the client on standard input and output until the connection ends; with mistakes in the configuration it
+ * hears 421, and keeps its mail. `typed` is NULL for a real client; a session that a person types is one process.
+ * `terminated` is the flag that the handler of SIGTERM sets, which is blocked. Returns the exit status; with a session
+ * behind the wall it does not return, but exits.
+ */
+int serve_client(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated, serve_typed *typed);
+
+#endif
