@@ -31,8 +31,6 @@ dns/dns.c               to be cut
 dns/resolver.c          to be cut
 patterns/expression.c   to be cut
 patterns/mend.c         to be cut
-programs/report/output.c to be cut
-programs/report/tally.c to be cut
 "
 
 # All of ours, but what tests and measures.

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "programs/report/moment.h"
 #include "programs/report/output.h"
 #include "programs/report/tally.h"
 
@@ -211,11 +212,11 @@ static bool parse_day(const char *text, size_t len, unsigned *day)
 {
     static const char shape[] = "9999-99-99";
     if (len == 5 && memcmp(text, "today", len) == 0) {
-        *day = tally_day(0);
+        *day = moment_day(0);
         return true;
     }
     if (len == 9 && memcmp(text, "yesterday", len) == 0) {
-        *day = tally_day(-1);
+        *day = moment_day(-1);
         return true;
     }
     *day = 0;
@@ -227,7 +228,7 @@ static bool parse_day(const char *text, size_t len, unsigned *day)
         if (digit)
             *day = *day * 10 + (unsigned)(text[i] - '0');
     }
-    return len == sizeof shape - 1 && tally_is_day(*day);
+    return len == sizeof shape - 1 && moment_is_day(*day);
 }
 
 /* DAY, DAY.., ..DAY or DAY..DAY; NULL is all days. */

@@ -47,12 +47,6 @@ void tally_line(struct tally *tally, struct slice line);
 /* Puts the rows of all tables in order. */
 void tally_sort(struct tally *tally);
 
-/* Is there such a day, as 20261121, in the calendar? */
-bool tally_is_day(unsigned day);
-
-/* The day of the clock plus `days` (of either sign), in local time. */
-unsigned tally_day(int days);
-
 /* Forgets what was counted; the days stay. */
 void tally_clear(struct tally *tally);
 
