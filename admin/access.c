@@ -6,18 +6,15 @@
 #include "admin/access.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "admin/script.h"
+#include "admin/probe.h"
 #include "base/account.h"
 #include "base/cold.h"
 #include "base/guarded.h"
@@ -30,291 +27,14 @@ enum { SETTINGS_MAX = 16 }; /* questions about directives other than deliver */
 /* Adds a warning to a configuration: line, column, format. */
 #define warn(conf, ...) conf_complain(conf, SEVERITY_WARNING, __VA_ARGS__)
 
-/* What is to be possible with a path. */
-enum need {
-    NEED_READ,
-    NEED_EXECUTE,
-    NEED_COMMAND, /* the same, and a name without a slash is looked for in the search path of commands */
-    NEED_MAILBOX, /* to read and write the file, or to make it */
-    NEED_LOG,     /* to write it, or to make it */
-    NEED_MAILDIR, /* to make files in the three directories, or to make them */
-    NEED_SPOOL    /* to make files in the directory */
-};
-
 /* How a need is told. */
 static const char verbs[][12] = {
     [NEED_READ] = "read",       [NEED_EXECUTE] = "executed", [NEED_COMMAND] = "executed", [NEED_MAILBOX] = "written",
     [NEED_LOG] = "written",     [NEED_MAILDIR] = "written",  [NEED_SPOOL] = "written",
 };
 
-/* A question and its answer. */
-struct question {
-    enum need need;
-    unsigned line;
-    struct slice path;
-    bool opened_before; /* by root, before it becomes the user: nothing to be answered */
-    int error;          /* why it is not possible; 0: it is */
-    bool in_parent;     /* that is about the directory above, in which the path would have to be made */
-    bool unknown;       /* nothing was found, but some of it could not be looked at */
-    struct script script; /* of a program that may be executed */
-};
-
-/* Who is asked for. */
-static COLD_BSS struct {
-    enum { OURSELVES, BY_BECOMING, BY_MODES } how;
-    struct account account;
-} who;
-
-static bool unseen; /* test_modes has met what we may not look at */
 static struct question *questions; /* room for all that a configuration can ask */
 static size_t question_count;
-
-/* ---- who --------------------------------------------------------------------------------- */
-
-/* False: there is no such user. */
-static bool find_user(const char *name)
-{
-    if (account_find(&who.account, name) != 0)
-        return false;
-    who.how = who.account.uid == geteuid() ? OURSELVES : geteuid() == 0 ? BY_BECOMING : BY_MODES;
-    return true;
-}
-
-static bool in_groups(gid_t gid)
-{
-    for (int i = 0; i < who.account.group_count; i++)
-        if (who.account.groups[i] == gid)
-            return true;
-    return gid == who.account.gid;
-}
-
-static bool permits(const struct stat *status, int mode)
-{
-    unsigned bits = status->st_mode & 07;
-
-    if (who.account.uid == 0)
-        return mode != X_OK || S_ISDIR(status->st_mode) || (status->st_mode & 0111) != 0;
-    if (status->st_uid == who.account.uid)
-        bits = status->st_mode >> 6 & 07;
-    else if (in_groups(status->st_gid))
-        bits = status->st_mode >> 3 & 07;
-    return (bits & (unsigned)mode) == (unsigned)mode;
-}
-
-/* From the modes of the path and of all directories above it. What we cannot see ourselves is taken for good: `unseen`. */
-static int test_modes(const char *path, int mode)
-{
-    char whole[PATH_MAX];
-    struct stat status;
-
-    if (realpath(path, whole) == NULL) {
-        if (errno != EACCES)
-            return errno;
-        unseen = true;
-        (void)snprintf(whole, sizeof whole, "%s", path); /* as far as we can see */
-    }
-    for (char *slash = strchr(whole + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (stat(whole, &status) == 0 && !permits(&status, X_OK))
-            return EACCES;
-        *slash = '/';
-    }
-    return stat(whole, &status) == 0 && !permits(&status, mode) ? EACCES : 0;
-}
-
-/* Returns 0 or an error number. */
-static int test(const char *path, int mode)
-{
-    if (who.how == BY_MODES)
-        return test_modes(path, mode);
-    return faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0 ? 0 : errno;
-}
-
-/* ---- questions --------------------------------------------------------------------------- */
-
-/* The path above: of the same memory, which is changed. */
-static const char *parent_of(char *path)
-{
-    char *slash = strrchr(path, '/');
-
-    if (slash == NULL)
-        return ".";
-    slash[slash == path] = '\0';
-    return path;
-}
-
-/* The path is not there, and would have to be made. */
-static void answer_parent(struct question *q, char *path)
-{
-    q->error = test(parent_of(path), W_OK | X_OK);
-    q->in_parent = q->error != 0;
-}
-
-/* What cannot be appended to, although it may be written. */
-static int refused_type(const struct stat *status)
-{
-    if (S_ISDIR(status->st_mode))
-        return EISDIR;
-    if (S_ISLNK(status->st_mode))
-        return ELOOP;
-    return S_ISREG(status->st_mode) || status->st_rdev == makedev(1, 3) ? 0 : ESPIPE;
-}
-
-static void answer_file(struct question *q, char *path, int mode)
-{
-    struct stat status;
-
-    if (lstat(path, &status) != 0)
-        q->error = who.how == BY_MODES && errno == EACCES ? 0 : errno; /* that is about ourselves */
-    else if (q->need == NEED_MAILBOX || S_ISDIR(status.st_mode))
-        q->error = refused_type(&status);
-    if (q->error == 0)
-        q->error = test(path, mode);
-    if (q->error == ENOENT && path[strlen(path) - 1] == '/')
-        q->error = EISDIR;
-    if (q->error == ENOENT)
-        answer_parent(q, path);
-}
-
-/* The same as test for a directory, which cannot be made where there is a link to nothing. */
-static int test_directory(const char *path, int mode)
-{
-    struct stat status;
-    int error = test(path, mode);
-
-    if (error == ENOENT)
-        return lstat(path, &status) == 0 ? ELOOP : ENOENT;
-    return error == 0 && stat(path, &status) == 0 && !S_ISDIR(status.st_mode) ? ENOTDIR : error;
-}
-
-/* The mount that a directory is on, or would be on if it were made in the other. */
-static uint64_t mount_of(const char *path, const char *above)
-{
-    struct statx status = { .stx_mnt_id = 0 };
-
-    if (statx(AT_FDCWD, path, 0, STATX_MNT_ID, &status) != 0)
-        (void)statx(AT_FDCWD, above, 0, STATX_MNT_ID, &status); /* 0 for both, if we can see neither */
-    return status.stx_mnt_id;
-}
-
-/* As mailbox.c opens them, and renames from tmp to new. */
-static void answer_maildir(struct question *q, char *path)
-{
-    static const struct {
-        char name[4];
-        int mode;
-    } inner[] = { { "tmp", R_OK | W_OK | X_OK }, { "new", R_OK | W_OK | X_OK }, { "cur", R_OK } };
-    enum { COUNT = sizeof inner / sizeof inner[0] };
-    char paths[COUNT][PATH_MAX + 8];
-
-    q->error = test_directory(path, R_OK | X_OK);
-    if (q->error == ENOENT) {
-        answer_parent(q, path);
-        return;
-    }
-    for (size_t i = 0; i < COUNT && q->error == 0; i++) {
-        (void)snprintf(paths[i], sizeof paths[i], "%s/%.3s", path, inner[i].name);
-        q->error = test_directory(paths[i], inner[i].mode);
-        if (q->error == ENOENT)
-            q->error = test(path, W_OK | X_OK);
-    }
-    if (q->error == 0 && mount_of(paths[0], path) != mount_of(paths[1], path))
-        q->error = EXDEV;
-}
-
-/* Whether a program can be executed, by its path. ENOTSUP: nothing can be where it is. */
-static int test_program(const char *path)
-{
-    struct statvfs mounted;
-    struct stat status;
-    int error = test(path, X_OK);
-
-    if (error == 0 && stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-        return EISDIR;
-    if ((error == 0 || error == EACCES) && statvfs(path, &mounted) == 0 && (mounted.f_flag & ST_NOEXEC) != 0)
-        return ENOTSUP;
-    return error;
-}
-
-/* The same, but that a name without a slash is looked for as the shell does. `path`: where it was found. */
-static int find_program(const char *name, char *path, size_t size)
-{
-    int error = ENOENT;
-    size_t len;
-
-    if (strchr(name, '/') != NULL) {
-        (void)snprintf(path, size, "%s", name);
-        return test_program(name);
-    }
-    for (const char *directory = ENVIRONMENT_PATH; error != 0 && *directory != '\0'; directory += len) {
-        len = strcspn(directory, ":");
-        (void)snprintf(path, size, "%.*s/%s", (int)len, directory, name);
-        error = test_program(path);
-        len += directory[len] == ':';
-    }
-    return error;
-}
-
-/* For script.h. */
-static int test_name(const char *name)
-{
-    char path[sizeof ENVIRONMENT_PATH + PATH_MAX];
-
-    return find_program(name, path, sizeof path);
-}
-
-static void answer_program(struct question *q, const char *name)
-{
-    char path[sizeof ENVIRONMENT_PATH + PATH_MAX];
-
-    q->error = find_program(name, path, sizeof path);
-    if (q->error == 0)
-        script_check(&q->script, path, q->need == NEED_COMMAND, test_name);
-}
-
-/* The path of a question, of a maildir without slashes at its end, of which no parent can be told. False if it is cut. */
-static bool path_of(const struct question *q, char path[PATH_MAX])
-{
-    size_t len = q->path.len;
-
-    while (q->need == NEED_MAILDIR && len > 1 && q->path.text[len - 1] == '/')
-        len--;
-    return snprintf(path, PATH_MAX, "%.*s", (int)len, q->path.text) < PATH_MAX;
-}
-
-static void answer(struct question *q)
-{
-    char path[PATH_MAX], above[PATH_MAX];
-
-    if (!path_of(q, path)) {
-        q->error = ENAMETOOLONG;
-        return;
-    }
-    memcpy(above, path, sizeof above);
-    if (who.how == BY_MODES && path[0] == '/' && test(parent_of(above), X_OK) == EACCES) {
-        q->error = EACCES; /* even if we can see what is there */
-        return;
-    }
-    switch (q->need) {
-    case NEED_READ: q->error = test(path, R_OK); break;
-    case NEED_EXECUTE:
-    case NEED_COMMAND: answer_program(q, path); break;
-    case NEED_MAILBOX: answer_file(q, path, R_OK | W_OK); break;
-    case NEED_LOG: answer_file(q, path, W_OK); break;
-    case NEED_MAILDIR: answer_maildir(q, path); break;
-    case NEED_SPOOL: q->error = test(path, W_OK | X_OK); break;
-    }
-}
-
-static void answer_all(void)
-{
-    for (size_t i = 0; i < question_count; i++) {
-        unseen = false;
-        if (!questions[i].opened_before)
-            answer(&questions[i]);
-        questions[i].unknown = unseen && questions[i].error == 0;
-    }
-}
 
 /* Lets a child answer as the user. False: it could not become that user. */
 static bool answer_as_user(const struct conf *conf)
@@ -327,9 +47,9 @@ static bool answer_as_user(const struct conf *conf)
     if (pid < 0)
         return false;
     if (pid == 0) {
-        if (!account_become(&who.account))
+        if (!account_become(&probe_who.account))
             _exit(EXIT_FAILURE);
-        answer_all();
+        probe_answer(questions, question_count);
         _exit(EXIT_SUCCESS);
     }
     end = process_reap(pid);
@@ -343,16 +63,16 @@ static void advise(struct conf *conf, const struct question *q, char *path)
 
     if (q->error == EACCES && q->in_parent)
         conf_advise(conf, directory ? "run: install -d -o %s -m 700 %s" : "run: install -o %s -m 600 /dev/null %s",
-                    who.account.name, path);
+                    probe_who.account.name, path);
     else if (q->error == EACCES && to_write)
-        conf_advise(conf, "run: chown %s%s %s", directory ? "-R " : "", who.account.name, path);
+        conf_advise(conf, "run: chown %s%s %s", directory ? "-R " : "", probe_who.account.name, path);
     else if (q->error == EACCES && q->need == NEED_READ)
-        conf_advise(conf, "run: chgrp $(id -gn %s) %s && chmod g+r %s", who.account.name, path, path);
+        conf_advise(conf, "run: chgrp $(id -gn %s) %s && chmod g+r %s", probe_who.account.name, path, path);
     else if (q->error == EACCES)
         conf_advise(conf, "run: chmod a+rx %s", path);
     else if (q->error == ENOENT && to_write)
-        conf_advise(conf, "run: install -d -o %s -m 700 %s", who.account.name,
-                    directory && !q->in_parent ? path : parent_of(path));
+        conf_advise(conf, "run: install -d -o %s -m 700 %s", probe_who.account.name,
+                    directory && !q->in_parent ? path : probe_parent(path));
 }
 
 /* What is wrong where the system's own text would not say it, and what to do. */
@@ -387,7 +107,7 @@ static void complain(struct conf *conf, const struct question *q)
     const struct special *special = special_of(q);
     char path[PATH_MAX], above[PATH_MAX];
 
-    (void)path_of(q, path); /* cut when too long */
+    (void)probe_path(q, path); /* cut when too long */
     memcpy(above, path, sizeof above);
     if (special != NULL)
         warn(conf, q->line, column, "%s %s", path, special->text);
@@ -395,9 +115,9 @@ static void complain(struct conf *conf, const struct question *q)
         warn(conf, q->line, column, "there is no program %s in " ENVIRONMENT_PATH, path);
     else if (q->in_parent)
         warn(conf, q->line, column, "%s is not there, and %s cannot make it in %s: %s", path,
-             who.account.name, parent_of(above), strerror(q->error));
+             probe_who.account.name, probe_parent(above), strerror(q->error));
     else
-        warn(conf, q->line, column, "%s cannot be %s by %s: %s", path, verbs[q->need], who.account.name,
+        warn(conf, q->line, column, "%s cannot be %s by %s: %s", path, verbs[q->need], probe_who.account.name,
              strerror(q->error));
     if (special == NULL)
         advise(conf, q, path);
@@ -410,11 +130,11 @@ static void complain_of_script(struct conf *conf, const struct question *q)
 {
     char path[PATH_MAX], text[1024], advice[PATH_MAX + 1024];
 
-    (void)path_of(q, path);
+    (void)probe_path(q, path);
     script_explain(&q->script, text, sizeof text);
     script_advise(&q->script, path, advice, sizeof advice);
     warn(conf, q->line, conf_column_of(conf, q->line, q->path), "%s cannot be executed by %s: %s", path,
-         who.account.name, text);
+         probe_who.account.name, text);
     conf_advise(conf, "%s", advice);
 }
 
@@ -423,10 +143,10 @@ static void complain_of_unknown(struct conf *conf, const struct question *q)
 {
     char path[PATH_MAX];
 
-    (void)path_of(q, path);
+    (void)probe_path(q, path);
     warn(conf, q->line, conf_column_of(conf, q->line, q->path), "you may not look at %s, so that it is not known whether "
-         "it can be %s by %s", path, verbs[q->need], who.account.name);
-    conf_advise(conf, "ask as root: mailrecv -t -u %s", who.account.name);
+         "it can be %s by %s", path, verbs[q->need], probe_who.account.name);
+    conf_advise(conf, "ask as root: mailrecv -t -u %s", probe_who.account.name);
 }
 
 /* ---- exposure ---------------------------------------------------------------------------- */
@@ -444,7 +164,7 @@ static void check_exposure(struct conf *conf, const struct question *q)
     struct stat status;
     bool there, first = true;
 
-    if (!path_of(q, path) || path[0] != '/')
+    if (!probe_path(q, path) || path[0] != '/')
         return;
     there = stat(path, &status) == 0;
     if (there && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
@@ -454,7 +174,7 @@ static void check_exposure(struct conf *conf, const struct question *q)
         conf_advise(conf, "run: chmod o-w %s", path);
         return;
     }
-    for (; strcmp(parent_of(path), "/") != 0; first = false) {
+    for (; strcmp(probe_parent(path), "/") != 0; first = false) {
         if (stat(path, &status) != 0 || (status.st_mode & S_IWOTH) == 0)
             continue;
         if (is_open_to_all(&status))
@@ -481,7 +201,7 @@ static void check_log_place(struct conf *conf)
                                                  conf->base.logfile.text) >= PATH_MAX)
         return;
     memcpy(above, path, sizeof above);
-    for (bool first = true; strcmp(parent_of(above), "/") != 0; first = false) {
+    for (bool first = true; strcmp(probe_parent(above), "/") != 0; first = false) {
         if (stat(above, &status) != 0 || !guarded_is_shared(&status) || (!first && (status.st_mode & S_ISVTX) != 0))
             continue; /* a sticky one lets nobody else move what is below it */
         warn(conf, place.line, place.column, "others than root can write to %s, and so put something else in the "
@@ -601,7 +321,7 @@ static void ask_targets(struct conf *conf)
 static void ask_all(struct conf *conf, bool opened_before)
 {
     ask_targets(conf);
-    ask_secrets(conf, opened_before || who.how == OURSELVES); /* what we cannot open is told by helper_check.c */
+    ask_secrets(conf, opened_before || probe_who.how == OURSELVES); /* what we cannot open is told by helper_check.c */
     ask_setting(conf, NEED_MAILBOX, "deadletter_file", conf->delivery.deadletter_file, false);
     ask_setting(conf, NEED_MAILBOX, "lockout.db", conf->client.lockout_db, false);
     ask_setting(conf, NEED_SPOOL, "spool_directory", conf->delivery.spool_directory, false);
@@ -618,10 +338,10 @@ static bool find_who(const struct conf *conf, const char *user)
 
     (void)snprintf(name, sizeof name, "%.*s", (int)conf->base.user.len, conf->base.user.text);
     if (user != NULL || name[0] != '\0')
-        return find_user(user != NULL ? user : name);
-    if (account_of(&who.account, geteuid()) != 0)
-        (void)snprintf(who.account.name, sizeof who.account.name, "you");
-    who.how = OURSELVES;
+        return probe_user(user != NULL ? user : name);
+    if (account_of(&probe_who.account, geteuid()) != 0)
+        (void)snprintf(probe_who.account.name, sizeof probe_who.account.name, "you");
+    probe_who.how = OURSELVES;
     return true;
 }
 
@@ -636,10 +356,10 @@ static size_t count_rules(const struct conf *conf)
 
 static void tell_answers(struct conf *conf)
 {
-    if (who.how != BY_BECOMING)
-        answer_all();
+    if (probe_who.how != BY_BECOMING)
+        probe_answer(questions, question_count);
     else if (!answer_as_user(conf))
-        warn(conf, 0, 0, "cannot become %s to see what it can read and write", who.account.name);
+        warn(conf, 0, 0, "cannot become %s to see what it can read and write", probe_who.account.name);
     for (size_t i = 0; i < question_count; i++) {
         if (questions[i].error != 0)
             complain(conf, &questions[i]);
@@ -660,13 +380,13 @@ bool access_check(struct conf *conf, const char *user)
     questions = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (questions == MAP_FAILED) {
         warn(conf, 0, 0, "cannot look at files: %s", strerror(errno));
-        return who.how != OURSELVES;
+        return probe_who.how != OURSELVES;
     }
     question_count = 0;
     ask_all(conf, user == NULL && conf->base.user.len > 0);
     tell_answers(conf);
     (void)munmap(questions, size);
-    return who.how != OURSELVES || conf->base.user.len > 0;
+    return probe_who.how != OURSELVES || conf->base.user.len > 0;
 }
 
 /* ---- what root makes for others -------------------------------------------------------------- */
@@ -683,7 +403,7 @@ static bool makes_for_others(struct slice text, bool is_maildir, char path[REACH
     memcpy(above, path, sizeof above);
     if (lstat(path, &status) == 0)
         return is_maildir && stat(path, &status) == 0 && guarded_is_shared(&status); /* a link is everybody's to write */
-    return stat(parent_of(above), &status) == 0 && guarded_is_shared(&status);
+    return stat(probe_parent(above), &status) == 0 && guarded_is_shared(&status);
 }
 
 bool access_makes_for_others(const struct conf *conf, const char *log, char path[REACH_PATH])

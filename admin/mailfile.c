@@ -15,19 +15,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/from.h"
+#include "admin/head.h"
 #include "base/clock.h"
 #include "base/cold.h"
 #include "base/log.h"
 #include "delivery/mailbox.h"
 
-enum { PIECE = 65536, HEAD = 4096, MARK = 13, FROM_LINE = 1024 };
-
-static const char marks[][MARK + 1] = { [MAILFILE_WAITING] = "Delivered-To:", [MAILFILE_BEGUN] = "Redelivering:",
-                                        [MAILFILE_DONE] = "Re-delivered:" };
-
-static const char from_[] = "From ";
-
-enum { FROM = sizeof from_ - 1 };
+enum { PIECE = 65536 };
 
 /* ---- places ------------------------------------------------------------------------------ */
 
@@ -131,140 +126,23 @@ static void unlock(const struct mailfile *box)
 /* ---- where messages begin ---------------------------------------------------------------- */
 
 /*
- * Does a text end with a date as ctime(3) writes it? Seconds may be missing, zones stand before or behind the year, and
- * UUCP's "remote from" behind all.
- */
-static bool ends_in_date(const char *text)
-{
-    const char *rest;
-    struct tm tm = { .tm_sec = 0 };
-    unsigned year = 0, zones = 0;
-
-    rest = strptime(text, "%a %b %d %H:%M", &tm);
-    if (rest != NULL && *rest == ':')
-        rest = strptime(rest, ":%S", &tm);
-    for (; rest != NULL && *rest == ' ' && year == 0 && zones <= 2; zones++) {
-        size_t len = strcspn(++rest, " ");
-
-        if (len == 4 && strspn(rest, "0123456789") == 4)
-            year = 1;
-        rest += len;
-    }
-    return year != 0;
-}
-
-/*
- * The length of the From_ line with which a text begins, or 0: one has an address and a date. The end of the file ends
- * one, too: then it is all there is of its message.
- */
-static size_t from_line(const char *text, size_t len)
-{
-    const char *lf = memchr(text, '\n', len < FROM_LINE ? len : FROM_LINE);
-    size_t size = lf != NULL ? (size_t)(lf - text) : len;
-    char line[FROM_LINE];
-
-    if (size >= FROM_LINE || size <= FROM || memcmp(text, from_, FROM) != 0 || (unsigned char)text[FROM] <= ' ')
-        return 0;
-    memcpy(line, text, size);
-    line[line[size - 1] == '\r' ? size - 1 : size] = '\0';
-    for (const char *blank = strchr(line + FROM, ' '); blank != NULL; blank = strchr(blank + 1, ' '))
-        if (ends_in_date(blank + 1))
-            return size + (lf != NULL);
-    return 0;
-}
-
-/* A message of an mbox whose end is looked for. */
-struct search {
-    int fd;
-    uint64_t begin, size; /* of the message, of the file */
-    uint64_t header_end;  /* of the message: an empty line */
-    bool ours;
-};
-
-/* Where the first such text stands that `is_it`, or any; in the message, or else `size`. */
-static uint64_t find(const struct search *s, const char *wanted, bool (*is_it)(const struct search *, uint64_t))
-{
-    static char piece[PIECE] COLD_BSS;
-    const size_t len = strlen(wanted);
-    uint64_t offset = s->begin;
-
-    while (offset + len <= s->size) {
-        ssize_t n = pread(s->fd, piece, sizeof piece, (off_t)offset);
-        const char *found = piece, *end = piece + n;
-
-        if (n < (ssize_t)len)
-            break; /* the file has become shorter; what is there is looked at again under the lock */
-        for (; (found = memmem(found, (size_t)(end - found), wanted, len)) != NULL; found++)
-            if (is_it == NULL || is_it(s, offset + (uint64_t)(found - piece)))
-                return offset + (uint64_t)(found - piece);
-        offset += (uint64_t)n - (len - 1);
-    }
-    return s->size;
-}
-
-/*
- * Does the next message begin behind this LF? With a From_ line behind an empty line. In what we have written, where
- * every other line that begins so is quoted, the one is enough without the other: something was torn there. And no
- * header has a From_ line, so that there the header was torn.
- */
-static bool ends_message(const struct search *s, uint64_t lf)
-{
-    char text[FROM_LINE + 2];
-    uint64_t start = lf >= 2 ? lf - 2 : 0;
-    ssize_t n = pread(s->fd, text, sizeof text, (off_t)start);
-    size_t before = (size_t)(lf - start); /* bytes */
-    bool behind_empty_line, whole;
-
-    if (n <= (ssize_t)before)
-        return false;
-    behind_empty_line = (before > 0 && text[before - 1] == '\n') || (before > 1 && memcmp(text, "\n\r", 2) == 0);
-    whole = from_line(text + before + 1, (size_t)n - before - 1) > 0;
-    if (whole)
-        return behind_empty_line || s->ours || lf < s->header_end;
-    return behind_empty_line && s->ours;
-}
-
-/* Where the message of an mbox ends that begins there. */
-static uint64_t find_end(int fd, uint64_t begin, uint64_t size, bool ours)
-{
-    struct search s = { .fd = fd, .begin = begin, .size = size, .ours = ours };
-    uint64_t crlf_end = find(&s, "\n\r\n", NULL), end;
-
-    s.header_end = find(&s, "\n\n", NULL);
-    if (crlf_end < s.header_end)
-        s.header_end = crlf_end;
-    end = find(&s, "\nFrom ", ends_message);
-    return end < size ? end + 1 : size;
-}
-
-/* Does a text begin with a header field (RFC 5322 3.6.8)? */
-static bool begins_with_field(const char *text, size_t len)
-{
-    size_t name = 0;
-
-    while (name < len && text[name] > ' ' && text[name] < 0x7f && text[name] != ':')
-        name++;
-    return name > 0 && name < len && text[name] == ':';
-}
-
-/*
  * Is the file that was opened an mbox? One begins with a From_ line, maybe behind blank lines; or with what was torn, so
  * that it is no header either. Goes to its first message.
  */
 static bool is_mbox(struct mailfile *box)
 {
-    char text[HEAD];
+    char text[HEAD_SIZE];
     ssize_t n = pread(box->fd, text, sizeof text, 0);
     size_t len = n > 0 ? (size_t)n : 0, skipped = 0;
 
     while (skipped < len && text[skipped] != '\0' && strchr(" \t\r\n", text[skipped]) != NULL)
         skipped++;
-    if (len - skipped >= FROM && memcmp(text + skipped, from_, FROM) == 0 &&
+    if (len - skipped >= FROM && memcmp(text + skipped, from_word, FROM) == 0 &&
         (skipped == 0 || text[skipped - 1] == '\n')) {
         box->at = skipped;
         return true;
     }
-    return !box->maildir && !begins_with_field(text, len) && find_end(box->fd, 0, box->size, false) < box->size;
+    return !box->maildir && !from_is_field(text, len) && from_find_end(box->fd, 0, box->size, false) < box->size;
 }
 
 /* Opens the next file, without waiting for a FIFO. */
@@ -296,96 +174,6 @@ static bool open_file(struct mailfile *box)
 }
 
 /* ---- one message ------------------------------------------------------------------------- */
-
-/* Takes a prefix off a text. */
-static bool skip(struct slice *text, const char *prefix)
-{
-    size_t len = strlen(prefix);
-
-    if (text->len < len || memcmp(text->text, prefix, len) != 0)
-        return false;
-    text->text += len;
-    text->len -= len;
-    return true;
-}
-
-/* Takes off what stands before a word, and the word, and keeps a copy of the former. */
-static bool take_until(struct slice *text, const char *word, char *out, size_t size)
-{
-    const char *found = memmem(text->text, text->len, word, strlen(word));
-    size_t len = found != NULL ? (size_t)(found - text->text) : 0;
-
-    if (found == NULL || len >= size || memchr(text->text, '\n', len) != NULL)
-        return false;
-    memcpy(out, text->text, len);
-    out[len] = '\0';
-    text->text += len;
-    text->len -= len;
-    return skip(text, word);
-}
-
-/* What the client said in HELO: in quotes, if it was no name. */
-static bool take_helo(struct slice *text, struct mailfile_message *m)
-{
-    size_t len;
-
-    if (!take_until(text, " (", m->helo, sizeof m->helo))
-        return false;
-    len = strlen(m->helo);
-    if (len < 2 || m->helo[0] != '"' || m->helo[len - 1] != '"')
-        return true;
-    memmove(m->helo, m->helo + 1, len - 2);
-    m->helo[len - 2] = '\0';
-    return true;
-}
-
-/* "local)", "NAME [ADDRESS])" or "unknown [IPv6:ADDRESS])" as -P has it. */
-static bool take_client(struct slice *text, struct mailfile_message *m)
-{
-    char name[DOMAIN_MAX + 1], address[INET6_ADDRSTRLEN];
-
-    if (skip(text, "local)\n")) {
-        (void)snprintf(m->client, sizeof m->client, "local");
-        return true;
-    }
-    if (!take_until(text, " [", name, sizeof name))
-        return false;
-    (void)skip(text, "IPv6:"); /* if it is one */
-    if (!take_until(text, "])\n", address, sizeof address))
-        return false;
-    (void)snprintf(m->client, sizeof m->client, "%s%s%s", address, strcmp(name, "unknown") != 0 ? "=" : "",
-                   strcmp(name, "unknown") != 0 ? name : "");
-    return true;
-}
-
-/* The header lines of copy_begin, without the From_ line. False if they are somebody else's. */
-static bool parse_head(struct slice text, uint64_t offset, struct mailfile_message *m)
-{
-    const char *begin = text.text;
-    char domain[DOMAIN_MAX + 1], rest[HEAD];
-    size_t mark = 0;
-
-    if (!skip(&text, "Return-Path: <") || !take_until(&text, ">\n", m->sender, sizeof m->sender))
-        return false;
-    m->mark_at = offset + (uint64_t)(text.text - begin);
-    while (mark < sizeof marks / sizeof marks[0] && !skip(&text, marks[mark]))
-        mark++;
-    if (mark == sizeof marks / sizeof marks[0] || !skip(&text, " ") ||
-        !take_until(&text, "\n", m->recipient, sizeof m->recipient))
-        return false;
-    m->mark = (enum mailfile_mark)mark;
-    m->body = offset + (uint64_t)(text.text - begin);
-    if (!skip(&text, "Received: from ") || !take_helo(&text, m) || !take_client(&text, m) || !skip(&text, "\tby ") ||
-        !take_until(&text, " (mailrecv) with ", domain, sizeof domain) ||
-        !take_until(&text, " id ", m->protocol, sizeof m->protocol))
-        return false;
-    if (!take_until(&text, "\n\t", rest, sizeof rest) || !skip(&text, "("))
-        return true;
-    if (take_until(&text, " ", m->tls_protocol, sizeof m->tls_protocol) &&
-        take_until(&text, ");\n", m->tls_cipher, sizeof m->tls_cipher))
-        m->tls_cipher[strcspn(m->tls_cipher, ",")] = '\0'; /* the certificate follows */
-    return true;
-}
 
 /* How a message of an mbox ends, and whether that is an end. `theirs` are not looked for in what we have written. */
 static const struct ending {
@@ -425,22 +213,22 @@ static void look_at_end(const struct mailfile *box, struct mailfile_message *m)
 /* Looks at the message that begins at an offset of a file of this size. */
 static bool read_message(const struct mailfile *box, uint64_t begin, uint64_t file_size, struct mailfile_message *m)
 {
-    char head[HEAD];
+    char head[HEAD_SIZE];
     size_t size = file_size - begin < sizeof head ? (size_t)(file_size - begin) : sizeof head, skipped;
     ssize_t n = pread(box->fd, head, size, (off_t)begin);
 
     if (n < 0 || (size_t)n < size ||
-        (box->mbox && begin > 0 && (size < FROM || memcmp(head, from_, FROM) != 0))) {
+        (box->mbox && begin > 0 && (size < FROM || memcmp(head, from_word, FROM) != 0))) {
         errno = n < 0 ? errno : ESTALE;
         return false;
     }
     skipped = box->mbox ? from_line(head, size) : 0;
     m->ours = (!box->mbox || skipped > 0) &&
-              parse_head((struct slice){ head + skipped, size - skipped }, begin + skipped, m);
+              head_parse((struct slice){ head + skipped, size - skipped }, begin + skipped, m);
     if (!m->ours)
         *m = (struct mailfile_message){ .path = m->path, .body = begin + skipped };
     m->begin = begin;
-    m->end = m->text_end = box->mbox ? find_end(box->fd, begin, file_size, m->ours) : file_size;
+    m->end = m->text_end = box->mbox ? from_find_end(box->fd, begin, file_size, m->ours) : file_size;
     m->part = box->mbox && skipped == 0 ? MAILFILE_NO_BEGINNING : MAILFILE_WHOLE;
     if (box->mbox)
         look_at_end(box, m);
@@ -544,7 +332,7 @@ static void release(struct sender *s, uint64_t quotes)
     for (; quotes > 0; quotes--)
         send_byte(s, '>');
     for (size_t i = 0; i < s->matched; i++)
-        send_byte(s, from_[i]);
+        send_byte(s, from_word[i]);
     s->quotes = 0;
     s->matched = 0;
     s->in_line = true;
@@ -557,7 +345,7 @@ static void take_byte(struct sender *s, char byte)
             s->quotes++;
             return;
         }
-        if (byte == from_[s->matched]) {
+        if (byte == from_word[s->matched]) {
             if (++s->matched == FROM)
                 release(s, s->quotes > 0 ? s->quotes - 1 : 0);
             return;
@@ -572,7 +360,7 @@ static void take_byte(struct sender *s, char byte)
 /* In what is not ours, the end of the first line says how lines end. */
 static bool ends_in_crlf(int fd, uint64_t begin)
 {
-    char line[HEAD];
+    char line[HEAD_SIZE];
     ssize_t n = pread(fd, line, sizeof line, (off_t)begin);
     const char *lf = n > 0 ? memchr(line, '\n', (size_t)n) : NULL;
 
@@ -614,25 +402,25 @@ static const char *copy_message(const struct mailfile *box, const struct mailfil
 static const char *set_mark(const struct mailfile *box, const struct mailfile_message *m, enum mailfile_mark from,
                             enum mailfile_mark to)
 {
-    char there[MARK];
+    char there[HEAD_MARK];
 
     if (!box->writable)
         return "the file cannot be written";
-    if (pread(box->fd, there, MARK, (off_t)m->mark_at) != MARK || memcmp(there, marks[from], MARK) != 0 ||
+    if (pread(box->fd, there, HEAD_MARK, (off_t)m->mark_at) != HEAD_MARK || memcmp(there, head_marks[from], HEAD_MARK) != 0 ||
         !mailbox_is_at(box->fd, file_of(box)))
         return "the file has been changed by somebody else";
-    if (pwrite(box->fd, marks[to], MARK, (off_t)m->mark_at) != MARK || fdatasync(box->fd) != 0)
+    if (pwrite(box->fd, head_marks[to], HEAD_MARK, (off_t)m->mark_at) != HEAD_MARK || fdatasync(box->fd) != 0)
         return strerror(errno);
     return NULL;
 }
 
 static const char *take_locked(const struct mailfile *box, const struct mailfile_message *m, bool mark, struct message *spooled)
 {
-    char there[MARK];
+    char there[HEAD_MARK];
     const char *why;
 
     if (m->ours &&
-        (pread(box->fd, there, MARK, (off_t)m->mark_at) != MARK || memcmp(there, marks[m->mark], MARK) != 0))
+        (pread(box->fd, there, HEAD_MARK, (off_t)m->mark_at) != HEAD_MARK || memcmp(there, head_marks[m->mark], HEAD_MARK) != 0))
         return "somebody else is at it";
     why = copy_message(box, m, spooled);
     if (why == NULL && mark && m->ours)

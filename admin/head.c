@@ -1,0 +1,98 @@
+/* head.c - the header that a copy was given by us, read again: who sent it to whom, and how */
+#include "admin/head.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char head_marks[][HEAD_MARK + 1] = { [MAILFILE_WAITING] = "Delivered-To:", [MAILFILE_BEGUN] = "Redelivering:",
+                                        [MAILFILE_DONE] = "Re-delivered:" };
+
+/* Takes a prefix off a text. */
+static bool skip(struct slice *text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    if (text->len < len || memcmp(text->text, prefix, len) != 0)
+        return false;
+    text->text += len;
+    text->len -= len;
+    return true;
+}
+
+/* Takes off what stands before a word, and the word, and keeps a copy of the former. */
+static bool take_until(struct slice *text, const char *word, char *out, size_t size)
+{
+    const char *found = memmem(text->text, text->len, word, strlen(word));
+    size_t len = found != NULL ? (size_t)(found - text->text) : 0;
+
+    if (found == NULL || len >= size || memchr(text->text, '\n', len) != NULL)
+        return false;
+    memcpy(out, text->text, len);
+    out[len] = '\0';
+    text->text += len;
+    text->len -= len;
+    return skip(text, word);
+}
+
+/* What the client said in HELO: in quotes, if it was no name. */
+static bool take_helo(struct slice *text, struct mailfile_message *m)
+{
+    size_t len;
+
+    if (!take_until(text, " (", m->helo, sizeof m->helo))
+        return false;
+    len = strlen(m->helo);
+    if (len < 2 || m->helo[0] != '"' || m->helo[len - 1] != '"')
+        return true;
+    memmove(m->helo, m->helo + 1, len - 2);
+    m->helo[len - 2] = '\0';
+    return true;
+}
+
+/* "local)", "NAME [ADDRESS])" or "unknown [IPv6:ADDRESS])" as -P has it. */
+static bool take_client(struct slice *text, struct mailfile_message *m)
+{
+    char name[DOMAIN_MAX + 1], address[INET6_ADDRSTRLEN];
+
+    if (skip(text, "local)\n")) {
+        (void)snprintf(m->client, sizeof m->client, "local");
+        return true;
+    }
+    if (!take_until(text, " [", name, sizeof name))
+        return false;
+    (void)skip(text, "IPv6:"); /* if it is one */
+    if (!take_until(text, "])\n", address, sizeof address))
+        return false;
+    (void)snprintf(m->client, sizeof m->client, "%s%s%s", address, strcmp(name, "unknown") != 0 ? "=" : "",
+                   strcmp(name, "unknown") != 0 ? name : "");
+    return true;
+}
+
+/* The header lines of copy_begin, without the From_ line. False if they are somebody else's. */
+bool head_parse(struct slice text, uint64_t offset, struct mailfile_message *m)
+{
+    const char *begin = text.text;
+    char domain[DOMAIN_MAX + 1], rest[HEAD_SIZE];
+    size_t mark = 0;
+
+    if (!skip(&text, "Return-Path: <") || !take_until(&text, ">\n", m->sender, sizeof m->sender))
+        return false;
+    m->mark_at = offset + (uint64_t)(text.text - begin);
+    while (mark < sizeof head_marks / sizeof head_marks[0] && !skip(&text, head_marks[mark]))
+        mark++;
+    if (mark == sizeof head_marks / sizeof head_marks[0] || !skip(&text, " ") ||
+        !take_until(&text, "\n", m->recipient, sizeof m->recipient))
+        return false;
+    m->mark = (enum mailfile_mark)mark;
+    m->body = offset + (uint64_t)(text.text - begin);
+    if (!skip(&text, "Received: from ") || !take_helo(&text, m) || !take_client(&text, m) || !skip(&text, "\tby ") ||
+        !take_until(&text, " (mailrecv) with ", domain, sizeof domain) ||
+        !take_until(&text, " id ", m->protocol, sizeof m->protocol))
+        return false;
+    if (!take_until(&text, "\n\t", rest, sizeof rest) || !skip(&text, "("))
+        return true;
+    if (take_until(&text, " ", m->tls_protocol, sizeof m->tls_protocol) &&
+        take_until(&text, ");\n", m->tls_cipher, sizeof m->tls_cipher))
+        m->tls_cipher[strcspn(m->tls_cipher, ",")] = '\0'; /* the certificate follows */
+    return true;
+}
