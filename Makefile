@@ -59,7 +59,7 @@ $(BUILD)/mailrecv-tls: $(call program_of,tls) $(BUILD)/base/inherited.o $(BUILD)
 
 # The only program that needs libcrypt.
 $(BUILD)/mailrecv-checkpassword: $(call program_of,checkpassword) \
-    $(addprefix $(BUILD)/,session/envelope.o base/guarded.o base/log.o base/outlet.o)
+    $(addprefix $(BUILD)/,session/envelope.o base/guarded.o base/log.o base/outlet.o base/utf8.o)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lcrypt
 
 # Needs the C library only.

@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/outlet.h"
 #include "base/sandbox.h"
-#include "patterns/mend.h"
+#include "conf/mend.h"
 
 /* ---- patterns ---------------------------------------------------------------------------- */
 

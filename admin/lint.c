@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/glyph.h"
-#include "patterns/mend.h"
+#include "conf/mend.h"
 
 /* Adds a warning to a configuration: line, column, format. */
 #define warn(conf, ...) conf_complain(conf, SEVERITY_WARNING, __VA_ARGS__)

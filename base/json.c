@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 
-#include "session/envelope.h"
+#include "base/utf8.h"
 
 struct slice json_character(struct slice *text, char out[JSON_CHARACTER])
 {
     unsigned char byte = (unsigned char)text->text[0];
-    size_t len = envelope_utf8(*text);
+    size_t len = utf8_length(*text);
 
     if (len == 0)
         (void)snprintf(out, JSON_CHARACTER, "\\ufffd");

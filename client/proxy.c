@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "session/line.h"
 
 enum {
     V2_HEAD = 16,       /* signature, version and command, family, length */
@@ -22,7 +23,6 @@ enum {
     V1_FIELDS = 6
 };
 
-const char proxy_signature[PROXY_SIGNATURE] = { '\r', '\n', '\r', '\n', '\0', '\r', '\n', 'Q', 'U', 'I', 'T', '\n' };
 
 /* ---- version 1: a line -------------------------------------------------------------------------- */
 
@@ -118,11 +118,11 @@ static enum proxy_status parse_bytes(const unsigned char *bytes, size_t len, siz
     *need = V2_HEAD + rest - len;
     if (*need > 0)
         return PROXY_MORE;
-    if (bytes[PROXY_SIGNATURE] == COMMAND_LOCAL)
+    if (bytes[LINE_PROXY_SIGNATURE] == COMMAND_LOCAL)
         return PROXY_OK; /* whatever the family: a check of the proxy's own (2.2) */
-    if (bytes[PROXY_SIGNATURE] != COMMAND_PROXY)
+    if (bytes[LINE_PROXY_SIGNATURE] != COMMAND_PROXY)
         return PROXY_BAD;
-    switch (bytes[PROXY_SIGNATURE + 1]) {
+    switch (bytes[LINE_PROXY_SIGNATURE + 1]) {
     case FAMILY_TCP4:
         return parse_addresses(bytes + V2_HEAD, rest, AF_INET, header);
     case FAMILY_TCP6:
@@ -143,11 +143,11 @@ enum proxy_status proxy_parse(const char *bytes, size_t len, size_t *need, struc
     enum proxy_status status;
 
     *header = (struct proxy_header){ .family = AF_UNSPEC };
-    *need = PROXY_SIGNATURE - len;
-    _Static_assert((int)PROXY_SIGNATURE < (int)sizeof shortest - 1, "no header is shorter than the signature");
-    if (len < PROXY_SIGNATURE)
+    *need = LINE_PROXY_SIGNATURE - len;
+    _Static_assert((int)LINE_PROXY_SIGNATURE < (int)sizeof shortest - 1, "no header is shorter than the signature");
+    if (len < LINE_PROXY_SIGNATURE)
         return PROXY_MORE;
-    status = memcmp(bytes, proxy_signature, PROXY_SIGNATURE) == 0
+    status = memcmp(bytes, line_proxy_signature, LINE_PROXY_SIGNATURE) == 0
                  ? parse_bytes((const unsigned char *)bytes, len, need, header)
                  : parse_line(bytes, len, need, header);
     if (status == PROXY_OK)

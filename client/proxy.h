@@ -10,12 +10,8 @@
 /* https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt; section numbers below are of that text. */
 enum {
     PROXY_V1_MAX = 107,   /* bytes of a version 1 line, its CRLF included (2.1) */
-    PROXY_SIGNATURE = 12, /* bytes that begin version 2 (2.2) */
     PROXY_MAX = 4096      /* bytes of a header that is taken; version 2 may have 65551, which nobody sends */
 };
-
-/* What begins a header of version 2. */
-extern const char proxy_signature[PROXY_SIGNATURE];
 
 struct proxy_end {
     unsigned char bytes[16]; /* the address in network order */

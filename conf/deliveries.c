@@ -3,7 +3,7 @@
 
 #include "delivery/statuses.h"
 #include "dns/canonical.h"
-#include "patterns/mend.h"
+#include "conf/mend.h"
 
 /* Behind an error: what *@example.com and joe@* were meant to be. */
 static void advise_glob(struct parser *p, struct slice word)

@@ -18,6 +18,7 @@
 #include <uninorm.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "base/clock.h"
 #include "base/library.h"
 #include "base/log.h"
@@ -123,7 +124,7 @@ static bool drops_any(struct slice text)
 {
     size_t len;
 
-    for (; (len = envelope_utf8(text)) > 0; text.text += len, text.len -= len)
+    for (; (len = utf8_length(text)) > 0; text.text += len, text.len -= len)
         if (len > 1 && is_dropped((struct slice){ text.text, len }))
             return true;
     return false;
@@ -174,7 +175,7 @@ static bool is_clean(struct slice text)
 {
     size_t len;
 
-    for (; (len = envelope_utf8(text)) > 0; text.text += len, text.len -= len)
+    for (; (len = utf8_length(text)) > 0; text.text += len, text.len -= len)
         if (len == 1 && (text.text[0] < ' ' || text.text[0] > '~'))
             return false;
     return text.len == 0;

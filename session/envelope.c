@@ -8,6 +8,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "base/utf8.h"
+
 struct cursor {
     const unsigned char *at, *end;
     bool utf8; /* a character outside ASCII was passed */
@@ -39,35 +41,6 @@ static void skip_blanks(struct cursor *c)
         continue;
 }
 
-size_t envelope_utf8(struct slice text)
-{
-    const unsigned char *p = (const unsigned char *)text.text;
-    size_t len;
-    unsigned char low = 0x80, high = 0xbf; /* bounds of the second byte (RFC 3629 4) */
-
-    if (text.len == 0)
-        return 0;
-    if (p[0] < 0x80)
-        return 1;
-    if (p[0] < 0xc2 || p[0] > 0xf4)
-        return 0;
-    len = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (p[0] == 0xe0)
-        low = 0xa0;
-    else if (p[0] == 0xed)
-        high = 0x9f;
-    else if (p[0] == 0xf0)
-        low = 0x90;
-    else if (p[0] == 0xf4)
-        high = 0x8f;
-    if (text.len < len || p[1] < low || p[1] > high)
-        return 0;
-    for (size_t i = 2; i < len; i++)
-        if (p[i] < 0x80 || p[i] > 0xbf)
-            return 0;
-    return len;
-}
-
 /* UTF8-non-ascii of RFC 6531 3.3: allowed wherever a letter is */
 static bool skip_utf8(struct cursor *c)
 {
@@ -75,7 +48,7 @@ static bool skip_utf8(struct cursor *c)
 
     if (c->at >= c->end || *c->at < 0x80)
         return false;
-    len = envelope_utf8((struct slice){ (const char *)c->at, (size_t)(c->end - c->at) });
+    len = utf8_length((struct slice){ (const char *)c->at, (size_t)(c->end - c->at) });
     c->at += len;
     c->utf8 = c->utf8 || len > 0;
     return len > 0;

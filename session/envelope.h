@@ -75,9 +75,6 @@ bool envelope_literal(struct slice text);
 /* What HELO and EHLO may give as a name, which hardly ever is looked at: no control characters. */
 bool envelope_helo(struct slice text);
 
-/* The length of the well-formed UTF-8 character that text begins with (RFC 3629), else 0. */
-size_t envelope_utf8(struct slice text);
-
 /* The domain of an address; empty for the null reverse-path and a bare postmaster. */
 static inline struct slice address_domain(const struct address *address)
 {

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/proxy.h"
 
 enum { TLS_HANDSHAKE = 0x16 };
 
@@ -182,6 +181,8 @@ static enum line_status decide_ending(struct line_io *io, const char *lf)
     return LINE_OK;
 }
 
+const char line_proxy_signature[LINE_PROXY_SIGNATURE] = { '\r', '\n', '\r', '\n', '\0', '\r', '\n', 'Q', 'U', 'I', 'T', '\n' };
+
 /* Is what has arrived first of another protocol? Of PROXY a piece is too little to tell: its lines are refused. */
 static enum line_status look_at_first(const struct line_io *io)
 {
@@ -189,9 +190,9 @@ static enum line_status look_at_first(const struct line_io *io)
 
     if (first[0] == TLS_HANDSHAKE)
         return LINE_NOT_SMTP;
-    if (first[0] != '\r' || io->end - io->start < PROXY_SIGNATURE)
+    if (first[0] != '\r' || io->end - io->start < LINE_PROXY_SIGNATURE)
         return LINE_OK;
-    return memcmp(first, proxy_signature, PROXY_SIGNATURE) == 0 ? LINE_PROXY : LINE_OK;
+    return memcmp(first, line_proxy_signature, LINE_PROXY_SIGNATURE) == 0 ? LINE_PROXY : LINE_OK;
 }
 
 /*

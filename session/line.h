@@ -12,8 +12,11 @@
 enum {
     LINE_MAX_COMMAND = 2048, /* bytes of one command line, its end included */
     LINE_IN = 65536,
-    LINE_OUT = 4096
+    LINE_OUT = 4096,
+    LINE_PROXY_SIGNATURE = 12 /* bytes that begin a PROXY header of version 2 (client/proxy.h) */
 };
+
+extern const char line_proxy_signature[LINE_PROXY_SIGNATURE];
 
 /* What ends a line, decided by the first line of the connection (see line_read). */
 enum line_ending { LINE_UNDECIDED, LINE_CRLF, LINE_LF };

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "base/utf8.h"
 #include "session/envelope.h"
 
 /* The value of a character of the alphabet (RFC 4648 table 1), or 64. */
@@ -82,7 +83,7 @@ static enum sasl_status set_text(struct sasl_text *to, struct slice text, bool m
     if (text.len == 0 && !may_be_empty)
         return SASL_BAD_SYNTAX;
     while (rest.len > 0) {
-        size_t len = rest.text[0] != '\0' ? envelope_utf8(rest) : 0;
+        size_t len = rest.text[0] != '\0' ? utf8_length(rest) : 0;
 
         if (len == 0)
             return SASL_BAD_SYNTAX;

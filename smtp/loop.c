@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "session/secrets.h"
@@ -35,7 +36,7 @@ bool smtp_is_printable(struct slice line, enum alphabet alphabet)
         char c = line.text[0];
         size_t len = (c >= ' ' && c <= '~') || c == '\t'       ? 1
                      : (unsigned char)c < 0x80 || alphabet == ASCII ? 0
-                     : alphabet == UTF8                             ? envelope_utf8(line)
+                     : alphabet == UTF8                             ? utf8_length(line)
                                                                     : 1;
 
         if (len == 0)

@@ -13,6 +13,7 @@
 
 #include "programs/checkpassword/crypts.h"
 #include "programs/checkpassword/exits.h"
+#include "base/utf8.h"
 #include "session/envelope.h"
 #include "session/sasl.h"
 
@@ -111,7 +112,7 @@ static bool get_password(char *password, char *again, size_t size)
 static bool is_utf8(struct slice text)
 {
     while (text.len > 0) {
-        size_t len = envelope_utf8(text);
+        size_t len = utf8_length(text);
 
         if (len == 0)
             return false;

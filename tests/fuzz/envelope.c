@@ -1,5 +1,6 @@
 /* envelope.c - fuzz target: addresses and arguments; what is accepted is clean and stays the same */
 /* Byte 0: bit 0 is SMTPUTF8 for RCPT. The others are the argument. */
+#include "base/utf8.h"
 #include "session/envelope.h"
 
 #include "dns/canonical.h"
@@ -12,7 +13,7 @@ static void check_address(const struct address *a)
 
     HOLDS(a->len <= ADDRESS_MAX && a->local_len <= a->len && a->text[a->len] == '\0');
     while (rest.len > 0) {
-        size_t len = envelope_utf8(rest);
+        size_t len = utf8_length(rest);
 
         HOLDS(len > 0 && (len > 1 || (rest.text[0] >= ' ' && rest.text[0] <= '~')));
         HOLDS(len == 1 || a->utf8);
@@ -87,5 +88,5 @@ void fuzz_envelope(const uint8_t *data, size_t size)
     HOLDS(!envelope_domain(text) || (text.len > 0 && text.len <= DOMAIN_MAX));
     HOLDS(!envelope_literal(text) || (text.text[0] == '[' && text.text[text.len - 1] == ']'));
     HOLDS(!envelope_helo(text) || (text.len > 0 && text.len <= HELO_MAX));
-    HOLDS(envelope_utf8(text) <= 4 && envelope_utf8(text) <= text.len);
+    HOLDS(utf8_length(text) <= 4 && utf8_length(text) <= text.len);
 }

@@ -1,6 +1,7 @@
 /* proxy.c - fuzz target: a PROXY header of either version; what is needed is read and no byte more */
 /* The input is what a proxy sends, and the client behind it. */
 #include "client/proxy.h"
+#include "session/line.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -43,7 +44,7 @@ void fuzz_proxy(const uint8_t *data, size_t size)
         len += need;
     }
     HOLDS(status == PROXY_OK || status == PROXY_BAD);
-    HOLDS(len <= PROXY_MAX && len >= PROXY_SIGNATURE);
+    HOLDS(len <= PROXY_MAX && len >= LINE_PROXY_SIGNATURE);
     HOLDS(header.family == AF_UNSPEC || (status == PROXY_OK && (header.family == AF_INET || header.family == AF_INET6)));
     HOLDS(header.source.port <= 65535 && header.destination.port <= 65535);
     if (status != PROXY_OK)
@@ -51,6 +52,6 @@ void fuzz_proxy(const uint8_t *data, size_t size)
     HOLDS(need == 0);
     /* a byte of the client's is not taken for one of the header */
     HOLDS(len == size || proxy_parse(bytes, len + 1, &ignored, &again) == PROXY_BAD);
-    if (memcmp(bytes, proxy_signature, PROXY_SIGNATURE) != 0)
+    if (memcmp(bytes, line_proxy_signature, LINE_PROXY_SIGNATURE) != 0)
         check_line(bytes, len, &header);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "base/utf8.h"
 #include "session/envelope.h"
 
 /* Strict decoding leaves one way to write what was decoded: written again it is the same. */
@@ -36,7 +37,7 @@ static void check_text(const struct sasl_text *text, bool may_be_empty)
     HOLDS(text->len <= SASL_TEXT_MAX && text->text[text->len] == '\0' && (may_be_empty || text->len > 0));
     HOLDS(strlen(text->text) == text->len);
     while (rest.len > 0) {
-        size_t len = envelope_utf8(rest);
+        size_t len = utf8_length(rest);
 
         HOLDS(len > 0);
         rest.text += len;

@@ -1,4 +1,5 @@
 /* envelope.c - unit tests of envelope.h: the syntax of RFC 5321 4.1.2, RFC 6531 3.3 */
+#include "base/utf8.h"
 #include "session/envelope.h"
 
 #include "unit.h"
@@ -359,7 +360,7 @@ void test_envelope(void)
         ok(address.text[address.len] == '\0', "mailbox %s: ends in NUL", show(text));
     }
     for (size_t i = 0; i < COUNT(characters); i++)
-        ok_number(envelope_utf8(characters[i].text), characters[i].length, "UTF-8 \"%s\"", show(characters[i].text));
+        ok_number(utf8_length(characters[i].text), characters[i].length, "UTF-8 \"%s\"", show(characters[i].text));
     for (size_t i = 0; i < COUNT(helos); i++)
         ok(envelope_helo(helos[i].text) == helos[i].good, "HELO %s is %s", show(helos[i].text),
            helos[i].good ? "good" : "bad");

@@ -1,5 +1,5 @@
 /* mend.c - unit tests of mend.h: what is advised matches what was meant, and nothing else */
-#include "patterns/mend.h"
+#include "conf/mend.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

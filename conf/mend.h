@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/text.h"
 #include "patterns/regex_lint.h"
 
 enum { MEND_MAX = 512 }; /* bytes of an expression that is advised, with its NUL */
@@ -41,5 +42,19 @@ enum slip mend_slip(struct slice pattern, size_t *at, enum mend *mend, char out[
  * on texts that both must match, and on longer and other ones that only the first one does.
  */
 enum mend mend_loose(struct slice pattern, enum regex_subject subject, char out[MEND_MAX]);
+
+/* ---- for the files of these functions ---- */
+
+/* Does the expression compile, and match this text? */
+bool mend_matches(struct slice expression, struct slice text, bool utf);
+
+/* Does the expression match the client with this address, in one of the forms that rules try? */
+bool mend_matches_address(struct slice expression, const char *address);
+
+/* Ends the text that was put together in `out`; false: it was cut. */
+bool mend_finish(const struct text *text, char out[MEND_MAX]);
+
+/* Numbers from `low` to `high`, at most 999: \d|[1-9]\d|1[01]\d|12[0-7] */
+void mend_put_numbers(struct text *out, unsigned low, unsigned high);
 
 #endif
