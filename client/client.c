@@ -214,7 +214,7 @@ static bool reverse_name(const struct client *client, char name[DOMAIN_MAX + 1])
 {
     const char *zone = client->family == AF_INET ? "in-addr.arpa" : "ip6.arpa";
 
-    return dns_reversed(client->family, client->bytes, slice_of(zone), name);
+    return wire_reversed(client->family, client->bytes, slice_of(zone), name);
 }
 
 void client_send(const struct client *client)

@@ -71,7 +71,7 @@ enum list_verdict list_read(const struct list_filter *filter, const struct answe
 /* The name that a list would have an entry for the client under. */
 static bool entry_of(const struct host_list *list, const struct client *client, char name[DOMAIN_MAX + 1])
 {
-    return client->family != AF_UNSPEC && dns_reversed(client->family, client->bytes, list->zone, name);
+    return client->family != AF_UNSPEC && wire_reversed(client->family, client->bytes, list->zone, name);
 }
 
 void dnsbl_send(const struct host_list *lists, const struct client *client)

@@ -149,7 +149,7 @@ static bool is_exempt(const struct lockout *l)
 {
     if (l->groups->exempt.first == NULL)
         return false;
-    dns_stage();
+    dns_new_deadline();
     return groups_match(l->groups, &l->groups->exempt, l->client) != MATCH_NO;
 }
 

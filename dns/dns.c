@@ -1,6 +1,6 @@
 /* dns.c - questions to the DNS: asked in parallel, answered in time or not at all, kept for the session */
 /*
- * A process of its own reads the answers (resolver.c). It is started when the first of them is waited for, and
+ * A process of its own reads the answers (resolver_process.c). It is started when the first of them is waited for, and
  * believed as little as the DNS. Where it is silent until the stage ends it is ended, too: whether it or the
  * servers hang is the same to us. The table of questions is the cache: a session asks for a few names, so it
  * is searched from its beginning, and where it is full the oldest answers make room.
@@ -70,24 +70,6 @@ static struct {
 static struct question questions[RESOLVER_QUESTIONS] COLD_BSS;
 static struct resolver_message heard COLD_BSS; /* the last one */
 
-/* ---- names of addresses ------------------------------------------------------------------ */
-
-bool dns_reversed(int family, const unsigned char bytes[16], struct slice zone, char name[DOMAIN_MAX + 1])
-{
-    size_t used = 0;
-
-    if (family == AF_INET)
-        used = (size_t)snprintf(name, DOMAIN_MAX + 1, "%u.%u.%u.%u.", bytes[3], bytes[2], bytes[1], bytes[0]);
-    for (size_t i = 0; family == AF_INET6 && i < 16; i++)
-        used += (size_t)snprintf(name + used, DOMAIN_MAX + 1 - used, "%x.%x.", bytes[15 - i] & 15U,
-                                 (unsigned)bytes[15 - i] >> 4);
-    if (used + zone.len > DOMAIN_MAX)
-        return false;
-    memcpy(name + used, zone.text, zone.len);
-    name[used + zone.len] = '\0';
-    return true;
-}
-
 /* ---- hosts(5) ---------------------------------------------------------------------------- */
 
 /* Reads all that there is; what cannot be read holds no names. */
@@ -143,7 +125,7 @@ static bool is_named(const struct host *host, const struct question *q, struct s
     struct slice names = host->names;
 
     *name = hosts_name(&names);
-    return name->len <= DOMAIN_MAX && dns_reversed(host->family, host->bytes, slice_of(zone), reversed) &&
+    return name->len <= DOMAIN_MAX && wire_reversed(host->family, host->bytes, slice_of(zone), reversed) &&
            strcmp(reversed, q->name) == 0;
 }
 
@@ -195,7 +177,7 @@ void dns_begin(const struct dns_settings *settings, bool confined, uint64_t dead
     dns.until = 0;
 }
 
-void dns_stage(void)
+void dns_new_deadline(void)
 {
     dns.until = 0;
 }
@@ -238,7 +220,7 @@ static void complain(const char *why)
         (void)snprintf(dns.trouble, sizeof dns.trouble, "%s", why); /* cut when too long */
 }
 
-void dns_speak(void)
+void dns_log_from_now(void)
 {
     dns.speaks = true;
     if (dns.trouble[0] != '\0')

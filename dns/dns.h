@@ -15,7 +15,7 @@
  * when the first answer is waited for, and lives until a delivery, a stage without answer, or the session ends.
  */
 enum dns_kind {
-    DNS_NAMES,      /* the names of an address (PTR); its name is dns_reversed */
+    DNS_NAMES,      /* the names of an address (PTR); its name is wire_reversed */
     DNS_ADDRESSES4, /* of a host (A) */
     DNS_ADDRESSES6, /* of a host (AAAA) */
     DNS_LISTED,     /* an entry of a list of hosts (A), which is no host: hosts(5) has no say */
@@ -46,11 +46,11 @@ void dns_begin(const struct dns_settings *settings, bool confined, uint64_t dead
                const volatile sig_atomic_t *terminated);
 
 /* A new stage: the time of the next question is its beginning. */
-void dns_stage(void);
+void dns_new_deadline(void);
 
 /*
  * Sends a question unless it has been asked before in this session, and does not wait. `name` has no final
- * dot; it must be well-formed (envelope_domain, without UTF-8) or come from dns_reversed.
+ * dot; it must be well-formed (envelope_domain, without UTF-8) or come from wire_reversed.
  */
 void dns_send(enum dns_kind kind, const char *name);
 
@@ -63,14 +63,8 @@ const struct answer *dns_ask(enum dns_kind kind, const char *name);
 /* Does hosts(5) hold the name, with an address of either family? */
 bool dns_in_hosts(const char *name);
 
-/*
- * The name below `zone` that stands for an address: bytes (IPv4) or nibbles (IPv6) in reverse order
- * (RFC 1035 3.5, RFC 3596 2.5, RFC 5782 2.1 and 2.4). False if it would be too long.
- */
-bool dns_reversed(int family, const unsigned char bytes[16], struct slice zone, char name[DOMAIN_MAX + 1]);
-
 /* What goes wrong with asking is logged at once from here on; until this is called it waits. */
-void dns_speak(void);
+void dns_log_from_now(void);
 
 /* For a forked process that is to know nothing of what was asked, and asks nothing. */
 void dns_forget(void);

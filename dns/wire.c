@@ -6,6 +6,8 @@
 #include "dns/wire.h"
 
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
 
 enum {
     HEADER = 12,     /* bytes */
@@ -260,4 +262,20 @@ void wire_read(const unsigned char *message, size_t len, enum answer_type type, 
         c.at = begin;
     if (!c.failed && hops <= ANSWER_CHAIN)
         answer->status = answer->count > 0 ? ANSWER_FOUND : ANSWER_NONE;
+}
+
+bool wire_reversed(int family, const unsigned char bytes[16], struct slice zone, char name[DOMAIN_MAX + 1])
+{
+    size_t used = 0;
+
+    if (family == AF_INET)
+        used = (size_t)snprintf(name, DOMAIN_MAX + 1, "%u.%u.%u.%u.", bytes[3], bytes[2], bytes[1], bytes[0]);
+    for (size_t i = 0; family == AF_INET6 && i < 16; i++)
+        used += (size_t)snprintf(name + used, DOMAIN_MAX + 1 - used, "%x.%x.", bytes[15 - i] & 15U,
+                                 (unsigned)bytes[15 - i] >> 4);
+    if (used + zone.len > DOMAIN_MAX)
+        return false;
+    memcpy(name + used, zone.text, zone.len);
+    name[used + zone.len] = '\0';
+    return true;
 }

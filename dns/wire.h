@@ -41,4 +41,10 @@ struct answer {
 void wire_read(const unsigned char *message, size_t len, enum answer_type type, const char *name,
                  struct answer *answer);
 
+/*
+ * The name below `zone` that stands for an address: bytes (IPv4) or nibbles (IPv6) in reverse order
+ * (RFC 1035 3.5, RFC 3596 2.5, RFC 5782 2.1 and 2.4). False if it would be too long.
+ */
+bool wire_reversed(int family, const unsigned char bytes[16], struct slice zone, char name[DOMAIN_MAX + 1]);
+
 #endif

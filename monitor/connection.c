@@ -74,7 +74,7 @@ static struct reply check_silence(struct session_state *s)
 
 bool state_admit(struct session_state *s)
 {
-    dns_stage();
+    dns_new_deadline();
     if (!learn_client(s))
         return false;
     s->locked = lockout_connect(&s->lockout);
@@ -85,7 +85,7 @@ struct reply state_connect(struct session_state *s)
 {
     struct reply reply;
 
-    dns_stage();
+    dns_new_deadline();
     reply = s->locked == LOCKOUT_TELL ? lockout_reply(&s->lockout) : rules_connect(&s->conf->rules, s->client);
     if (reply.code == 0)
         reply = check_silence(s);
@@ -110,5 +110,5 @@ void state_announce(struct session_state *s)
         log_line(LOG_WARNING, "serving as root: user NAME in the configuration changes that");
     state_log_trouble();
     dnsbl_log(s->conf->rules.groups.lists);
-    dns_speak();
+    dns_log_from_now();
 }

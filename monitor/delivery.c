@@ -13,7 +13,7 @@
 void state_prepare(struct session_state *s)
 {
     if (s->count > 0) {
-        dns_stage();
+        dns_new_deadline();
         (void)client_name(s->client); /* kept */
     }
 }
@@ -69,7 +69,7 @@ static bool begin_copy(struct session_state *s, int fd)
 
     if (!s->in_transaction || s->count != 1)
         return true;
-    dns_stage();
+    dns_new_deadline();
     stamp(s);
     transaction = transaction_of(s, NULL);
     len = deliver_begin(&transaction, s->recipients, fd);
@@ -111,7 +111,7 @@ struct reply state_deliver(struct session_state *s, const struct spool *spool)
 
     if (!s->in_transaction || s->count == 0)
         return state_contradict(s);
-    dns_stage();
+    dns_new_deadline();
     if (spool->start == 0)
         stamp(s);
     transaction = transaction_of(s, spool);

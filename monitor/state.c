@@ -124,7 +124,7 @@ struct reply state_helo(struct session_state *s, bool extended, struct slice nam
     if (!state_is_possible(s) || !envelope_helo(name))
         return state_contradict(s);
     state_note(s, s->helo[0] != '\0' ? CAME_IDLE : CAME_ON);
-    dns_stage();
+    dns_new_deadline();
     reply = s->helo_refusal = checks_helo(&s->conf->client, &s->conf->rules.groups, s->client, name);
     reply.status.len = 0; /* RFC 2034 4: nothing that answers HELO has an enhanced code */
     if (reply.code != 0)
@@ -187,7 +187,7 @@ struct reply state_mail(struct session_state *s, struct slice argument)
         reply = check_requirements(s);
     if (reply.code != 0)
         return reply;
-    dns_stage();
+    dns_new_deadline();
     reply = s->helo_refusal.code != 0 ? s->helo_refusal
                                       : checks_sender(&s->conf->client, &s->conf->rules.groups, s->client, &s->mail.sender,
                                                       &s->sender);
@@ -243,7 +243,7 @@ static struct reply decide_recipient(struct session_state *s, const struct addre
 
     if (s->named >= s->conf->session.smtp_rcpt_to.value)
         return s->conf->session.smtp_rcpt_to.reply;
-    dns_stage();
+    dns_new_deadline();
     reply = checks_recipient(&s->conf->client, &s->conf->rules.groups, s->client, address);
     if (reply.code != 0)
         return reply;

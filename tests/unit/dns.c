@@ -23,7 +23,7 @@ static void test_reversed(void)
         char name[DOMAIN_MAX + 1];
         struct client client;
         bool fits = client_pretend(&client, reversed[i].address) == CLIENT_OK &&
-                    dns_reversed(client.family, client.bytes, slice_of(reversed[i].zone), name);
+                    wire_reversed(client.family, client.bytes, slice_of(reversed[i].zone), name);
 
         ok(fits == (reversed[i].name != NULL), "%s below %s: %s", reversed[i].address, reversed[i].zone,
            fits ? "fits" : "is too long");
