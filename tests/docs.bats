@@ -554,10 +554,10 @@ END
     "$MAILRECV" -t -c empty.conf -d "$flags"
 }
 
-@test "README names no directive, file, test or function that is not there" {
+@test "README and CONTRIBUTING name no directive, file, test or function that is not there" {
     keywords | sort >known
     # words like a.b and a_b within `...`
-    grep -oE '`[a-z]+([._/-][a-z]+)*[._/][a-z]+[` ]' "$SOURCE/README.md" | tr -d '` ' | sort -u >words
+    grep -ohE '`[a-z]+([._/-][a-z]+)*[._/][a-z]+[` ]' "$SOURCE"/{README,CONTRIBUTING}.md | tr -d '` ' | sort -u >words
     [ "$(wc -l <words)" -ge 20 ]
     for word in $(grep -vxFf known words); do
         [ -e "$SOURCE/$word" ] || [ -e "$SOURCE/tests/$word" ] || grep -q "\b$word(" "$SOURCE"/*.h "$SOURCE"/*/*.h ||

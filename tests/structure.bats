@@ -76,7 +76,7 @@ includes() {
 }
 
 @test "at the top of the tree is what a newcomer must see first" {
-    run -0 diff <(printf '%s\n' Makefile packaging.mk README.md LICENSE mailrecv.c smtp.c smtp.h rules.c rules.h \
+    run -0 diff <(printf '%s\n' Makefile packaging.mk README.md CONTRIBUTING.md LICENSE mailrecv.c smtp.c smtp.h rules.c rules.h \
         mailrecv.conf mailrecv-submission.conf mailrecv-submissions.conf | LC_ALL=C sort) \
         <(find . -maxdepth 1 -type f -not -name '.*' -printf '%P\n' | grep -vxFf <(sed -n 's|^/||p' .gitignore) | LC_ALL=C sort)
 }
