@@ -33,7 +33,7 @@ static struct reply check_fcrdns(const struct rules *rules, struct client *clien
         return no_objection;
     case CLIENT_NAME_UNSURE:
         (void)groups_blame_dns();
-        return reply_for_now(rules->groups.fcrdns);
+        return reply_as_temporary(rules->groups.fcrdns);
     case CLIENT_NAME_NONE:
     case CLIENT_NAME_FAIL:
     case CLIENT_NAME_UNASKED:
@@ -91,7 +91,7 @@ static struct reply check_host(struct rules *rules, struct client *client)
     if (bypass != MATCH_YES && reply.code == 0)
         reply = dnsbl_check(rules->groups.lists, client);
     if (bypass == MATCH_UNSURE)
-        reply = reply_for_now(reply);
+        reply = reply_as_temporary(reply);
     if (log_wants('r') && bypass != MATCH_YES)
         show_checks(rules, &reply);
     return reply;

@@ -18,7 +18,7 @@ static struct reply refuse(const struct limit *limit, enum match bypass, const s
 
     if (unsure != NULL)
         reply.text = unsure->text;
-    return unsure != NULL || bypass == MATCH_UNSURE ? reply_for_now(reply) : reply;
+    return unsure != NULL || bypass == MATCH_UNSURE ? reply_as_temporary(reply) : reply;
 }
 
 /* Says under the debug flag r what a check came to. */

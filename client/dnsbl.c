@@ -127,7 +127,7 @@ static struct reply refuse(const struct host_list *list, const struct client *cl
     struct reply reply = list->reply;
 
     reply.detail = reason_of(list, client);
-    return allowed == LIST_UNSURE ? reply_for_now(reply) : reply;
+    return allowed == LIST_UNSURE ? reply_as_temporary(reply) : reply;
 }
 
 struct reply dnsbl_check(struct host_list *lists, const struct client *client)

@@ -21,6 +21,9 @@ struct terms {
     uint64_t now, limit, period, secs;
 };
 
+/* Whether a locked client has heard so: it is told by the first connection, and was when it comes again. */
+enum { NOT_TOLD, BEING_TOLD, TOLD };
+
 /*
  * What a violation is: a refusal at one of these stages with one of these codes, or, where there are no codes, what
  * the whole session has come to (state_verdict). Tests hold the filters of fail2ban and the manuals against this table.
@@ -33,6 +36,7 @@ static const struct {
     { "connect", 500, 599 }, /* filter mailrecv: a host that is not accepted */
     { "input", 500, 599 },   /* filter mailrecv: another protocol, or lone line feeds where they are refused */
     { "rcpt", 0, 0 },        /* filter mailrecv: more recipients refused than accepted, and no message */
+    { "command", 0, 0 },     /* filter mailrecv: a delivery command has said so, by its status */
     { "auth", 535, 535 },    /* filter mailrecv-auth: a wrong password */
     { "cut", 0, 0 },         /* no filter: a client that has gone in the middle of a command */
 };
@@ -56,14 +60,11 @@ static void age(struct contact *contact, const struct terms *terms)
         contact->begin = terms->now;
         contact->until = 0;
         contact->violations = contact->deliveries = 0;
-        contact->told = 0;
+        contact->told = NOT_TOLD;
     }
 }
 
-/*
- * `told` goes from 0, it was not, over 1, it is told now, to 2: it came all the same. That makes no lock longer: mail servers
- * try again every few minutes, and are to find the end of it.
- */
+/* To come all the same makes no lock longer: mail servers try again every few minutes, and are to find the end of it. */
 static void count_connection(struct contact *contact, const void *context)
 {
     const struct terms *terms = context;
@@ -71,7 +72,7 @@ static void count_connection(struct contact *contact, const void *context)
     age(contact, terms);
     contact->connections++;
     if (is_locked(contact, terms))
-        contact->told = contact->told > 0 ? 2 : 1;
+        contact->told = contact->told == NOT_TOLD ? BEING_TOLD : TOLD;
 }
 
 /* So many violations lock it out: each message that it has delivered allows one more. */
@@ -177,7 +178,7 @@ enum lockout_verdict lockout_connect(struct lockout *lockout)
     if (l->until == 0 || is_exempt(l))
         return LOCKOUT_NONE;
     l->counted = true; /* to be refused for this is no violation */
-    if (contact.told < 2)
+    if (contact.told != TOLD)
         return LOCKOUT_TELL;
     log_line(LOG_NOTICE, "lockout: closed until=%s connections=%ju", lockout_time(l->until, until),
              (uintmax_t)contact.connections);

@@ -192,10 +192,10 @@ static bool start(struct run *run, const struct target *target, struct outcome *
 
 /* ---- the loop ---------------------------------------------------------------------------- */
 
-enum ending { ENDED, TIMED_OUT, TERMINATED };
+enum wait { GO_ON, TIMED_OUT, STOPPED };
 
 /* Waits once, until `until` at the latest; does what can be done. */
-static enum ending step(struct run *run, uint64_t until, bool *ended)
+static enum wait wait_once(struct run *run, uint64_t until, bool *ended)
 {
     const struct transaction *t = run->copy->transaction;
     struct pollfd fds[2] = { { .fd = run->pidfd, .events = POLLIN }, { .fd = run->out, .events = POLLIN } };
@@ -203,15 +203,15 @@ static enum ending step(struct run *run, uint64_t until, bool *ended)
     int n = clock_poll(fds, 2, until, &waiting);
 
     if (t->terminated != NULL && *t->terminated)
-        return TERMINATED;
+        return STOPPED;
     if (n == 0 || (n < 0 && errno != EINTR))
         return TIMED_OUT;
     if (n < 0)
-        return ENDED;
+        return GO_ON;
     if (fds[1].revents != 0)
         (void)read_output(run);
     *ended = fds[0].revents != 0;
-    return ENDED;
+    return GO_ON;
 }
 
 /* Ends the process group: politely, then not. */
@@ -234,16 +234,16 @@ static void end_group(struct run *run)
     (void)kill(-run->pid, SIGKILL); /* whoever is left of the group */
 }
 
-static enum ending work(struct run *run, uint64_t until)
+static enum wait run_to_end(struct run *run, uint64_t until)
 {
-    enum ending ending = ENDED;
+    enum wait wait = GO_ON;
     bool ended = false;
 
-    while (!ended && ending == ENDED)
-        ending = step(run, until, &ended);
-    if (ending != ENDED)
+    while (!ended && wait == GO_ON)
+        wait = wait_once(run, until, &ended);
+    if (wait != GO_ON)
         end_group(run);
-    return ending;
+    return wait;
 }
 
 /* ---- the verdict ------------------------------------------------------------------------- */
@@ -283,7 +283,7 @@ static void take_reply(const struct run *run, unsigned status, struct outcome *o
 }
 
 /* What the exit status says, and perhaps the output. */
-static void judge_status(const struct run *run, const struct target *target, const struct process_end *end,
+static void outcome_of_exit(const struct run *run, const struct target *target, const struct process_end *end,
                          struct outcome *outcome)
 {
     enum meaning meaning = statuses_meaning(target->statuses, (unsigned)end->number);
@@ -305,18 +305,18 @@ static void judge_status(const struct run *run, const struct target *target, con
  * Exit status 0 means that the message was taken, however late it comes. Any other of a command that was asked to
  * end may come of just that, and decides nothing.
  */
-static void judge(struct run *run, enum ending ending, const struct target *target, const struct limit *limit,
+static void outcome_of_end(struct run *run, enum wait wait, const struct target *target, const struct limit *limit,
                   struct outcome *outcome)
 {
     struct process_end end = process_reap(run->pid);
     char text[PROCESS_TEXT];
 
     drain_output(run);
-    if (end.how == PROCESS_EXITED && (ending == ENDED || end.number == 0))
-        judge_status(run, target, &end, outcome);
-    else if (ending == TIMED_OUT)
+    if (end.how == PROCESS_EXITED && (wait == GO_ON || end.number == 0))
+        outcome_of_exit(run, target, &end, outcome);
+    else if (wait == TIMED_OUT)
         outcome_timeout(outcome, run->copy->transaction, limit);
-    else if (ending == TERMINATED)
+    else if (wait == STOPPED)
         outcome_set(outcome, RESULT_DEFERRED, "the service is being stopped");
     else
         outcome_set(outcome, RESULT_DEFERRED, "the command %s", process_end_text(&end, text));
@@ -335,7 +335,7 @@ void command_run(const struct transaction *transaction, const struct recipient *
     if (start(&run, target, outcome)) {
         run.pidfd = pidfd_open(run.pid, 0);
         if (run.pidfd >= 0) {
-            judge(&run, work(&run, until), target, limit, outcome);
+            outcome_of_end(&run, run_to_end(&run, until), target, limit, outcome);
             (void)close(run.pidfd);
         } else {
             outcome_errno(outcome, "pidfd_open");

@@ -96,7 +96,7 @@ static struct reply reply_deferred(const struct transaction *t, const struct rec
     if (outcome->code != 0)
         return reply_said(r, count, outcome);
     /* the time limit of the session has a reply that is meant for commands, and may be final */
-    reply = reply_for_now(outcome->limit != NULL ? outcome->limit->reply : deferred);
+    reply = reply_as_temporary(outcome->limit != NULL ? outcome->limit->reply : deferred);
 
     reply.closes = outcome->limit == &t->session->connection_secs;
     return reply;
@@ -125,6 +125,12 @@ static struct reply reply_delivered(const struct transaction *t)
 }
 
 static char failure[REASON_MAX]; /* touched only when there is one */
+static bool violation;
+
+bool deliver_violation(void)
+{
+    return violation;
+}
 
 const char *deliver_failure(void)
 {
@@ -146,6 +152,7 @@ struct reply deliver_all(const struct transaction *transaction, const struct rec
     struct reply refusal = { .code = 0 };
     struct outcome outcome;
 
+    violation = false;
     for (int commands = 1; commands >= 0; commands--) {
         for (size_t i = 0; i < count; i++) {
             const struct target *target = &recipients[i].rule->target;
@@ -155,6 +162,7 @@ struct reply deliver_all(const struct transaction *transaction, const struct rec
             deliver_one(transaction, &recipients[i], target, &outcome);
             if (outcome.result != RESULT_DELIVERED)
                 (void)snprintf(failure, sizeof failure, "%s", outcome.reason);
+            violation = violation || (outcome.result == RESULT_REFUSED && outcome.violation);
             save_dead_letter(transaction, &recipients[i], count, &outcome);
             if (outcome.result == RESULT_DEFERRED)
                 return reply_deferred(transaction, &recipients[i], count, &outcome);

@@ -26,6 +26,9 @@ struct reply deliver_all(const struct transaction *transaction, const struct rec
  */
 ssize_t deliver_begin(const struct transaction *transaction, const struct recipient *recipient, int fd);
 
+/* Was a delivery of the last call refused by a command whose status is a violation of the client (a status line)? */
+bool deliver_violation(void);
+
 /* Why the delivery that failed last has failed, for people. Lives until the next one fails. */
 const char *deliver_failure(void);
 

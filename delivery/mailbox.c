@@ -35,7 +35,7 @@ struct writer {
     int error;      /* errno of the first failure */
     bool sync;      /* there will be an fsync */
     uint64_t at;    /* where in the file the next byte goes */
-    size_t waiting; /* bytes that were written and that the disk was not told of */
+    size_t unsynced; /* bytes written since the last sync_file_range(2) */
     size_t count;
     struct iovec parts[PARTS];
 };
@@ -43,9 +43,9 @@ struct writer {
 /* An fsync waits less for what is on its way already. It also reports what fails on that way. */
 static void start_write_back(struct writer *w)
 {
-    if (w->sync && w->waiting >= WRITE_BACK) {
+    if (w->sync && w->unsynced >= WRITE_BACK) {
         (void)sync_file_range(w->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-        w->waiting = 0;
+        w->unsynced = 0;
     }
 }
 
@@ -59,7 +59,7 @@ static void flush(struct writer *w)
 
         if (written < 0 && errno != EINTR)
             w->error = errno;
-        w->waiting += n;
+        w->unsynced += n;
         while (n > 0) {
             struct iovec *part = &w->parts[first];
             size_t len = n < part->iov_len ? n : part->iov_len;

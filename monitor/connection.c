@@ -69,7 +69,7 @@ static struct reply check_silence(struct session_state *s)
     state_announce(s); /* not only when the pause is over */
     if (bypass == MATCH_YES || !talks_early(s))
         return no_objection;
-    return bypass == MATCH_UNSURE ? reply_for_now(limit->reply) : limit->reply;
+    return bypass == MATCH_UNSURE ? reply_as_temporary(limit->reply) : limit->reply;
 }
 
 bool state_admit(struct session_state *s)

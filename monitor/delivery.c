@@ -121,7 +121,10 @@ struct reply state_deliver(struct session_state *s, const struct spool *spool)
     s->message_came = true;
     if (reply.code < 500)
         state_note(s, reply.code == 250 ? CAME_DELIVERY : CAME_DEFERRAL);
-    if (reply.code == 250)
+    s->command_objects = s->command_objects || deliver_violation();
+    if (deliver_violation())
+        lockout_violation(&s->lockout, "command");
+    else if (reply.code == 250)
         lockout_forgive(&s->lockout);
     return reply;
 }

@@ -102,6 +102,8 @@ const char *state_verdict(struct session_state *s, bool cut)
     (void)starttls_learn(&s->tls, s->client); /* what it says is in the log */
     dns_rest();
     s->ended = true;
+    if (s->command_objects)
+        return " violation=command"; /* counted when that was */
     if (guessed || cut)
         lockout_violation(&s->lockout, guessed ? "rcpt" : "cut");
     return guessed ? " violation=rcpt" : "";

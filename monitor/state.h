@@ -35,6 +35,7 @@ struct session_state {
     bool message_came;            /* the client went on to send one, whatever became of it */
     bool lost;                    /* a message had no end, behind which nothing comes */
     bool violation;               /* the client heard a refusal that is one */
+    bool command_objects;         /* a command has said that a message was one */
     bool ended;                   /* the session has said its last word */
     struct starttls tls;
     unsigned auth_failures;

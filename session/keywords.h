@@ -10,7 +10,7 @@
 static const struct keyword session_keywords[] = {
     { .name = "greeting", .order = 40, .kind = KEYWORD_TEXT, AT(greeting) },
     { .name = "limit.smtp_commands", .order = 310, .kind = KEYWORD_LIMIT, AT(smtp_commands), .max = KEYWORD_MAX,
-      .default_text = "25 421 Too many commands that lead nowhere", .status = "7.0" },
+      .default_text = "25 421 Too many commands without a message", .status = "7.0" },
     { .name = "limit.smtp_undelivered", .order = 320, .kind = KEYWORD_LIMIT, AT(smtp_undelivered),
       .max = KEYWORD_MAX,
       .default_text = "1000 421 Too many commands without a delivery", .status = "7.0" },

@@ -34,8 +34,8 @@ struct reply {
 #define REPLY(number, subject_detail, words) \
     { .code = (number), .status = SLICE(subject_detail), .text = SLICE(words) }
 
-/* The same refusal, but for now: what rests on a question that has no answer yet must not be final. */
-static inline struct reply reply_for_now(struct reply reply)
+/* Makes 4xx of a 5xx whose reason could not be verified. */
+static inline struct reply reply_as_temporary(struct reply reply)
 {
     if (reply.code >= 500)
         reply.code = 451;

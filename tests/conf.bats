@@ -412,7 +412,7 @@ greeting three.example ESMTP mailrecv' ]
     config 'limit.smtp_commands 5 500 5.1.1 First' 'limit.smtp_ascii off 501 First' 'limit.bare_newline reject 554 First' \
         'limit.smtp_commands 7' 'limit.smtp_ascii on' 'limit.bare_newline normalize'
     loads conf
-    grep -x 'limit.smtp_commands 7 421 4.7.0 Too many commands that lead nowhere' <<<"$output"
+    grep -x 'limit.smtp_commands 7 421 4.7.0 Too many commands without a message' <<<"$output"
     grep -x 'limit.smtp_ascii on 500 5.5.2 Commands must be printable ASCII' <<<"$output"
     grep -x 'limit.bare_newline normalize 550 5.5.2 Lines must end in CRLF' <<<"$output"
 }
@@ -723,7 +723,7 @@ b@example.com' ]
     [ "$(head -n1 replies)" = '450 Your host has no name that leads back to its address' ]
     client=192.0.2.7=client.example
     talk $client NOOP NOOP NOOP NOOP
-    [ "$(tail -n1 replies)" = '421 4.7.0 Too many commands that lead nowhere' ]
+    [ "$(tail -n1 replies)" = '421 4.7.0 Too many commands without a message' ]
     [ "$(wc -l <replies)" = 4 ]
     talk $client X X X
     [ "$(tail -n1 replies)" = '421 4.7.0 Too many unknown commands' ]

@@ -178,6 +178,20 @@ seconds_to() { echo $(($(date -u -d "$1" +%s) - $(date +%s))); }
     expect "$(lines)" ""
 }
 
+@test "a command whose status is called a violation makes one, and the end of the session says so" {
+    conf 'status strict 9=violation 8=refused' 'deliver status strict rcpt_to strict@mx.example pipe echo 5.7.1 Spam; exit 9' \
+        'deliver status strict rcpt_to mild@mx.example pipe exit 8' \
+        'deliver status strict temporary rcpt_to soft@mx.example pipe exit 9'
+    session 192.0.2.7 'MAIL FROM:<>' 'RCPT TO:<mild@mx.example>' DATA . 'MAIL FROM:<>' 'RCPT TO:<soft@mx.example>' DATA . QUIT >replies
+    expect "$(grep -cE '^(554 5.7.0|451 4.3.0) ' replies)" 2
+    expect "$(lines)" ''
+    run ! grep 'violation=' log
+    session 192.0.2.7 'MAIL FROM:<>' 'RCPT TO:<strict@mx.example>' DATA . QUIT >replies
+    grep -qx $'554 5.7.1 Spam\r' replies
+    expect "$(lines)" 'lockout: violations=1/3 reason=command'
+    grep -q ' end reason=quit .* violation=command' log
+}
+
 @test "wrong passwords are violations" {
     [ -x "${MAILRECV%/*}/mailrecv-checkpassword" ]
     # shellcheck disable=SC2016 # a hash

@@ -48,7 +48,7 @@ static const struct {
     { "greeting a\\\\#b", "greeting a\\\\#b" },
     { "domain d.example\ngreeting x", "greeting x" },
     { "domain d.example", "greeting d.example ESMTP mailrecv" },
-    { "limit.smtp_commands 7", "limit.smtp_commands 7 421 4.7.0 Too many commands that lead nowhere" },
+    { "limit.smtp_commands 7", "limit.smtp_commands 7 421 4.7.0 Too many commands without a message" },
     { "limit.smtp_commands 2000000 500 No more", "limit.smtp_commands 2000000 500 5.7.0 No more" },
     { "limit.smtp_unknowncmd 1 421 4.9.9 Own code", "limit.smtp_unknowncmd 1 421 4.9.9 Own code" },
     { "limit.smtp_unknowncmd 1 421 5.9.x is no code", "limit.smtp_unknowncmd 1 421 4.7.0 5.9.x is no code" },
