@@ -80,10 +80,10 @@ static int bits_of(const struct network *n, const char *text)
     return (~ones & (~ones + 1)) == 0 ? __builtin_popcount(ones) : -1;
 }
 
-/* 192.168.1.* and 192.168.*.*, 2001:db8:* and 2001:db8::* */
-static bool set_stars(struct network *n, char text[64])
+/* 192.168.1.* and 192.168.*.*, 2001:db8:* and 2001:db8::*; `end` is the first star. */
+static bool set_stars(struct network *n, char text[64], char *end)
 {
-    char separator = strchr(text, ':') != NULL ? ':' : '.', *end = strchr(text, '*');
+    char separator = strchr(text, ':') != NULL ? ':' : '.';
     unsigned parts = 1;
 
     if (end[strspn(end, "*.:")] != '\0')
@@ -106,9 +106,9 @@ static bool set_stars(struct network *n, char text[64])
 }
 
 /* 192.0.2.1-20 and 192.0.2.1-192.0.2.20 */
-static bool set_range(struct network *n, char *text)
+static bool set_range(struct network *n, char *text, char *hyphen)
 {
-    char *hyphen = strchr(text, '-'), last[64];
+    char last[64];
     const char *dot;
     struct network end;
 
@@ -128,7 +128,7 @@ static bool set_range(struct network *n, char *text)
 
 static bool parse_network(struct network *n, struct slice pattern)
 {
-    char text[64], *slash;
+    char text[64], *slash, *star, *hyphen;
     int bits;
 
     if (!plain_text(pattern, text))
@@ -141,10 +141,12 @@ static bool parse_network(struct network *n, struct slice pattern)
         set_bits(n, (unsigned)bits);
         return true;
     }
-    if (strchr(text, '*') != NULL)
-        return set_stars(n, text);
-    if (strchr(text, '-') != NULL)
-        return set_range(n, text);
+    star = strchr(text, '*');
+    if (star != NULL)
+        return set_stars(n, text, star);
+    hyphen = strchr(text, '-');
+    if (hyphen != NULL)
+        return set_range(n, text, hyphen);
     return strchr(text, ':') != NULL && set_address(n, text);
 }
 
