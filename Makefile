@@ -83,8 +83,12 @@ $(BUILD):
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/programs/*/*.d)
 
 # For tests that link most of the program, and for what looks at all of the source.
-print-objects: $(BUILD)/mailrecv.o $(OBJECTS)
+# The folder of the dialogue is an archive there: who brings a dialogue instead of smtp.o gets nothing of it.
+print-objects: $(BUILD)/mailrecv.o $(filter-out $(BUILD)/smtp/%,$(OBJECTS)) $(BUILD)/smtp.a
 	@echo $^
+
+$(BUILD)/smtp.a: $(filter $(BUILD)/smtp/%,$(OBJECTS))
+	rm -f $@ && ar rcs $@ $^
 
 print-sources:
 	@echo mailrecv.c $(SOURCES) $(wildcard programs/*/*.c)

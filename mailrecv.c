@@ -442,7 +442,9 @@ int main(int argc, char **argv)
         open_log(&options, &conf);
         if (found != CLIENT_OK)
             log_line(LOG_NOTICE, "the client has gone before it was greeted");
-        status = found == CLIENT_OK ? serve_client(&conf, &client, &terminated, is_typed(&options) ? begin_typed : NULL) : EX_NOINPUT;
+        status = found == CLIENT_OK
+                     ? serve_client(&conf, &client, &terminated, is_typed(&options) ? begin_typed : NULL)
+                     : EX_NOINPUT;
         if (conf.errors > 0 && isatty(STDERR_FILENO))
             check_print(&conf, stderr, wants_colours());
     }

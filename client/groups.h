@@ -81,7 +81,8 @@ void groups_forget_trouble(void);
 /* The parts of these decisions, for those that put them together in another order (rules.c). */
 
 /* Tries one pattern on one text; `captures` may be NULL. Shown under the debug flag r. */
-enum match groups_try(const struct groups *groups, struct pattern *pattern, struct slice subject, struct captures *captures);
+enum match groups_try(const struct groups *groups, struct pattern *pattern, struct slice subject,
+                      struct captures *captures);
 
 /* Does the client's address match the list? */
 enum match groups_match_address(const struct groups *groups, const struct patterns *list, const struct client *client);

@@ -23,7 +23,6 @@ enum {
     V1_FIELDS = 6
 };
 
-
 /* ---- version 1: a line -------------------------------------------------------------------------- */
 
 /* A port in decimal, without sign, blanks and needless zeros. */

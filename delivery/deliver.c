@@ -172,5 +172,7 @@ struct reply deliver_all(const struct transaction *transaction, const struct rec
     }
     if (refusal.code != 0)
         return refusal;
-    return count == 1 && outcome.code != 0 && outcome.reason[0] != '\0' ? reply_said(recipients, count, &outcome) : reply_delivered(transaction);
+    if (count == 1 && outcome.code != 0 && outcome.reason[0] != '\0')
+        return reply_said(recipients, count, &outcome);
+    return reply_delivered(transaction);
 }

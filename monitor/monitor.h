@@ -49,18 +49,15 @@ void monitor_lets_out(struct monitor *monitor, struct line_io *io);
 char *monitor_memory(struct monitor *monitor);
 
 /*
- * Is the client to be served? If it is not, its connection is to be closed without a word: it is locked out, and knows,
- * or is a proxy that does not say for whom it speaks. To be asked before anything else.
+ * Is the client to be served? If it is not, its connection is closed silently: a client that was already told that it is
+ * locked out, or a proxy without a valid header. To be asked before anything else.
  */
 bool monitor_admits(struct monitor *monitor);
 
 /* Code 0, or the reply that takes the greeting's place. */
 struct reply monitor_connect(struct monitor *monitor);
 
-/*
- * The greeting is on its way: logs who has connected, and parses what of the configuration was left for now.
- * monitor_split does so, too.
- */
+/* The greeting is on its way: logs who has connected. monitor_split does so, too. */
 void monitor_announce(struct monitor *monitor);
 
 /* HELO or EHLO (`extended`) with this name: code 0 or a refusal. Ends a transaction. The name and

@@ -181,7 +181,8 @@ static enum line_status decide_ending(struct line_io *io, const char *lf)
     return LINE_OK;
 }
 
-const char line_proxy_signature[LINE_PROXY_SIGNATURE] = { '\r', '\n', '\r', '\n', '\0', '\r', '\n', 'Q', 'U', 'I', 'T', '\n' };
+const char line_proxy_signature[LINE_PROXY_SIGNATURE] = { '\r', '\n', '\r', '\n', '\0', '\r', '\n',
+                                                          'Q', 'U', 'I', 'T', '\n' };
 
 /* Is what has arrived first of another protocol? Of PROXY a piece is too little to tell: its lines are refused. */
 static enum line_status look_at_first(const struct line_io *io)
