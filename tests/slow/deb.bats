@@ -37,7 +37,7 @@ remains() {
     [ "$(dpkg-deb -f mailrecv.deb Version)" = "$("$MAILRECV" -V | cut -d' ' -f2)" ]
     # the libraries that the programs are linked with, and those that they load; nothing else is wanted
     dpkg-deb -f mailrecv.deb Depends | tr ',|' '\n\n' | sed -E 's/ *([^ ]+).*/\1/' | LC_ALL=C sort -u | paste -sd' ' >depends
-    [ "$(cat depends)" = "libc-ares2 libc6 libcrypt1 libpcre2-8-0 libssl3 systemd systemd-standalone-sysusers systemd-standalone-tmpfiles systemd-sysusers systemd-tmpfiles" ]
+    [ "$(cat depends)" = "libc-ares2 libc6 libcrypt1 libidn2-0 libpcre2-8-0 libssl3 systemd systemd-standalone-sysusers systemd-standalone-tmpfiles systemd-sysusers systemd-tmpfiles" ]
 }
 
 @test "installed: a user, places of his own, and nothing that listens" {

@@ -10,7 +10,7 @@ setup_file() {
     export tree=$BATS_FILE_TMPDIR/tree
     fresh_tree "$tree"
     cd "$BATS_FILE_TMPDIR" || return
-    in_tree "$tree" apt-get -qq install --no-install-recommends libc-ares2 libpcre2-8-0 libssl3 fail2ban iptables \
+    in_tree "$tree" apt-get -qq install --no-install-recommends libc-ares2 libidn2-0 libpcre2-8-0 libssl3 fail2ban iptables \
         python3-systemd >out 2>&1 || { cat out; return 1; }
     make -s -C "$TESTS/.." DESTDIR="$tree" install >out 2>&1 || { cat out; return 1; }
     in_tree "$tree" bash -ec 'systemd-sysusers mailrecv.conf; systemd-tmpfiles --create mailrecv.conf'
