@@ -37,6 +37,7 @@ teardown() {
 # Serves a configuration with these lines. It is read anew by each session.
 serve() {
     configure "$@"
+    stop_server
     start_server systemd-socket-activate "$PWD" "${BY[@]}" "$MAILRECV" -c "$PWD/conf"
 }
 

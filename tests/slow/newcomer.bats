@@ -44,7 +44,7 @@ deliver rcpt_to tickets@example.com pipe exit 75
 deadletter_file /var/lib/mailrecv/dead.letter
 CONF
 printf '%s\n' 'HELO me' 'MAIL FROM:<ann@client.example>' 'RCPT TO:<tickets@example.com>' DATA 'Subject: x' '' text . QUIT |
-    mailrecv -P 192.0.2.7
+    mailrecv -P 192.0.2.7 -u mailrecv
 END
     sed -n '/^## Ten questions/,/^## /s/^| .*? | `\(.*\)` |$/\1/p' "$TESTS/../README.md" |
         awk '{ print $0 " >answer." NR " 2>&1 || echo \"status $?\" >>answer." NR }'
