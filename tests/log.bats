@@ -370,6 +370,7 @@ mistaken() {
     echo QUIT | "$MAILRECV" -c conf -P 192.0.2.7 >replies || true
     [ "$(grep -c '\] conf:2:1: ' log)" -eq 2 ]
     [ "$(grep -c '\] conf:4:9: ' log)" -eq 1 ]
+    readelf -lW "$MAILRECV" | grep -q INTERP || return 0 # a static program asks the kernel for the time, whatever faketime says
     faketime -f +61s "$MAILRECV" -c conf -P 192.0.2.7 </dev/null >replies || true
     [ "$(grep -c '\] conf:4:9: ' log)" -eq 2 ]
 }

@@ -204,7 +204,12 @@ END
 }
 
 @test "who needs no libidn2 loads none, and where it cannot be loaded an address outside ASCII can be tried again" {
-    readelf -lW "$MAILRECV" | grep -q INTERP || skip "a static program has it"
+    if ! readelf -lW "$MAILRECV" | grep -q INTERP; then # a static program has it, and loads nothing
+        grep -qa xn-- "$MAILRECV"
+        printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<a@bücher.example> SMTPUTF8' QUIT | "$MAILRECV" -P 192.0.2.7 -c <(:) >replies
+        grep -q '^250 2\.1\.0 ' replies
+        return
+    fi
     mkdir lib
     echo nonsense >lib/libidn2.so.0
     play() { # COMMAND...: the replies, with that library
