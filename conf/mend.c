@@ -139,12 +139,13 @@ static bool complete(struct slice sample, enum regex_subject subject, char out[M
     if (subject != REGEX_ADDRESS) {
         bool at = subject == REGEX_NAME || memchr(sample.text, '@', sample.len) != NULL;
 
-        (void)around(begins ? "a" : "", sample, at ? (last == '.' || last == '@' ? "b.example" : "") : "@b.example", out);
+        (void)around(begins ? "a" : "", sample,
+                     at ? (last == '.' || last == '@' ? "b.example" : "") : "@b.example", out);
         return true;
     }
     for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++)
-        if (inet_pton(memchr(sample.text, ':', sample.len) != NULL ? AF_INET6 : AF_INET, around("", sample, tails[i], out).text,
-                      bytes) == 1)
+        if (inet_pton(memchr(sample.text, ':', sample.len) != NULL ? AF_INET6 : AF_INET,
+                      around("", sample, tails[i], out).text, bytes) == 1)
             return true;
     return false;
 }

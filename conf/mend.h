@@ -18,7 +18,8 @@ enum mend {
 
 /*
  * Is it a network or a range of addresses, as other programs have them: 10.0.0.0/8, 192.0.2.0/255.255.255.0,
- * 192.168.1.*, 192.0.2.1-20, 2001:db8::/32, 2001:DB8::0001? The expression was tried on addresses at its edges, inside and outside.
+ * 192.168.1.*, 192.0.2.1-20, 2001:db8::/32, 2001:DB8::0001? The expression was tried on addresses at its edges, inside
+ * and outside.
  */
 enum mend mend_network(struct slice text, char out[MEND_MAX]);
 

@@ -295,7 +295,8 @@ static bool agrees(struct slice expression, const struct network *n, const unsig
 {
     char text[INET6_ADDRSTRLEN];
 
-    return inet_ntop(n->family, bytes, text, sizeof text) != NULL && mend_matches_address(expression, text) == is_inside(n, bytes);
+    return inet_ntop(n->family, bytes, text, sizeof text) != NULL &&
+           mend_matches_address(expression, text) == is_inside(n, bytes);
 }
 
 /* Tries the edges, the addresses beside them, some in the middle, and hosts of the other family. */

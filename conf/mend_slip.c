@@ -98,7 +98,8 @@ static bool try_case(struct slice before, struct slice after)
         char text = (char)c;
         bool between = strchr("[\\]^_`", text) != NULL;
 
-        good = between || mend_matches(before, (struct slice){ &text, 1 }, false) == mend_matches(after, (struct slice){ &text, 1 }, false);
+        good = between || mend_matches(before, (struct slice){ &text, 1 }, false) ==
+                              mend_matches(after, (struct slice){ &text, 1 }, false);
     }
     return good && !mend_matches(after, slice_of("^"), false);
 }

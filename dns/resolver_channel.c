@@ -61,7 +61,8 @@ void resolver_tell(int channel, uint32_t number, enum answer_type type, const ch
     size_t len = strlen(name) + 1;
 
     memcpy(order.name, name, len);
-    (void)resolving_give_order(channel, &order, offsetof(struct order, name) + len, NONE); /* else it is as if it was silent */
+    /* If it does not arrive, it is as if the process was silent. */
+    (void)resolving_give_order(channel, &order, offsetof(struct order, name) + len, NONE);
 }
 
 /* A descriptor that has come with a packet. */

@@ -14,7 +14,8 @@ struct piece {
 
 static bool is_own(const void *memory)
 {
-    return (uintptr_t)memory >= (uintptr_t)resolving_own->bytes && (uintptr_t)memory < (uintptr_t)resolving_own->bytes + OWN_BYTES;
+    return (uintptr_t)memory >= (uintptr_t)resolving_own->bytes &&
+           (uintptr_t)memory < (uintptr_t)resolving_own->bytes + OWN_BYTES;
 }
 
 /* A long session may need more than there is here; then it has begun, and its process has memory of its own. */
@@ -57,7 +58,8 @@ bool resolving_make_own(void)
 
     if (resolving_own != NULL)
         return true;
-    memory = mmap(NULL, sizeof *resolving_own, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    memory = mmap(NULL, sizeof *resolving_own, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                  -1, 0);
     resolving_own = memory != MAP_FAILED ? memory : NULL;
     return resolving_own != NULL;
 }

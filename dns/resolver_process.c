@@ -164,8 +164,9 @@ static int make_channel(const char *servers, int timeout)
     int status = resolving_ares.library_init(ARES_LIB_INIT_ALL, resolving_take, resolving_give, resolving_resize);
 
     if (status == ARES_SUCCESS)
-        status = resolving_ares.init_options(&resolving.ares, &options, ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-                                   ARES_OPT_LOOKUPS | ARES_OPT_DOMAINS);
+        status = resolving_ares.init_options(&resolving.ares, &options,
+                                             ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+                                                 ARES_OPT_DOMAINS);
     if (status == ARES_SUCCESS && servers[0] != '\0')
         status = resolving_ares.set_servers(resolving.ares, servers);
     if (status == ARES_SUCCESS)
@@ -233,8 +234,8 @@ static bool close_others(void)
         unsigned keep = (unsigned)resolving.channel >= next ? (unsigned)resolving.channel : ~0U;
 
         for (size_t i = 0; i < SOCKETS; i++)
-            if (resolving.sockets[i].used && resolving.sockets[i].fd >= 0 && (unsigned)resolving.sockets[i].fd >= next &&
-                (unsigned)resolving.sockets[i].fd < keep)
+            if (resolving.sockets[i].used && resolving.sockets[i].fd >= 0 &&
+                (unsigned)resolving.sockets[i].fd >= next && (unsigned)resolving.sockets[i].fd < keep)
                 keep = (unsigned)resolving.sockets[i].fd;
         if (keep == ~0U)
             break;
@@ -257,7 +258,8 @@ static bool prepare_process(pid_t parent)
 static void __attribute__((noreturn)) run(bool confined, pid_t parent)
 {
     if (!prepare_process(parent) || (confined && !sandbox_enter(SANDBOX_RESOLVER, 0))) {
-        (void)snprintf(resolving_message.why, sizeof resolving_message.why, "sandbox: %s", strerror(errno)); /* cut when too long */
+        (void)snprintf(resolving_message.why, sizeof resolving_message.why, "sandbox: %s",
+                       strerror(errno)); /* cut when too long */
         resolving_tell(RESOLVER_FAILED, 0);
         _exit(EXIT_FAILURE);
     }

@@ -148,7 +148,8 @@ static struct piece take_special(struct parser *p)
         class_skip_past(p, ')');
         return automaton_piece(p, STEP_EMPTY);
     }
-    if (strchr("P&R+0123456789", class_peek(p, 0)) != NULL || (class_peek(p, 0) == '-' && isdigit((unsigned char)class_peek(p, 1))))
+    if (strchr("P&R+0123456789", class_peek(p, 0)) != NULL ||
+        (class_peek(p, 0) == '-' && isdigit((unsigned char)class_peek(p, 1))))
         return take_reference(p);
     return take_options(p);
 }

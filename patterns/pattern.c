@@ -54,8 +54,8 @@ void patterns_add(struct patterns *list, struct pattern *pattern)
 /* ---- the memory of what is compiled ------------------------------------------------------- */
 
 /*
- * It is apart from all other memory, and no forked process gets it: a session must know nothing of it. Pieces are taken one behind the other; when the last
- * one is given back it begins anew.
+ * It is apart from all other memory, and no forked process gets it: a session must know nothing of it. Pieces are
+ * taken one behind the other; when the last one is given back it begins anew.
  */
 struct store {
     struct store *next;

@@ -47,8 +47,8 @@ struct captures {
 void patterns_add(struct patterns *list, struct pattern *pattern);
 
 /*
- * Compiles a pattern unless it is compiled already; a process that is forked does not get what was compiled. On failure returns false and gives PCRE2's
- * message (at most size bytes) and the offset of the mistake in the pattern.
+ * Compiles a pattern unless it is compiled already; a process that is forked does not get what was compiled. On failure
+ * returns false and gives PCRE2's message (at most size bytes) and the offset of the mistake in the pattern.
  */
 bool pattern_compile(struct pattern *pattern, char *message, size_t size, size_t *offset);
 

@@ -48,8 +48,8 @@ enum envelope_status {
 /*
  * Parse the argument of MAIL ("FROM:<a@example.com> SIZE=100") and of RCPT ("TO:<b@example.com>",
  * which has no parameters; `smtputf8` is what MAIL said). Blanks behind the colon, missing angle brackets, dots anywhere
- * in a local part, underscores in a domain and a dot at its end are tolerated, for they are met. On any status but ENVELOPE_OK and ENVELOPE_NOT_UTF8 the result
- * is undefined.
+ * in a local part, underscores in a domain and a dot at its end are tolerated, for they are met. On any status but
+ * ENVELOPE_OK and ENVELOPE_NOT_UTF8 the result is undefined.
  */
 enum envelope_status envelope_mail(struct slice argument, struct mail_argument *mail);
 enum envelope_status envelope_rcpt(struct slice argument, bool smtputf8, struct address *recipient);
