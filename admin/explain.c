@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "client/lockout.h"
 #include "delivery/environment.h"
+#include "delivery/facts.h"
 #include "monitor/monitor.h"
 #include "session/line.h"
 #include "smtp.h"
@@ -90,16 +91,18 @@ static void print_command(const struct transaction *t, const struct recipient *r
     static struct environment environment COLD_BSS;
     struct copy copy;
     char argument[8192];
+    int error;
 
     for (size_t i = 0; target->kind == TARGET_EXEC && i < target->argument_count; i++) {
         fputs(" \"", stdout);
-        print_text(environment_argument(t, r, &target->arguments[i], argument, sizeof argument));
+        print_text(facts_argument(t, r, &target->arguments[i], argument, sizeof argument));
         putchar('"');
     }
     putchar('\n');
     copy_begin(&copy, t, r, t->settings->pipe_from_line);
-    if (!environment_build(&environment, t, r, copy_size(&copy)))
-        puts("        the environment does not fit, and the command would not be started");
+    error = environment_build(&environment, t, r, copy_size(&copy));
+    if (error != 0)
+        printf("        the environment cannot be made, and the command would not be started: %s\n", strerror(error));
     for (size_t i = 0; i < environment.count; i++) {
         fputs("        ", stdout);
         print_text(environment.variables[i]);

@@ -91,6 +91,23 @@ int account_of(struct account *account, uid_t uid)
     return fill(account, find_entry(NULL, uid));
 }
 
+static bool copied(char *out, size_t size, const char *text)
+{
+    return snprintf(out, size, "%s", text) < (int)size;
+}
+
+int account_person(struct account_person *person, uid_t uid)
+{
+    const struct passwd *entry = find_entry(NULL, uid);
+
+    if (entry == NULL)
+        return errno != 0 ? errno : ENOENT;
+    return copied(person->name, sizeof person->name, entry->pw_name) &&
+           copied(person->home, sizeof person->home, entry->pw_dir) &&
+           copied(person->shell, sizeof person->shell, entry->pw_shell[0] != '\0' ? entry->pw_shell : "/bin/sh")
+               ? 0 : ENAMETOOLONG;
+}
+
 /* setuid(2) does that, unless securebits that were inherited (SECBIT_NO_SETUID_FIXUP) keep it from doing so. */
 static bool drop_capabilities(void)
 {

@@ -2,6 +2,7 @@
 #ifndef ACCOUNT_H
 #define ACCOUNT_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -22,6 +23,14 @@ struct account {
  */
 int account_find(struct account *account, const char *name);
 int account_of(struct account *account, uid_t uid);
+
+/* What the entry of a user says to login(1). */
+struct account_person {
+    char name[ACCOUNT_NAME], home[PATH_MAX], shell[PATH_MAX];
+};
+
+/* The same for this alone: no group is looked up. ENAMETOOLONG: some of it has no room. */
+int account_person(struct account_person *person, uid_t uid);
 
 /* Becomes that user, with all groups and for good; only root can. False with errno set: who we are then is unknown. */
 bool account_become(const struct account *account);

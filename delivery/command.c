@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "delivery/environment.h"
+#include "delivery/facts.h"
 #include "delivery/said.h"
 #include "delivery/statuses.h"
 
@@ -130,7 +131,7 @@ static char **build_arguments(const struct copy *copy, const struct target *targ
         size_t room = size - (size_t)(text - (char *)vector);
 
         vector[i + 1] = text;
-        (void)environment_argument(copy->transaction, copy->recipient, &target->arguments[i], text, room);
+        (void)facts_argument(copy->transaction, copy->recipient, &target->arguments[i], text, room);
         text += strlen(text) + 1;
     }
     return vector;
@@ -155,8 +156,9 @@ static int launch(struct run *run, const struct target *target, int in)
     char **arguments;
     int out[2], fds[3], error;
 
-    if (!environment_build(&environment, run->copy->transaction, run->copy->recipient, copy_size(run->copy)))
-        return E2BIG;
+    error = environment_build(&environment, run->copy->transaction, run->copy->recipient, copy_size(run->copy));
+    if (error != 0)
+        return error;
     if (!make_pipe(out))
         return errno;
     run->out = out[0];

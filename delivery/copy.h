@@ -22,10 +22,13 @@ struct transaction {
     const struct address *sender;  /* the reverse-path, len 0 for <> */
     const struct spool *spool;
     bool once;                     /* the spool is read by one delivery only, whatever becomes of that */
+    size_t recipients;             /* how many the whole message has */
+    const char *parameters;        /* of MAIL, as the client gave them: printable ASCII and blanks */
     const char *helo;              /* "" when the client said none */
     const char *protocol;          /* RFC 3848 and RFC 6531 4.3: ESMTP, UTF8SMTP... */
     const char *id;                /* ours, unique on this host */
-    time_t received;
+    time_t received;               /* since when it has its id, for Received: */
+    struct timespec connected_at, received_at; /* the client was there; the whole message was */
     uint64_t deadline;             /* of the session, see clock.h */
     const volatile sig_atomic_t *terminated; /* set by SIGTERM */
 };

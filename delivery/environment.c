@@ -1,275 +1,63 @@
 /* environment.c - what a delivery command is told: environment variables and JSON */
-/*
- * One table names the facts; each row's function writes one. The variables and the JSON object
- * are made from the same rows, so that they cannot differ.
- */
+/* The JSON object is made from the variables, so that they cannot differ. */
 #include "delivery/environment.h"
 
 #include <ctype.h>
-#include <stdarg.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/account.h"
+#include "base/cold.h"
 #include "base/json.h"
-
-/* The delivery that the facts are about. */
-struct delivery {
-    const struct transaction *transaction;
-    const struct recipient *recipient;
-    uint64_t size;
-};
-
-enum { FACT_MAX = 8192 };
-
-struct fact {
-    size_t len;
-    char text[FACT_MAX];
-};
-
-static void set(struct fact *fact, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void set(struct fact *fact, const char *format, ...)
-{
-    va_list args;
-    int len;
-
-    va_start(args, format);
-    len = vsnprintf(fact->text, sizeof fact->text, format, args);
-    va_end(args);
-    fact->len = len < 0 ? 0 : (size_t)len < sizeof fact->text ? (size_t)len : sizeof fact->text - 1;
-}
-
-static void set_slice(struct fact *fact, struct slice text)
-{
-    set(fact, "%.*s", (int)text.len, text.text);
-}
-
-static void recipient_address(const struct delivery *d, struct fact *fact)
-{
-    set_slice(fact, address_slice(&d->recipient->address));
-}
-
-/* With the extension taken off, if that is how the rule was reached: LOCAL@DOMAIN is its address. */
-static void local(const struct delivery *d, struct fact *fact)
-{
-    const struct recipient *r = d->recipient;
-
-    set(fact, "%.*s", r->extension > 0 ? (int)r->extension : (int)r->address.local_len, r->address.text);
-}
-
-static void extension(const struct delivery *d, struct fact *fact)
-{
-    const struct recipient *r = d->recipient;
-
-    if (r->extension > 0)
-        set(fact, "%.*s", (int)r->address.local_len - (int)r->extension - 1, r->address.text + r->extension + 1);
-}
-
-static void original(const struct delivery *d, struct fact *fact)
-{
-    const struct recipient *r = d->recipient;
-
-    set_slice(fact, recipient_form(r, r->has_given ? FORM_GIVEN : FORM_CANONICAL));
-}
-
-static void domain(const struct delivery *d, struct fact *fact)
-{
-    set_slice(fact, address_domain(&d->recipient->address));
-}
-
-static void sender(const struct delivery *d, struct fact *fact)
-{
-    set_slice(fact, address_slice(d->transaction->sender));
-}
-
-static void client_address(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%s", d->transaction->client->address);
-}
-
-static void client_port(const struct delivery *d, struct fact *fact)
-{
-    if (d->transaction->client->port > 0)
-        set(fact, "%u", d->transaction->client->port);
-}
-
-static void client_hostname(const struct delivery *d, struct fact *fact)
-{
-    (void)client_name(d->transaction->client); /* confirmed, or it is called "unknown" */
-    set(fact, "%s", d->transaction->client->name);
-}
-
-static void fcrdns_result(const struct delivery *d, struct fact *fact)
-{
-    (void)client_name(d->transaction->client);
-    set(fact, "%s", client_fcrdns(d->transaction->client));
-}
-
-static bool names(const struct host_list *list, bool allows, struct slice name)
-{
-    return list->allows == allows && list->verdict == LIST_YES && slice_equal(list->name, name);
-}
-
-/* The zones of the lists that the client is on; a zone may stand on several lines. */
-static void set_zones(const struct host_list *lists, bool allows, struct fact *fact)
-{
-    for (const struct host_list *list = lists; list != NULL; list = list->next) {
-        const struct host_list *first = lists;
-        struct slice zone = list->name; /* not what is asked, which may hold a key */
-
-        while (first != list && !names(first, allows, zone))
-            first = first->next;
-        if (first != list || !names(list, allows, zone) || fact->len + 1 + zone.len > sizeof fact->text)
-            continue;
-        if (fact->len > 0)
-            fact->text[fact->len++] = ' ';
-        memcpy(fact->text + fact->len, zone.text, zone.len);
-        fact->len += zone.len;
-    }
-}
-
-static void dnsbl(const struct delivery *d, struct fact *fact)
-{
-    set_zones(d->transaction->rules->groups.lists, false, fact);
-}
-
-static void dnswl(const struct delivery *d, struct fact *fact)
-{
-    set_zones(d->transaction->rules->groups.lists, true, fact);
-}
-
-static void client_helo(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%s", d->transaction->helo);
-}
-
-static void client_protocol(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%s", d->transaction->protocol);
-}
-
-static void server_address(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%s", d->transaction->client->server_address);
-}
-
-static void server_port(const struct delivery *d, struct fact *fact)
-{
-    if (d->transaction->client->server_port > 0)
-        set(fact, "%u", d->transaction->client->server_port);
-}
-
-static void message_id(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%s", d->transaction->id);
-}
-
-static void message_size(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%ju", (uintmax_t)d->size);
-}
-
-static void rule(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%s:%u", d->transaction->rules->groups.file, d->recipient->rule->line);
-}
-
-static void allowgroup(const struct delivery *d, struct fact *fact)
-{
-    const struct allowgroup *group = d->recipient->rule->group;
-
-    set_slice(fact, group != NULL ? group->name : slice_of(""));
-}
-
-static void sasl_username(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%s", d->transaction->client->user);
-}
-
-static void tls_protocol(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%s", d->transaction->client->tls.protocol);
-}
-
-static void tls_cipher(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%s", d->transaction->client->tls.cipher);
-}
-
-static void tls_sni(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%s", d->transaction->client->tls.sni);
-}
-
-static void tls_subject(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%s", d->transaction->client->tls.subject);
-}
-
-static void tls_fingerprint(const struct delivery *d, struct fact *fact)
-{
-    set(fact, "%s", d->transaction->client->tls.fingerprint);
-}
-
-static const struct row {
-    const char *name;
-    bool number;
-    void (*get)(const struct delivery *d, struct fact *fact);
-} rows[] = {
-    { "SENDER", false, sender },
-    { "RECIPIENT", false, recipient_address },
-    { "ORIGINAL_RECIPIENT", false, original },
-    { "LOCAL", false, local },
-    { "DOMAIN", false, domain },
-    { "EXTENSION", false, extension },
-    { "CLIENT_ADDRESS", false, client_address },
-    { "CLIENT_PORT", true, client_port },
-    { "CLIENT_HOSTNAME", false, client_hostname },
-    { "CLIENT_FCRDNS", false, fcrdns_result },
-    { "DNSBL", false, dnsbl },
-    { "DNSWL", false, dnswl },
-    { "CLIENT_HELO", false, client_helo },
-    { "CLIENT_PROTOCOL", false, client_protocol },
-    { "SERVER_ADDRESS", false, server_address },
-    { "SERVER_PORT", true, server_port },
-    { "SASL_USERNAME", false, sasl_username },
-    { "TLS_PROTOCOL", false, tls_protocol },
-    { "TLS_CIPHER", false, tls_cipher },
-    { "TLS_SNI", false, tls_sni },
-    { "TLS_CLIENT_SUBJECT", false, tls_subject },
-    { "TLS_CLIENT_FINGERPRINT", false, tls_fingerprint },
-    { "MESSAGE_ID", false, message_id },
-    { "MESSAGE_SIZE", true, message_size },
-    { "RULE", false, rule },
-    { "ALLOWGROUP", false, allowgroup },
-};
-
-enum { ROWS = sizeof rows / sizeof rows[0] };
+#include "delivery/facts.h"
+#include "delivery/header.h"
 
 /* ---- variables --------------------------------------------------------------------------- */
 
-static bool append(struct environment *e, const char *bytes, size_t len)
+static bool append(struct environment *e, struct slice bytes)
 {
-    if (len > sizeof e->text - e->used)
+    if (bytes.len > e->limit - e->used)
         return false;
-    memcpy(e->text + e->used, bytes, len);
-    e->used += len;
+    memcpy(e->text + e->used, bytes.text, bytes.len);
+    e->used += bytes.len;
     return true;
 }
 
 /* Begins a variable: NAME= */
 static bool begin(struct environment *e, const char *name)
 {
+    size_t left = sizeof e->text - e->used;
+
     if (e->count == ENVIRONMENT_VARIABLES)
         return false;
+    e->limit = e->used + (left < ENVIRONMENT_STRING ? left : ENVIRONMENT_STRING);
     e->variables[e->count++] = e->text + e->used;
     e->variables[e->count] = NULL;
-    return append(e, name, strlen(name)) && append(e, "=", 1);
+    return append(e, slice_of(name)) && append(e, (struct slice)SLICE("="));
+}
+
+static bool end(struct environment *e)
+{
+    return append(e, (struct slice){ "", 1 }); /* NUL */
 }
 
 static bool variable(struct environment *e, const char *name, struct slice value)
 {
-    return begin(e, name) && append(e, value.text, value.len) && append(e, "", 1);
+    return begin(e, name) && append(e, value) && end(e);
+}
+
+static bool put_fact(struct environment *e, const struct fact *fact, const struct delivery *d)
+{
+    struct text text;
+
+    if (!begin(e, fact->name))
+        return false;
+    text = (struct text){ e->text + e->used, e->limit - e->used, 0 };
+    fact->get(d, &text);
+    e->used += text.len;
+    return end(e);
 }
 
 static struct slice capture(const struct recipient *r, size_t i)
@@ -277,97 +65,182 @@ static struct slice capture(const struct recipient *r, size_t i)
     return (struct slice){ recipient_form(r, r->form).text + r->captures.spans[i].start, r->captures.spans[i].len };
 }
 
+static bool captures(struct environment *e, const struct recipient *r)
+{
+    for (size_t i = 0; i < r->captures.count; i++) {
+        char name[32];
+
+        (void)snprintf(name, sizeof name, "MATCH_%zu", i + 1);
+        if (!variable(e, name, capture(r, i)))
+            return false;
+    }
+    return true;
+}
+
+/* What login(1) sets, of the user that we are and the command will be. Who has no entry there is called by number. */
+static int person(struct environment *e)
+{
+    static struct account_person person COLD_BSS;
+    uid_t uid = geteuid();
+    int error = account_person(&person, uid);
+
+    if (error == ENOENT) {
+        person = (struct account_person){ .home = "/", .shell = "/bin/sh" };
+        (void)snprintf(person.name, sizeof person.name, "%lu", (unsigned long)uid);
+        error = 0;
+    }
+    if (error == 0 && !(variable(e, "HOME", slice_of(person.home)) && variable(e, "USER", slice_of(person.name)) &&
+                        variable(e, "LOGNAME", slice_of(person.name)) && variable(e, "SHELL", slice_of(person.shell))))
+        error = E2BIG;
+    return error;
+}
+
 /* ---- JSON -------------------------------------------------------------------------------- */
+
+static bool json(struct environment *e, const char *text)
+{
+    return append(e, slice_of(text));
+}
 
 static bool json_string(struct environment *e, struct slice text)
 {
     char escaped[JSON_CHARACTER];
 
-    if (!append(e, "\"", 1))
+    if (!json(e, "\""))
         return false;
-    while (text.len > 0) {
-        struct slice character = json_character(&text, escaped);
-
-        if (!append(e, character.text, character.len))
+    while (text.len > 0)
+        if (!append(e, json_character(&text, escaped)))
             return false;
-    }
-    return append(e, "\"", 1);
+    return json(e, "\"");
 }
 
-static bool json_member(struct environment *e, const struct row *row, const struct fact *fact)
+static bool json_lines(struct environment *e, struct slice text)
 {
+    bool first = true;
+
+    if (!json(e, "["))
+        return false;
+    for (; text.len > 0; first = false) {
+        const char *lf = memchr(text.text, '\n', text.len);
+        size_t len = lf != NULL ? (size_t)(lf - text.text) : text.len, skip = len + (lf != NULL);
+
+        if (!(json(e, first ? "" : ",") && json_string(e, (struct slice){ text.text, len })))
+            return false;
+        text = (struct slice){ text.text + skip, text.len - skip };
+    }
+    return json(e, "]");
+}
+
+/* A fact, from its variable NAME=VALUE. */
+static bool json_member(struct environment *e, const struct fact *fact, const char *of)
+{
+    size_t len = strlen(fact->name);
+    struct slice value = slice_of(of + len + 1);
     char key[32];
-    size_t i = 0;
 
-    for (; i < sizeof key - 1 && row->name[i] != '\0'; i++)
-        key[i] = (char)tolower((unsigned char)row->name[i]);
-    if (!json_string(e, (struct slice){ key, i }) || !append(e, ":", 1))
+    for (size_t i = 0; i <= len; i++)
+        key[i] = (char)tolower((unsigned char)fact->name[i]);
+    if (!(json_string(e, slice_of(key)) && json(e, ":")))
         return false;
-    if (!row->number)
-        return json_string(e, (struct slice){ fact->text, fact->len });
-    return fact->len > 0 ? append(e, fact->text, fact->len) : append(e, "null", 4);
+    switch (fact->kind) {
+    case FACT_TEXT: return json_string(e, value);
+    case FACT_LINES: return json_lines(e, value);
+    case FACT_NUMBER: break;
+    }
+    return value.len > 0 ? append(e, value) : json(e, "null");
 }
 
-static bool json_object(struct environment *e, const struct delivery *d)
+/* Bytes of it as a JSON string, without quotes. */
+static size_t json_length(struct slice text)
 {
-    struct fact fact;
+    char escaped[JSON_CHARACTER];
+    size_t len = 0;
 
-    if (!begin(e, "MAILRECV_JSON") || !append(e, "{", 1))
+    while (text.len > 0)
+        len += json_character(&text, escaped).len;
+    return len;
+}
+
+/* How many fields, from the first on, have room together with what is written behind them. */
+static size_t json_fields(const struct environment *e, const struct header *header)
+{
+    static const char around[] = "\"name\":[\"value\"],", behind[] = "},\"headers_truncated\":false}";
+    size_t left = e->limit - e->used, half = (size_t)sysconf(_SC_ARG_MAX) / 2; /* the other is for what else there is */
+    size_t room = left < half ? left : half, count = 0;
+
+    room -= room < sizeof behind ? room : sizeof behind;
+    for (; count < header->count; count++) {
+        size_t need = sizeof around + json_length(header_name(header, count));
+
+        need += json_length(header_value(header, count));
+        if (need > room)
+            break;
+        room -= need;
+    }
+    return count;
+}
+
+/* The last two members: what the fields of the message say, and whether some had no room. */
+static bool json_headers(struct environment *e, const struct transaction *t)
+{
+    static struct header header COLD_BSS;
+    struct slice before = { NULL, 0 };
+    size_t count;
+
+    if (!json(e, "\"headers\":{"))
         return false;
-    for (size_t i = 0; i < ROWS; i++) {
-        fact.len = 0;
-        rows[i].get(d, &fact);
-        if (!json_member(e, &rows[i], &fact) || !append(e, ",", 1))
+    header_read(&header, t->spool);
+    count = json_fields(e, &header);
+    header_sort(&header, count);
+    for (size_t i = 0; i < count; i++) {
+        struct slice name = header_name(&header, i);
+        bool again = i > 0 && slice_equal(name, before);
+
+        before = name;
+        if (!(again ? json(e, ",") : json(e, i > 0 ? "]," : "") && json_string(e, name) && json(e, ":[")))
+            return false;
+        if (!json_string(e, header_value(&header, i)))
             return false;
     }
-    if (!append(e, "\"match\":[", 9))
+    return json(e, count > 0 ? "]" : "") && json(e, "},\"headers_truncated\":") &&
+           json(e, header.cut || count < header.count ? "true}" : "false}");
+}
+
+/* `variables` are those of the facts. */
+static bool json_object(struct environment *e, const struct delivery *d, char *const *variables)
+{
+    if (!begin(e, "MAILRECV_JSON") || !json(e, "{"))
+        return false;
+    for (size_t i = 0; i < FACTS; i++)
+        if (!json_member(e, &facts[i], variables[i]) || !json(e, ","))
+            return false;
+    if (!json(e, "\"match\":["))
         return false;
     for (size_t i = 0; i < d->recipient->captures.count; i++)
-        if ((i > 0 && !append(e, ",", 1)) || !json_string(e, capture(d->recipient, i)))
+        if ((i > 0 && !json(e, ",")) || !json_string(e, capture(d->recipient, i)))
             return false;
-    return append(e, "]}", 3); /* its NUL, too */
+    return json(e, "],") && json_headers(e, d->transaction) && end(e);
 }
 
-bool environment_build(struct environment *environment, const struct transaction *transaction,
-                       const struct recipient *recipient, uint64_t size)
+static bool put_facts(struct environment *e, const struct delivery *d)
+{
+    char **first = &e->variables[e->count];
+
+    for (size_t i = 0; i < FACTS; i++)
+        if (!put_fact(e, &facts[i], d))
+            return false;
+    return captures(e, d->recipient) && json_object(e, d, first);
+}
+
+int environment_build(struct environment *environment, const struct transaction *transaction,
+                      const struct recipient *recipient, uint64_t size)
 {
     const struct delivery delivery = { transaction, recipient, size };
-    struct fact fact;
+    int error;
 
     environment->count = environment->used = 0;
     if (!variable(environment, "PATH", slice_of(ENVIRONMENT_PATH)))
-        return false;
-    for (size_t i = 0; i < ROWS; i++) {
-        fact.len = 0;
-        rows[i].get(&delivery, &fact);
-        if (!variable(environment, rows[i].name, (struct slice){ fact.text, fact.len }))
-            return false;
-    }
-    for (size_t i = 0; i < recipient->captures.count; i++) {
-        char name[32];
-
-        (void)snprintf(name, sizeof name, "MATCH_%zu", i + 1);
-        if (!variable(environment, name, capture(recipient, i)))
-            return false;
-    }
-    return json_object(environment, &delivery);
-}
-
-const char *environment_argument(const struct transaction *transaction, const struct recipient *recipient,
-                                 const struct argument *argument, char *buffer, size_t size)
-{
-    static void (*const get[ARGUMENT_WORD])(const struct delivery *d, struct fact *fact) = {
-        [ARGUMENT_SENDER] = sender,       [ARGUMENT_RECIPIENT] = recipient_address,
-        [ARGUMENT_LOCAL] = local,         [ARGUMENT_DOMAIN] = domain,
-        [ARGUMENT_EXTENSION] = extension, [ARGUMENT_CLIENT_ADDRESS] = client_address,
-    };
-    const struct delivery delivery = { transaction, recipient, 0 };
-    struct fact fact = { .len = 0 };
-
-    if (argument->stands_for == ARGUMENT_WORD)
-        set_slice(&fact, argument->text);
-    else
-        get[argument->stands_for](&delivery, &fact);
-    (void)snprintf(buffer, size, "%.*s", (int)fact.len, fact.text); /* the caller's buffer fits it */
-    return buffer;
+        return E2BIG;
+    error = person(environment);
+    return error != 0 ? error : put_facts(environment, &delivery) ? 0 : E2BIG;
 }

@@ -5,8 +5,9 @@
 #include "delivery/copy.h"
 
 enum {
-    ENVIRONMENT_VARIABLES = 48,
-    ENVIRONMENT_TEXT = 32768
+    ENVIRONMENT_VARIABLES = 64,
+    ENVIRONMENT_STRING = 131072, /* bytes of one variable: more the kernel does not take (MAX_ARG_STRLEN) */
+    ENVIRONMENT_TEXT = 2 * ENVIRONMENT_STRING
 };
 
 /* The search path of commands; nothing is inherited. */
@@ -15,20 +16,17 @@ enum {
 struct environment {
     char *variables[ENVIRONMENT_VARIABLES + 1]; /* for execve(2): ends with NULL */
     size_t count;
-    size_t used;
+    size_t used, limit; /* of the text: what the variable that is being written may use */
     char text[ENVIRONMENT_TEXT];
 };
 
 /*
  * Collects the facts of one delivery as variables, and as one JSON object (RFC 8259) in
- * MAILRECV_JSON. `size` is the number of bytes that the command will read. Returns false when
- * they do not fit, which only an endless path in the configuration can bring about.
+ * MAILRECV_JSON, which has the header of the message, too, as far as there is room. `size` is the number of bytes that
+ * the command will read. Returns 0, E2BIG when the facts do not fit, which only an endless path in the configuration can
+ * bring about, or an error number when it cannot be told who we are (account.h).
  */
-bool environment_build(struct environment *environment, const struct transaction *transaction,
-                       const struct recipient *recipient, uint64_t size);
-
-/* The text that an argument of exec stands for, as a string that lives as long as the buffer. */
-const char *environment_argument(const struct transaction *transaction, const struct recipient *recipient,
-                                 const struct argument *argument, char *buffer, size_t size);
+int environment_build(struct environment *environment, const struct transaction *transaction,
+                      const struct recipient *recipient, uint64_t size);
 
 #endif

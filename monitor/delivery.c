@@ -52,10 +52,13 @@ static struct transaction transaction_of(const struct session_state *s, const st
         .sender = &s->mail.sender,
         .spool = spool,
         .once = s->count == 1 && !delivery_keeps_dead_letters(&s->conf->delivery),
+        .recipients = s->count,
+        .parameters = s->parameters,
         .helo = s->helo,
         .protocol = protocol(s),
         .id = s->id,
         .received = s->received,
+        .connected_at = s->connected_at,
         .deadline = s->deadline,
         .terminated = s->terminated,
     };
@@ -115,6 +118,7 @@ struct reply state_deliver(struct session_state *s, const struct spool *spool)
     if (spool->start == 0)
         stamp(s);
     transaction = transaction_of(s, spool);
+    (void)clock_gettime(CLOCK_REALTIME, &transaction.received_at); /* cannot fail with these arguments */
     dns_rest(); /* the name of the client is known by now */
     reply = deliver_all(&transaction, s->recipients, s->count);
     s->count = 0; /* nothing is delivered twice */

@@ -40,6 +40,7 @@ bool state_begin(struct session_state *s, struct conf *conf, struct client *clie
         .lockout = { .settings = &conf->client, .groups = &conf->rules.groups, .client = client },
         .deadline = clock_ms() + conf->session.connection_secs.value * 1000
     };
+    (void)clock_gettime(CLOCK_REALTIME, &s->connected_at); /* cannot fail with these arguments */
     dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, s->deadline, terminated);
     canonical_confine(conf->base.sandbox != SANDBOX_OFF);
     s->hashes = (uint32_t *)(void *)(s->recipients + conf->session.smtp_rcpt_to.value);
@@ -196,6 +197,8 @@ struct reply state_mail(struct session_state *s, struct slice argument)
     if (reply.code != 0)
         return reply;
     state_note(s, CAME_MAIL);
+    text_string(s->parameters, sizeof s->parameters,
+                (struct slice){ argument.text + s->mail.parameters, argument.len - s->mail.parameters });
     s->in_transaction = true;
     s->spooled = false;
     s->count = s->named = 0;

@@ -25,6 +25,7 @@ struct session_state {
     struct client *client;
     const volatile sig_atomic_t *terminated;
     uint64_t deadline;            /* of the session, see clock.h */
+    struct timespec connected_at; /* the session began */
     bool announced;               /* the log has the connection */
     bool greeted;                 /* the client was not refused */
     bool contradiction;
@@ -49,6 +50,7 @@ struct session_state {
     bool in_transaction;
     bool mail_refused;            /* a transaction was refused: RSET ends that, too */
     struct mail_argument mail;
+    char parameters[HELO_MAX + 1]; /* of it */
     struct address sender;        /* of it, in its canonical form */
     uint64_t named;               /* how often one was accepted: the same one may have been named before */
     size_t count;                 /* accepted recipients, each once */
@@ -58,7 +60,7 @@ struct session_state {
     bool spooled;                 /* the transaction has had its file */
     unsigned messages;            /* makes ids unique */
     char id[64];                  /* of the message that was delivered last, or for which there is a file */
-    time_t received;
+    time_t received;              /* since when it has that id */
     uint64_t start;               /* of the message in that file */
 };
 

@@ -386,6 +386,7 @@ enum envelope_status envelope_mail(struct slice argument, struct mail_argument *
     mail->size = 0;
     mail->eight_bit = mail->smtputf8 = mail->auth = false;
     status = skip_path(&c, slice_of("FROM:"), true, &mail->sender);
+    mail->parameters = (uint16_t)((const char *)c.at - argument.text);
     if (status == ENVELOPE_OK)
         status = parse_parameters(&c, mail);
     if (status == ENVELOPE_OK && mail->sender.utf8 && !mail->smtputf8)

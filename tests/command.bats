@@ -20,7 +20,7 @@ environment() { # SENDER RECIPIENT
     "$TESTS/tools/json-agrees" environ
     expect "$(tr '\0' '\n' <environ | sed -n 's/^MESSAGE_SIZE=//p')" "$(stat -c %s input)"
     expect "$(tr '\0' '\n' <environ | sed -n 's/^MESSAGE_ID=//p')" "${REPLY##* }"
-    tr '\0' '\n' <environ | grep -v -e '^MAILRECV_JSON=' -e '^MESSAGE_SIZE=' -e '^MESSAGE_ID=' | sort
+    tr '\0' '\n' <environ | grep -v -e '^MAILRECV_JSON=' -e '^MESSAGE_SIZE=' -e '^MESSAGE_ID=' -e '^[A-Z]*ED_AT=' | sort
 }
 
 witness_config() {
@@ -39,13 +39,20 @@ END
 # The variables that are the same in most tests, changed by NAME=VALUE arguments.
 expected_environment() {
     {
-        printf '%s\n' "$@" 'SENDER=s@client.example' 'RECIPIENT=joe@mx.example' 'ORIGINAL_RECIPIENT=joe@mx.example' \
+        printf '%s\n' "$@" MAIL_PARAMETERS= RECIPIENT_COUNT=1 SERVER_NAME=mx.example 'SENDER=s@client.example' \
+            'RECIPIENT=joe@mx.example' 'ORIGINAL_RECIPIENT=joe@mx.example' \
             LOCAL=joe DOMAIN=mx.example EXTENSION= CLIENT_ADDRESS=192.0.2.7 CLIENT_PORT= \
             CLIENT_HOSTNAME=client.example CLIENT_FCRDNS=pass DNSBL= DNSWL= CLIENT_HELO=helo.example CLIENT_PROTOCOL=ESMTP SERVER_ADDRESS= \
             SERVER_PORT= SASL_USERNAME= TLS_PROTOCOL= TLS_CIPHER= TLS_SNI= \
             TLS_CLIENT_SUBJECT= TLS_CLIENT_FINGERPRINT= RULE=conf:5 ALLOWGROUP= \
             PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-    } | awk -F= '!seen[$1]++' | sort
+        getent passwd "$(id -u)" | awk -F: '{ print "USER=" $1 "\nLOGNAME=" $1 "\nHOME=" $6 "\nSHELL=" $7 }'
+    } | awk -F= 'seen[$1]++ { next }
+                 { print }
+                 $1 == "RECIPIENT" { print "RECIPIENTS=" substr($0, 11) }
+                 $1 == "SENDER" { at = match($0, /@[^@]*$/)
+                                  print "SENDER_LOCAL=" substr($0, 8, at > 0 ? at - 8 : 512)
+                                  print "SENDER_DOMAIN=" (at > 0 ? substr($0, at + 1) : "") }' | sort
 }
 
 # What a command said, from the log.
@@ -99,7 +106,7 @@ END
 192.0.2.7|NOOP|s@client.example|CLIENT_HOSTNAME=unknown CLIENT_FCRDNS=none CLIENT_HELO= CLIENT_PROTOCOL=SMTP
 2001:0DB8::0:7=SIX.client.example|EHLO helo.example|s@client.example|CLIENT_ADDRESS=2001:db8::7 CLIENT_HOSTNAME=six.client.example
 ::ffff:192.0.2.7|EHLO helo.example|s@client.example|CLIENT_HOSTNAME=unknown CLIENT_FCRDNS=none
-192.0.2.7|EHLO helo.example|jürgen@bücher.example> SMTPUTF8|SENDER=jürgen@bücher.example CLIENT_HOSTNAME=unknown CLIENT_FCRDNS=none CLIENT_PROTOCOL=UTF8SMTP
+192.0.2.7|EHLO helo.example|jürgen@bücher.example> SMTPUTF8|SENDER=jürgen@bücher.example MAIL_PARAMETERS=SMTPUTF8 CLIENT_HOSTNAME=unknown CLIENT_FCRDNS=none CLIENT_PROTOCOL=UTF8SMTP
 local|EHLO $(id);`id`|s@client.example|CLIENT_ADDRESS=local CLIENT_HOSTNAME=unknown CLIENT_FCRDNS=none CLIENT_HELO=$(id);`id`
 END
 }
@@ -126,6 +133,105 @@ END
     tr '\0' '\n' <environ | grep -E '^(CLIENT_(ADDRESS|PORT)|SERVER_(ADDRESS|PORT))=' | sort >got
     printf '%s\n' CLIENT_ADDRESS=198.51.100.7 CLIENT_PORT=4711 SERVER_ADDRESS=198.51.100.1 SERVER_PORT=25 | expect_file got
     "$TESTS/tools/json-agrees" environ
+}
+
+@test "the recipients of the run and of the message, the parameters of MAIL, and when what happened" {
+    witness_config
+    # named twice, and refused: not counted
+    before=$(date +%s)
+    printf 'x\n' | send 's@client.example> SIZE=7  BODY=8BITMIME' joe@mx.example friend@mx.example Joe@MX.example 'a@-.example'
+    [[ $REPLY == 250* ]]
+    tr '\0' '\n' <environ | grep -E '^(RECIPIENTS|RECIPIENT_COUNT|MAIL_PARAMETERS)=' >got
+    expect_file got <<'END'
+MAIL_PARAMETERS=SIZE=7  BODY=8BITMIME
+RECIPIENTS=friend@mx.example
+RECIPIENT_COUNT=2
+END
+    "$TESTS/tools/json-agrees" environ
+    # the client waits before it sends the last line
+    {
+        printf '%s\r\n' "$HELLO"
+        envelope s@client.example joe@mx.example
+        sleep 1.1
+        printf '.\r\nQUIT\r\n'
+    } | session
+    tr '\0' '\n' <environ | sed -n 's/^\([A-Z]*\)ED_AT=\([0-9]*\.[0-9]\{6\}\)$/\1 \2/p' | tr '\n' ' ' >times
+    read -r connect connected receive received <<<"$(cat times)"
+    expect "$connect $receive" 'CONNECT RECEIV'
+    awk "BEGIN { exit !($before <= $connected && $connected + 1 < $received && $received < $(date +%s) + 1) }"
+}
+
+@test "HOME and the like are those of the user who runs the command; without an entry it is a number in /" {
+    # shellcheck disable=SC2016 # for the shell of the command
+    echo 'deliver rcpt_to joe@mx.example pipe echo $HOME $USER $LOGNAME $SHELL' | config
+    echo 'somebody:x:65533:65533::/nowhere:' >passwd
+    # only a name space has another passwd, and one within that this user; nobody need be root for it
+    for uid in 65533 65532; do
+        # shellcheck disable=SC2016 # for sh
+        UNDER=(unshare -rm sh -c 'mount --bind passwd /etc/passwd && exec unshare --user --map-user="$0" -- "$@"' "$uid")
+        echo x | send s@client.example joe@mx.example
+        [[ $REPLY == 250* ]]
+    done
+    said >heard
+    expect_file heard <<'END'
+/nowhere somebody somebody /bin/sh
+/ 65532 65532 /bin/sh
+END
+}
+
+# What Python makes of the member `headers`, and whether some are missing.
+headers() {
+    tr '\0' '\n' <environ | sed -n 's/^MAILRECV_JSON=//p' | python3 -c 'import json, sys
+facts = json.load(sys.stdin)
+for name, values in facts["headers"].items():
+    print(name, ascii(values))
+print("cut", facts["headers_truncated"])'
+}
+
+@test "headers in JSON: names in lower case, unfolded values in their order, U+FFFD for what is no UTF-8" {
+    witness_config
+    printf '%b' 'Subject: one\r\n two \r\n\t three  \r\nX-Empty:\r\nTO : a@example.com\r\nsubJECT:f\0303\0274nf \0377\0000\0001"\\\r\n' \
+        'X-Last: 1\r\n\r\nBody: no\r\n' | send_raw s@client.example joe@mx.example
+    headers >got
+    expect_file got <<'END'
+subject ['one two \t three', 'f\xfcnf \ufffd\x00\x01"\\']
+to ['a@example.com']
+x-empty ['']
+x-last ['1']
+cut False
+END
+    # a line that is no field is the end, too, and so is a blank at the beginning
+    printf 'A: 1\nFrom me\nB: 2\n' | send s@client.example joe@mx.example
+    expect "$(headers | tr '\n' ' ')" "a ['1'] cut False "
+    printf ' A: 1\nB: 2\n' | send s@client.example joe@mx.example
+    expect "$(headers)" 'cut False'
+    send_raw s@client.example joe@mx.example </dev/null
+    expect "$(headers)" 'cut False'
+}
+
+@test "headers in JSON: the first 64 KB, whole fields, as far as the environment has room" {
+    witness_config
+    { yes "A: $(printf '0%.0s' {1..84})" | head -n 1000; echo 'B: last'; } >long
+    send s@client.example joe@mx.example <long
+    expect "$(headers | tr ' ' '\n' | grep -c 0000)" $((65536 / 88))
+    expect "$(headers | tail -n 1)" 'cut True'
+    # in a file, which is read from its beginning
+    { head -n 700 long; echo; yes x | head -n 100000; } >large
+    send s@client.example joe@mx.example <large
+    expect "$(headers | tr ' ' '\n' | grep -c 0000)" 700
+    expect "$(headers | tail -n 1)" 'cut False'
+    # each byte becomes six
+    { yes "C: $(head -c 900 /dev/zero | tr '\0' '\1')" | head -n 60; echo; } >control
+    send s@client.example joe@mx.example <control
+    [[ $REPLY == 250* ]]
+    size=$(tr '\0' '\n' <environ | grep -a '^MAILRECV_JSON' | wc -c)
+    [ "$size" -gt 125000 ] && [ "$size" -le 131072 ]
+    expect "$(headers | tail -n 1)" 'cut True'
+    # even where the system gives little
+    UNDER=(prlimit --stack=524288)
+    send s@client.example joe@mx.example <control
+    [[ $REPLY == 250* ]]
+    expect "$(headers | tail -n 1)" 'cut True'
 }
 
 @test "MAILRECV_JSON is JSON whatever stands in the addresses" {

@@ -246,8 +246,8 @@ environment_session() {
     awk '/^\.Sh ENVIRONMENT/ { on = 1; next } /^\.Sh/ { on = 0 } on && /^\.It Ev/ { print $3 }' "$MAN5" >documented
     same real documented
     # and so the table in the source, should a variable not always be there
-    sed -n 's/^ *{ "\([A-Z_]*\)", \(true\|false\), .*/\1/p' "$SOURCE/delivery/environment.c" >table
-    printf '%s\n' PATH MATCH_1 MAILRECV_JSON >>table
+    sed -n 's/^ *{ "\([A-Z_]*\)", [A-Z_]*, .*/\1/p' "$SOURCE/delivery/facts.c" >table
+    printf '%s\n' PATH HOME USER LOGNAME SHELL MATCH_1 MAILRECV_JSON >>table
     same table documented
 }
 
@@ -266,7 +266,8 @@ environment_session() {
     # shellcheck disable=SC2016 # for the shell of the command
     environment_session 'pipe printf %s "$MAILRECV_JSON" >json'
     awk '/^\.Sh ENVIRONMENT/ { on = 1; next } /^\.Sh/ { on = 0 } on && /^\.It Ev/ { print $3 }' "$MAN5" |
-        grep -v -e '^PATH$' -e '^MAILRECV_JSON$' | tr '[:upper:]' '[:lower:]' | sed 's/^match_1$/match/' >documented
+        grep -v -x -E 'PATH|HOME|USER|LOGNAME|SHELL|MAILRECV_JSON' | tr '[:upper:]' '[:lower:]' | sed 's/^match_1$/match/' >documented
+    printf '%s\n' headers headers_truncated >>documented
     python3 -c 'import json; print("\n".join(json.load(open("json"))))' >members
     same members documented
     awk '/^\.It Ev MAILRECV_JSON/ { on = 1 } /^\.It Ev/ && !/JSON/ { on = 0 } /^are numbers/ { exit } on' "$MAN5" |
@@ -274,10 +275,12 @@ environment_session() {
     python3 - >types <<'END'
 import json
 for name, value in json.load(open("json")).items():
-    if value is None or isinstance(value, int):
+    if name == "headers_truncated":
+        assert value is False
+    elif value is None or isinstance(value, (int, float)):
         print(name)
     else:
-        assert isinstance(value, list if name == "match" else str), name
+        assert isinstance(value, {"match": list, "recipients": list, "headers": dict}.get(name, str)), name
 END
     same types numbers
 }
