@@ -20,7 +20,7 @@
 #include "base/clock.h"
 #include "base/cold.h"
 #include "base/log.h"
-#include "delivery/mailbox.h"
+#include "delivery/mbox.h"
 
 enum { PIECE = 65536 };
 
@@ -110,7 +110,7 @@ static const char *file_of(const struct mailfile *box)
 /* Unlocked are files that cannot be written: nobody waits for us, and nothing is marked. */
 static bool lock(const struct mailfile *box)
 {
-    return !box->writable || mailbox_lock(box->fd, clock_ms() + box->lock_ms);
+    return !box->writable || mbox_lock(box->fd, clock_ms() + box->lock_ms);
 }
 
 static void unlock(const struct mailfile *box)
@@ -181,8 +181,8 @@ static const struct ending {
     size_t separator; /* how much of it belongs to no message */
     bool whole, theirs;
 } endings[] = {
-    { "\r\n\r\n" MAILBOX_DOS_END "\n", 2 + sizeof MAILBOX_DOS_END, true, true },
-    { "\n" MAILBOX_NO_END "\n", sizeof MAILBOX_NO_END, false, false },
+    { "\r\n\r\n" MBOX_DOS_END "\n", 2 + sizeof MBOX_DOS_END, true, true },
+    { "\n" MBOX_NO_END "\n", sizeof MBOX_NO_END, false, false },
     { "\r\n\r\n\n", 3, true, true },
     { "\n\n", 1, true, false },
     { "\r\n\r\n", 2, true, true },
@@ -407,7 +407,7 @@ static const char *set_mark(const struct mailfile *box, const struct mailfile_me
     if (!box->writable)
         return "the file cannot be written";
     if (pread(box->fd, there, HEAD_MARK, (off_t)m->mark_at) != HEAD_MARK || memcmp(there, head_marks[from], HEAD_MARK) != 0 ||
-        !mailbox_is_at(box->fd, file_of(box)))
+        !mbox_is_at(box->fd, file_of(box)))
         return "the file has been changed by somebody else";
     if (pwrite(box->fd, head_marks[to], HEAD_MARK, (off_t)m->mark_at) != HEAD_MARK || fdatasync(box->fd) != 0)
         return strerror(errno);

@@ -143,7 +143,7 @@ static uint64_t mount_of(const char *path, const char *above)
     return status.stx_mnt_id;
 }
 
-/* As mailbox.c opens them, and renames from tmp to new. */
+/* As mbox.c and maildir.c open them, and as the latter renames from tmp to new. */
 static void answer_maildir(struct question *q, char *path)
 {
     static const struct {

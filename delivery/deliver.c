@@ -7,7 +7,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "delivery/command.h"
-#include "delivery/mailbox.h"
+#include "delivery/maildir.h"
+#include "delivery/mbox.h"
 
 static const struct reply deferred = REPLY(451, "3.0", "The message cannot be delivered now, try again later");
 static const struct reply refused = REPLY(554, "7.0", "Delivery refused:");
@@ -18,8 +19,8 @@ static const struct way {
     void (*deliver)(const struct transaction *transaction, const struct recipient *recipient,
                     const struct target *target, struct outcome *outcome);
 } ways[] = {
-    [TARGET_APPEND] = { "append", false, mailbox_append },
-    [TARGET_MAILDIR] = { "maildir", false, mailbox_maildir },
+    [TARGET_APPEND] = { "append", false, mbox_append },
+    [TARGET_MAILDIR] = { "maildir", false, maildir_deliver },
     [TARGET_PIPE] = { "pipe", true, command_run },
     [TARGET_EXEC] = { "exec", true, command_run },
 };

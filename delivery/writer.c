@@ -1,0 +1,148 @@
+/* writer.c - the bytes of a copy on their way into a file: what mbox and maildir have in common */
+#include "delivery/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/cold.h"
+
+enum {
+    WRITE_BACK = 4 << 20, /* bytes after which the disk is told to begin */
+    FORGET = 1 << 20      /* bytes after which a spool that is read once is told what was read */
+};
+
+/* An fsync waits less for what is on its way already. It also reports what fails on that way. */
+static void start_write_back(struct writer *w)
+{
+    if (w->sync && w->unsynced >= WRITE_BACK) {
+        (void)sync_file_range(w->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+        w->unsynced = 0;
+    }
+}
+
+void writer_flush(struct writer *w)
+{
+    size_t first = 0;
+
+    while (first < w->count && w->error == 0) {
+        ssize_t written = writev(w->fd, w->parts + first, (int)(w->count - first));
+        size_t n = written > 0 ? (size_t)written : 0;
+
+        if (written < 0 && errno != EINTR)
+            w->error = errno;
+        w->unsynced += n;
+        while (n > 0) {
+            struct iovec *part = &w->parts[first];
+            size_t len = n < part->iov_len ? n : part->iov_len;
+
+            part->iov_base = (char *)part->iov_base + len;
+            part->iov_len -= len;
+            first += part->iov_len == 0;
+            n -= len;
+        }
+    }
+    w->count = 0;
+    start_write_back(w);
+}
+
+void writer_put(struct writer *w, const char *bytes, size_t len)
+{
+    if (len == 0)
+        return;
+    if (w->count == WRITER_PARTS)
+        writer_flush(w);
+    memcpy(&w->parts[w->count].iov_base, &bytes, sizeof bytes); /* a void pointer, but writev only reads there */
+    w->parts[w->count++].iov_len = len;
+    w->at += len;
+}
+
+/*
+ * mboxrd: a line that begins with any number of > and "From " gets one more >. It does not
+ * matter where among the others it is put. Returns how many bytes were dealt with: not the four at the
+ * end of a piece, or less, of which more must be seen, unless it is the last.
+ */
+static size_t put_quoted(struct writer *w, bool *in_line, struct slice piece, bool last)
+{
+    static const char from_[] = "From ";
+    const char *run = piece.text, *p = run, *end = run + piece.len;
+
+    while (p < end) {
+        if (*in_line) {
+            const char *lf = memchr(p, '\n', (size_t)(end - p));
+
+            p = lf != NULL ? lf + 1 : end;
+            *in_line = lf == NULL;
+        } else if (*p == '>') {
+            p++;
+        } else {
+            size_t left = (size_t)(end - p), len = left < sizeof from_ - 1 ? left : sizeof from_ - 1;
+            bool begins = *p == from_[0] && memcmp(p, from_, len) == 0;
+
+            if (begins && len < sizeof from_ - 1 && !last)
+                break;
+            if (begins && len == sizeof from_ - 1) {
+                writer_put(w, run, (size_t)(p - run));
+                writer_put(w, ">", 1);
+                run = p;
+            }
+            *in_line = true;
+        }
+    }
+    writer_put(w, run, (size_t)(p - run));
+    return (size_t)(p - piece.text);
+}
+
+void writer_copy(struct writer *w, const struct copy *copy, bool quote)
+{
+    static char buffer[SPOOL_PIECE] COLD_BSS;
+    const struct transaction *t = copy->transaction;
+    uint64_t offset = 0, forgotten = 0, size = copy_size(copy);
+    bool in_line = false;
+
+    while (offset < size && w->error == 0) {
+        struct slice piece = copy_piece(copy, offset, buffer, copy_room(w->at));
+        size_t len = piece.len;
+
+        if (piece.text == NULL) {
+            w->error = errno;
+            return;
+        }
+        if (quote && offset >= copy->head_len)
+            len = put_quoted(w, &in_line, piece, offset + piece.len == size);
+        else
+            writer_put(w, piece.text, piece.len);
+        if (piece.text == buffer)
+            writer_flush(w); /* before other bytes are there */
+        if (len == 0)
+            w->error = EIO; /* the spool has less than was written to it */
+        offset += len;
+        if (t->once && offset - forgotten >= FORGET && w->error == 0) {
+            spool_forget(t->spool, offset - copy->head_len);
+            forgotten = offset;
+        }
+    }
+}
+
+bool writer_path(struct slice text, char path[], struct outcome *outcome)
+{
+    if (text.len >= PATH_MAX) {
+        outcome_set(outcome, RESULT_DEFERRED, "the path is too long");
+        return false;
+    }
+    memcpy(path, text.text, text.len);
+    path[text.len] = '\0';
+    return true;
+}
+
+bool writer_sync_directory(int at, const char *path, int below)
+{
+    int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), result;
+
+    if (fd < 0)
+        return errno == EACCES && syncfs(below) == 0;
+    result = fsync(fd);
+    (void)close(fd); /* it was only synced */
+    return result == 0;
+}
