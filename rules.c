@@ -70,11 +70,11 @@ static void show_checks(const struct rules *rules, const struct reply *reply)
     for (const struct host_list *l = rules->groups.lists; l != NULL; l = l->next)
         asked = asked || l->verdict != LIST_UNASKED;
     if (rules->groups.need_fcrdns)
-        log_debug('r', "%s: limit.fcrdns_check %s", rules->groups.file,
+        log_debug('r', "%s: limit.fcrdns_check %s", source_path(rules->groups.sources, 0),
                   reply->code == 0 || asked ? "has no objection" : "objects");
     for (const struct host_list *l = rules->groups.lists; l != NULL; l = l->next)
-        log_debug('r', "%s:%u: %s %.*s %s", rules->groups.file, l->line, l->allows ? "dnswl" : "dnsbl", (int)l->name.len,
-                  l->name.text, verdicts[l->verdict]);
+        log_debug('r', "%s:%u: %s %.*s %s", SOURCE_AT(rules->groups.sources, l->line), l->allows ? "dnswl" : "dnsbl",
+                  (int)l->name.len, l->name.text, verdicts[l->verdict]);
 }
 
 /* What there is against a client that may connect. */
@@ -270,7 +270,7 @@ static struct reply decide_unnamed(struct rules *rules, struct recipient *recipi
     recipient->captures.count = 0;
     recipient->extension = 0;
     recipient->rule = rules->dead_letter;
-    log_debug('r', "%s: no line names this address, and %s", rules->groups.file,
+    log_debug('r', "%s: no line names this address, and %s", source_path(rules->groups.sources, 0),
               rules->dead_letter != NULL ? "the dead-letter file takes it" : "there is no deadletter_file");
     return recipient->rule != NULL ? no_objection : rcpt_unknown;
 }
@@ -309,7 +309,8 @@ static void show_rcpt(const struct rules *rules, const struct rule *rule, const 
 
     if (rule->kind == RCPT_PATTERN)
         return;
-    log_debug('r', "%s:%u: deliver rcpt_to \"%s%s\" %s \"%s\"%s", rules->groups.file, rule->line,
+    log_debug('r', "%s:%u: deliver rcpt_to \"%s%s\" %s \"%s\"%s",
+              SOURCE_AT(rules->groups.sources, rule->line),
               rule->kind == RCPT_DOMAIN ? "@" : "", log_encode(shown, sizeof shown, rule->rcpt),
               named ? "names" : "does not name",
               log_encode(address, sizeof address, address_slice(&recipient->address)),
@@ -323,18 +324,19 @@ static void show_conditions(const struct rules *rules, const struct rule *rule, 
     char shown[LOG_TEXT];
 
     if (rule->needs_tls)
-        log_debug('r', "%s:%u: deliver tls: the connection is %sencrypted", rules->groups.file, rule->line,
-                  lacks_tls ? "not " : "");
+        log_debug('r', "%s:%u: deliver tls: the connection is %sencrypted",
+                  SOURCE_AT(rules->groups.sources, rule->line), lacks_tls ? "not " : "");
     if (rule->needs_auth)
-        log_debug('r', "%s:%u: deliver auth: %s%s%s has authenticated", rules->groups.file, rule->line,
-                  lacks_auth ? "" : "user \"",
+        log_debug('r', "%s:%u: deliver auth: %s%s%s has authenticated",
+                  SOURCE_AT(rules->groups.sources, rule->line), lacks_auth ? "" : "user \"",
                   lacks_auth ? "nobody" : log_encode(shown, sizeof shown, slice_of(client->user)),
                   lacks_auth ? "" : "\"");
     if (rule->group != NULL && !lacks_tls && !lacks_auth)
-        log_debug('r', "%s:%u: deliver allowgroup %s: the client %s", rules->groups.file, rule->line,
-                  log_encode(shown, sizeof shown, rule->group->name), groups_membership[result]);
+        log_debug('r', "%s:%u: deliver allowgroup %s: the client %s",
+                  SOURCE_AT(rules->groups.sources, rule->line), log_encode(shown, sizeof shown, rule->group->name),
+                  groups_membership[result]);
     if (result == MATCH_YES)
-        log_debug('r', "%s:%u: this line decides", rules->groups.file, rule->line);
+        log_debug('r', "%s:%u: this line decides", SOURCE_AT(rules->groups.sources, rule->line));
 }
 
 /* Does the client meet the conditions of a rule that names the recipient? */

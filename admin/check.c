@@ -289,15 +289,15 @@ paint(FILE *out, bool colours, enum colour colour, const char *format, ...)
 }
 
 /* The line itself and a caret under the column; tabs stay tabs, so that the caret meets its place. */
-static void print_source(const struct conf *conf, const struct conf_problem *problem, FILE *out, bool colours)
+static void print_source(struct place at, FILE *out, bool colours)
 {
-    struct slice line = conf_line(conf, problem->line);
+    struct slice line = at.text;
 
     fputs("    ", out);
     for (size_t i = 0; i < line.len; i++) /* control characters are for nobody's terminal */
         fputc(line.text[i] != '\t' && iscntrl((unsigned char)line.text[i]) != 0 ? '?' : line.text[i], out);
     fputs("\n    ", out);
-    for (unsigned i = 1; i < problem->column; i++)
+    for (unsigned i = 1; i < at.column; i++)
         fputc(i <= line.len && line.text[i - 1] == '\t' ? '\t' : ' ', out);
     paint(out, colours, GREEN, "^");
     fputc('\n', out);
@@ -311,15 +311,17 @@ static void print_problem(const struct conf *conf, const struct conf_problem *pr
     } kinds[] = { [SEVERITY_ERROR] = { "", RED }, [SEVERITY_WARNING] = { "warning: ", MAGENTA },
                   [SEVERITY_NOTE] = { "note: ", CYAN } };
 
-    paint(out, colours, BOLD, "%s:", conf->path);
+    struct place at = conf_problem_place(conf, problem);
+
+    paint(out, colours, BOLD, "%s:", at.path);
     if (problem->line > 0)
-        paint(out, colours, BOLD, "%u:%u:", problem->line, problem->column);
+        paint(out, colours, BOLD, "%u:%u:", at.line, at.column);
     fputc(' ', out);
     paint(out, colours, kinds[problem->severity].colour, "%s", kinds[problem->severity].word);
     paint(out, colours, problem->severity == SEVERITY_ERROR ? RED : PLAIN, "%s", problem->message);
     fputc('\n', out);
     if (problem->line > 0 && problem->severity != SEVERITY_NOTE)
-        print_source(conf, problem, out, colours);
+        print_source(at, out, colours);
     if (problem->advice == NULL)
         return;
     paint(out, colours, GREEN, "    %s", problem->advice);
@@ -352,13 +354,17 @@ static void print_json_problem(const struct conf *conf, const struct conf_proble
     static const char words[][8] = { [SEVERITY_ERROR] = "error", [SEVERITY_WARNING] = "warning",
                                      [SEVERITY_NOTE] = "note" };
 
-    fprintf(out, "{\"severity\":\"%s\",\"line\":", words[problem->severity]);
+    struct place at = conf_problem_place(conf, problem);
+
+    fprintf(out, "{\"severity\":\"%s\",\"file\":", words[problem->severity]);
+    print_json_text(out, slice_of(at.path));
+    fputs(",\"line\":", out);
     if (problem->line > 0)
-        fprintf(out, "%u,\"column\":%u,\"source\":", problem->line, problem->column);
+        fprintf(out, "%u,\"column\":%u,\"source\":", at.line, at.column);
     else
         fputs("null,\"column\":null,\"source\":", out);
     if (problem->line > 0)
-        print_json_text(out, conf_line(conf, problem->line));
+        print_json_text(out, at.text);
     else
         fputs("null", out);
     fputs(",\"message\":", out);

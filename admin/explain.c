@@ -130,9 +130,9 @@ static void print_delivery(const struct transaction *t, const struct recipient *
 
     fputs("delivery to ", stdout);
     print_text(r->address.text);
-    printf("\n    %s:", t->rules->groups.file);
+    printf("\n    %s:", source_path(t->rules->groups.sources, r->rule->line));
     if (r->rule->line > 0)
-        printf("%u: ", r->rule->line);
+        printf("%u: ", source_line(t->rules->groups.sources, r->rule->line));
     else
         fputs(" deadletter_file: ", stdout);
     printf("%s %.*s", kinds[target->kind], (int)target->text.len, target->text.text);

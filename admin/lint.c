@@ -284,16 +284,16 @@ static unsigned column_of(const struct conf *conf, const struct rule *rule)
 static void complain_unreachable(struct conf *conf, const struct rule *rule, unsigned by)
 {
     warn(conf, rule->line, column_of(conf, rule),
-         "this line is never reached: line %u takes all the mail that it could take", by);
-    conf_advise(conf, "move it above line %u, or take it out", by);
+         "this line is never reached: %s takes all the mail that it could take", conf_line_text(conf, by, rule->line));
+    conf_advise(conf, "move it above %s, or take it out", conf_line_text(conf, by, rule->line));
 }
 
 /* 1.x used the last of several lines for one address. */
 static void note_repeated(struct conf *conf, const struct rule *rule, unsigned first)
 {
     conf_complain(conf, SEVERITY_NOTE, rule->line, column_of(conf, rule),
-                  "%.*s has a rule on line %u, too: the first one that accepts the client decides", (int)rule->rcpt.len,
-                  rule->rcpt.text, first);
+                  "%.*s has a rule on %s, too: the first one that accepts the client decides", (int)rule->rcpt.len,
+                  rule->rcpt.text, conf_line_text(conf, first, rule->line));
 }
 
 static void lint_rule(struct conf *conf, struct rule *rule)
@@ -328,8 +328,10 @@ static void lint_refusals(struct conf *conf)
         for (const struct refusal *e = conf->rules.first_refusal; e != r; e = e->next)
             if (regex_lint_is_any(e->pattern.text) || slice_equal(e->pattern.text, r->pattern.text)) {
                 warn(conf, r->pattern.line, r->pattern.column,
-                     "this line is never reached: line %u refuses all that it could refuse", e->pattern.line);
-                conf_advise(conf, "move it above line %u, or take it out", e->pattern.line);
+                     "this line is never reached: %s refuses all that it could refuse",
+                     conf_line_text(conf, e->pattern.line, r->pattern.line));
+                conf_advise(conf, "move it above %s, or take it out",
+                            conf_line_text(conf, e->pattern.line, r->pattern.line));
                 break;
             }
 }

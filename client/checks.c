@@ -25,7 +25,7 @@ static struct reply refuse(const struct limit *limit, enum match bypass, const s
 static struct reply shown(const struct groups *groups, const char *keyword, const struct limit *limit, struct reply reply)
 {
     if (log_wants('r'))
-        log_debug('r', "%s:%u: %s %s", groups->file, limit->line, keyword,
+        log_debug('r', "%s:%u: %s %s", SOURCE_AT(groups->sources, limit->line), keyword,
                   reply.code == 0 ? "has no objection" : "objects");
     return reply;
 }

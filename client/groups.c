@@ -51,10 +51,11 @@ void groups_forget_trouble(void)
 
 static enum match blame_pattern(const struct groups *groups, const struct pattern *pattern, const char *why)
 {
+    struct place at = source_place(groups->sources, pattern->line, pattern->column);
     char shown[LOG_TEXT];
 
-    (void)snprintf(trouble, sizeof trouble, "%s:%u:%u: the pattern \"%s\" decides nothing: %s", groups->file,
-                   pattern->line, pattern->column, log_encode(shown, sizeof shown, pattern->text), why);
+    (void)snprintf(trouble, sizeof trouble, "%s:%u:%u: the pattern \"%s\" decides nothing: %s", at.path, at.line,
+                   at.column, log_encode(shown, sizeof shown, pattern->text), why);
     return MATCH_UNSURE;
 }
 
@@ -69,8 +70,8 @@ static void show_match(const struct groups *groups, const struct pattern *patter
     char shown_pattern[LOG_TEXT], shown[LOG_TEXT];
 
     if (log_wants('r'))
-        log_debug('r', "%s:%u: %s \"%s\" %s \"%s\"", groups->file, pattern->line, pattern->directive,
-                  log_encode(shown_pattern, sizeof shown_pattern, pattern->text),
+        log_debug('r', "%s:%u: %s \"%s\" %s \"%s\"", SOURCE_AT(groups->sources, pattern->line),
+                  pattern->directive, log_encode(shown_pattern, sizeof shown_pattern, pattern->text),
                   matches ? "matches" : "does not match", log_encode(shown, sizeof shown, subject));
 }
 
@@ -82,8 +83,9 @@ static void show_passed_over(const struct groups *groups, struct pattern *patter
     char shown[LOG_TEXT];
 
     if (log_wants('r'))
-        log_debug('r', "%s:%u: %s \"%s\" %s, and is not tried on names", groups->file, pattern->line,
-                  pattern->directive, log_encode(shown, sizeof shown, pattern->text), reasons[pattern_scope(pattern)]);
+        log_debug('r', "%s:%u: %s \"%s\" %s, and is not tried on names",
+                  SOURCE_AT(groups->sources, pattern->line), pattern->directive,
+                  log_encode(shown, sizeof shown, pattern->text), reasons[pattern_scope(pattern)]);
 }
 
 /* Tries one pattern on one text. */
@@ -208,8 +210,8 @@ static bool has_certificate(const struct groups *groups, const struct allowgroup
     for (const struct certificate *c = group->certificates; c != NULL; c = c->next) {
         bool same = strcmp(c->fingerprint, client->tls.fingerprint) == 0;
 
-        log_debug('r', "%s:%u: allowgroup cert %s %s the client's certificate", groups->file, c->line, c->fingerprint,
-                  same ? "is" : "is not");
+        log_debug('r', "%s:%u: allowgroup cert %s %s the client's certificate",
+                  SOURCE_AT(groups->sources, c->line), c->fingerprint, same ? "is" : "is not");
         if (same)
             return true;
     }
@@ -227,7 +229,7 @@ static enum match match_fcrdns(const struct groups *groups, const struct allowgr
     state = client_name(client);
     matches = (group->fcrdns >> state & 1) != 0;
     if (log_wants('r'))
-        log_debug('r', "%s: allowgroup %s fcrdns: the client's name %s", groups->file,
+        log_debug('r', "%s: allowgroup %s fcrdns: the client's name %s", source_path(groups->sources, 0),
                   log_encode(shown, sizeof shown, group->name), matches ? "is as it wants" : "is not as it wants");
     if (matches)
         return MATCH_YES;
@@ -266,7 +268,7 @@ enum match groups_bypass(struct groups *groups, struct client *client)
         char shown[LOG_TEXT];
 
         if (log_wants('r'))
-            log_debug('r', "%s:%u: bypass allowgroup %s: the client %s", groups->file, b->line,
+            log_debug('r', "%s:%u: bypass allowgroup %s: the client %s", SOURCE_AT(groups->sources, b->line),
                       log_encode(shown, sizeof shown, b->group->name), groups_membership[member]);
         result = member != MATCH_NO ? member : result;
     }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/source.h"
 #include "client/client.h"
 #include "client/dnsbl.h"
 #include "patterns/pattern.h"
@@ -41,7 +42,7 @@ struct bypass {
 
 /* What the configuration says of hosts. All of it lives as long as the configuration. */
 struct groups {
-    const char *file;           /* name of the configuration file, for messages */
+    const struct source *sources; /* the files of the configuration, for messages */
     struct patterns allow, deny;
     struct patterns exempt;     /* lockout.exempt */
     struct patterns proxies;    /* proxy_protocol */

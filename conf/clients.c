@@ -32,12 +32,15 @@ void parse_clients(struct parser *p, const struct keyword *k, void *value)
     word_need_end(p);
 }
 
-/* About as many buckets as there are groups in a file that is long because of them. */
+/* About as many buckets as there are groups in files that are long because of them. */
 static void make_buckets(struct conf *conf)
 {
     struct rules *rules = &conf->rules;
+    size_t size = 0;
 
-    for (rules->groups.bucket_count = 16; rules->groups.bucket_count < conf->text.len / 128 && rules->groups.bucket_count < MAX_BUCKETS;)
+    for (const struct source *s = conf->sources; s != NULL; s = s->next)
+        size += s->text.len;
+    for (rules->groups.bucket_count = 16; rules->groups.bucket_count < size / 128 && rules->groups.bucket_count < MAX_BUCKETS;)
         rules->groups.bucket_count *= 2;
     rules->groups.buckets = memory_take(conf, rules->groups.bucket_count * sizeof(struct allowgroup *));
 }

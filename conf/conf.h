@@ -9,6 +9,7 @@
 
 #include "base/settings.h"
 #include "base/slice.h"
+#include "base/source.h"
 #include "client/settings.h"
 #include "delivery/settings.h"
 #include "dns/dns.h"
@@ -26,7 +27,7 @@ enum severity {
 /* Something to say about the file. */
 struct conf_problem {
     struct conf_problem *next;
-    unsigned line, column;  /* from 1, in bytes; 0: the file as a whole */
+    unsigned line, column;  /* from 1, in bytes; the line is one of the whole (base/source.h); 0: the file as a whole */
     enum severity severity;
     const char *message;    /* what is wrong, what was expected */
     const char *advice;     /* what to write or do instead; NULL: the message says all */
@@ -38,7 +39,7 @@ struct conf_memory;
 /* The configuration. All slices point into memory that conf_free releases, or are constants. */
 struct conf {
     const char *path;
-    struct slice text;              /* the whole file */
+    struct source *sources;         /* its beginning, and behind it what it includes and the rest */
     struct conf_memory *memory;
     struct conf_problem *problems, *last_problem; /* in the order of their lines; the one added last */
     unsigned errors;
@@ -63,15 +64,18 @@ void conf_load(struct conf *conf, const char *path);
 /* The same for a text that is in memory (it must outlive conf). */
 void conf_parse(struct conf *conf, const char *path, struct slice text);
 
+/* Where the problem stands; line 0: nowhere. */
+struct place conf_problem_place(const struct conf *conf, const struct conf_problem *problem);
+
+/* "line 3" or "line 3 of FILE", for a message about a line of another place; it lives as long as the configuration. */
+const char *conf_line_text(struct conf *conf, unsigned line, unsigned told_at);
+
 /* Adds a problem to the list, at its place; the message is a format. */
 void conf_complain(struct conf *conf, enum severity severity, unsigned line, unsigned column, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
 /* Says what to write or do instead, of the problem that was added last. */
 void conf_advise(struct conf *conf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* The line with this number, counted from 1, without its end; empty if there is none. */
-struct slice conf_line(const struct conf *conf, unsigned number);
 
 /* The column of the byte `offset` of the word at `column`, as its quotes and backslashes have it. */
 unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, size_t offset);

@@ -140,7 +140,8 @@ void parse_status(struct parser *p, const struct keyword *k, void *value)
     }
     statuses = statuses_named(p->conf, name.text);
     if (statuses->defined) {
-        fail(p, name.column, "'%.*s' is defined on line %u already", (int)name.text.len, name.text.text, statuses->line);
+        fail(p, name.column, "'%.*s' is defined on %s already", (int)name.text.len, name.text.text,
+             conf_line_text(p->conf, statuses->line, p->number));
         return;
     }
     statuses->defined = true;

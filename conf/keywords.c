@@ -24,6 +24,7 @@ static const struct keyword conf_keywords[] = {
     { .name = "dnswl", .kind = CONF_DNSWL },
     { .name = "bypass", .kind = CONF_BYPASS },
     { .name = "deliver", .kind = CONF_DELIVER },
+    { .name = "include", .kind = CONF_INCLUDE },
     { .name = "status", .kind = CONF_STATUS },
     { .name = "error", .kind = CONF_ERROR, .status = "7.1" },
 };
@@ -71,6 +72,7 @@ static const struct {
     [CONF_DELIVER] = { parse_deliver, NULL },
     [CONF_ERROR] = { parse_error, NULL },
     [CONF_STATUS] = { parse_status, NULL },
+    [CONF_INCLUDE] = { parse_include, NULL },
 };
 
 size_t keywords_count(void)

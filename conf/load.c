@@ -1,19 +1,10 @@
-/* load.c - the file to struct conf: what may be read, line by line, defaults, what one directive needs of others */
+/* load.c - the file to struct conf: line by line, defaults, what one directive needs of others */
 #include "conf/parser.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
-#include <poll.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "delivery/statuses.h"
-
-enum { PIPE_MS = 10000 }; /* how long a pipe may take that the configuration is read from */
 
 static bool check_bytes(struct parser *p)
 {
@@ -44,7 +35,8 @@ static void parse_line(struct parser *p, unsigned seen[])
     k = keywords_row(i);
     if (k->order > 0 && seen[i] > 0)
         conf_complain(p->conf, SEVERITY_WARNING, p->number, word.column,
-                      "'%s' stands twice (first on line %u), the last one wins", k->name, seen[i]);
+                      "'%s' stands twice (first on %s), the last one wins", k->name,
+                      conf_line_text(p->conf, seen[i], p->number));
     seen[i] = p->number;
     keywords_parse(p, i);
 }
@@ -63,7 +55,7 @@ static void set_defaults(struct parser *p)
     p->conf->rules.last_refusal = &p->conf->rules.first_refusal;
     p->conf->rules.groups.last_group = &p->conf->rules.groups.first_group;
     p->conf->rules.groups.last_list = &p->conf->rules.groups.lists;
-    p->conf->rules.groups.file = p->conf->path;
+    p->conf->rules.groups.sources = p->conf->sources;
 }
 
 static void set_host_name(struct conf *conf)
@@ -175,14 +167,23 @@ static void resolve_statuses(struct conf *conf)
                           (int)s->name.len, s->name.text);
 }
 
+/* Of another file, or another stretch of lines of one: are there NUL bytes in it? */
+static void look_into(struct parser *p, const struct source *source)
+{
+    p->has_nul = source->text.len > 0 && memchr(source->text.text, '\0', source->text.len) != NULL;
+}
+
 static void parse_lines(struct conf *conf)
 {
-    struct slice text = conf->text;
-    struct parser p = { .conf = conf, .has_nul = memchr(text.text, '\0', text.len) != NULL };
+    struct lines lines = lines_of(conf);
+    struct parser p = { .conf = conf, .lines = &lines };
     unsigned *seen = memory_take(conf, keywords_count() * sizeof *seen); /* where each stands */
+    const struct source *source = NULL;
 
-    while (line_next(&text, &p.line)) {
-        p.number++;
+    while (lines_next(&lines, &p.line)) {
+        if (lines.source != source)
+            look_into(&p, source = lines.source);
+        p.number = lines.number;
         parse_line(&p, seen);
     }
     resolve_settings(conf);
@@ -195,108 +196,26 @@ static void begin(struct conf *conf, const char *path)
     struct parser p = { .conf = conf };
 
     *conf = (struct conf){ .path = path };
+    conf->sources = memory_take(conf, sizeof *conf->sources);
+    *conf->sources = (struct source){ .path = path, .text = { "", 0 }, .first = 1, .local = 1 };
     set_defaults(&p);
-}
-
-static void set_text(struct conf *conf, struct slice text)
-{
-    static const struct slice mark = SLICE("\xef\xbb\xbf");
-    bool marked = text.len >= mark.len && memcmp(text.text, mark.text, mark.len) == 0;
-
-    conf->text = marked ? (struct slice){ text.text + mark.len, text.len - mark.len } : text;
 }
 
 void conf_parse(struct conf *conf, const char *path, struct slice text)
 {
     begin(conf, path);
-    set_text(conf, text);
+    conf->sources->text = file_unmarked(text);
     parse_lines(conf);
-}
-
-/* ---- the file ---------------------------------------------------------------------------- */
-
-/* Others than owner and root could otherwise make us run their commands. */
-static bool is_safe(const struct stat *status)
-{
-    return (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
-/* As read(2), but waits for a pipe until the deadline. */
-static ssize_t read_some(int fd, char *bytes, size_t size, uint64_t deadline)
-{
-    struct pollfd ready = { .fd = fd, .events = POLLIN };
-    ssize_t n;
-
-    while ((n = read(fd, bytes, size)) < 0 && (errno == EAGAIN || errno == EINTR)) {
-        if (clock_left(deadline) == 0) {
-            errno = ETIMEDOUT;
-            return -1;
-        }
-        (void)poll(&ready, 1, clock_left(deadline)); /* reading tells what came of it */
-    }
-    return n;
-}
-
-/* Reads all of an open file into memory of the configuration. False: errno says why. */
-static bool read_all(struct conf *conf, int fd, size_t expected, struct slice *text)
-{
-    size_t size = expected + 1, used = 0;
-    char *bytes = memory_take(conf, size);
-    uint64_t deadline = clock_ms() + PIPE_MS;
-    ssize_t n;
-
-    while ((n = read_some(fd, bytes + used, size - used, deadline)) > 0) {
-        used += (size_t)n;
-        if (used == size) {
-            char *more = memory_take(conf, size * 2);
-
-            memcpy(more, bytes, used);
-            bytes = more;
-            size *= 2;
-        }
-    }
-    *text = (struct slice){ bytes, used };
-    return n == 0;
-}
-
-/* What may be read: a file, and the pipe of a shell's <(...). A FIFO with a name or a device could have no end. */
-static bool is_readable(int fd, const struct stat *status)
-{
-    struct statfs system;
-
-    if (S_ISFIFO(status->st_mode))
-        return fstatfs(fd, &system) == 0 && system.f_type == PIPEFS_MAGIC;
-    return S_ISREG(status->st_mode) || S_ISDIR(status->st_mode); /* reading says that it is one */
-}
-
-/* Reads a file that is safe to use. Returns NULL, or why it cannot be used. */
-static const char *read_file(struct conf *conf, int fd, struct slice *text)
-{
-    struct stat status;
-
-    if (fd < 0 || fstat(fd, &status) != 0)
-        return strerror(errno);
-    if (!is_safe(&status))
-        return "others than its owner and root may write it, expected chmod go-w";
-    if (!is_readable(fd, &status))
-        return "it is a FIFO or a device, expected a file";
-    return read_all(conf, fd, (size_t)status.st_size, text) ? NULL : strerror(errno);
 }
 
 void conf_load(struct conf *conf, const char *path)
 {
-    struct slice text = { "", 0 };
     const char *why;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
     begin(conf, path);
-    why = read_file(conf, fd, &text);
-    if (fd >= 0)
-        (void)close(fd); /* it was only read */
-    if (why != NULL) {
+    why = file_read(conf, conf->sources);
+    if (why != NULL)
         conf_complain(conf, SEVERITY_ERROR, 0, 0, "cannot be used: %s", why);
-        return;
-    }
-    set_text(conf, text);
-    parse_lines(conf);
+    else
+        parse_lines(conf);
 }

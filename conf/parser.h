@@ -15,11 +15,12 @@
 struct parser {
     struct conf *conf;  /* NULL: words stay as they are written */
     struct slice line;  /* without its end */
+    struct lines *lines; /* those that are read; NULL: not all of them */
     unsigned number;    /* 0 while a default is parsed */
     size_t at;          /* the next byte to look at */
     bool failed;        /* an error was found in this line */
     bool misread;       /* ... in how a word is written: nothing else is said of the line */
-    bool has_nul;       /* there is a NUL byte somewhere in the text */
+    bool has_nul;       /* there is a NUL byte somewhere in the file */
 };
 
 struct word {
@@ -55,8 +56,26 @@ bool memory_holds(const struct conf *conf, const char *byte);
 
 /* ---- places.c ---- */
 
-/* The next line of a text, which loses it; false at its end. */
-bool line_next(struct slice *text, struct slice *line);
+/* All lines of the configuration, those of included files in their place. */
+struct lines {
+    struct source *source; /* of the line that was taken last */
+    struct slice rest;     /* of the source */
+    unsigned number;       /* of that line in the whole */
+    unsigned next;
+};
+
+struct lines lines_of(const struct conf *conf);
+
+/* The next line, without its end; false behind the last one. */
+bool lines_next(struct lines *lines, struct slice *line);
+
+/* ---- file.c ---- */
+
+/* Reads the file that `file` names, if it is safe to use. Returns NULL, or why it cannot be used. */
+const char *file_read(struct conf *conf, struct source *file);
+
+/* A byte order mark at its beginning is none of a text. */
+struct slice file_unmarked(struct slice bytes);
 
 /* ---- words.c ---- */
 
@@ -151,6 +170,7 @@ enum {
     CONF_DELIVER,
     CONF_ERROR,
     CONF_STATUS,
+    CONF_INCLUDE,
     CONF_KINDS
 };
 
@@ -184,6 +204,9 @@ kind_parse parse_word, parse_domain, parse_flags, parse_text, parse_switch, pars
 /* clients.c, deliveries.c */
 kind_parse parse_hosts, parse_clients, parse_group, parse_dnsbl, parse_dnswl, parse_bypass;
 kind_parse parse_program, parse_deliver, parse_error, parse_status;
+
+/* include.c */
+kind_parse parse_include;
 
 /* print.c */
 kind_print print_word, print_text, print_switch, print_choice, print_limit, print_count, print_check, print_pause,

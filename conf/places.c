@@ -1,30 +1,37 @@
-/* places.c - where in the file something stands: lines, columns, the place of a value */
+/* places.c - where something stands: all lines of the configuration, columns, the place of a value */
 #include "conf/parser.h"
 
-bool line_next(struct slice *text, struct slice *line)
+struct lines lines_of(const struct conf *conf)
 {
-    const char *lf;
+    return (struct lines){ .source = conf->sources, .rest = conf->sources->text, .next = 1 };
+}
 
-    if (text->len == 0)
+/* The next stretch of lines, with the number of its first one. */
+static bool next_source(struct lines *lines)
+{
+    struct source *next = lines->source->next;
+
+    if (next == NULL)
         return false;
-    lf = memchr(text->text, '\n', text->len);
-    line->text = text->text;
-    line->len = lf != NULL ? (size_t)(lf - text->text) : text->len;
-    text->text += line->len + (lf != NULL);
-    text->len -= line->len + (lf != NULL);
-    while (line->len > 0 && line->text[line->len - 1] == '\r')
-        line->len--;
+    next->first = lines->next;
+    lines->source = next;
+    lines->rest = next->text;
     return true;
 }
 
-struct slice conf_line(const struct conf *conf, unsigned number)
+bool lines_next(struct lines *lines, struct slice *line)
 {
-    struct slice text = conf->text, line = { "", 0 };
+    while (!source_next(&lines->rest, line))
+        if (!next_source(lines))
+            return false;
+    lines->number = lines->next++;
+    return true;
+}
 
-    for (; number > 0; number--)
-        if (!line_next(&text, &line))
-            return (struct slice){ "", 0 };
-    return line;
+/* The line with this number, without its end. */
+static struct slice line_of(const struct conf *conf, unsigned number)
+{
+    return source_place(conf->sources, number, 1).text;
 }
 
 /* The column of the first word. */
@@ -39,7 +46,7 @@ static unsigned first_column(struct slice line)
 
 unsigned conf_column_of(const struct conf *conf, unsigned number, struct slice text)
 {
-    struct slice line = conf_line(conf, number);
+    struct slice line = line_of(conf, number);
     uintptr_t begin = (uintptr_t)line.text, at = (uintptr_t)text.text;
 
     return at >= begin && at < begin + line.len ? (unsigned)(at - begin) + 1 : first_column(line);
@@ -56,23 +63,22 @@ struct conf_place conf_place_of(const struct conf *conf, const char *keyword, st
 
 unsigned conf_line_of(const struct conf *conf, const char *keyword)
 {
-    struct slice text = conf->text;
+    struct lines lines = lines_of(conf);
     struct parser p = { .line = { "", 0 } };
-    unsigned number = 0, found = 0;
+    unsigned found = 0;
     struct word word;
 
-    while (line_next(&text, &p.line)) {
-        number++;
+    while (lines_next(&lines, &p.line)) {
         p.at = 0;
         if (word_next(&p, &word) && word_is(word, keyword))
-            found = number;
+            found = lines.number;
     }
     return found;
 }
 
 unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, size_t offset)
 {
-    struct slice line = conf_line(conf, number);
+    struct slice line = line_of(conf, number);
     size_t at = column - 1;
     bool quoted = at < line.len && word_end_of_quoted(line, at) > 0;
 

@@ -134,7 +134,8 @@ static bool is_set(struct conf *conf, size_t index)
 
 void conf_print(struct conf *conf, FILE *out)
 {
-    struct slice text = conf->text, line;
+    struct lines lines = lines_of(conf);
+    struct slice line;
 
     for (size_t i = next_in_order(0); i < keywords_count(); i = next_in_order(keywords_row(i)->order))
         if (is_set(conf, i)) {
@@ -142,13 +143,13 @@ void conf_print(struct conf *conf, FILE *out)
             keywords_print(conf, i, out);
             fputc('\n', out);
         }
-    /* what may be repeated stands as it was written, in its order */
-    while (line_next(&text, &line)) {
+    /* what may be repeated stands as it was written, in its order; what was included, in its place */
+    while (lines_next(&lines, &line)) {
         struct parser p = { .conf = conf, .line = line };
         struct word word;
         size_t i = word_next(&p, &word) ? keywords_find(word.text) : keywords_count();
 
-        if (i < keywords_count() && keywords_row(i)->order == 0)
+        if (i < keywords_count() && keywords_row(i)->order == 0 && keywords_row(i)->kind != CONF_INCLUDE)
             fprintf(out, "%.*s\n", (int)(line.len - (word.column - 1)), line.text + word.column - 1);
     }
 }
@@ -168,16 +169,18 @@ static bool holds_key(const struct conf *conf, unsigned number, struct slice lin
 
 void conf_log_lines(const struct conf *conf)
 {
-    struct slice text = conf->text, line;
+    struct lines lines = lines_of(conf);
+    struct slice line;
     char shown[LOG_TEXT];
 
-    for (unsigned number = 1; log_wants('c') && line_next(&text, &line); number++) {
+    while (log_wants('c') && lines_next(&lines, &line)) {
         struct parser p = { .line = line };
 
         word_skip_blanks(&p);
-        if (p.at < line.len && holds_key(conf, number, line, p.at))
-            log_debug('c', "%s:%u: %.5s (hidden)", conf->path, number, line.text + p.at);
+        if (p.at < line.len && holds_key(conf, lines.number, line, p.at))
+            log_debug('c', "%s:%u: %.5s (hidden)", SOURCE_AT(conf->sources, lines.number), line.text + p.at);
         else if (p.at < line.len && line.text[p.at] != '#')
-            log_debug('c', "%s:%u: \"%s\"", conf->path, number, log_encode(shown, sizeof shown, line));
+            log_debug('c', "%s:%u: \"%s\"", SOURCE_AT(conf->sources, lines.number),
+                      log_encode(shown, sizeof shown, line));
     }
 }

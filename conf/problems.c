@@ -54,14 +54,40 @@ void conf_advise(struct conf *conf, const char *format, ...)
     va_end(args);
 }
 
+struct place conf_problem_place(const struct conf *conf, const struct conf_problem *problem)
+{
+    return source_place(conf->sources, problem->line, problem->column);
+}
+
+/* A format and its arguments in memory of the configuration, for conf_line_text. */
+static const char *__attribute__((format(printf, 2, 3))) put_text(struct conf *conf, const char *format, ...)
+{
+    va_list args;
+    const char *text;
+
+    va_start(args, format);
+    text = format_text(conf, format, args);
+    va_end(args);
+    return text;
+}
+
+const char *conf_line_text(struct conf *conf, unsigned line, unsigned told_at)
+{
+    const char *path = source_path(conf->sources, line);
+    bool same = strcmp(path, source_path(conf->sources, told_at)) == 0;
+
+    return put_text(conf, "line %u%s%s", source_line(conf->sources, line), same ? "" : " of ", same ? "" : path);
+}
+
 /* A process lives for a connection: whether the same was said a minute ago only the log itself knows. */
 static void log_problem(const struct conf *conf, const struct conf_problem *p)
 {
+    struct place at = conf_problem_place(conf, p);
     char place[32] = "", text[2 * LOG_TEXT];
 
     if (p->line > 0)
-        (void)snprintf(place, sizeof place, ":%u:%u", p->line, p->column);
-    (void)snprintf(text, sizeof text, "%s%s: %s", conf->path, place, p->message); /* cut when too long */
+        (void)snprintf(place, sizeof place, ":%u:%u", at.line, at.column);
+    (void)snprintf(text, sizeof text, "%s%s: %s", at.path, place, p->message); /* cut when too long */
     if (!log_has(text))
         log_line(p->severity == SEVERITY_ERROR ? LOG_ERR : LOG_WARNING, "%s", text);
 }

@@ -30,13 +30,29 @@ enum { REHEARSED = RESULT_REFUSED + 1 };
 static const char *const names[] = { [RESULT_DELIVERED] = "delivered", [RESULT_DEFERRED] = "deferred",
                                      [RESULT_REFUSED] = "refused", [REHEARSED] = "rehearsed" };
 
+/* What decided: the number of a line, with its file if that is not the main one. */
+static void put_rule(const struct transaction *t, const struct rule *rule, char out[LOG_TEXT + 16])
+{
+    const struct source *sources = t->rules->groups.sources;
+    const char *path = source_path(sources, rule->line);
+    char shown[LOG_TEXT];
+
+    if (rule->line == 0)
+        (void)snprintf(out, LOG_TEXT + 16, "dead-letter");
+    else if (path == sources->path)
+        (void)snprintf(out, LOG_TEXT + 16, "%u", source_line(sources, rule->line));
+    else
+        (void)snprintf(out, LOG_TEXT + 16, "\"%s:%u\"", log_encode(shown, sizeof shown, slice_of(path)),
+                       source_line(sources, rule->line));
+}
+
 /* The line per delivery, which is always logged. */
 static void log_delivery(const struct transaction *t, const struct recipient *r, const struct target *target,
                          unsigned result, const char *reason, uint64_t milliseconds)
 {
-    char path[LOG_TEXT], from[LOG_TEXT], to[LOG_TEXT], why[LOG_TEXT], rule[32];
+    char path[LOG_TEXT], from[LOG_TEXT], to[LOG_TEXT], why[LOG_TEXT], rule[LOG_TEXT + 16];
 
-    (void)snprintf(rule, sizeof rule, r->rule->line > 0 ? "%u" : "dead-letter", r->rule->line);
+    put_rule(t, r->rule, rule);
     log_line(result == RESULT_DELIVERED || result == REHEARSED ? LOG_INFO : LOG_WARNING,
              "delivery result=%s id=%s rule=%s target=%s bytes=%ju secs=%ju.%03u path=\"%s\" from=\"%s\" to=\"%s\""
              "%s%s%s", names[result], t->id, rule, ways[target->kind].name, (uintmax_t)t->spool->size,

@@ -173,9 +173,12 @@ static void message_size(const struct delivery *d, struct text *fact)
 
 static void rule(const struct delivery *d, struct text *fact)
 {
-    put(fact, d->transaction->rules->groups.file);
+    const struct source *sources = d->transaction->rules->groups.sources;
+    unsigned line = d->recipient->rule->line;
+
+    put(fact, source_path(sources, line));
     put(fact, ":");
-    text_number(fact, d->recipient->rule->line, 1);
+    text_number(fact, source_line(sources, line), 1);
 }
 
 static void allowgroup(const struct delivery *d, struct text *fact)

@@ -616,7 +616,7 @@ assert found["file"] == os.fsencode(sys.argv[1]).decode("utf-8", "replace") and 
 lines = open(sys.argv[1], encoding="utf-8").read().split("\n")
 out = b""
 for p in found["problems"]:
-    assert list(p) == ["severity", "line", "column", "source", "message", "advice"]
+    assert list(p) == ["severity", "file", "line", "column", "source", "message", "advice"]
     place = ""
     if p["line"] is None:
         assert p["column"] is None and p["source"] is None
@@ -635,7 +635,7 @@ END
     echo nonsense >conf
     run -78 --separate-stderr "$MAILRECV" -t json -c conf
     [ "$output" = '{"file":"conf","status":78,"problems":[
-{"severity":"error","line":1,"column":1,"source":"nonsense",'"$(
+{"severity":"error","file":"conf","line":1,"column":1,"source":"nonsense",'"$(
         )"'"message":"unknown keyword '"'nonsense'"', expected one of mailrecv.conf(5)","advice":null}]}' ]
     run -64 "$MAILRECV" -c conf -t json json
     [ "$output" = "mailrecv: unknown argument 'json', see mailrecv -h" ]

@@ -371,6 +371,16 @@ knows_nothing() { # [-i]
     knows_nothing
 }
 
+@test "a session knows nothing of included files, nor of their names" {
+    plant
+    mkdir sekrit-directory
+    grep -v '^domain\|^error' conf >sekrit-directory/sekrit-included.conf
+    chmod go-w sekrit-directory sekrit-directory/*
+    { grep '^domain\|^error' conf; echo 'include sekrit-directory/*.conf'; } >with
+    mv with conf
+    knows_nothing
+}
+
 @test "a session in TLS knows nothing either, of certificate and key neither" {
     plant
     printf '%s\n' 'tls optional' 'tls.cert sekrit-cert.pem' 'tls.key sekrit-key.pem' >>conf

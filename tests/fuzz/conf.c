@@ -23,7 +23,7 @@ static void check_problems(const struct conf *conf)
 
     for (const struct conf_problem *p = conf->problems; p != NULL; p = p->next) {
         HOLDS(p->line >= line && p->message[0] != '\0');
-        HOLDS(p->line == 0 || (p->column > 0 && p->column <= conf_line(conf, p->line).len + 1));
+        HOLDS(p->line == 0 || (p->column > 0 && conf_problem_place(conf, p).column <= conf_problem_place(conf, p).text.len + 1));
         line = p->line;
         errors += p->severity == SEVERITY_ERROR;
     }

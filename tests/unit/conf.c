@@ -261,8 +261,8 @@ static void test_order(void)
             i++;
         }
     ok_number(i, COUNT(lines), "... and all are listed");
-    ok_text(conf_line(&conf, 4), BYTES("fsync on"), "conf_line 4");
-    ok_text(conf_line(&conf, 99), BYTES(""), "conf_line beyond the end");
+    ok_text(source_place(conf.sources, 4, 1).text, BYTES("fsync on"), "conf_line 4");
+    ok_text(source_place(conf.sources, 99, 1).text, BYTES(""), "conf_line beyond the end");
     conf_free(&conf);
 
     conf_parse(&conf, "test.conf", BYTES("deadletter_file /dev/null\n"));

@@ -1,0 +1,195 @@
+/* include.c - include: which files are read in place of the line, and what must hold for them */
+#include "conf/parser.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+
+enum { INCLUDE_DEPTH = 8 };
+
+static const char foreign[] = "it belongs to somebody else, expected root or the owner of the main file";
+
+/* The line that includes, and what the lines behind it will be. */
+struct include {
+    struct parser *p;
+    struct word word;     /* the path, as it is written */
+    struct source *last;  /* what is included next comes behind it */
+};
+
+static bool is_pattern(struct slice text)
+{
+    return memchr(text.text, '*', text.len) != NULL || memchr(text.text, '?', text.len) != NULL;
+}
+
+/* Whose files decide what happens: root's, and those of the owner of the main file. */
+static bool is_trusted(const struct conf *conf, uid_t owner)
+{
+    return owner == 0 || owner == conf->sources->owner;
+}
+
+/* Is the file, of which this one would be part, the same? Then nothing would end. */
+static bool is_same(const struct source *a, const struct source *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
+
+/* Names a circle: from `outer`, which is being read, in to the file that includes it once more. */
+static void put_way(struct text *text, const struct source *outer, const struct source *inner)
+{
+    if (inner != outer)
+        put_way(text, outer, inner->within);
+    text_put(text, slice_of(inner->path));
+    text_put(text, slice_of(" includes "));
+}
+
+static void fail_circle(const struct include *i, const struct source *outer, const struct source *file)
+{
+    char room[1024];
+    struct text text = { room, sizeof room, 0 };
+
+    put_way(&text, outer, i->p->lines->source);
+    text_put(&text, slice_of(file->path));
+    fail(i->p, i->word.column, "a circle: %.*s", (int)(text.len < sizeof room ? text.len : sizeof room), room);
+}
+
+/* May the file be read here? Else that is an error. */
+static bool check_file(const struct include *i, const struct source *file)
+{
+    unsigned depth = 0;
+
+    for (const struct source *s = file->within; s != NULL; s = s->within) {
+        if (is_same(s, file)) {
+            fail_circle(i, s, file);
+            return false;
+        }
+        depth++;
+    }
+    if (depth > INCLUDE_DEPTH)
+        fail(i->p, i->word.column, "files include each other more than %d deep, expected fewer", INCLUDE_DEPTH);
+    else if (!is_trusted(i->p->conf, file->owner))
+        fail(i->p, i->word.column, "%s cannot be used: %s", file->path, foreign);
+    return !i->p->failed;
+}
+
+/* Puts the lines of a file behind those that were included by this line before. */
+static void add(struct include *i, const char *path)
+{
+    struct source *file = memory_take(i->p->conf, sizeof *file);
+    const char *why;
+
+    *file = (struct source){ .path = path, .within = i->p->lines->source, .first = UINT_MAX, .local = 1 };
+    why = file_read(i->p->conf, file);
+    if (why != NULL)
+        fail(i->p, i->word.column, "%s cannot be used: %s", path, why);
+    else if (check_file(i, file)) {
+        file->next = i->last->next;
+        i->last = i->last->next = file;
+    }
+}
+
+/* A path, the name of a file behind its directory, in memory of the configuration. */
+static const char *join(struct conf *conf, struct slice directory, struct slice name)
+{
+    char *path = memory_take(conf, directory.len + name.len + 1);
+    struct text text = { path, directory.len + name.len, 0 };
+
+    text_put(&text, directory);
+    text_put(&text, name);
+    return path;
+}
+
+/* The directory of a path, with its slash; empty if it has none. */
+static struct slice directory_of(struct slice path)
+{
+    while (path.len > 0 && path.text[path.len - 1] != '/')
+        path.len--;
+    return path;
+}
+
+/* Whoever can put files into the directory of a pattern decides what is read. NULL: nobody else can. */
+static const char *doubt_directory(const struct conf *conf, const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0)
+        return strerror(errno);
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return "others than its owner and root may put files there, expected chmod go-w";
+    return is_trusted(conf, status.st_uid) ? NULL : foreign;
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* Includes the files that a pattern names. */
+static void add_all(struct include *i, const char *pattern)
+{
+    struct slice directory = directory_of(slice_of(pattern));
+    const char *place = join(i->p->conf, directory, slice_of(directory.len > 0 ? "" : "."));
+    const char *why = doubt_directory(i->p->conf, place);
+    struct dirent **entries;
+    int count = why == NULL ? scandir(place, &entries, NULL, by_bytes) : 0;
+
+    if (count < 0)
+        why = strerror(errno);
+    if (why != NULL)
+        fail(i->p, i->word.column, "%s cannot be used: %s", place, why);
+    for (int n = 0; n < count; n++) {
+        if (fnmatch(pattern + directory.len, entries[n]->d_name, FNM_PERIOD | FNM_NOESCAPE) == 0)
+            add(i, join(i->p->conf, directory, slice_of(entries[n]->d_name)));
+        free(entries[n]);
+    }
+    if (count >= 0 && why == NULL)
+        free(entries);
+}
+
+/* What is behind this line becomes a stretch of its own, behind what is included. */
+static void cut(struct lines *lines, struct conf *conf)
+{
+    struct source *rest, *source = lines->source;
+
+    if (lines->rest.len == 0)
+        return;
+    rest = memory_take(conf, sizeof *rest);
+    *rest = *source;
+    rest->text = lines->rest;
+    rest->first = UINT_MAX;
+    rest->local = source->local + lines->next - source->first;
+    source->text.len -= lines->rest.len;
+    source->next = rest;
+    lines->rest.len = 0;
+}
+
+void parse_include(struct parser *p, const struct keyword *k, void *value)
+{
+    struct include i = { .p = p };
+    struct slice base = directory_of(slice_of(p->lines->source->path));
+    struct slice directory;
+    const char *path;
+
+    (void)k;
+    (void)value;
+    if (!word_need_value(p, &i.word, "the path of a file") || (word_need_end(p), p->failed))
+        return;
+    directory = directory_of(i.word.text);
+    if (i.word.text.text[0] == '/')
+        base.len = 0;
+    if (is_pattern(directory)) {
+        fail(p, i.word.column, "a pattern in the name of a directory, expected one in the name of the file only");
+        return;
+    }
+    path = join(p->conf, base, i.word.text);
+    cut(p->lines, p->conf);
+    i.last = p->lines->source;
+    if (is_pattern((struct slice){ i.word.text.text + directory.len, i.word.text.len - directory.len }))
+        add_all(&i, path);
+    else
+        add(&i, path);
+}
