@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/modes.h"
 #include "admin/probe.h"
 #include "base/account.h"
 #include "base/cold.h"
@@ -354,6 +355,12 @@ static size_t count_rules(const struct conf *conf)
     return count;
 }
 
+/* The other file of that need is no mail. */
+static bool is_mail(const struct conf *conf, const struct question *q)
+{
+    return q->need == NEED_MAILBOX && q->line != conf_line_of(conf, "lockout.db");
+}
+
 static void tell_answers(struct conf *conf)
 {
     if (probe_who.how != BY_BECOMING)
@@ -368,6 +375,8 @@ static void tell_answers(struct conf *conf)
         else if (questions[i].unknown)
             complain_of_unknown(conf, &questions[i]);
         check_exposure(conf, &questions[i]);
+        if (questions[i].need == NEED_MAILDIR || is_mail(conf, &questions[i]))
+            modes_check(conf, questions[i].line, questions[i].path, questions[i].need == NEED_MAILDIR);
     }
 }
 

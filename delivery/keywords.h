@@ -12,6 +12,8 @@ static const struct keyword delivery_keywords[] = {
     { .name = "spool_directory", .order = 90, .kind = KEYWORD_WORD, AT(spool_directory),
       .default_text = "/var/tmp" },
     { .name = "fsync", .order = 100, .kind = KEYWORD_SWITCH, AT(fsync), .default_text = "on" },
+    { .name = "mailbox.mode", .order = 105, .kind = KEYWORD_CHOICE, AT(mailbox_mode), .words = "600 640 660",
+      .default_text = "600" },
     { .name = "pipe.from_line", .order = 110, .kind = KEYWORD_SWITCH, AT(pipe_from_line), .default_text = "off" },
     { .name = "limit.pipe_secs", .order = 520, .kind = KEYWORD_LIMIT, AT(pipe_secs), .max = KEYWORD_MAX,
       .default_text = "120 451 The delivery took too long", .status = "3.0" },

@@ -14,11 +14,11 @@
 #include "delivery/writer.h"
 
 /* Opens a directory below `parent`, making it if it is missing. */
-static int open_directory(int parent, const char *name)
+static int open_directory(int parent, const char *name, mode_t mode)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (fd >= 0 || errno != ENOENT || (mkdirat(parent, name, S_IRWXU) != 0 && errno != EEXIST))
+    if (fd >= 0 || errno != ENOENT || (writer_make_directory(parent, name, mode) != 0 && errno != EEXIST))
         return fd;
     return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
@@ -36,18 +36,18 @@ static void close_maildir(const struct maildir *m)
             (void)close(fds[i]); /* directories: nothing is buffered */
 }
 
-static bool open_maildir(struct maildir *m, const char *path)
+static bool open_maildir(struct maildir *m, const char *path, mode_t mode)
 {
     int cur = -1;
 
     *m = (struct maildir){ -1, -1, -1 };
-    m->base = open_directory(AT_FDCWD, path);
+    m->base = open_directory(AT_FDCWD, path, mode);
     if (m->base >= 0)
-        m->tmp = open_directory(m->base, "tmp");
+        m->tmp = open_directory(m->base, "tmp", mode);
     if (m->tmp >= 0)
-        m->new = open_directory(m->base, "new");
+        m->new = open_directory(m->base, "new", mode);
     if (m->new >= 0)
-        cur = open_directory(m->base, "cur");
+        cur = open_directory(m->base, "cur", mode);
     if (cur >= 0)
         (void)close(cur); /* it only has to be there */
     return cur >= 0;
@@ -94,7 +94,7 @@ static void write_maildir(const struct transaction *t, const struct copy *copy, 
     char name[160];
 
     unique_name(name, sizeof name);
-    writer.fd = openat(m->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    writer.fd = writer_open(m->tmp, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, delivery_file_mode(t->settings));
     if (writer.fd < 0) {
         outcome_errno(outcome, "cannot make a file in tmp");
         return;
@@ -128,7 +128,7 @@ void maildir_deliver(const struct transaction *transaction, const struct recipie
     if (!writer_path(target->text, path, outcome))
         return;
     copy_begin(&copy, transaction, recipient, false);
-    if (open_maildir(&maildir, path))
+    if (open_maildir(&maildir, path, delivery_directory_mode(transaction->settings)))
         write_maildir(transaction, &copy, path, &maildir, outcome);
     else
         outcome_errno(outcome, "cannot open the maildir");

@@ -67,13 +67,13 @@ bool mbox_lock(int fd, uint64_t until)
 }
 
 /* Opens an existing file, or makes it. Never follows a link, never waits for a FIFO. */
-static int open_mailbox(const char *path)
+static int open_mailbox(const char *path, mode_t mode)
 {
     const int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK;
     int fd = open(path, flags);
 
     if (fd < 0 && errno == ENOENT)
-        fd = open(path, flags | O_CREAT, S_IRUSR | S_IWUSR);
+        fd = writer_open(AT_FDCWD, path, flags | O_CREAT, mode);
     return fd;
 }
 
@@ -108,7 +108,7 @@ static int open_locked(const struct transaction *t, const char *path, struct out
 
     for (;;) {
         struct stat status;
-        int fd = open_mailbox(path);
+        int fd = open_mailbox(path, delivery_file_mode(t->settings));
 
         if (fd < 0) {
             outcome_errno(outcome, errno == ELOOP ? "symbolic links are refused" : "cannot open the file");

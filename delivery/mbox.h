@@ -15,7 +15,7 @@
  * fcntl(2), which are waited for no longer than limit.lock_secs, fsynced before this returns, cut
  * back to its former length on any failure. It begins behind an empty line, whatever the file ended in; where
  * that had to be written, MBOX_NO_END stands before it, or MBOX_DOS_END.
- * New files get mode 0600. Symbolic links and all but regular files are refused; /dev/null takes everything and
+ * New files get the mode of mailbox.mode. Symbolic links and all but regular files are refused; /dev/null takes everything and
  * keeps nothing.
  */
 void mbox_append(const struct transaction *transaction, const struct recipient *recipient,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cold.h"
@@ -134,6 +135,24 @@ bool writer_path(struct slice text, char path[], struct outcome *outcome)
     memcpy(path, text.text, text.len);
     path[text.len] = '\0';
     return true;
+}
+
+int writer_open(int at, const char *path, int flags, mode_t mode)
+{
+    mode_t mask = umask(0);
+    int fd = openat(at, path, flags, mode);
+
+    (void)umask(mask);
+    return fd;
+}
+
+int writer_make_directory(int at, const char *path, mode_t mode)
+{
+    mode_t mask = umask(0);
+    int result = mkdirat(at, path, mode);
+
+    (void)umask(mask);
+    return result;
 }
 
 bool writer_sync_directory(int at, const char *path, int below)

@@ -34,6 +34,13 @@ void writer_copy(struct writer *w, const struct copy *copy, bool quote);
 bool writer_path(struct slice text, char path[], struct outcome *outcome);
 
 /*
+ * openat(2), and mkdirat(2), of what gets just this mode if it is made, whatever the umask. Its group is that of the
+ * directory, where that is setgid, and then a new directory is setgid, too: the kernel does that.
+ */
+int writer_open(int at, const char *path, int flags, mode_t mode);
+int writer_make_directory(int at, const char *path, mode_t mode);
+
+/*
  * Makes a new name in a directory last beyond a power cut: with its whole file system, where `below` lies, if we may
  * not read the directory.
  */

@@ -681,3 +681,38 @@ END
         [ "$(grep 'warning' <<<"$output" | grep -vc 'mailrecv serves as root')" -eq 0 ] || { echo "$output"; false; }
     done
 }
+
+@test "mailbox.mode: what its group could not use, and how to mend that" {
+    [ "$(id -u)" != 0 ] || as=(-u "$(id -un)")
+    group=$(id -G | tr ' ' '\n' | tail -n 1)
+    [ "$group" != "$(id -g)" ] || group=4242
+    mkdir -m 700 closed && mkdir -m 755 open && mkdir -m 2750 box box/tmp box/new box/cur && mkdir -m 755 other
+    for name in closed/mbox open/old; do : >"$name"; chmod 600 "$name"; done
+    printf '%s\n' 'domain mx.example' 'mailbox.mode 660' "deliver rcpt_to a@mx.example append $PWD/closed/new" \
+        "deliver rcpt_to b@mx.example append $PWD/open/old" "deliver rcpt_to c@mx.example maildir $PWD/box/" \
+        "deliver rcpt_to d@mx.example append $PWD/open/new" "deliver rcpt_to postmaster@mx.example append /dev/null" >conf
+    chmod 600 conf
+    mode_warnings() { "$MAILRECV" -t "${as[@]}" -c conf 2>&1 >/dev/null | sed "s|$PWD/||g" | grep -A3 -e mailbox.mode -e setgid | grep -o -e 'conf:[0-9]*:[0-9]*: .*' -e 'run: .*'; }
+    mode_warnings >got
+    diff - got <<'END'
+conf:3:37: warning: the group that mailbox.mode is for cannot enter closed
+run: chmod g+x closed
+conf:4:37: warning: open/old has mode 600: mailbox.mode is for new files
+run: chmod 660 open/old
+conf:5:38: warning: the group that mailbox.mode is for cannot change box
+run: chmod g+rxws box box/tmp box/new box/cur
+END
+    sed -n 's/^run: //p' got | sh
+    run ! mode_warnings
+    # the group of a directory is not that of the files
+    chmod -R g-s box
+    if chgrp -R "$group" box; then
+        mode_warnings >got
+        diff - got <<END
+conf:5:38: warning: box is not setgid: what is new there gets the group of $(id -un)
+run: chmod g+rxws box box/tmp box/new box/cur
+END
+    fi
+    sed -i 's/660/600/' conf
+    run ! mode_warnings
+}

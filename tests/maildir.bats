@@ -274,3 +274,49 @@ END
     done <cases
     expect "$number" 16
 }
+
+# ---- modes --------------------------------------------------------------------------------
+
+@test "mailbox.mode: new files and directories have it whatever the umask, and follow a setgid directory" {
+    groups=($(id -G) $((RANDOM + 5000)))
+    group=${groups[1]} # root may give away to any, others to those that they are in
+    for mode in 600 640 660; do
+        directories=$((8#$mode | (8#$mode & 8#444) >> 2))
+        mkdir shared
+        chgrp "$group" shared
+        chmod 2775 shared
+        config <<END
+user $(id -un)
+mailbox.mode $mode
+deliver rcpt_to new@mx.example maildir $HERE/shared/new
+deliver rcpt_to mbox@mx.example append $HERE/shared/mbox
+deliver rcpt_to plain@mx.example append $HERE/plain
+END
+        for mask in 000 077; do
+            umask "$mask"
+            echo text | send s@client.example new@mx.example mbox@mx.example plain@mx.example
+            umask 077
+            [[ $REPLY == 250* ]]
+            find shared/new -type d -printf '%m %G\n' | sort -u >got
+            printf '2%o %s\n' "$directories" "$group" | expect_file got
+            find shared/new/new shared/mbox -type f -printf '%m %G\n' | sort -u >got
+            echo "$mode $group" | expect_file got
+            expect "$(stat -c '%a %g' plain)" "$mode $(id -g)"
+            rm -r shared/* plain
+        done
+        rmdir shared
+    done
+}
+
+@test "mailbox.mode: what is there keeps its mode" {
+    config <<END
+mailbox.mode 660
+deliver rcpt_to box@mx.example maildir $HERE/box
+deliver rcpt_to mbox@mx.example append $HERE/mbox
+END
+    mkdir -m 700 box box/tmp
+    (umask 077 && : >mbox)
+    echo text | send s@client.example box@mx.example mbox@mx.example
+    [[ $REPLY == 250* ]]
+    expect "$(stat -c %a box box/tmp mbox box/new box/new/* | tr '\n' ' ')" '700 700 600 770 660 '
+}

@@ -36,6 +36,8 @@ static const struct {
     { "", "spool_directory /var/tmp" },
     { "", "fsync on" },
     { "fsync off", "fsync off" },
+    { "", "mailbox.mode 600" },
+    { "mailbox.mode 660", "mailbox.mode 660" },
     { "pipe.from_line on", "pipe.from_line on" },
     { "recipient_delimiter +-", "recipient_delimiter +-" },
     { "recipient_delimiter \\#", "recipient_delimiter \"#\"" },
