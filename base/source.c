@@ -45,5 +45,10 @@ struct place source_place(const struct source *sources, unsigned line, unsigned 
     for (unsigned number = s->first; number <= line; number++)
         if (!source_next(&rest, &place.text))
             place.text.len = 0;
+    while (rest.len > 0 && place.column > (size_t)(rest.text - place.text.text)) { /* in what the line goes on with */
+        place.column -= (unsigned)(rest.text - place.text.text);
+        place.line++;
+        (void)source_next(&rest, &place.text);
+    }
     return place;
 }

@@ -37,7 +37,7 @@ unsigned source_line(const struct source *sources, unsigned line);
 /* Both, as arguments for "%s:%u". */
 #define SOURCE_AT(sources, line) source_path(sources, line), source_line(sources, line)
 
-/* The place of the byte at a column, from 1, that is counted from the beginning of this line. */
+/* The place of the byte at a column, from 1, counted from the beginning of this line; it may go on in the next ones. */
 struct place source_place(const struct source *sources, unsigned line, unsigned column);
 
 /* The next line of a text, which loses it; false at its end. */

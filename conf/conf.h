@@ -35,11 +35,13 @@ struct conf_problem {
 };
 
 struct conf_memory;
+struct folded;
 
 /* The configuration. All slices point into memory that conf_free releases, or are constants. */
 struct conf {
     const char *path;
     struct source *sources;         /* its beginning, and behind it what it includes and the rest */
+    struct folded *folded, *last_folded; /* lines that go on in the next one (parser.h), in their order */
     struct conf_memory *memory;
     struct conf_problem *problems, *last_problem; /* in the order of their lines; the one added last */
     unsigned errors;
@@ -103,7 +105,7 @@ void conf_reveal(struct conf *conf);
 void conf_share(const struct conf *conf);
 
 /* Logs every directive as it was read, if the debug flag c is on. */
-void conf_log_lines(const struct conf *conf);
+void conf_log_lines(struct conf *conf);
 
 /* Logs the errors that have not been logged yet; warnings and notes, too, if the debug flag w is on. */
 void conf_log_problems(struct conf *conf);

@@ -25,7 +25,10 @@ static void parse_line(struct parser *p, unsigned seen[])
     p->at = 0;
     p->failed = p->misread = false;
     begins = word_take(p, &word);
-    if ((p->has_nul && !check_bytes(p)) || !begins || !word_check(p, &word))
+    if (!begins && p->at < p->line.len && p->line.text[p->line.len - 1] == '\\')
+        lines_doubt_comment(p);
+    if ((p->has_nul && !check_bytes(p)) || !lines_check(p) || !begins ||
+        !word_check(p, &word))
         return;
     i = keywords_find(word.text);
     if (i == keywords_count()) {
@@ -184,6 +187,8 @@ static void parse_lines(struct conf *conf)
         if (lines.source != source)
             look_into(&p, source = lines.source);
         p.number = lines.number;
+        if (lines.goes_on)
+            p.line = lines_fold(conf, p.line);
         parse_line(&p, seen);
     }
     resolve_settings(conf);

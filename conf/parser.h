@@ -43,7 +43,7 @@ static inline unsigned parser_column(const struct parser *p)
 
 static inline bool is_blank(char c)
 {
-    return c == ' ' || c == '\t';
+    return c == ' ' || c == '\t' || c == '\n'; /* lines.c */
 }
 
 /* ---- memory.c ---- */
@@ -54,7 +54,13 @@ void *memory_take(struct conf *conf, size_t size);
 /* Is this byte in memory of the configuration? Else it is a constant. */
 bool memory_holds(const struct conf *conf, const char *byte);
 
-/* ---- places.c ---- */
+/* ---- lines.c ---- */
+
+/* A line that goes on in others, as it is parsed: with all of them, as long as in the file, and blanks for backslashes. */
+struct folded {
+    struct folded *next;
+    struct slice text;
+};
 
 /* All lines of the configuration, those of included files in their place. */
 struct lines {
@@ -62,12 +68,33 @@ struct lines {
     struct slice rest;     /* of the source */
     unsigned number;       /* of that line in the whole */
     unsigned next;
+    bool goes_on;          /* it has others in it, each behind a line feed */
+    bool open;             /* it ends in a backslash, and cannot go on */
+    const struct folded *folded; /* what the next line is that goes on; NULL: that has still to be made */
 };
 
 struct lines lines_of(const struct conf *conf);
 
 /* The next line, without its end; false behind the last one. */
 bool lines_next(struct lines *lines, struct slice *line);
+
+/* Makes of a line that goes on what lines_next returns from now on. */
+struct slice lines_fold(struct conf *conf, struct slice line);
+
+/* A text of such a line with one blank for each end of a line, and the blanks around it. */
+struct slice lines_unfold(struct conf *conf, struct slice text);
+
+/* The length of what becomes such a blank at this index; 0: nothing does. */
+size_t lines_folded_at(struct slice text, size_t at);
+
+/* Is there a line for each backslash at an end? If not, that is an error. */
+bool lines_check(struct parser *p);
+
+/* The same for a text at the end of the line, behind which is `at`; warns where it goes on or does not in doubt. */
+void lines_check_text(struct parser *p, struct slice text);
+
+/* Warns of a comment that seems to go on in the next line. */
+void lines_doubt_comment(struct parser *p);
 
 /* ---- file.c ---- */
 

@@ -1,37 +1,16 @@
-/* places.c - where something stands: all lines of the configuration, columns, the place of a value */
+/* places.c - where something stands: columns, the place of a value, the line of a directive */
 #include "conf/parser.h"
 
-struct lines lines_of(const struct conf *conf)
-{
-    return (struct lines){ .source = conf->sources, .rest = conf->sources->text, .next = 1 };
-}
-
-/* The next stretch of lines, with the number of its first one. */
-static bool next_source(struct lines *lines)
-{
-    struct source *next = lines->source->next;
-
-    if (next == NULL)
-        return false;
-    next->first = lines->next;
-    lines->source = next;
-    lines->rest = next->text;
-    return true;
-}
-
-bool lines_next(struct lines *lines, struct slice *line)
-{
-    while (!source_next(&lines->rest, line))
-        if (!next_source(lines))
-            return false;
-    lines->number = lines->next++;
-    return true;
-}
-
-/* The line with this number, without its end. */
+/* The line with this number, and what it goes on with; empty if there is none. */
 static struct slice line_of(const struct conf *conf, unsigned number)
 {
-    return source_place(conf->sources, number, 1).text;
+    struct lines lines = lines_of(conf);
+    struct slice line;
+
+    while (lines_next(&lines, &line) && lines.number <= number)
+        if (lines.number == number)
+            return line;
+    return (struct slice){ "", 0 };
 }
 
 /* The column of the first word. */
@@ -83,7 +62,7 @@ unsigned conf_column(const struct conf *conf, unsigned number, unsigned column, 
     bool quoted = at < line.len && word_end_of_quoted(line, at) > 0;
 
     for (at += quoted; offset > 0 && at < line.len; offset--)
-        at += line.text[at] == '\\' && at + 1 < line.len &&
+        at += lines_folded_at(line, at) > 0 ? lines_folded_at(line, at) : line.text[at] == '\\' && at + 1 < line.len &&
                       (line.text[at + 1] == '#' || (quoted && strchr("\"\\", line.text[at + 1]) != NULL))
                   ? 2 : 1;
     return (unsigned)at + 1;

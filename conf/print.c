@@ -149,8 +149,9 @@ void conf_print(struct conf *conf, FILE *out)
         struct word word;
         size_t i = word_next(&p, &word) ? keywords_find(word.text) : keywords_count();
 
+        line = lines_unfold(conf, (struct slice){ line.text + word.column - 1, line.len - (word.column - 1) });
         if (i < keywords_count() && keywords_row(i)->order == 0 && keywords_row(i)->kind != CONF_INCLUDE)
-            fprintf(out, "%.*s\n", (int)(line.len - (word.column - 1)), line.text + word.column - 1);
+            fprintf(out, "%.*s\n", (int)line.len, line.text);
     }
 }
 
@@ -167,7 +168,7 @@ static bool holds_key(const struct conf *conf, unsigned number, struct slice lin
            slice_equal_nocase((struct slice){ line.text + at + keyword.len + 1, 1 }, slice_of("l"));
 }
 
-void conf_log_lines(const struct conf *conf)
+void conf_log_lines(struct conf *conf)
 {
     struct lines lines = lines_of(conf);
     struct slice line;
@@ -181,6 +182,6 @@ void conf_log_lines(const struct conf *conf)
             log_debug('c', "%s:%u: %.5s (hidden)", SOURCE_AT(conf->sources, lines.number), line.text + p.at);
         else if (p.at < line.len && line.text[p.at] != '#')
             log_debug('c', "%s:%u: \"%s\"", SOURCE_AT(conf->sources, lines.number),
-                      log_encode(shown, sizeof shown, line));
+                      log_encode(shown, sizeof shown, lines_unfold(conf, line)));
     }
 }

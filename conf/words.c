@@ -63,6 +63,11 @@ static bool is_quote(char c)
     return c == '"' || c == '\'';
 }
 
+static struct slice unfold(struct parser *p, struct slice text)
+{
+    return p->lines != NULL && p->lines->goes_on ? lines_unfold(p->conf, text) : text;
+}
+
 bool word_take(struct parser *p, struct word *word)
 {
     const char *text = p->line.text;
@@ -78,7 +83,7 @@ bool word_take(struct parser *p, struct word *word)
     if (end > 0) {
         p->at = end;
         word->quoted = true;
-        word->text = unescape(p, (struct slice){ text + begin + 1, end - begin - 2 }, "\"\\#");
+        word->text = unescape(p, unfold(p, (struct slice){ text + begin + 1, end - begin - 2 }), "\"\\#");
         return true;
     }
     for (end = begin; end < p->line.len && !is_blank(text[end]); end++) {
@@ -176,7 +181,7 @@ static bool find_unseen(const struct parser *p, const struct word *word, unsigne
     return found;
 }
 
-/* Other programs go on in the next line behind a backslash. */
+/* A backslash that seems to be at the end of the line, and is not: behind it are blanks. */
 static void check_backslash(struct parser *p)
 {
     size_t end = p->at, backslashes = 0;
@@ -187,7 +192,7 @@ static void check_backslash(struct parser *p)
         end++;
     if (backslashes % 2 == 0 || end < p->line.len)
         return;
-    fail(p, (unsigned)p->at, "a backslash at the end of the line, expected all of the directive on one line");
+    fail(p, (unsigned)p->at + 1, "a blank behind the backslash, expected the end of the line, which then goes on in the next");
     p->misread = true;
 }
 
@@ -286,6 +291,7 @@ bool word_next_if(struct parser *p, struct word *word, bool (*is_wanted)(struct 
 
 struct slice word_rest(struct parser *p)
 {
+    struct slice text;
     size_t begin, end;
 
     word_skip_blanks(p);
@@ -293,10 +299,14 @@ struct slice word_rest(struct parser *p)
     for (end = begin; end < p->line.len; end++)
         if (p->line.text[end] == '#' && (end == begin || is_blank(p->line.text[end - 1])))
             break;
-    p->at = p->line.len;
+    p->at = end;
     while (end > begin && is_blank(p->line.text[end - 1]))
         end--;
-    return unescape(p, (struct slice){ p->line.text + begin, end - begin }, "#");
+    text = (struct slice){ p->line.text + begin, end - begin };
+    if (p->lines != NULL && (p->lines->goes_on || (text.len > 0 && text.text[text.len - 1] == '\\')))
+        lines_check_text(p, text);
+    p->at = p->line.len;
+    return unescape(p, unfold(p, text), "#");
 }
 
 bool word_need(struct parser *p, struct word *word, const char *what)

@@ -65,6 +65,12 @@ static const struct {
     { "limit.pipe_secs 5 450 One\nlimit.pipe_secs 6", "limit.pipe_secs 6 451 4.3.0 The delivery took too long" },
     { "  allow remotehost ^192\\.0\\.2\\. # ours", "allow remotehost ^192\\.0\\.2\\. # ours" },
     { "deliver rcpt_to a@example.com pipe cat \\# no comment", "deliver rcpt_to a@example.com pipe cat \\# no comment" },
+    { "domain \\\n mail.example.com", "domain mail.example.com" },
+    { "\\\r\n domain\\\r\r\n\tmail.example.com", "domain mail.example.com" },
+    { "greeting a \t\\\n \tb\\\nc", "greeting a b c" },
+    { "greeting a\\\\\nloghex on", "greeting a\\\\" },
+    { "logfile \"a \\\n b\"", "logfile \"a b\"" },
+    { "# not this \\\nfsync off", "fsync off" },
     { "# nothing but a comment", "loghex on" },
     { "\xef\xbb\xbf" "domain bom.example", "domain bom.example" },
 };
@@ -89,6 +95,9 @@ static const struct {
     { SLICE("logfile a\\"), 1, 10 },
     { SLICE("fsync on\xc2\xa0"), 1, 9 },
     { SLICE("fsync yes"), 1, 7 },
+    { SLICE("fsync \\\n yes"), 1, 10 }, /* the second byte of the second line */
+    { SLICE("fsync \\\n on\n\\\n bogus"), 3, 4 },
+    { SLICE("logfile a \\\n#b"), 1, 11 },
     { SLICE("fsync on off"), 1, 10 },
     { SLICE("limit.smtp_commands 0"), 1, 21 },
     { SLICE("limit.smtp_commands -1"), 1, 21 },
