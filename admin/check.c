@@ -42,12 +42,27 @@ static void check_list(struct patterns *list, void *conf)
         check_pattern(conf, pattern, 0);
 }
 
+static void check_mailboxes(struct conf *conf, const struct mailboxes *mailboxes)
+{
+    if (mailboxes->kind == MAILBOXES_PATTERN)
+        check_pattern(conf, mailboxes->pattern, 1);
+}
+
+static void check_rule(struct conf *conf, const struct rule *rule)
+{
+    check_mailboxes(conf, &rule->rcpt);
+    for (const struct condition *c = rule->conditions; c != NULL; c = c->next)
+        if (c->kind == CONDITION_FROM)
+            check_mailboxes(conf, c->from);
+        else if (c->kind == CONDITION_HELO)
+            check_pattern(conf, c->pattern, 1);
+}
+
 static void check_patterns(struct conf *conf)
 {
     groups_each(&conf->rules.groups, check_list, conf);
-    for (struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
-        if (r->kind == RCPT_PATTERN)
-            check_pattern(conf, r->pattern, 1);
+    for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
+        check_rule(conf, r);
     for (struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
         check_pattern(conf, &r->pattern, 0);
 }
@@ -163,12 +178,21 @@ static void check_early_talker(struct conf *conf)
                       "tls implicit, where clients have to talk first");
 }
 
+static bool has_delivery(const struct conf *conf)
+{
+    const struct rule *rule = conf->rules.first_rule;
+
+    while (rule != NULL && rule->kind != RULE_DELIVER)
+        rule = rule->next;
+    return rule != NULL;
+}
+
 /* What somebody who comes from 1.x, or is in a hurry, should know. */
 static void check_settings(struct conf *conf)
 {
     struct conf_place fsync = conf_place_of(conf, "fsync", (struct slice){ NULL, 0 });
 
-    if (conf->rules.first_rule == NULL && conf->delivery.deadletter_file.len == 0)
+    if (!has_delivery(conf) && conf->delivery.deadletter_file.len == 0)
         conf_complain(conf, SEVERITY_NOTE, 0, 0, "no deliver line: no mail is accepted");
     check_dead_letters(conf);
     check_names(conf);

@@ -10,4 +10,7 @@
  */
 void lint_rules(struct conf *conf);
 
+/* The part of that about lines that mean something, and decide nothing. */
+void lint_reach(struct conf *conf);
+
 #endif

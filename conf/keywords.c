@@ -25,6 +25,8 @@ static const struct keyword conf_keywords[] = {
     { .name = "bypass", .kind = CONF_BYPASS },
     { .name = "deliver", .kind = CONF_DELIVER },
     { .name = "include", .kind = CONF_INCLUDE },
+    { .name = "refuse", .kind = CONF_REFUSE, .status = "7.1" },
+    { .name = "also", .kind = CONF_ALSO },
     { .name = "status", .kind = CONF_STATUS },
     { .name = "error", .kind = CONF_ERROR, .status = "7.1" },
 };
@@ -70,6 +72,8 @@ static const struct {
     [CONF_DNSWL] = { parse_dnswl, NULL },
     [CONF_BYPASS] = { parse_bypass, NULL },
     [CONF_DELIVER] = { parse_deliver, NULL },
+    [CONF_REFUSE] = { parse_refuse, NULL },
+    [CONF_ALSO] = { parse_also, NULL },
     [CONF_ERROR] = { parse_error, NULL },
     [CONF_STATUS] = { parse_status, NULL },
     [CONF_INCLUDE] = { parse_include, NULL },

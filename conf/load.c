@@ -156,7 +156,9 @@ static void resolve_settings(struct conf *conf)
 static void resolve_groups(struct conf *conf)
 {
     for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
-        check_defined(conf, rule->group, rule->line, rule->group_column);
+        for (const struct condition *c = rule->conditions; c != NULL; c = c->next)
+            if (c->kind == CONDITION_GROUP || c->kind == CONDITION_NOT_GROUP)
+                check_defined(conf, c->group, rule->line, c->column);
     for (const struct bypass *b = conf->rules.groups.bypasses; b != NULL; b = b->next)
         check_defined(conf, b->group, b->line, b->group_column);
 }

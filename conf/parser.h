@@ -182,6 +182,23 @@ void value_set_pattern(struct parser *p, struct word word, const char *directive
 /* The group with this name; rules may name it before it is defined. */
 struct allowgroup *client_group(struct conf *conf, struct slice name);
 
+/* ---- conditions.c ---- */
+
+/* ADDRESS, @DOMAIN or /REGEX/, of senders also <>; `directive` is what the log calls an expression. */
+void mailboxes_parse(struct parser *p, const char *directive, bool senders, struct mailboxes *mailboxes);
+
+/* What stands before rcpt_to, and that. */
+void conditions_parse(struct parser *p, struct rule *rule);
+
+/* ---- targets.c ---- */
+
+/* What stands behind the recipient. */
+void target_parse(struct parser *p, struct target *target);
+
+/* Is this the word of an option of a command? Then target_option reads what belongs to it, too. */
+bool target_is_option(struct word word);
+bool target_option(struct parser *p, struct word word, struct target *target);
+
 /* ---- keywords.c ---- */
 
 /* How lines are read and written that only conf/ knows, behind the kinds of keyword.h. */
@@ -195,6 +212,8 @@ enum {
     CONF_DNSWL,
     CONF_BYPASS,
     CONF_DELIVER,
+    CONF_REFUSE,
+    CONF_ALSO,
     CONF_ERROR,
     CONF_STATUS,
     CONF_INCLUDE,
@@ -228,9 +247,9 @@ typedef void kind_print(const struct keyword *k, const void *value, FILE *out);
 kind_parse parse_word, parse_domain, parse_flags, parse_text, parse_switch, parse_choice, parse_limit, parse_count,
     parse_delay, parse_check, parse_pause, parse_server;
 
-/* clients.c, deliveries.c */
+/* clients.c, deliveries.c, targets.c */
 kind_parse parse_hosts, parse_clients, parse_group, parse_dnsbl, parse_dnswl, parse_bypass;
-kind_parse parse_program, parse_deliver, parse_error, parse_status;
+kind_parse parse_program, parse_deliver, parse_refuse, parse_also, parse_error, parse_status;
 
 /* include.c */
 kind_parse parse_include;

@@ -81,6 +81,7 @@ void value_reply(struct parser *p, struct word code, struct slice status, struct
     }
     *reply = (struct reply){ .code = (unsigned)((c[0] - '0') * 100 + (c[1] - '0') * 10 + (c[2] - '0')),
                              .status = status };
+    reply->closes = reply->code == 421; /* RFC 5321 4.2.3 */
     word_skip_blanks(p);
     column = parser_column(p);
     reply->text = word_rest(p);

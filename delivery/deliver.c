@@ -25,7 +25,7 @@ static const struct way {
     [TARGET_EXEC] = { "exec", true, command_run },
 };
 
-enum { REHEARSED = RESULT_REFUSED + 1 };
+enum { REHEARSED = RESULT_REFUSED + 1, RUN_BYTES = 32768 };
 
 static const char *const names[] = { [RESULT_DELIVERED] = "delivered", [RESULT_DEFERRED] = "deferred",
                                      [RESULT_REFUSED] = "refused", [REHEARSED] = "rehearsed" };
@@ -62,6 +62,13 @@ static void log_delivery(const struct transaction *t, const struct recipient *r,
              log_encode(why, sizeof why, slice_of(reason)), reason[0] != '\0' ? "\"" : "");
 }
 
+static void log_deliveries(const struct transaction *t, const struct recipient *r, const struct target *target,
+                           unsigned result, const char *reason, uint64_t milliseconds)
+{
+    for (; r != NULL; r = target->once ? r->together : NULL)
+        log_delivery(t, r, target, result, reason, milliseconds);
+}
+
 static void deliver_one(const struct transaction *t, const struct recipient *r, const struct target *target,
                         struct outcome *outcome)
 {
@@ -70,14 +77,14 @@ static void deliver_one(const struct transaction *t, const struct recipient *r, 
     if (t->settings->rehearse != NULL) {
         t->settings->rehearse(t, r, target);
         outcome_set(outcome, RESULT_DELIVERED, "%s", "");
-        log_delivery(t, r, target, REHEARSED, "", 0);
+        log_deliveries(t, r, target, REHEARSED, "", 0);
         return;
     }
     ways[target->kind].deliver(t, r, target, outcome);
-    log_delivery(t, r, target, outcome->result, outcome->reason, clock_ms() - begin);
+    log_deliveries(t, r, target, outcome->result, outcome->reason, clock_ms() - begin);
 }
 
-/* A failed delivery whose copy reaches the dead-letter file is in safe hands. */
+/* A failed delivery whose copies reach the dead-letter file, one for each recipient, is in safe hands. */
 static void save_dead_letter(const struct transaction *t, const struct recipient *r, size_t count,
                              struct outcome *outcome)
 {
@@ -88,7 +95,9 @@ static void save_dead_letter(const struct transaction *t, const struct recipient
         return;
     if (outcome->result == RESULT_REFUSED && count == 1)
         return; /* the sender hears it instead */
-    deliver_one(t, r, &t->rules->dead_letter->target, &saved);
+    do
+        deliver_one(t, r, &t->rules->dead_letter->target, &saved);
+    while (saved.result == RESULT_DELIVERED && (r = r->together) != NULL);
     if (saved.result == RESULT_DELIVERED)
         *outcome = saved;
 }
@@ -164,17 +173,39 @@ ssize_t deliver_begin(const struct transaction *transaction, const struct recipi
     return copy_head_to(&copy, fd);
 }
 
-struct reply deliver_all(const struct transaction *transaction, const struct recipient *recipients, size_t count)
+/* Puts together those that one delivery is for; what their addresses take of the environment is bounded. */
+static void join(struct recipient *recipients, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct recipient *r = &recipients[i], *before = r;
+
+        r->together = NULL;
+        r->joined = false;
+        r->run_bytes = r->address.len + 1U;
+        if (!r->rule->target.once)
+            continue;
+        while (before > recipients && (--before)->rule != r->rule)
+            ;
+        if (before == r || before->rule != r->rule || before->run_bytes + r->run_bytes > RUN_BYTES)
+            continue;
+        r->joined = true;
+        r->run_bytes += before->run_bytes;
+        before->together = r;
+    }
+}
+
+struct reply deliver_all(const struct transaction *transaction, struct recipient *recipients, size_t count)
 {
     struct reply refusal = { .code = 0 };
     struct outcome outcome;
 
     violation = false;
+    join(recipients, count);
     for (int commands = 1; commands >= 0; commands--) {
         for (size_t i = 0; i < count; i++) {
             const struct target *target = &recipients[i].rule->target;
 
-            if (ways[target->kind].runs_command != (commands == 1))
+            if (ways[target->kind].runs_command != (commands == 1) || recipients[i].joined)
                 continue;
             deliver_one(transaction, &recipients[i], target, &outcome);
             if (outcome.result != RESULT_DELIVERED)

@@ -7,7 +7,8 @@
 
 /*
  * Delivers a message to its recipients: commands first, then files, each in the order in which
- * they were named. Each result is one log line. The reply is the promise of README:
+ * they were named; with `once` (rules/rule.h) one delivery is for all recipients that its line accepted. Each recipient
+ * has one line in the log. The reply is the promise of README:
  *   250  every copy is delivered, or lies in the dead-letter file
  *   4xx  a delivery failed temporarily; what comes after it in the order was not tried
  *   554  all were tried and one was refused for good: its detail names recipient and reason
@@ -17,7 +18,7 @@
  * rehearsed, and counts as a success.
  * The detail of the reply lives until the next call.
  */
-struct reply deliver_all(const struct transaction *transaction, const struct recipient *recipients, size_t count);
+struct reply deliver_all(const struct transaction *transaction, struct recipient *recipients, size_t count);
 
 /*
  * The file of a message that is to come and has this one recipient: if a command is to get it, the head of its copy is

@@ -11,6 +11,15 @@ static void recipient_address(const struct delivery *d, struct text *fact)
     text_put(fact, address_slice(&d->recipient->address));
 }
 
+/* Of this run, a line each. */
+static void recipients(const struct delivery *d, struct text *fact)
+{
+    for (const struct recipient *r = d->recipient; r != NULL; r = r->together) {
+        put(fact, fact->len > 0 ? "\n" : "");
+        text_put(fact, address_slice(&r->address));
+    }
+}
+
 /* With the extension taken off, if that is how the rule was reached: LOCAL@DOMAIN is its address. */
 static void local(const struct delivery *d, struct text *fact)
 {
@@ -181,11 +190,14 @@ static void rule(const struct delivery *d, struct text *fact)
     text_number(fact, source_line(sources, line), 1);
 }
 
+/* Of several groups that the line wants all are named. */
 static void allowgroup(const struct delivery *d, struct text *fact)
 {
-    const struct allowgroup *group = d->recipient->rule->group;
-
-    text_put(fact, group != NULL ? group->name : slice_of(""));
+    for (const struct condition *c = d->recipient->rule->conditions; c != NULL; c = c->next)
+        if (c->kind == CONDITION_GROUP) {
+            put(fact, fact->len > 0 ? " " : "");
+            text_put(fact, c->group->name);
+        }
 }
 
 static void sasl_username(const struct delivery *d, struct text *fact)
@@ -224,7 +236,7 @@ const struct fact facts[FACTS] = {
     { "SENDER_DOMAIN", FACT_TEXT, sender_domain },
     { "MAIL_PARAMETERS", FACT_TEXT, mail_parameters },
     { "RECIPIENT", FACT_TEXT, recipient_address },
-    { "RECIPIENTS", FACT_LINES, recipient_address }, /* of this run, a line each */
+    { "RECIPIENTS", FACT_LINES, recipients },
     { "RECIPIENT_COUNT", FACT_NUMBER, recipient_count },
     { "ORIGINAL_RECIPIENT", FACT_TEXT, original },
     { "LOCAL", FACT_TEXT, local },

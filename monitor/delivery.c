@@ -42,6 +42,16 @@ static void stamp(struct session_state *s)
     s->received = now.tv_sec;
 }
 
+/* Without the copies that others get. */
+static size_t count_recipients(const struct session_state *s)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < s->count; i++)
+        count += s->recipients[i].rule->kind != RULE_ALSO;
+    return count;
+}
+
 static struct transaction transaction_of(const struct session_state *s, const struct spool *spool)
 {
     return (struct transaction){
@@ -52,7 +62,7 @@ static struct transaction transaction_of(const struct session_state *s, const st
         .sender = &s->mail.sender,
         .spool = spool,
         .once = s->count == 1 && !delivery_keeps_dead_letters(&s->conf->delivery),
-        .recipients = s->count,
+        .recipients = count_recipients(s),
         .parameters = s->parameters,
         .helo = s->helo,
         .protocol = protocol(s),

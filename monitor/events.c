@@ -47,13 +47,16 @@ static void log_lost(struct session_state *s, const char *facts)
 {
     char from[LOG_TEXT], to[LOG_TEXT], list[LOG_TEXT];
     struct text text = { list, sizeof list, 0 };
+    size_t count = 0;
 
     s->lost = true;
     for (size_t i = 0; i < s->count; i++) {
-        text_put(&text, slice_of(i > 0 ? ", " : ""));
+        if (s->recipients[i].rule->kind == RULE_ALSO)
+            continue; /* a copy */
+        text_put(&text, slice_of(count++ > 0 ? ", " : ""));
         text_put(&text, address_slice(&s->recipients[i].address));
     }
-    log_line(LOG_NOTICE, "message lost %s recipients=%zu from=\"%s\" to=\"%s\"", facts, s->count,
+    log_line(LOG_NOTICE, "message lost %s recipients=%zu from=\"%s\" to=\"%s\"", facts, count,
              log_encode(from, sizeof from, address_slice(&s->mail.sender)),
              log_encode(to, sizeof to, text_slice(&text)));
 }

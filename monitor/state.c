@@ -23,9 +23,15 @@ struct reply state_contradict(struct session_state *s)
     return contradiction;
 }
 
+/* With a copy of each for each also line. */
+static size_t recipients_most(const struct conf *conf)
+{
+    return (size_t)conf->session.smtp_rcpt_to.value * (1 + conf->rules.also_count);
+}
+
 static size_t recipients_size(const struct conf *conf)
 {
-    return (size_t)conf->session.smtp_rcpt_to.value *
+    return recipients_most(conf) *
            (sizeof(struct recipient) + sizeof(uint32_t) + sizeof(struct recipient_forms));
 }
 
@@ -43,10 +49,10 @@ bool state_begin(struct session_state *s, struct conf *conf, struct client *clie
     (void)clock_gettime(CLOCK_REALTIME, &s->connected_at); /* cannot fail with these arguments */
     dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, s->deadline, terminated);
     canonical_confine(conf->base.sandbox != SANDBOX_OFF);
-    s->hashes = (uint32_t *)(void *)(s->recipients + conf->session.smtp_rcpt_to.value);
-    s->forms = (struct recipient_forms *)(void *)(s->hashes + conf->session.smtp_rcpt_to.value);
+    s->hashes = (uint32_t *)(void *)(s->recipients + recipients_most(conf));
+    s->forms = (struct recipient_forms *)(void *)(s->hashes + recipients_most(conf));
     if (room == MAP_FAILED)
-        log_line(LOG_ERR, "no memory for %ju recipients", (uintmax_t)conf->session.smtp_rcpt_to.value);
+        log_line(LOG_ERR, "no memory for %zu recipients", recipients_most(conf));
     return room != MAP_FAILED;
 }
 
@@ -221,7 +227,7 @@ static bool is_same(const struct recipient *s, const struct recipient *b)
 {
     if (s->rule != b->rule)
         return false;
-    if (s->rule->kind == RCPT_PATTERN) /* it may be about just that, and tell one token from another */
+    if (s->rule->rcpt.kind == MAILBOXES_PATTERN) /* it may be about just that, and tell one token from another */
         return slice_equal(address_slice(&s->address), address_slice(&b->address));
     return slice_equal_nocase(address_slice(&s->address), address_slice(&b->address));
 }
@@ -241,9 +247,28 @@ static bool is_new(struct session_state *s)
     return true;
 }
 
-/* What becomes of a recipient; one that is accepted is the last of the list then, if it is not there already. */
+/* The accepted recipient behind the last of the list, if it is new, and copies by also lines. False: who gets one is unknown. */
+static bool add_recipient(struct session_state *s, const struct asking *asking)
+{
+    const size_t accepted = s->count;
+    const struct rule *last = NULL;
+    size_t count = accepted + 1;
+    enum match result;
+
+    if (!is_new(s))
+        return true;
+    while ((result = rules_also(&s->conf->rules, asking, &s->recipients[accepted], &last, &s->recipients[count])) == MATCH_YES)
+        s->hashes[count++] = s->hashes[accepted];
+    if (result == MATCH_NO)
+        s->count = count;
+    return result == MATCH_NO;
+}
+
+/* What becomes of a recipient; one that is accepted is in the list then, with the copies that others get. */
 static struct reply decide_recipient(struct session_state *s, const struct address *address)
 {
+    static const struct reply unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
+    const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender, .helo = s->helo };
     struct reply reply;
 
     if (s->named >= s->conf->session.smtp_rcpt_to.value)
@@ -253,14 +278,15 @@ static struct reply decide_recipient(struct session_state *s, const struct addre
     if (reply.code != 0)
         return reply;
     s->recipients[s->count].other = &s->forms[s->count];
-    reply = rules_rcpt(&s->conf->rules, s->client, address, &s->recipients[s->count]);
+    reply = rules_rcpt(&s->conf->rules, &asking, address, &s->recipients[s->count]);
     state_log_trouble();
-    if (reply.code == 0 && s->recipients[s->count].rule->kind == RCPT_PATTERN)
+    if (reply.code == 0 && s->recipients[s->count].rule->rcpt.kind == MAILBOXES_PATTERN)
         reply = checks_accepted(&s->conf->client, &s->conf->rules.groups, s->client, &s->recipients[s->count].address);
-    if (reply.code == 0) {
-        s->named++;
-        s->count += is_new(s);
+    if (reply.code == 0 && !add_recipient(s, &asking)) {
+        state_log_trouble();
+        reply = unsure;
     }
+    s->named += reply.code == 0;
     return reply;
 }
 

@@ -53,8 +53,8 @@ struct session_state {
     char parameters[HELO_MAX + 1]; /* of it */
     struct address sender;        /* of it, in its canonical form */
     uint64_t named;               /* how often one was accepted: the same one may have been named before */
-    size_t count;                 /* accepted recipients, each once */
-    struct recipient *recipients; /* room for limit.smtp_rcpt_to; pages are touched when used */
+    size_t count;                 /* accepted recipients, each once, and behind each its copies by also lines */
+    struct recipient *recipients; /* room for limit.smtp_rcpt_to and copies; pages are touched when used */
     uint32_t *hashes;             /* of their addresses */
     struct recipient_forms *forms; /* room for theirs */
     bool spooled;                 /* the transaction has had its file */

@@ -10,8 +10,8 @@
 #include "smtp.h"
 
 enum {
-    REFUSED_WAIT_MS = 10000, /* how long a refused client may take for its QUIT */
-    DRAIN_MS = 1000          /* how long a client may go on sending when we have closed */
+    REFUSED_WAIT_MS = 2000, /* how long a refused client may take for its QUIT */
+    DRAIN_MS = 1000         /* how long a client may go on sending when we have closed */
 };
 
 static const struct reply unknown_command = { .code = 500, .status = SLICE("5.1"), .counts = COUNTS_UNKNOWN,
@@ -86,11 +86,8 @@ static struct reply check_line(const struct session *s, const struct command *c,
 
     if (s->conf->session.smtp_ascii.value != 0 && !smtp_is_printable(line, c != NULL ? c->alphabet : ASCII))
         return s->conf->session.smtp_ascii.reply;
-    if (s->state == REFUSED && (c == NULL || (c->states & REFUSED) == 0)) {
-        reply = refused_wait;
-        reply.counts = s->refused_greeting ? COUNTS_FAILED : COUNTS_IDLE;
-        return reply;
-    }
+    if (s->state == REFUSED && (c == NULL || (c->states & REFUSED) == 0))
+        return refused_wait;
     if (c == NULL)
         return unknown_command;
     if ((c->states & s->state) == 0) {
@@ -423,9 +420,11 @@ static void open_session(struct session *s)
     if (reply.code == 0) {
         reply = (struct reply){ .code = 220, .text = s->conf->session.greeting };
         s->state = START;
+    } else if (reply.code < 500) { /* it may come again, and has nothing to say now */
+        s->state = END;
+        s->end_reason = "connect";
     } else {
         s->state = REFUSED;
-        s->refused_greeting = reply.code >= 500;
         s->io->idle_ms = REFUSED_WAIT_MS < s->io->idle_ms ? REFUSED_WAIT_MS : s->io->idle_ms;
     }
     /* RFC 2034 4: the greeting has no enhanced code */

@@ -55,7 +55,6 @@ struct session {
     int plain;             /* where the client is to be spoken to once it has heard 220, -1: nowhere else */
     struct sasl sasl;
     bool smtputf8;         /* of this transaction */
-    bool refused_greeting; /* for good */
     bool mail_refused;     /* so that what was sent behind it has nothing to stand on */
     bool rcpt_refused;     /* in this transaction */
 

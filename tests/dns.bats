@@ -80,7 +80,8 @@ decide() {
 
     shift
     while read -r address greeting; do
-        printf '%s\n' "= $address" "${@/#/conf: }" "env: TCPREMOTEIP=$address" "peer: $address" "S: $greeting" quit
+        printf '%s\n' "= $address" "${@/#/conf: }" "env: TCPREMOTEIP=$address" "peer: $address" "S: $greeting"
+        [[ $greeting == 4* ]] || echo quit # who may come again is not asked to say so
     done | sed "1i\\
 # decisions by name\\
 via: unix\\
@@ -181,7 +182,6 @@ conf: dns.timeout 60000
 conf: limit.connection_secs 1
 conf: limit.fcrdns_check on
 S: 450 *
-S...: 421
 END
     [ $((SECONDS - begin)) -lt 8 ]
 }
@@ -594,7 +594,8 @@ listed() {
     local address greeting lines
 
     while IFS='|' read -r address greeting lines; do
-        printf '%s\n' "= $address with $lines" "client: $address" "conf: ${lines//;/$'\n'conf: }" "S: $greeting" quit
+        printf '%s\n' "= $address with $lines" "client: $address" "conf: ${lines//;/$'\n'conf: }" "S: $greeting"
+        [[ $greeting == 4* ]] || echo quit
     done | sed "1i\\
 # lists\\
 conf: dns.server ${1:-$DNS}\\

@@ -90,7 +90,7 @@ rendered() {
 }
 
 @test "the table of keywords is found: repeatable and single ones, each once" {
-    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup bypass deliver deny dns.server dnsbl dnswl error include lockout.exempt proxy_protocol status' ]
+    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup also bypass deliver deny dns.server dnsbl dnswl error include lockout.exempt proxy_protocol refuse status' ]
     keywords single >ones
     [ "$(wc -l <ones)" -gt 20 ]
     [ "$(keywords | sort | uniq -d)" = '' ]
@@ -294,7 +294,7 @@ END
 }
 
 @test "mailrecv.conf(5) documents each target, and no other" {
-    sed -n '/^} targets\[\] = {/,/^};/s/^ *{ SLICE("\([a-z]*\)").*/\1/p' "$SOURCE/conf/deliveries.c" >known
+    sed -n '/^} targets\[\] = {/,/^};/s/^ *{ SLICE("\([a-z]*\)").*/\1/p' "$SOURCE/conf/targets.c" >known
     awk '/^\.Sh TARGETS/ { on = 1 } /^\.El/ { on = 0 } on && /^\.It Cm/ { print $3 }' "$MAN5" >documented
     same known documented
 }

@@ -77,6 +77,47 @@ END
 END
 }
 
+@test "recipients: each condition that is tried has its line, and so have refusals and copies" {
+    config <<END
+allowgroup office ^198\\.51\\.100\\.
+refuse from <> rcpt_to @mx.example 550 5.7.1 No bounces
+deliver from bob@client.example port 25 rcpt_to joe@mx.example append $HERE/1
+deliver auth ann not allowgroup office rcpt_to joe@mx.example append $HERE/2
+deliver helo /^mail\\./ from /^bob@/ not allowgroup office rcpt_to joe@mx.example append $HERE/3
+also allowgroup office rcpt_to @mx.example append $HERE/4
+also once rcpt_to /./ append $HERE/archive
+END
+    explain 0 -P 192.0.2.7=client.example auth bob from bob@client.example helo mail.example rcpt joe@mx.example
+    sed -n '/^RCPT/,$p' said >part
+    expect_file part <<END
+RCPT TO:<joe@mx.example>
+    conf:4: refuse rcpt_to "@mx.example" names "joe@mx.example"
+    conf:4: refuse from "<>" does not match "<bob@client.example>"
+    conf:5: deliver rcpt_to "joe@mx.example" names "joe@mx.example"
+    conf:5: deliver from "bob@client.example" matches "<bob@client.example>"
+    conf:5: deliver port 25: the client has come to none
+    conf:6: deliver rcpt_to "joe@mx.example" names "joe@mx.example"
+    conf:6: deliver auth ann: user "bob" has authenticated
+    conf:7: deliver rcpt_to "joe@mx.example" names "joe@mx.example"
+    conf:7: helo "^mail\." matches "mail.example"
+    conf:7: from "^bob@" matches "bob@client.example"
+    conf:3: allowgroup "^198\.51\.100\." does not match "192.0.2.7"
+    conf:7: deliver not allowgroup office: the client is no member
+    conf:7: this line decides
+    conf:8: also rcpt_to "@mx.example" names "joe@mx.example"
+    conf:8: also allowgroup office: the client is no member
+    conf:9: also rcpt_to "." matches "joe@mx.example"
+    conf:9: this line takes a copy
+    250 2.1.5 Recipient ok
+delivery to joe@mx.example
+    conf:7: append $HERE/3
+delivery to joe@mx.example
+    conf:9: append $HERE/archive
+END
+    explain 1 from '<>' rcpt joe@mx.example
+    grep -qx '    550 5.7.1 No bounces' said
+}
+
 @test "recipients: each rule and pattern in its order, which conditions are met, and what decides" {
     config <<END
 recipient_delimiter +
@@ -114,8 +155,8 @@ RCPT TO:<old@mx.example>
     conf:7: deliver rcpt_to "joe@mx.example" does not name "old@mx.example"
     conf:8: deliver rcpt_to "joe@mx.example" does not name "old@mx.example"
     conf:9: deliver rcpt_to "^jo(.)" does not match "old@mx.example"
-    log: ERROR: 550 Not accepted from your host stage=rcpt refused=1/25 needs=auth from="bob@client.example" line="RCPT TO:<old@mx.example>"
-    550 5.7.1 Not accepted from your host
+    log: ERROR: 530 Authentication is required stage=rcpt refused=1/25 needs=auth from="bob@client.example" line="RCPT TO:<old@mx.example>"
+    530 5.7.0 Authentication is required
 RCPT TO:<joa@other.example>
     conf:6: deliver rcpt_to "@mx.example" does not name "joa@other.example"
     conf:7: deliver rcpt_to "joe@mx.example" does not name "joa@other.example"

@@ -457,7 +457,7 @@ END
     cp dead saved
     sed -i "s,^deliver rcpt_to a.*,deliver tls auth rcpt_to a@mx.example pipe echo \$TLS_PROTOCOL \$TLS_CIPHER \$SASL_USERNAME \$CLIENT_PROTOCOL >$HERE/a," conf
     replay 1 dead
-    grep -q 'reply="550 5\.7\.1 Not accepted from your host" needs=auth$' said
+    grep -q 'reply="530 5\.7\.0 Authentication is required" needs=auth$' said
     replay 0 dead auth bob
     expect "$(cat a)" 'TLSv1.2 ECDHE-X bob ESMTPSA'
     mv saved dead

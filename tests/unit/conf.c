@@ -124,7 +124,7 @@ static const struct {
     { SLICE("deliver rcpt_to a@b exec /bin/echo x%{sender}"), 1, 36 },
     { SLICE("deliver rcpt_to a@b exec /bin/echo %{nobody}"), 1, 36 },
     { SLICE("deliver allowgroup none rcpt_to a@b append /dev/null"), 1, 20 },
-    { SLICE("deliver allowgroup a allowgroup b rcpt_to a@b append x\nallowgroup a x"), 1, 22 },
+    { SLICE("deliver allowgroup a allowgroup b rcpt_to a@b append x\nallowgroup a x"), 1, 33 },
     { SLICE("error rcpt_to x 550"), 1, 20 },
     { SLICE("error rcpt_to x 250 Ok"), 1, 17 },
     { SLICE("error x 550 No"), 1, 7 },

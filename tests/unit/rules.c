@@ -189,6 +189,77 @@ static const struct {
     { "a bad pattern of an error line", "error rcpt_to ( 551 Gone", "192.0.2.7", "a@example.com", "451 This address cannot be checked now, try again later" },
 };
 
+#define IF(conditions) "deliver " conditions " rcpt_to a@example.com append /dev/null\n"
+#define OTHER "550 Not accepted from your host "
+#define LATER "451 This address cannot be checked now, try again later"
+
+/* What becomes of a@example.com, from 192.0.2.7, when more is known of the session. */
+static const struct {
+    const char *conf, *sender, *helo, *user;
+    bool tls;
+    unsigned port;
+    const char *outcome;
+} conditions[] = {
+    { "allowgroup g ^192\nallowgroup h 7$\n" IF("allowgroup g allowgroup h"), "", "", "", false, 0, "line 3" },
+    { "allowgroup g ^192\nallowgroup h 8$\n" IF("allowgroup g allowgroup h"), "", "", "", false, 0, OTHER "groups=h" },
+    { "allowgroup g ^192\n" IF("not allowgroup g"), "", "", "", false, 0, OTHER "groups=!g" },
+    { "allowgroup g ^198\n" IF("not allowgroup g"), "", "", "", false, 0, "line 2" },
+    { "allowgroup g ^192\nallowgroup h .\n" IF("allowgroup g not allowgroup h"), "", "", "", false, 0, OTHER "groups=!h" },
+    { "allowgroup g (\n" IF("not allowgroup g"), "", "", "", false, 0, LATER },
+
+    { IF("from joe@example.org"), "Joe@EXAMPLE.org", "", "", false, 0, "line 1" },
+    { IF("from joe@example.org"), "\"joe\"@example.org.", "", "", false, 0, "line 1" },
+    { IF("from joe@example.org"), "joe+x@example.org", "", "", false, 0, OTHER "needs=from" },
+    { "recipient_delimiter +\n" IF("from joe@example.org"), "joe+x@example.org", "", "", false, 0, OTHER "needs=from" },
+    { IF("from joe@example.org"), "", "", "", false, 0, OTHER "needs=from" },
+    { IF("from @example.org"), "joe@example.org", "", "", false, 0, "line 1" },
+    { IF("from @example.org"), "joe@sub.example.org", "", "", false, 0, OTHER "needs=from" },
+    { IF("from @" BOOKS ".example"), "joe@xn--bcher-kva.example", "", "", false, 0, "line 1" },
+    { IF("from /@" BOOKS "\\.example$/"), "joe@xn--bcher-kva.example", "", "", false, 0, "line 1" },
+    { IF("from <>"), "", "", "", false, 0, "line 1" },
+    { IF("from <>"), "joe@example.org", "", "", false, 0, OTHER "needs=from" },
+    { IF("from /^joe@/"), "JOE@example.org", "", "", false, 0, "line 1" },
+    { IF("from /./"), "", "", "", false, 0, OTHER "needs=from" },
+    { IF("from /^j/ from @example.org"), "joe@example.org", "", "", false, 0, "line 1" },
+    { IF("from /^j/ from @example.org"), "ann@example.org", "", "", false, 0, OTHER "needs=from" },
+    { IF("from /(/"), "joe@example.org", "", "", false, 0, LATER },
+
+    { IF("helo /^mail\\./"), "", "MAIL.example", "", false, 0, "line 1" },
+    { IF("helo /^mail\\./"), "", "client.example", "", false, 0, OTHER "needs=helo" },
+    { IF("helo /^$/"), "", "", "", false, 0, "line 1" },
+    { IF("port 587"), "", "", "", false, 587, "line 1" },
+    { IF("port 587"), "", "", "", false, 25, OTHER "needs=port" },
+    { IF("port 587"), "", "", "", false, 0, OTHER "needs=port" },
+
+    { IF("auth"), "", "", "joe", false, 0, "line 1" },
+    { IF("auth"), "", "", "", false, 0, "530 Authentication is required needs=auth" },
+    { IF("auth joe"), "", "", "joe", false, 0, "line 1" },
+    { IF("auth joe"), "", "", "Joe", false, 0, OTHER "needs=auth" },
+    { IF("auth joe"), "", "", "", false, 0, "530 Authentication is required needs=auth" },
+    { IF("auth \"tls\""), "", "", "tls", false, 0, "line 1" },
+    { IF("auth tls"), "", "", "tls", false, 0, "530 Say STARTTLS first needs=tls" },
+    { IF("tls"), "", "", "", true, 0, "line 1" },
+    { IF("tls"), "", "", "", false, 0, "530 Say STARTTLS first needs=tls" },
+    { IF("tls auth"), "", "", "", false, 0, "530 Say STARTTLS first, and authenticate needs=tls,auth" },
+    { IF("tls auth joe"), "", "", "ann", false, 0, OTHER "needs=tls,auth" },
+    { IF("tls port 25"), "", "", "", false, 26, OTHER "needs=tls,port" },
+    { IF("port 25") IF("auth"), "", "", "", false, 26, "530 Authentication is required needs=auth,port" },
+    { "allowgroup g ^198\n" IF("tls allowgroup g"), "", "", "", false, 0, OTHER "groups=g needs=tls" },
+    { "allowgroup g ^192\n" IF("tls allowgroup g"), "", "", "", false, 0, "530 Say STARTTLS first needs=tls" },
+    { "allowgroup g (\n" IF("tls allowgroup g"), "", "", "", false, 0, LATER " needs=tls" },
+    { "allowgroup g (\n" IF("port 25 allowgroup g"), "", "", "", false, 0, OTHER "needs=port" },
+
+    { "refuse rcpt_to a@example.com 550 5.1.6 Moved\n" TO("@example.com"), "", "", "", false, 0, "550 Moved" },
+    { TO("@example.com") "refuse rcpt_to a@example.com 550 5.1.6 Moved\n", "", "", "", false, 0, "line 1" },
+    { "refuse rcpt_to b@example.com 550 Moved\n" TO("@example.com"), "", "", "", false, 0, "line 2" },
+    { "refuse from <> rcpt_to /./ 550 No\n" TO("@example.com"), "joe@example.org", "", "", false, 0, "line 2" },
+    { "refuse from <> rcpt_to /./ 550 No\n" TO("@example.com"), "", "", "", false, 0, "550 No" },
+    { "refuse port 25 rcpt_to /./ 550 No\n", "", "", "", false, 0, "550 No one here by that name" },
+    { "refuse rcpt_to /(/ 550 No\n" TO("@example.com"), "", "", "", false, 0, LATER },
+    { "error rcpt_to . 551 Gone\nrefuse rcpt_to @example.com 552 No\n", "", "", "", false, 0, "552 No" },
+    { "also rcpt_to /./ append /dev/null\n", "", "", "", false, 0, "550 No one here by that name" },
+};
+
 static const struct {
     const char *pattern;
     bool for_addresses;
@@ -276,6 +347,8 @@ static void test_recipients(void)
         struct address address;
         static struct recipient_forms forms;
         struct recipient recipient;
+        const struct address sender = { .len = 0 };
+        const struct asking asking = { .client = &client, .sender = &sender, .canonical = &sender, .helo = "" };
         struct reply reply;
 
         conf_parse(&conf, "test.conf", slice_of(recipients[i].conf));
@@ -285,9 +358,41 @@ static void test_recipients(void)
                recipients[i].name)) {
             memset(&recipient, 0x55, sizeof recipient); /* nothing may be left of what was there */
             recipient.other = &forms;
-            reply = rules_rcpt(&conf.rules, &client, &address, &recipient);
+            reply = rules_rcpt(&conf.rules, &asking, &address, &recipient);
             ok_text(slice_of(outcome_of(&conf, &reply, &recipient)), slice_of(recipients[i].outcome), "%s",
                     recipients[i].name);
+        }
+        conf_free(&conf);
+    }
+}
+
+static void test_conditions(void)
+{
+    for (size_t i = 0; i < COUNT(conditions); i++) {
+        char argument[512];
+        struct conf conf;
+        struct client client;
+        struct address address, canonical;
+        struct mail_argument mail;
+        static struct recipient_forms forms;
+        struct recipient recipient = { .other = &forms };
+        const struct asking asking = { .client = &client, .sender = &mail.sender, .canonical = &canonical,
+                                       .helo = conditions[i].helo };
+        struct reply reply;
+
+        conf_parse(&conf, "test.conf", slice_of(conditions[i].conf));
+        (void)snprintf(argument, sizeof argument, "FROM:<%s>", conditions[i].sender);
+        if (ok(become(&client, "192.0.2.7") && conf.errors == 0 &&
+               envelope_mail(slice_of(argument), &mail) == ENVELOPE_OK &&
+               canonical_address(&mail.sender, WORDS_OURS, &canonical) == CANONICAL_OK &&
+               envelope_mailbox(slice_of("a@example.com"), &address), "%s: the test makes sense", conditions[i].conf)) {
+            client.server_port = conditions[i].port;
+            (void)snprintf(client.user, sizeof client.user, "%s", conditions[i].user);
+            if (conditions[i].tls)
+                client_pretend_tls(&client);
+            reply = rules_rcpt(&conf.rules, &asking, &address, &recipient);
+            ok_text(slice_of(outcome_of(&conf, &reply, &recipient)), slice_of(conditions[i].outcome), "%s from <%s>",
+                    conditions[i].conf, conditions[i].sender);
         }
         conf_free(&conf);
     }
@@ -320,5 +425,6 @@ void test_rules(void)
            "%s is %s for addresses only", patterns[i].pattern, patterns[i].for_addresses ? "a pattern" : "not");
     test_connections();
     test_recipients();
+    test_conditions();
     test_groups();
 }

@@ -1,0 +1,51 @@
+/* recipient.h - an address in its forms, and whether a line names it */
+#ifndef RECIPIENT_H
+#define RECIPIENT_H
+
+#include "dns/canonical.h"
+#include "rules/rule.h"
+#include "session/envelope.h"
+
+/* The forms of an address that expressions are tried on, in this order. */
+enum recipient_form { FORM_CANONICAL, FORM_UNICODE, FORM_GIVEN, FORMS };
+
+/* What an address has besides its canonical form; few have any of it. */
+struct recipient_forms {
+    char given[ADDRESS_MAX + 1];   /* as the client wrote it, if that is not its canonical form */
+    char unicode[ADDRESS_MAX + 1]; /* the canonical form with U-labels for A-labels, if it has some and is asked for them */
+};
+
+/* A recipient, and the line that it was accepted by. */
+struct recipient {
+    struct recipient_forms *other; /* of the address; room that the owner gives, and that is touched only if there are any */
+    bool has_given, has_unicode;   /* which of them there are */
+    struct address address;   /* its canonical form, plus the domain that a bare postmaster lacks */
+    uint16_t bare_len;        /* bytes of it without that domain */
+    uint16_t extension;       /* index of the delimiter in the local part where the rule's address
+                                 was reached without it; 0: none */
+    const struct rule *rule;
+    struct captures captures; /* what MATCH_1... are, in this form: */
+    enum recipient_form form;
+    struct recipient *together; /* the next one that the same delivery is for (once), NULL: there is none; */
+    bool joined;                /* it is for an earlier one as well */
+    size_t run_bytes;           /* of the addresses up to this one; deliver.c sets all three */
+};
+
+/* The address in one of its forms, as expressions see it: without the domain that a bare postmaster lacks. */
+struct slice recipient_form(const struct recipient *recipient, enum recipient_form form);
+
+/* Finds out the forms of an address, for which `other` must be set. Not of one that is no address: see the status. */
+enum canonical_status recipient_know(const struct rules *rules, const struct address *given,
+                                     enum canonical_words whose, struct recipient *recipient);
+
+/*
+ * Does an expression match the address in any of its forms? That with U-labels is for those that hold some. What the
+ * client wrote comes last, for expressions that are about that: about quotes, say. `captures` may be NULL.
+ */
+enum match recipient_try(const struct rules *rules, struct pattern *pattern, struct recipient *recipient,
+                         struct captures *captures);
+
+/* Are these the recipient's addresses? With its extension or without; then `extension` is set, or `captures`. */
+enum match recipient_match(const struct rules *rules, const struct mailboxes *mailboxes, struct recipient *recipient);
+
+#endif
