@@ -31,6 +31,16 @@ enum {
     SESSION_MS = 1000 /* how long all lines together may, but for the last */
 };
 
+/* Lines that are kept back. */
+static struct {
+    size_t used, count;
+    struct {
+        time_t when;
+        size_t end; /* of its text */
+    } lines[8];
+    char text[LINE_SIZE];
+} held COLD_BSS;
+
 static struct {
     struct outlet own;      /* the file, or standard error; closed: syslog */
     struct outlet syslog;   /* connected with the first line that goes there */
@@ -41,6 +51,8 @@ static struct {
     bool copies;            /* to syslog, of each line */
     bool last;              /* the client waits for nothing any more */
     int patience;           /* milliseconds that are left of SESSION_MS */
+    bool holds;             /* lines of LOG_INFO are kept back */
+    time_t when;            /* the time of the line that is written, if that is not now */
     uint64_t missing;       /* lines that were not logged, and not told of */
     log_sink *sink;
     char client[64];
@@ -218,7 +230,7 @@ bool log_wants(char flag)
 /* The local date as ctime(3) writes it, or as syslog has it; a blank behind it. */
 static size_t put_date(char *out, size_t size, bool with_year)
 {
-    time_t now = time(NULL);
+    time_t now = log_state.when != 0 ? log_state.when : time(NULL);
     struct tm local;
     size_t len = 0;
 
@@ -315,6 +327,62 @@ static bool tell_missing(void)
     return true;
 }
 
+static void send_event(int level, char *event, size_t len)
+{
+    if ((log_state.missing > 0 && !tell_missing()) || !send_line(level, event, len))
+        log_state.missing++;
+    if (log_state.copies && log_state.own.fd >= 0)
+        (void)to_syslog(level, event, len, &(int){ 0 }); /* only a copy */
+}
+
+/* ---- lines that are kept back ------------------------------------------------------------ */
+
+void log_hold(void)
+{
+    log_state.holds = true;
+}
+
+void log_drop(void)
+{
+    if (log_state.holds) /* or its pages stay untouched */
+        explicit_bzero(&held, sizeof held);
+    log_state.holds = false;
+}
+
+void log_release(void)
+{
+    char line[LINE_SIZE];
+
+    if (!log_state.holds)
+        return;
+    for (size_t i = 0, begin = 0; i < held.count; begin = held.lines[i++].end) {
+        size_t len = held.lines[i].end - begin;
+
+        memcpy(line + HEAD, held.text + begin, len);
+        log_state.when = held.lines[i].when;
+        send_event(LOG_INFO, line + HEAD, len);
+    }
+    log_state.when = 0;
+    log_drop();
+}
+
+/* Keeps a line back, if that is to be. False: it is to be written, and what was kept back has been. */
+static bool keep_back(int level, const char *event, size_t len)
+{
+    if (!log_state.holds)
+        return false;
+    if (level == LOG_INFO && len <= sizeof held.text - held.used &&
+        held.count < sizeof held.lines / sizeof held.lines[0]) {
+        memcpy(held.text + held.used, event, len);
+        held.used += len;
+        held.lines[held.count].when = time(NULL);
+        held.lines[held.count++].end = held.used;
+        return true;
+    }
+    log_release();
+    return false;
+}
+
 /*
  * Builds a line and writes it. Two buffers would be simpler to read, but each is a page that no other
  * part of a session touches.
@@ -337,10 +405,8 @@ static void __attribute__((format(printf, 3, 0))) write_event(int level, char fl
         used = ROOM - 1; /* cut, as the header says */
     if (log_state.sink != NULL)
         log_state.sink(level, event + text);
-    else if ((log_state.missing > 0 && !tell_missing()) || !send_line(level, event, used))
-        log_state.missing++;
-    if (log_state.copies && log_state.sink == NULL && log_state.own.fd >= 0)
-        (void)to_syslog(level, event, used, &(int){ 0 }); /* only a copy */
+    else if (!keep_back(level, event, used))
+        send_event(level, event, used);
     errno = mailfile_errno;
 }
 

@@ -36,6 +36,14 @@ bool log_open(const char *where);
 /* Gives a file that log_open has made, being root, to the user who is to write it from now on. False with errno set. */
 bool log_give(uid_t uid, gid_t gid);
 
+/*
+ * From now on lines of LOG_INFO are kept back, with their times. They are written in front of the next line of another
+ * level, when there is no room for more, or by log_release, behind which nothing is kept back; log_drop forgets them.
+ */
+void log_hold(void);
+void log_release(void);
+void log_drop(void);
+
 /* The session is over and nobody waits for it: what is said now may wait a moment, whatever was waited before. */
 void log_be_patient(void);
 

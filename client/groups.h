@@ -46,6 +46,7 @@ struct groups {
     struct patterns allow, deny;
     struct patterns exempt;     /* lockout.exempt */
     struct patterns proxies;    /* proxy_protocol */
+    struct patterns quiet;      /* whose sessions are not logged, as long as nothing happens */
     bool need_fcrdns;           /* limit.fcrdns_check */
     struct reply fcrdns;
     struct allowgroup *first_group, **last_group;

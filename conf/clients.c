@@ -21,7 +21,7 @@ void parse_hosts(struct parser *p, const struct keyword *k, void *value)
     word_need_end(p);
 }
 
-/* lockout.exempt REGEX, proxy_protocol REGEX */
+/* lockout.exempt REGEX, proxy_protocol REGEX, quiet REGEX */
 void parse_clients(struct parser *p, const struct keyword *k, void *value)
 {
     struct pattern *pattern = memory_take(p->conf, sizeof *pattern);

@@ -19,6 +19,7 @@ static const struct keyword conf_keywords[] = {
     { .name = "allow", .kind = CONF_HOSTS, AT(rules.groups.allow) },
     { .name = "deny", .kind = CONF_HOSTS, AT(rules.groups.deny) },
     { .name = "proxy_protocol", .kind = CONF_CLIENTS, AT(rules.groups.proxies) },
+    { .name = "quiet", .kind = CONF_CLIENTS, AT(rules.groups.quiet) },
     { .name = "allowgroup", .kind = CONF_GROUP },
     { .name = "dnsbl", .kind = CONF_DNSBL, .status = "7.1" },
     { .name = "dnswl", .kind = CONF_DNSWL },

@@ -206,7 +206,7 @@ enum {
     CONF_PROGRAM = KEYWORD_KINDS, /* auth.command: struct program */
     CONF_SERVER,                  /* dns.server: struct dns_settings */
     CONF_HOSTS,                   /* allow, deny: struct patterns */
-    CONF_CLIENTS,                 /* lockout.exempt, proxy_protocol: struct patterns */
+    CONF_CLIENTS,                 /* lockout.exempt, proxy_protocol, quiet: struct patterns */
     CONF_GROUP,
     CONF_DNSBL,
     CONF_DNSWL,

@@ -95,20 +95,35 @@ struct reply state_connect(struct session_state *s)
     return reply;
 }
 
+/* What is kept back goes to the log at once, unless the client is one of `quiet`. */
+static void settle_quiet(struct session_state *s)
+{
+    const struct groups *groups = &s->conf->rules.groups;
+
+    if (groups->quiet.first == NULL || groups_match(groups, &groups->quiet, s->client) == MATCH_YES)
+        return;
+    log_release();
+    state_log_trouble();
+}
+
 void state_announce(struct session_state *s)
 {
     struct client *client = s->client;
+    bool may_be_quiet = s->conf->rules.groups.quiet.first != NULL;
 
     if (s->announced)
         return;
     s->announced = true;
+    if (may_be_quiet)
+        log_hold();
     if (log_wants('h'))
         (void)client_name(client); /* asked for so that the log has it */
     log_line(LOG_INFO, "SMTP connection from remote host %s [%s]%s%s%s", client->name, client->address,
              client->proxy[0] != '\0' ? " by proxy [" : "", client->proxy, client->proxy[0] != '\0' ? "]" : "");
     if (geteuid() == 0)
-        log_line(LOG_WARNING, "serving as root: user NAME in the configuration changes that");
+        log_line(may_be_quiet ? LOG_INFO : LOG_WARNING, "serving as root: user NAME in the configuration changes that");
     state_log_trouble();
     dnsbl_log(s->conf->rules.groups.lists);
     dns_log_from_now();
+    settle_quiet(s);
 }

@@ -25,12 +25,17 @@ static void log_message_lines(struct slice text)
 /* Together with what only the whole session tells against its client, and with the name that it has given last. */
 void wall_log_end(struct monitor *m, int severity, const char *text, bool cut)
 {
+    const char *verdict;
     char helo[LOG_TEXT];
     bool said = m->state.helo[0] != '\0';
 
     log_be_patient();
-    log_line(severity, "end %s%s%s%s%s", text, state_verdict(&m->state, cut), said ? " helo-name=\"" : "",
+    verdict = state_verdict(&m->state, cut);
+    if (cut || verdict[0] != '\0')
+        log_release();
+    log_line(severity, "end %s%s%s%s%s", text, verdict, said ? " helo-name=\"" : "",
              log_encode(helo, sizeof helo, slice_of(m->state.helo)), said ? "\"" : "");
+    log_drop(); /* nothing has happened that somebody of `quiet` wants logged */
 }
 
 /* The session has not ended by itself. */

@@ -133,6 +133,7 @@ static void forget(void)
 {
     groups_forget_trouble();
     dns_forget();
+    log_drop();
 }
 
 /* A program that is started before the split undoes it. */

@@ -189,6 +189,7 @@ struct reply state_mail(struct session_state *s, struct slice argument)
 {
     struct reply reply;
 
+    log_release(); /* this is no mere look at whether somebody is there */
     if (!state_is_possible(s) || s->in_transaction || envelope_mail(argument, &s->mail) != ENVELOPE_OK)
         return state_contradict(s);
     reply = know_sender(s);

@@ -566,3 +566,75 @@ bytes_in_pipe() {
     done
     [ "$(grep ^flags: /proc/self/fdinfo/8)" = "$flags" ]
 }
+
+# ---- quiet ----
+
+@test "quiet: looks whether somebody is there leave no line, with and without a wall, IPv4, IPv6 and by name" {
+    printf '%s\n' 'quiet ^192\.0\.2\.7$' 'quiet ^2001:db8::7$' 'quiet ^probe\.example$' >>conf
+    for sandbox in on off; do
+        sed -i '/^sandbox/d' conf
+        echo "sandbox $sandbox" >>conf
+        for from in 192.0.2.7 2001:db8::7 198.51.100.7=probe.example; do
+            session "$from" QUIT | grep -q '^221'
+            session "$from" 'EHLO probe.example' NOOP RSET QUIT | grep -q '^221'
+            session "$from" 'HELO probe.example' >replies # and just ends
+            timeout -s KILL 20 "$MAILRECV" -c conf -P "$from" </dev/null >replies
+        done
+    done
+    [ ! -s log ]
+    # others are logged
+    for from in 192.0.2.8 2001:db8::8 198.51.100.7; do
+        session "$from" QUIT
+    done
+    [ "$(grep -c ' SMTP connection from ' log)" = 3 ]
+    [ "$(grep -c ' end reason=quit ' log)" = 3 ]
+}
+
+@test "quiet: with MAIL, a refusal, a violation or a failure all of it is logged, with its times" {
+    echo 'quiet ^192\.0\.2\.' >>conf
+    # each: what the client says, and what the log has to have between the connection and the end
+    while IFS='|' read -r words expected; do
+        rm -f log
+        IFS=, read -r -a lines <<<"$words"
+        session 192.0.2.7 "${lines[@]}" >replies
+        sed -E 's/^.*\] (ERROR: [0-9]+|[A-Za-z]+).*/\1/' log | grep -v '^serving$' | paste -sd, >got
+        [ "$(cat got)" = "$expected" ] || { echo "$words"; cat log; return 1; }
+    done <<'EOF'
+EHLO me,MAIL FROM:<>,QUIT|SMTP,end
+EHLO me,NONSENSE,QUIT|SMTP,ERROR: 500,end
+MAIL FROM:nonsense nonsense,QUIT|SMTP,ERROR: 501,end
+EOF
+    rm -f log
+    message_to inbox@example.com 192.0.2.7
+    grep -q 'delivery result=delivered' log
+    [ "$(wc -l <log)" = "$((3 + $(grep -c 'serving as root' log)))" ]
+    # what is logged late has its own time: the refusal comes later than the connection
+    rm -f log
+    { sleep 1.1; printf 'NONSENSE\r\nQUIT\r\n'; } | "$MAILRECV" -c conf -P 192.0.2.7 >replies
+    first=$(date +%s -d "$(sed -n '/SMTP connection/s/ MAILRECV.*//p' log)")
+    second=$(date +%s -d "$(sed -n '/ERROR: 500/s/ MAILRECV.*//p' log)")
+    [ "$first" -lt "$second" ]
+    # refused in the greeting
+    rm -f log
+    session 192.0.2.66 QUIT >replies
+    grep -q 'SMTP connection' log
+    grep -q 'stage=connect' log
+    # a client that goes in the middle of a command
+    rm -f log
+    printf 'EHLO' | "$MAILRECV" -c conf -P 192.0.2.7 >replies
+    grep -q 'SMTP connection' log
+    grep -q ' end reason=' log
+}
+
+@test "quiet: a violation counts all the same, and debug flags show all of it" {
+    printf '%s\n' 'quiet ^192\.0\.2\.' "lockout.db $PWD/db" 'lockout.violations 2' >>conf
+    for _ in 1 2 3; do
+        printf 'EHLO' | timeout -s KILL 20 "$MAILRECV" -c conf -P 192.0.2.7 >replies
+    done
+    grep -q '^454 .* locked out' replies
+    rm -f log
+    timeout -s KILL 20 "$MAILRECV" -c conf -P 192.0.2.9 -d s <<<QUIT >replies
+    grep -q 'DEBUG s: client: "QUIT"' log
+    [ "$(grep -c ' SMTP connection from ' log)" = 1 ]
+    grep -q ' end reason=quit ' log
+}
