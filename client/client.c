@@ -317,3 +317,10 @@ enum client_name_state client_name(struct client *client)
     log_debug('h', "name of %s: %s fcrdns=%s", client->address, client->name, client_fcrdns(client));
     return client->state;
 }
+
+const char *client_shown_name(struct client *client)
+{
+    if (dns_wants_reverse())
+        (void)client_name(client);
+    return client->name;
+}

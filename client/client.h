@@ -70,6 +70,12 @@ void client_pretend_tls(struct client *client);
  */
 enum client_name_state client_name(struct client *client);
 
+/*
+ * The name for people and commands, "unknown" without one. Asks for it, unless dns.reverse is off: then it is what a
+ * decision has found out.
+ */
+const char *client_shown_name(struct client *client);
+
 /* Sends the question that client_name begins with, and does not wait. */
 void client_send(const struct client *client);
 

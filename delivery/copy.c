@@ -94,13 +94,12 @@ static void add_received(struct copy *copy)
     if (localtime_r(&t->received, &local) == NULL ||
         strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &local) == 0)
         (void)snprintf(date, sizeof date, "Thu, 01 Jan 1970 00:00:00 +0000");
-    (void)client_name(client); /* confirmed, or it is called "unknown" */
     add(copy, "Received: from ");
     add_helo(copy);
     if (client->family == AF_UNSPEC)
         add(copy, " (%s)\n", client->address);
     else
-        add(copy, " (%s [%s%s])\n", client->name, client->family == AF_INET6 ? "IPv6:" : "", client->address);
+        add(copy, " (%s [%s%s])\n", client_shown_name(client), client->family == AF_INET6 ? "IPv6:" : "", client->address);
     add(copy, "\tby %.*s (mailrecv) with %s id %s", (int)t->rules->domain.len, t->rules->domain.text,
         t->protocol, t->id);
     add_security(copy);

@@ -86,13 +86,12 @@ static void client_port(const struct delivery *d, struct text *fact)
 
 static void client_hostname(const struct delivery *d, struct text *fact)
 {
-    (void)client_name(d->transaction->client); /* confirmed, or it is called "unknown" */
-    put(fact, d->transaction->client->name);
+    put(fact, client_shown_name(d->transaction->client));
 }
 
 static void fcrdns_result(const struct delivery *d, struct text *fact)
 {
-    (void)client_name(d->transaction->client);
+    (void)client_shown_name(d->transaction->client);
     put(fact, client_fcrdns(d->transaction->client));
 }
 

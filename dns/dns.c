@@ -177,6 +177,11 @@ void dns_begin(const struct dns_settings *settings, bool confined, uint64_t dead
     dns.until = 0;
 }
 
+bool dns_wants_reverse(void)
+{
+    return dns.settings->reverse;
+}
+
 void dns_new_deadline(void)
 {
     dns.until = 0;

@@ -35,6 +35,7 @@ struct dns_settings {
     struct slice servers[DNS_SERVERS]; /* ADDRESS:PORT or [ADDRESS]:PORT */
     size_t server_count;               /* 0: those of resolv.conf(5) */
     uint64_t timeout;                  /* of a stage, milliseconds */
+    bool reverse;                      /* names of addresses are asked for where they are only shown */
     struct dns_alias *aliases;
 };
 
@@ -44,6 +45,9 @@ struct dns_settings {
  */
 void dns_begin(const struct dns_settings *settings, bool confined, uint64_t deadline,
                const volatile sig_atomic_t *terminated);
+
+/* Is a name to be asked for that nothing is decided by? */
+bool dns_wants_reverse(void);
 
 /* A new stage: the time of the next question is its beginning. */
 void dns_new_deadline(void);

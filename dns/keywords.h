@@ -10,6 +10,7 @@
 static const struct keyword dns_keywords[] = {
     { .name = "dns.timeout", .order = 260, .kind = KEYWORD_COUNT, AT(timeout), .max = KEYWORD_MAX,
       .default_text = "5000" },
+    { .name = "dns.reverse", .order = 265, .kind = KEYWORD_SWITCH, AT(reverse), .default_text = "on" },
 };
 
 #undef AT

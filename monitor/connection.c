@@ -117,7 +117,7 @@ void state_announce(struct session_state *s)
     if (may_be_quiet)
         log_hold();
     if (log_wants('h'))
-        (void)client_name(client); /* asked for so that the log has it */
+        (void)client_shown_name(client); /* asked for so that the log has it */
     log_line(LOG_INFO, "SMTP connection from remote host %s [%s]%s%s%s", client->name, client->address,
              client->proxy[0] != '\0' ? " by proxy [" : "", client->proxy, client->proxy[0] != '\0' ? "]" : "");
     if (geteuid() == 0)

@@ -14,7 +14,7 @@ void state_prepare(struct session_state *s)
 {
     if (s->count > 0) {
         dns_new_deadline();
-        (void)client_name(s->client); /* kept */
+        (void)client_shown_name(s->client); /* kept */
     }
 }
 

@@ -755,6 +755,39 @@ END
     [ "$(asked | cut -d ' ' -f 1,2 | uniq -d)" = '' ]
 }
 
+@test "dns.reverse: by default a name is asked for when there is a delivery that shows it; off: for rules alone" {
+    odd 192.0.2.7=client.example client.example=192.0.2.7
+    # each: a line of the configuration, what the command is told, how many questions there are
+    while IFS='|' read -r line told questions; do
+        asked >"$BATS_TEST_TMPDIR/before"
+        from 192.0.2.7 "$ODD" <<END
+# $line
+$(sed "s/^/conf: /; s/;/\nconf: /g" <<<"$line")
+conf: deliver rcpt_to a@example.com pipe echo "\$CLIENT_HOSTNAME,\$CLIENT_FCRDNS" >\$DIR/out; grep -o '([a-z. ]*\[192[^)]*)' >\$DIR/received
+S: 220 *
+C: MAIL FROM:<>
+S: 250 2.1.0 *
+C: RCPT TO:<a@example.com>
+S: 250 2.1.5 *
+C: DATA
+S: 354 *
+C: .
+S: 250 2.0.0 *
+quit
+file out:
+| $told
+file received:
+| (${told%,*} [192.0.2.7])
+END
+        [ "$(($(asked | wc -l) - $(wc -l <"$BATS_TEST_TMPDIR/before")))" = "$questions" ] || { asked; return 1; }
+    done <<'END'
+dns.reverse on|client.example,pass|2
+dns.reverse off|unknown,|0
+dns.reverse off;limit.fcrdns_check on|client.example,pass|2
+dns.reverse off;allow remotehost \.example$|client.example,pass|2
+END
+}
+
 # Zones with a key and what is told of them: "ZONE TOLD [as TOLD]"; and such that have none.
 keys() {
     cat <<'END'

@@ -37,6 +37,7 @@ static const struct {
     { "", "fsync on" },
     { "fsync off", "fsync off" },
     { "", "mailbox.mode 600" },
+    { "dns.reverse off", "dns.reverse off" },
     { "mailbox.mode 660", "mailbox.mode 660" },
     { "pipe.from_line on", "pipe.from_line on" },
     { "recipient_delimiter +-", "recipient_delimiter +-" },
