@@ -153,14 +153,11 @@ static bool first_word(const struct parser *p, size_t at, struct word *word)
     return word_take(&part, word);
 }
 
-bool lines_check(struct parser *p)
+void lines_fail_open(struct parser *p)
 {
-    if (!p->lines->open)
-        return true;
     fail(p, (unsigned)p->line.len, "a backslash at the end of the line, expected another line, with which this one goes on");
     conf_advise(p->conf, "begin that with a blank, or take the backslash out");
     p->misread = true;
-    return false;
 }
 
 void lines_check_text(struct parser *p, struct slice text)

@@ -27,8 +27,9 @@ static void parse_line(struct parser *p, unsigned seen[])
     begins = word_take(p, &word);
     if (!begins && p->at < p->line.len && p->line.text[p->line.len - 1] == '\\')
         lines_doubt_comment(p);
-    if ((p->has_nul && !check_bytes(p)) || !lines_check(p) || !begins ||
-        !word_check(p, &word))
+    if (p->lines->open)
+        lines_fail_open(p);
+    if (p->misread || (p->has_nul && !check_bytes(p)) || !begins || !word_check(p, &word))
         return;
     i = keywords_find(word.text);
     if (i == keywords_count()) {

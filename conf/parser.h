@@ -43,7 +43,7 @@ static inline unsigned parser_column(const struct parser *p)
 
 static inline bool is_blank(char c)
 {
-    return c == ' ' || c == '\t' || c == '\n'; /* lines.c */
+    return c <= ' ' && (c == ' ' || c == '\t' || c == '\n'); /* most are not; a line feed is in lines that go on (lines.c) */
 }
 
 /* ---- memory.c ---- */
@@ -87,8 +87,8 @@ struct slice lines_unfold(struct conf *conf, struct slice text);
 /* The length of what becomes such a blank at this index; 0: nothing does. */
 size_t lines_folded_at(struct slice text, size_t at);
 
-/* Is there a line for each backslash at an end? If not, that is an error. */
-bool lines_check(struct parser *p);
+/* The error of a line that ends in a backslash, and cannot go on. */
+void lines_fail_open(struct parser *p);
 
 /* The same for a text at the end of the line, behind which is `at`; warns where it goes on or does not in doubt. */
 void lines_check_text(struct parser *p, struct slice text);
