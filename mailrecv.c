@@ -36,7 +36,8 @@
 enum { DOUBTFUL = 1 }; /* the exit status of -t when there are warnings */
 
 struct options {
-    const char *conf, *flags, *log, *pretend, *replay, *user, *clear;
+    const char *conf, *flags, *log, *pretend, *replay, *user;
+    const char *clear, *lock, *lock_secs; /* -S: an address, or NULL */
     bool test, rehearse, explain, show, json, version, help;
     char **words;             /* behind the options, NULL: none */
     size_t numbers;           /* how many of them are numbers of messages */
@@ -54,7 +55,7 @@ static void on_term(int signal)
 static void print_help(void)
 {
     puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME] [-n]] [-t [json]] [-u USER]\n"
-         "       mailrecv [-c FILE] -S [json | clear ADDRESS]\n"
+         "       mailrecv [-c FILE] -S [json | clear ADDRESS | lock ADDRESS [SECS]]\n"
          "       mailrecv -x [-c FILE] [-P ADDRESS[=NAME]] [helo NAME] [from ADDRESS] [auth USER] [tls] [cert SHA256]\n"
          "                [rcpt ADDRESS...]\n"
          "       mailrecv -r PLACE [-c FILE] [-l WHERE] [-P ADDRESS[=NAME]] [-n] [-u USER]\n"
@@ -67,7 +68,8 @@ static void print_help(void)
          "  -P ADDRESS[=NAME]  pretend that this client is connected, with this confirmed name or none;\n"
          "                     on a terminal with a prompt, and the log beneath each command\n"
          "  -n                 deliver nothing, say what would have been done\n"
-         "  -S                 show the clients that lockout.db remembers (json: for programs), or forget one (clear)\n"
+         "  -S                 show the clients that lockout.db remembers (json: for programs), forget one (clear), or lock\n"
+         "                     one out (lock)\n"
          "  -t [json]          check the configuration, show the effective settings, or all problems as JSON;\n"
          "                     status 78 on errors, 1 on warnings\n"
          "  -u USER            check what this user, as whom mailrecv is started, can read, write and execute;\n"
@@ -119,19 +121,21 @@ static void take_json(int argc, char **argv, int *i, struct options *o)
     *i += o->json;
 }
 
-/* What -S is to do: nothing behind it, json, or clear ADDRESS. */
+/* What -S is to do: nothing behind it, json, clear ADDRESS, or lock ADDRESS [SECS]. */
 static void parse_show(int argc, char **argv, int *i, struct options *o)
 {
     const char *word = *i + 1 < argc ? argv[*i + 1] : "";
 
     o->show = true;
     take_json(argc, argv, i, o);
-    if (strcmp(word, "clear") != 0)
+    if (strcmp(word, "clear") != 0 && strcmp(word, "lock") != 0)
         return;
     if (*i + 2 >= argc)
-        die_usage("option '-S clear' needs an address");
-    o->clear = argv[*i + 2];
+        die_usage("option '-S %s' needs an address", word);
+    *(word[0] == 'c' ? &o->clear : &o->lock) = argv[*i + 2];
     *i += 2;
+    if (o->lock != NULL && *i + 1 < argc && argv[*i + 1][0] != '-')
+        o->lock_secs = argv[++*i];
 }
 
 /* -t, or -t json. */
@@ -249,7 +253,12 @@ static int show_contacts(const struct options *o, const struct conf *conf)
         check_print(conf, stderr, wants_colours());
         return EX_CONFIG;
     }
-    status = o->clear != NULL ? lockout_clear(conf, o->clear, stdout) : lockout_show(conf, o->json, stdout);
+    if (o->lock != NULL)
+        status = lockout_lock_by_hand(conf, o->lock, o->lock_secs, stdout);
+    else if (o->clear != NULL)
+        status = lockout_clear(conf, o->clear, stdout);
+    else
+        status = lockout_show(conf, o->json, stdout);
     return status != EX_OK ? status : output_status();
 }
 

@@ -1,4 +1,4 @@
-/* lockout_show.c - what -S does: shows who was seen and who is locked out, and forgives */
+/* lockout_show.c - what -S does: shows who was seen and who is locked out, forgives, and locks out */
 #include "admin/lockout_show.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "base/keyword.h"
 #include "client/lockout.h"
 
 static int later_first(const void *a, const void *b)
@@ -95,6 +96,20 @@ int lockout_show(const struct conf *conf, bool json, FILE *out)
     return EX_OK;
 }
 
+/* The client with an address as a person or the table writes it; an IPv6 network may have its /64. False: said why. */
+static bool find_client(const char *address, struct client *client)
+{
+    char text[CONTACT_TEXT];
+    const char *bits = address + strcspn(address, "/");
+
+    (void)snprintf(text, sizeof text, "%.*s", (int)(bits - address), address);
+    if (client_pretend(client, text) == CLIENT_OK && client->family != AF_UNSPEC &&
+        (bits[0] == '\0' || (client->family == AF_INET6 && strcmp(bits, "/64") == 0)))
+        return true;
+    fprintf(stderr, "mailrecv: '%s' is no address\n", address);
+    return false;
+}
+
 int lockout_clear(const struct conf *conf, const char *address, FILE *out)
 {
     char path[PATH_MAX], text[CONTACT_TEXT];
@@ -104,12 +119,8 @@ int lockout_clear(const struct conf *conf, const char *address, FILE *out)
 
     if (!has_file(conf))
         return EX_CONFIG;
-    (void)snprintf(text, sizeof text, "%.*s", (int)strcspn(address, "/"), address); /* as the table has it */
-    if ((address[strlen(text)] == '/' && strcmp(address + strlen(text), "/64") != 0) ||
-        client_pretend(&client, text) != CLIENT_OK || client.family == AF_UNSPEC) {
-        fprintf(stderr, "mailrecv: '%s' is no address\n", address);
+    if (!find_client(address, &client))
         return EX_USAGE;
-    }
     contact = contact_of(client.family, client.bytes);
     if (lockout_db_forget(&contacts, &contact))
         fprintf(out, "%s is forgotten\n", contact_text(&contact, text));
@@ -117,5 +128,44 @@ int lockout_clear(const struct conf *conf, const char *address, FILE *out)
         fprintf(out, "%s was not known\n", contact_text(&contact, text));
     else
         return complain(path);
+    return EX_OK;
+}
+
+/* A number of seconds, 1 to KEYWORD_MAX; 0: it is none. */
+static uint64_t seconds_of(const char *digits)
+{
+    size_t len = strspn(digits, "0123456789");
+    unsigned long number = len > 0 && len <= 10 && digits[len] == '\0' ? strtoul(digits, NULL, 10) : 0;
+
+    return number <= KEYWORD_MAX ? number : 0;
+}
+
+int lockout_lock_by_hand(const struct conf *conf, const char *address, const char *secs, FILE *out)
+{
+    uint64_t duration = secs != NULL ? seconds_of(secs) : conf->client.lockout_secs;
+    char path[PATH_MAX], text[CONTACT_TEXT], until[LOCKOUT_TIME];
+    struct client client;
+    const struct lockout lockout = { .settings = &conf->client, .groups = &conf->rules.groups, .client = &client };
+    struct contact contact;
+
+    if (!has_file(conf))
+        return EX_CONFIG;
+    if (!find_client(address, &client))
+        return EX_USAGE;
+    if (duration == 0) {
+        fprintf(stderr, "mailrecv: '%s' is no number of seconds from 1 to %d\n", secs, KEYWORD_MAX);
+        return EX_USAGE;
+    }
+    contact = contact_of(client.family, client.bytes);
+    if (!lockout_lock(&conf->client, duration, &contact)) {
+        (void)lockout_contacts(&conf->client, path, false);
+        if (errno != ENOENT)
+            return complain(path);
+        fprintf(stderr, "mailrecv: %s: is not there yet; the first session makes it\n", path);
+        return EX_IOERR;
+    }
+    fprintf(out, "%s is locked out until %s\n", contact_text(&contact, text), lockout_time(contact.until, until));
+    if (lockout_is_exempt(&lockout))
+        fprintf(stderr, "mailrecv: warning: lockout.exempt names %s, for which the lock has no effect\n", client.address);
     return EX_OK;
 }

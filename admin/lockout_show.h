@@ -1,4 +1,4 @@
-/* lockout_show.h - what -S does: shows who was seen and who is locked out, and forgives */
+/* lockout_show.h - what -S does: shows who was seen and who is locked out, forgives, and locks out */
 #ifndef LOCKOUT_SHOW_H
 #define LOCKOUT_SHOW_H
 
@@ -16,5 +16,8 @@ int lockout_show(const struct conf *conf, bool json, FILE *out);
 
 /* Forgets what is known of an address, or of the network of an IPv6 address. EX_USAGE: it is none. */
 int lockout_clear(const struct conf *conf, const char *address, FILE *out);
+
+/* Locks an address out, or the network of an IPv6 address: for `secs`, NULL: lockout.secs. EX_USAGE: one of them is none. */
+int lockout_lock_by_hand(const struct conf *conf, const char *address, const char *secs, FILE *out);
 
 #endif

@@ -1,7 +1,8 @@
 /* lockout.c - three strikes and you are out: which clients are kept out for a while, and why */
 /*
  * Times are those of the real-time clock, because they are compared across reboots. It can be set: no lock that
- * is found in the file ends later than lockout.secs from now, and no count begins in the future.
+ * is found in the file ends later than lockout.secs from now, unless a person has set its end, and no count begins in
+ * the future.
  */
 #include "client/lockout.h"
 
@@ -19,6 +20,7 @@
 /* What the functions that change a contact need to know. */
 struct terms {
     uint64_t now, limit, period, secs;
+    uint64_t until; /* of a lock by hand */
 };
 
 /* Whether a locked client has heard so: it is told by the first connection, and was when it comes again. */
@@ -53,7 +55,7 @@ static void age(struct contact *contact, const struct terms *terms)
 {
     bool served = contact->until != 0 && !is_locked(contact, terms);
 
-    if (contact->until > terms->now + terms->secs)
+    if (contact->until > terms->now + terms->secs && contact->by_hand == 0)
         contact->until = terms->now + terms->secs;
     /* unsigned: a count that began in the future is over, too */
     if (served || (contact->until == 0 && terms->now - contact->begin >= terms->period)) {
@@ -61,6 +63,7 @@ static void age(struct contact *contact, const struct terms *terms)
         contact->until = 0;
         contact->violations = contact->deliveries = 0;
         contact->told = NOT_TOLD;
+        contact->by_hand = 0;
     }
 }
 
@@ -91,6 +94,18 @@ static void count_violation(struct contact *contact, const void *context)
         return; /* sessions that were under way already make no lock longer */
     contact->locks++;
     contact->until = terms->now + terms->secs;
+}
+
+/* In the place of a lock that there is. */
+static void lock(struct contact *contact, const void *context)
+{
+    const struct terms *terms = context;
+
+    age(contact, terms);
+    contact->locks++;
+    contact->until = terms->until;
+    contact->told = NOT_TOLD;
+    contact->by_hand = 1;
 }
 
 static void forget_violations(struct contact *contact, const void *context)
@@ -129,6 +144,16 @@ bool lockout_present(const struct client_settings *settings, struct contact *con
     return is_locked(contact, &terms) || contact->last > terms.now || terms.now - contact->last <= terms.period;
 }
 
+bool lockout_lock(const struct client_settings *settings, uint64_t secs, struct contact *contact)
+{
+    char path[PATH_MAX];
+    const struct lockout_db contacts = lockout_contacts(settings, path, false);
+    struct terms terms = terms_of(settings);
+
+    terms.until = terms.now + secs;
+    return lockout_db_change(&contacts, contact, terms.now, lock, &terms);
+}
+
 /* Changes the contact of this session's client, as far as the file lets us. */
 static struct contact change(struct lockout *l, void (*how)(struct contact *contact, const void *context))
 {
@@ -145,9 +170,10 @@ static struct contact change(struct lockout *l, void (*how)(struct contact *cont
     return contact;
 }
 
-/* Of doubt the client has the benefit. May ask DNS. */
-static bool is_exempt(const struct lockout *l)
+bool lockout_is_exempt(const struct lockout *lockout)
 {
+    const struct lockout *l = lockout;
+
     if (l->groups->exempt.first == NULL)
         return false;
     dns_new_deadline();
@@ -175,7 +201,7 @@ enum lockout_verdict lockout_connect(struct lockout *lockout)
     if (!is_on(l))
         return LOCKOUT_NONE;
     contact = change(l, count_connection);
-    if (l->until == 0 || is_exempt(l))
+    if (l->until == 0 || lockout_is_exempt(l))
         return LOCKOUT_NONE;
     l->counted = true; /* to be refused for this is no violation */
     if (contact.told != TOLD)
@@ -199,7 +225,7 @@ uint64_t lockout_until(const struct lockout *lockout)
             lockout_present(lockout->settings, &list[i]) && list[i].until > (uint64_t)time(NULL))
             until = list[i].until;
     free(list);
-    return until != 0 && !is_exempt(lockout) ? until : 0;
+    return until != 0 && !lockout_is_exempt(lockout) ? until : 0;
 }
 
 struct reply lockout_reply(const struct lockout *lockout)
@@ -218,7 +244,7 @@ void lockout_violation(struct lockout *lockout, const char *reason)
     char until[LOCKOUT_TIME];
     struct contact contact;
 
-    if (!is_on(l) || l->counted || is_exempt(l))
+    if (!is_on(l) || l->counted || lockout_is_exempt(l))
         return;
     l->counted = true;
     contact = change(l, count_violation);

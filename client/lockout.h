@@ -39,6 +39,9 @@ struct reply lockout_reply(const struct lockout *lockout);
 /* The end of the lock of a client that would be refused for it now, 0: it would not. Changes nothing; may ask DNS. */
 uint64_t lockout_until(const struct lockout *lockout);
 
+/* Does lockout.exempt keep this client from being counted and locked out? Of doubt it has the benefit. May ask DNS. */
+bool lockout_is_exempt(const struct lockout *lockout);
+
 /* A refusal was given at this stage (monitor.h): counts it, if it is a violation. Returns whether it is. */
 bool lockout_refusal(struct lockout *lockout, const char *stage, unsigned code);
 
@@ -56,6 +59,12 @@ struct lockout_db lockout_contacts(const struct client_settings *settings, char 
  * end by themselves.
  */
 bool lockout_present(const struct client_settings *settings, struct contact *contact);
+
+/*
+ * Locks a contact out for so many seconds, and fills in what is known of it. The file is not made. False with errno set
+ * as by lockout_db_change.
+ */
+bool lockout_lock(const struct client_settings *settings, uint64_t secs, struct contact *contact);
 
 /* A time in UTC, as RFC 3339 writes it; `out` has room for LOCKOUT_TIME bytes. Returns `out`. */
 const char *lockout_time(uint64_t seconds, char *out);

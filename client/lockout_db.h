@@ -18,7 +18,8 @@ struct contact {
     uint32_t sum;            /* the store's own */
     uint8_t family;          /* 4 or 6; 0: there is none */
     uint8_t told;            /* whether a locked client has heard so (lockout.c) */
-    uint8_t unused[2];
+    uint8_t by_hand;         /* the lock was asked for, with an end of its own (lockout.c) */
+    uint8_t unused;
     uint8_t network[8];      /* an IPv4 address and zeros, or the first half of an IPv6 address */
     uint32_t connections, violations, locks;
     uint32_t deliveries;     /* in the time in which violations are counted */

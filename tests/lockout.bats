@@ -379,8 +379,89 @@ for c in json.load(sys.stdin):
     expect "$(greeting 2001:db8:1:2::7)" 220
 }
 
+# The end of the lock that -S lock has told, which is all that it says of a client.
+locked_until() { # SAID CLIENT
+    [[ "$1" =~ ^"$2 is locked out until "(20[0-9-]+T[0-9:]+Z)$ ]] && echo "${BASH_REMATCH[1]}"
+}
+
+@test "-S lock locks one client out, until -S clear or the end" {
+    conf 'lockout.secs 500'
+    expect "$(greeting 192.0.2.9)" 220
+    run -0 --separate-stderr "$MAILRECV" -c conf -S lock 192.0.2.7
+    expect "$stderr" ''
+    left=$(seconds_to "$(locked_until "$output" 192.0.2.7)")
+    [ "$left" -gt 490 ]
+    [ "$left" -le 500 ]
+    session 192.0.2.7 QUIT >replies
+    grep -qE "^454 4\.7\.1 .* your host is locked out until $(locked_until "$output" 192.0.2.7).\$" replies
+    session 192.0.2.7 QUIT >replies
+    expect "$(cat replies)" ''
+    expect "$(lines)" 'lockout: closed until=TIME connections=2'
+    expect "$(greeting 192.0.2.9)" 220
+    run -0 "$MAILRECV" -c conf -S
+    [[ "$output" =~ 192\.0\.2\.7\ +2\ +0\ +1\ .*Z\ +20[0-9-]+T[0-9:]+Z ]]
+    run -0 "$MAILRECV" -c conf -S clear 192.0.2.7
+    expect "$(greeting)" 220
+    run -0 "$MAILRECV" -c conf -S lock 192.0.2.7 100
+    "$TESTS/tools/contacts" contacts.db shift 101
+    expect "$(greeting)" 220
+}
+
+@test "-S lock takes seconds, more than lockout.secs too, and the network of an IPv6 address" {
+    conf 'lockout.secs 10' 'lockout.violations 1'
+    strike 192.0.2.7
+    expect "$(greeting)" 454
+    run -0 "$MAILRECV" -c conf -S lock 192.0.2.7 86400
+    # the client is told anew; neither that nor its coming again makes the lock shorter
+    expect "$(greeting)" 454
+    expect "$(greeting)" ''
+    left=$(seconds_to "$("$MAILRECV" -c conf -S json | sed -n 's/.*"locked_until":"\(.*\)".*/\1/p')")
+    [ "$left" -gt 86300 ]
+    # when it has ended, the next one is as long as ever
+    "$TESTS/tools/contacts" contacts.db shift 86401
+    strike
+    "$MAILRECV" -c conf -S json >json
+    left=$(seconds_to "$(sed -n 's/.*"locked_until":"\(.*\)".*/\1/p' json)")
+    [ "$left" -le 10 ]
+    run -0 "$MAILRECV" -S lock 2001:db8:1:2::7 1 -c conf
+    locked_until "$output" 2001:db8:1:2::/64
+    run -0 "$MAILRECV" -c conf -S lock 2001:db8:1:2::/64 1000
+    expect "$(greeting 2001:db8:1:2::8)" 454
+    expect "$(greeting 2001:db8:1:3::8)" 220
+}
+
+@test "-S lock warns of a client that is exempt, and is served" {
+    conf 'lockout.exempt ^192\.0\.2\.7$'
+    good 192.0.2.9
+    run -0 --separate-stderr "$MAILRECV" -c conf -S lock 192.0.2.7
+    expect "$stderr" 'mailrecv: warning: lockout.exempt names 192.0.2.7, for which the lock has no effect'
+    expect "$(greeting)" 220
+    run -0 --separate-stderr "$MAILRECV" -c conf -S lock 192.0.2.8
+    expect "$stderr" ''
+}
+
+@test "-S lock says what is wrong, and makes no file" {
+    run -74 --separate-stderr "$MAILRECV" -c conf -S lock 192.0.2.7
+    expect "$stderr" "mailrecv: $PWD/contacts.db: is not there yet; the first session makes it"
+    [ ! -e contacts.db ]
+    good
+    for secs in 0 1x '' 1000000001 99999999999999999999999 1.5; do
+        run -64 --separate-stderr "$MAILRECV" -c conf -S lock 192.0.2.7 "$secs"
+        expect "$stderr" "mailrecv: '$secs' is no number of seconds from 1 to 1000000000"
+    done
+    run -64 --separate-stderr "$MAILRECV" -c conf -S lock example.com
+    expect "$stderr" "mailrecv: 'example.com' is no address"
+    run -64 --separate-stderr "$MAILRECV" -c conf -S lock
+    expect "$stderr" "mailrecv: option '-S lock' needs an address, see mailrecv -h"
+    run -64 --separate-stderr "$MAILRECV" -c conf -S lock 192.0.2.7 5 6
+    expect "$stderr" "mailrecv: unknown argument '6', see mailrecv -h"
+    expect "$(greeting)" 220
+    printf 'domain mx.example\n' >conf
+    run -78 --separate-stderr "$MAILRECV" -c conf -S lock 192.0.2.7
+}
+
 @test "-S says what is wrong" {
-    for address in nonsense local 192.0.2.7/24 192.0.2.7/64x 192.0.2; do
+    for address in nonsense local 192.0.2.7/24 192.0.2.7/64 2001:db8::/48 192.0.2.7/64x 192.0.2; do
         run -64 --separate-stderr "$MAILRECV" -c conf -S clear "$address"
         # shellcheck disable=SC2154 # bats sets it
         expect "$stderr" "mailrecv: '$address' is no address"
