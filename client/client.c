@@ -297,6 +297,11 @@ static enum client_name_state find_name(struct client *client)
     return confirm(client, &list);
 }
 
+const char *client_known_name(const struct client *client)
+{
+    return client->state == CLIENT_NAME_CONFIRMED ? client->name : "";
+}
+
 const char *client_fcrdns(const struct client *client)
 {
     static const char *const words[] = {

@@ -76,6 +76,9 @@ enum client_name_state client_name(struct client *client);
  */
 const char *client_shown_name(struct client *client);
 
+/* The confirmed name, if it has been found out already; else "". */
+const char *client_known_name(const struct client *client);
+
 /* Sends the question that client_name begins with, and does not wait. */
 void client_send(const struct client *client);
 

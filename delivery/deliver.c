@@ -50,13 +50,14 @@ static void put_rule(const struct transaction *t, const struct rule *rule, char 
 static void log_delivery(const struct transaction *t, const struct recipient *r, const struct target *target,
                          unsigned result, const char *reason, uint64_t milliseconds)
 {
-    char path[LOG_TEXT], from[LOG_TEXT], to[LOG_TEXT], why[LOG_TEXT], rule[LOG_TEXT + 16];
+    char host[LOG_TEXT], path[LOG_TEXT], from[LOG_TEXT], to[LOG_TEXT], why[LOG_TEXT], rule[LOG_TEXT + 16];
+    const char *name = client_known_name(t->client);
 
     put_rule(t, r->rule, rule);
     log_line(result == RESULT_DELIVERED || result == REHEARSED ? LOG_INFO : LOG_WARNING,
-             "delivery result=%s id=%s rule=%s target=%s bytes=%ju secs=%ju.%03u path=\"%s\" from=\"%s\" to=\"%s\""
+             "delivery result=%s id=%s rule=%s target=%s bytes=%ju secs=%ju.%03u%s%s path=\"%s\" from=\"%s\" to=\"%s\""
              "%s%s%s", names[result], t->id, rule, ways[target->kind].name, (uintmax_t)t->spool->size,
-             (uintmax_t)(milliseconds / 1000), (unsigned)(milliseconds % 1000),
+             (uintmax_t)(milliseconds / 1000), (unsigned)(milliseconds % 1000), name[0] != '\0' ? " host=" : "", log_encode(host, sizeof host, slice_of(name)),
              log_encode(path, sizeof path, target->text), log_encode(from, sizeof from, address_slice(t->sender)),
              log_encode(to, sizeof to, address_slice(&r->address)), reason[0] != '\0' ? " reason=\"" : "",
              log_encode(why, sizeof why, slice_of(reason)), reason[0] != '\0' ? "\"" : "");

@@ -25,15 +25,17 @@ static void log_message_lines(struct slice text)
 /* Together with what only the whole session tells against its client, and with the name that it has given last. */
 void wall_log_end(struct monitor *m, int severity, const char *text, bool cut)
 {
-    const char *verdict;
-    char helo[LOG_TEXT];
+    char helo[LOG_TEXT], host[LOG_TEXT];
+    const char *verdict, *name;
     bool said = m->state.helo[0] != '\0';
 
     log_be_patient();
     verdict = state_verdict(&m->state, cut);
+    name = client_known_name(m->state.client);
     if (cut || verdict[0] != '\0')
         log_release();
-    log_line(severity, "end %s%s%s%s%s", text, verdict, said ? " helo-name=\"" : "",
+    log_line(severity, "end %s%s%s%s%s%s%s", text, verdict, name[0] != '\0' ? " host=" : "",
+             log_encode(host, sizeof host, slice_of(name)), said ? " helo-name=\"" : "",
              log_encode(helo, sizeof helo, slice_of(m->state.helo)), said ? "\"" : "");
     log_drop(); /* nothing has happened that somebody of `quiet` wants logged */
 }

@@ -84,6 +84,14 @@ static struct slice refused_fact(const struct session_state *s, struct slice not
     return text_slice(&text);
 }
 
+/* What the client calls itself: in the line that was refused for that, or before. */
+static struct slice helo_of(const struct session_state *s, const char *stage, struct slice line)
+{
+    const char *blank = strcmp(stage, "helo") == 0 ? memchr(line.text, ' ', line.len) : NULL;
+
+    return blank != NULL ? (struct slice){ blank + 1, line.len - (size_t)(blank + 1 - line.text) } : slice_of(s->helo);
+}
+
 void state_refusal(struct session_state *s, const char *stage, const struct reply *reply, struct slice line)
 {
     bool recipient = reply->code >= 500 && strcmp(stage, "rcpt") == 0;
@@ -96,7 +104,10 @@ void state_refusal(struct session_state *s, const char *stage, const struct repl
     s->message_came = s->message_came || (s->count > 0 && strcmp(stage, "data") == 0);
     if (recipient)
         shown.note = refused_fact(s, reply->note);
-    reply_log(&shown, stage, s->in_transaction ? address_slice(&s->mail.sender) : slice_of(""), line);
+    reply_log(&shown, &(struct reply_context){ .stage = stage, .host = client_known_name(s->client),
+                                               .helo = helo_of(s, stage, line),
+                                               .sender = s->in_transaction ? address_slice(&s->mail.sender) : slice_of("") },
+              line);
     s->violation = lockout_refusal(&s->lockout, stage, reply->code) || s->violation;
 }
 

@@ -81,13 +81,18 @@ void reply_send(struct line_io *io, const struct reply *reply)
 }
 
 /* Double quotes and brackets stand for themselves nowhere but in this format. */
-void reply_log(const struct reply *reply, const char *stage, struct slice sender, struct slice line)
+void reply_log(const struct reply *reply, const struct reply_context *context, struct slice line)
 {
-    char text[LOG_TEXT], note[LOG_TEXT], detail[LOG_TEXT], from[LOG_TEXT], shown[LOG_TEXT];
+    char text[LOG_TEXT], note[LOG_TEXT], host[LOG_TEXT], detail[LOG_TEXT], helo[LOG_TEXT], from[LOG_TEXT], shown[LOG_TEXT];
+    const bool named = context->host[0] != '\0';
 
-    log_line(LOG_NOTICE, "ERROR: %u %s stage=%s%s%s%s%s%s from=\"%s\" line=\"%s\"", reply->code,
-             reply->text.len > 0 ? log_encode(text, sizeof text, reply->text) : "-", stage, reply->note.len > 0 ? " " : "",
-             log_encode(note, sizeof note, reply->note), reply->detail.len > 0 ? " detail=\"" : "",
-             log_encode(detail, sizeof detail, reply->detail), reply->detail.len > 0 ? "\"" : "",
-             log_encode(from, sizeof from, sender), log_encode(shown, sizeof shown, line));
+    log_line(LOG_NOTICE, "ERROR: %u %s stage=%s%s%s%s%s%s%s%s%s%s%s from=\"%s\" line=\"%s\"", reply->code,
+             reply->text.len > 0 ? log_encode(text, sizeof text, reply->text) : "-", context->stage,
+             reply->note.len > 0 ? " " : "", log_encode(note, sizeof note, reply->note),
+             named ? " host=" : "", log_encode(host, sizeof host, slice_of(context->host)),
+             reply->detail.len > 0 ? " detail=\"" : "", log_encode(detail, sizeof detail, reply->detail),
+             reply->detail.len > 0 ? "\"" : "",
+             context->helo.len > 0 ? " helo=\"" : "", log_encode(helo, sizeof helo, context->helo),
+             context->helo.len > 0 ? "\"" : "",
+             log_encode(from, sizeof from, context->sender), log_encode(shown, sizeof shown, line));
 }

@@ -55,11 +55,18 @@ static inline bool reply_refuses(const struct reply *reply)
  */
 void reply_send(struct line_io *io, const struct reply *reply);
 
+/* What the log says of a refusal besides the reply and the client's line. */
+struct reply_context {
+    const char *stage;   /* at which it was given, a word */
+    const char *host;    /* the client's confirmed name, "" if it is not known */
+    struct slice helo;   /* what the client calls itself, empty if it has said nothing */
+    struct slice sender; /* of the transaction, empty if there is none */
+};
+
 /*
- * Logs a refusal in the one shape that it has, which fail2ban looks for: the reply, the stage it
- * was given at (a word), the sender of the transaction and the client's line, both empty if there
- * is none: `ERROR: CODE text stage=... ... from="..." line="client text"`.
+ * Logs a refusal in the one shape that it has, which fail2ban looks for:
+ * `ERROR: CODE text stage=... ... host=... helo="..." from="..." line="client text"`; host= and helo= where there are any.
  */
-void reply_log(const struct reply *reply, const char *stage, struct slice sender, struct slice line);
+void reply_log(const struct reply *reply, const struct reply_context *context, struct slice line);
 
 #endif

@@ -374,6 +374,7 @@ killed_session() {
     cat >keys.conf <<'END'
 allowgroup office ^192\.0\.2\.99$
 deliver allowgroup office rcpt_to office@example.com append /dev/null
+deliver auth rcpt_to office@example.com append /dev/null
 deliver rcpt_to yes@example.com pipe echo said
 deliver rcpt_to no@example.com pipe echo sorry; exit 100
 spool_directory /nonexistent
@@ -388,7 +389,7 @@ END
         # too large for memory, and the file for it cannot be made
         seq 100000 | sed 's/$/\r/'
         printf '.\r\nQUIT\r\n'
-    } | "$MAILRECV" -c keys.conf -l log -P 192.0.2.7 >replies
+    } | "$MAILRECV" -c keys.conf -l log -P 192.0.2.7=client.example >replies
     tail -n1 replies | grep -q '^221 '
     # a message without an end
     printf 'MAIL FROM:<>\r\nRCPT TO:<yes@example.com>\r\nDATA\r\nx\n.\n' |

@@ -53,7 +53,7 @@ MAIL FROM:<>
 END
     explain 1 -P 192.0.2.7=dyn-7.example rcpt joe@mx.example
     expect "$(tail -n 3 said)" '    conf:4: deny remotehost "dyn" matches "dyn-7.example"
-    log: ERROR: 554 Connections from your host are not accepted stage=connect from="" line=""
+    log: ERROR: 554 Connections from your host are not accepted stage=connect host=dyn-7.example from="" line=""
     554 Connections from your host are not accepted'
 }
 
@@ -155,7 +155,7 @@ RCPT TO:<old@mx.example>
     conf:7: deliver rcpt_to "joe@mx.example" does not name "old@mx.example"
     conf:8: deliver rcpt_to "joe@mx.example" does not name "old@mx.example"
     conf:9: deliver rcpt_to "^jo(.)" does not match "old@mx.example"
-    log: ERROR: 530 Authentication is required stage=rcpt refused=1/25 needs=auth from="bob@client.example" line="RCPT TO:<old@mx.example>"
+    log: ERROR: 530 Authentication is required stage=rcpt refused=1/25 needs=auth host=client.example helo="<0x5b>192.0.2.7<0x5d>" from="bob@client.example" line="RCPT TO:<old@mx.example>"
     530 5.7.0 Authentication is required
 RCPT TO:<joa@other.example>
     conf:6: deliver rcpt_to "@mx.example" does not name "joa@other.example"
@@ -186,13 +186,13 @@ END
     explain 1 -P local rcpt old@mx.example new@mx.example
     expect "$(sed -n '7,$p' said)" '    conf:3: deliver rcpt_to "joe@mx.example" does not name "old@mx.example"
     conf:4: error rcpt_to "^old@" matches "old@mx.example"
-    log: ERROR: 551 Gone stage=rcpt refused=1/25 from="" line="RCPT TO:<old@mx.example>"
+    log: ERROR: 551 Gone stage=rcpt refused=1/25 helo="localhost" from="" line="RCPT TO:<old@mx.example>"
     551 5.7.1 Gone
 RCPT TO:<new@mx.example>
     conf:3: deliver rcpt_to "joe@mx.example" does not name "new@mx.example"
     conf:4: error rcpt_to "^old@" does not match "new@mx.example"
     conf: no line names this address, and there is no deadletter_file
-    log: ERROR: 550 No one here by that name stage=rcpt refused=2/25 from="" line="RCPT TO:<new@mx.example>"
+    log: ERROR: 550 No one here by that name stage=rcpt refused=2/25 helo="localhost" from="" line="RCPT TO:<new@mx.example>"
     550 5.1.1 No one here by that name'
     echo "deadletter_file $HERE/dead" >>conf
     explain 0 -P local rcpt new@mx.example
@@ -244,7 +244,7 @@ END
     grep -qx '    DNS: name of 192\.0\.2\.8: unknown fcrdns=temperr' unsure
     expect "$(tail -n 5 unsure)" '    conf:4: deliver allowgroup partner: the client may be a member, or not
     log: the name of the client cannot be found out: temporary DNS failure
-    log: ERROR: 451 This address cannot be checked now, try again later stage=rcpt from="" line="RCPT TO:<joe@mx.example>"
+    log: ERROR: 451 This address cannot be checked now, try again later stage=rcpt helo="<0x5b>192.0.2.8<0x5d>" from="" line="RCPT TO:<joe@mx.example>"
     451 4.3.0 This address cannot be checked now, try again later
 1'
     grep -qx '    DNS: name of 192\.0\.2\.9: unknown fcrdns=none' none

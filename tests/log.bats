@@ -257,7 +257,7 @@ EOF
     prefix="^$date MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] "
     shapes=(
         'SMTP connection from remote host client\.example \[192\.0\.2\.7\]'
-        'ERROR: 550 No one here by that name stage=rcpt refused=1/100000 from="a@example\.com" line="RCPT TO:<nobody@example\.com>"'
+        'ERROR: 550 No one here by that name stage=rcpt refused=1/100000 host=client\.example helo="client\.example" from="a@example\.com" line="RCPT TO:<nobody@example\.com>"'
         "output id=$id text=\"Return-Path: <a@example\.com>\""
         "output id=$id text=\"Delivered-To: echo@example\.com\""
         "output id=$id text=\"Received: from client\.example \(client\.example <0x5b>192\.0\.2\.7<0x5d>\)\""
@@ -265,8 +265,8 @@ EOF
         "output id=$id text=\"<0x09>[A-Z][a-z]{2}, [ 0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} [+-][0-9]{4}\""
         "output id=$id text=\"Subject: x\""
         "output id=$id text=\"hello\""
-        "delivery result=delivered id=$id rule=6 target=pipe bytes=[0-9]+ secs=[0-9]+\.[0-9]{3} path=\"cat\" from=\"a@example\.com\" to=\"echo@example\.com\""
-        'end reason=quit secs=[0-9]+\.[0-9]{3} messages=1 ehlo=1 mail=1 rcpt=1/2 data=1 quit=1 helo-name="client\.example"'
+        "delivery result=delivered id=$id rule=6 target=pipe bytes=[0-9]+ secs=[0-9]+\.[0-9]{3} host=client\.example path=\"cat\" from=\"a@example\.com\" to=\"echo@example\.com\""
+        'end reason=quit secs=[0-9]+\.[0-9]{3} messages=1 ehlo=1 mail=1 rcpt=1/2 data=1 quit=1 host=client\.example helo-name="client\.example"'
     )
     # when it is root that runs this, mailrecv says so behind the first line
     mapfile -t lines < <(grep -v '\] serving as root: ' log)
@@ -329,7 +329,7 @@ EOF
     stamp='[A-Z][a-z]{2} [ 1-3][0-9] [0-9:]{8}'
     # mail is facility 2: 8 * 2 + level
     grep -qE "^<22>$stamp MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] SMTP connection from remote host unknown \[192\.0\.2\.7\]$" out
-    grep -qE "^<21>$stamp MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] ERROR: 550 No one here by that name stage=rcpt refused=[0-9/]+ from=\"a@example\.com\" line=\"RCPT TO:<nobody@example\.com>\"$" out
+    grep -qE "^<21>$stamp MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] ERROR: 550 No one here by that name stage=rcpt refused=[0-9/]+ helo=\"client\.example\" from=\"a@example\.com\" line=\"RCPT TO:<nobody@example\.com>\"$" out
     grep -qE "^<20>$stamp MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] delivery result=deferred .* to=\"later@example\.com\" reason=\"the command exited with status 75\"$" out
     grep -qE "^<22>$stamp MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] end reason=quit " out
     grep -qE "^<23>$stamp MAILRECV\[[0-9]+\]: \[192\.0\.2\.7\] DEBUG s: client: \"QUIT\"$" out

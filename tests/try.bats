@@ -48,7 +48,7 @@ mailrecv> HELO me
 mailrecv> MAIL FROM:<bob@client.example>
 250 2.1.0 Sender ok
 mailrecv> RCPT TO:<joe@mx.example>
-    ERROR: 550 Not accepted from your host stage=rcpt refused=1/25 groups=office from="bob@client.example" line="RCPT TO:<joe@mx.example>"
+    ERROR: 550 Not accepted from your host stage=rcpt refused=1/25 groups=office host=client.example helo="me" from="bob@client.example" line="RCPT TO:<joe@mx.example>"
 550 5.7.1 Not accepted from your host
 mailrecv> RCPT TO:<ann@mx.example>
 250 2.1.5 Recipient ok
@@ -56,11 +56,11 @@ mailrecv> DATA
 354 Send the message, end it with a dot on a line of its own
 mailrecv> a line
 mailrecv> .
-    delivery result=rehearsed id=ID rule=5 target=append bytes=7 secs=SECS path="$HERE/ann" from="bob@client.example" to="ann@mx.example"
+    delivery result=rehearsed id=ID rule=5 target=append bytes=7 secs=SECS host=client.example path="$HERE/ann" from="bob@client.example" to="ann@mx.example"
 250 2.0.0 Ok, but nothing is delivered in a rehearsal of ID
 mailrecv> QUIT
 221 2.0.0 Goodbye
-    end reason=quit secs=SECS messages=1 helo=1 mail=1 rcpt=1/2 data=1 quit=1 helo-name="me"
+    end reason=quit secs=SECS messages=1 helo=1 mail=1 rcpt=1/2 data=1 quit=1 host=client.example helo-name="me"
 END
     [ ! -e ann ]
 }
@@ -123,7 +123,7 @@ END
 @test "Ctrl-D ends the session" {
     rules
     printf '%s\n' NOOP '\x04\c' | typed >seen
-    expect "$(tail -n 2 seen)" $'mailrecv> \n    end reason=eof secs=SECS messages=0 noop=1'
+    expect "$(tail -n 2 seen)" $'mailrecv> \n    end reason=eof secs=SECS messages=0 noop=1 host=client.example'
 }
 
 @test "limits and SIGTERM end it as they end any session" {
