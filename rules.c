@@ -106,7 +106,8 @@ struct reply rules_connect(struct rules *rules, struct client *client)
     denied = groups_match_address(&rules->groups, &rules->groups.deny, client);
     if (denied == MATCH_YES)
         return host_refused;
-    allowed = rules->groups.allow.first == NULL ? MATCH_YES : groups_match_address(&rules->groups, &rules->groups.allow, client);
+    allowed = patterns_none(&rules->groups.allow) ? MATCH_YES
+                                                  : groups_match_address(&rules->groups, &rules->groups.allow, client);
     if (allowed == MATCH_NO && !groups_want_name(&rules->groups, &rules->groups.allow))
         return host_refused;
     if (rules->groups.lists != NULL)

@@ -29,25 +29,36 @@ static void advise_loose(struct conf *conf, enum mend mend, enum regex_subject s
         conf_advise(conf, "write \\. for a dot, and the whole %s between ^ and $", loose_ends[subject].whole);
 }
 
-/* What an expression in a host's or a recipient's place may be instead of an expression. True: nothing else is said. */
-static bool lint_other_language(struct conf *conf, const struct pattern *p, enum regex_subject subject, size_t skip)
+/* An expression for hosts that was to be a network, a range or an address. True: nothing else is said. */
+static bool lint_network(struct conf *conf, const struct pattern *p)
+{
+    char networks[MEND_MAX];
+    enum mend mend = mend_network(p->text, networks);
+
+    if (mend == MEND_NOTHING)
+        return false;
+    warn(conf, p->line, p->column, "as a regular expression this matches other hosts as well, or none");
+    if (mend == MEND_VAGUE)
+        conf_advise(conf, "write a line for each network of the range");
+    else
+        conf_advise(conf, "write%s: %s", strchr(networks, ' ') != NULL ? " a line for each of" : "", networks);
+    return true;
+}
+
+/* An expression that was to be a pattern of the shell. True: nothing else is said. */
+static bool lint_glob(struct conf *conf, const struct pattern *p, enum regex_subject subject, size_t skip)
 {
     char mended[MEND_MAX];
-    enum mend mend = subject == REGEX_RECIPIENT ? MEND_NOTHING : mend_network(p->text, mended);
-    bool network = mend != MEND_NOTHING;
+    enum mend mend = mend_glob(p->text, subject, mended);
 
-    if (!network)
-        mend = mend_glob(p->text, subject, mended);
     if (mend == MEND_NOTHING)
         return false;
     warn(conf, p->line, conf_column(conf, p->line, p->column, skip),
-         network ? "networks and addresses are no regular expressions: this matches other hosts, or none"
-                 : "this looks like a pattern of the shell, but is a regular expression: * repeats what stands before it");
+         "this looks like a pattern of the shell, but is a regular expression: * repeats what stands before it");
     if (mend == MEND_FOUND)
         conf_advise(conf, "write: %s", mended);
     else
-        conf_advise(conf, network ? "write expressions that begin with ^, one for each part of the range"
-                                  : "write .* for any text, and \\. for a dot");
+        conf_advise(conf, "write .* for any text, and \\. for a dot");
     return true;
 }
 
@@ -71,7 +82,7 @@ static void lint_slips(struct conf *conf, const struct pattern *p, size_t skip)
     }
 }
 
-/* Loose ends and dots. `skip` is where the pattern begins in its word: behind the slash of /REGEX/. */
+/* Loose ends and dots. */
 static void lint_loose(struct conf *conf, const struct pattern *p, enum regex_subject subject, size_t skip)
 {
     struct suspicion found = regex_lint_look(p->text, subject);
@@ -95,9 +106,10 @@ static void lint_loose(struct conf *conf, const struct pattern *p, enum regex_su
     advise_loose(conf, mend, subject, mended);
 }
 
+/* Not for hosts. `skip` is where the pattern begins in its word: behind the slash of /REGEX/. */
 static void lint_pattern(struct conf *conf, const struct pattern *p, enum regex_subject subject, size_t skip)
 {
-    if (lint_other_language(conf, p, subject, skip))
+    if (lint_glob(conf, p, subject, skip))
         return;
     lint_slips(conf, p, skip);
     lint_loose(conf, p, subject, skip);
@@ -163,7 +175,7 @@ static void lint_hosts(struct patterns *list, void *context)
     for (struct pattern *p = list->first; p != NULL; p = p->next) {
         enum regex_subject subject = pattern_scope(p) == SCOPE_ADDRESSES ? REGEX_ADDRESS : REGEX_NAME;
 
-        if (lint_other_language(conf, p, subject, 0))
+        if (lint_network(conf, p) || lint_glob(conf, p, subject, 0))
             continue;
         lint_scope(conf, p, list == &conf->rules.groups.deny);
         lint_slips(conf, p, 0);

@@ -6,6 +6,7 @@
 #include "client/groups.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -168,10 +169,38 @@ bool groups_want_name(const struct groups *groups, const struct patterns *list)
     return false;
 }
 
-/* Does the client's address match the list? */
+/* Which network holds the address; where none does, how many there are. */
+static void show_networks(const struct groups *groups, const struct patterns *list, uint32_t found,
+                          const char *address)
+{
+    bool matches = found > 0;
+    unsigned line;
+    struct slice text = network_table_text(&groups->networks,
+                                           matches ? found : network_table_first(&groups->networks, list), &line);
+    char others[40] = "";
+
+    if (!matches && list->networks > 1)
+        (void)snprintf(others, sizeof others, "and %u other%s ", list->networks - 1, list->networks > 2 ? "s" : "");
+    log_debug('r', "%s:%u: %s \"%.*s\" %s%s \"%s\"", SOURCE_AT(groups->sources, line), list->directive, (int)text.len,
+              text.text, others, matches ? "matches" : others[0] != '\0' ? "do not match" : "does not match", address);
+}
+
+/* Is the client's address in a network of the list? */
+static bool match_networks(const struct groups *groups, const struct patterns *list, const struct client *client)
+{
+    uint32_t found;
+
+    if (list->networks == 0 || client->family == AF_UNSPEC)
+        return false;
+    found = network_table_find(&groups->networks, list, client->family == AF_INET6, client->bytes);
+    if (log_wants('r'))
+        show_networks(groups, list, found, client->address);
+    return found > 0;
+}
+
 enum match groups_match_address(const struct groups *groups, const struct patterns *list, const struct client *client)
 {
-    enum match result = match_any(groups, list, client->address);
+    enum match result = match_networks(groups, list, client) ? MATCH_YES : match_any(groups, list, client->address);
 
     if (result == MATCH_NO && client->address_full[0] != '\0')
         result = match_any(groups, list, client->address_full);

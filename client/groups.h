@@ -9,6 +9,7 @@
 #include "base/source.h"
 #include "client/client.h"
 #include "client/dnsbl.h"
+#include "patterns/network_table.h"
 #include "patterns/pattern.h"
 #include "session/reply.h"
 
@@ -47,6 +48,7 @@ struct groups {
     struct patterns exempt;     /* lockout.exempt */
     struct patterns proxies;    /* proxy_protocol */
     struct patterns quiet;      /* whose sessions are not logged, as long as nothing happens */
+    struct network_table networks; /* of all these lists, and of the groups */
     bool need_fcrdns;           /* limit.fcrdns_check */
     struct reply fcrdns;
     struct allowgroup *first_group, **last_group;
@@ -86,7 +88,10 @@ void groups_forget_trouble(void);
 enum match groups_try(const struct groups *groups, struct pattern *pattern, struct slice subject,
                       struct captures *captures);
 
-/* Does the client's address match the list? */
+/*
+ * Does the client's address match the list? The networks of the list are asked first; of those that hold the address the
+ * one that stands first is shown.
+ */
 enum match groups_match_address(const struct groups *groups, const struct patterns *list, const struct client *client);
 
 /* Does its name? It is asked for only if there is a pattern that it could match: */

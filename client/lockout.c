@@ -174,7 +174,7 @@ bool lockout_is_exempt(const struct lockout *lockout)
 {
     const struct lockout *l = lockout;
 
-    if (l->groups->exempt.first == NULL)
+    if (patterns_none(&l->groups->exempt))
         return false;
     dns_new_deadline();
     return groups_match(l->groups, &l->groups->exempt, l->client) != MATCH_NO;

@@ -7,30 +7,131 @@
 
 enum { MAX_BUCKETS = 65536 };
 
-/* allow remotehost REGEX, deny remotehost REGEX */
+/* ---- patterns for hosts ------------------------------------------------------------------ */
+
+/* Memory for one network more, or for as many as the rest of the file may hold. */
+static bool make_room(struct parser *p, size_t rest)
+{
+    enum { SHORTEST_LINE = 24 };
+    struct network_table *table = &p->conf->rules.groups.networks;
+    size_t room = table->room * 2 + rest / SHORTEST_LINE + 4;
+
+    if (table->count == NETWORKS_MOST && !p->failed)
+        fail(p, 1, "one network too many, expected at most %d", NETWORKS_MOST);
+    room = room < NETWORKS_MOST ? room : NETWORKS_MOST;
+    if (!p->failed)
+        network_table_move(table, memory_take(p->conf, network_table_bytes((uint32_t)room)), (uint32_t)room);
+    return !p->failed;
+}
+
+static void begin_run(struct parser *p, struct patterns *list, struct word word)
+{
+    struct network_table *table = &p->conf->rules.groups.networks;
+    uint32_t room = table->run_room * 2 + 4;
+
+    if (table->run_count == table->run_room)
+        network_table_move_runs(table, memory_take(p->conf, room * sizeof *table->runs), room);
+    network_table_begin(table, list, word.text, p->number);
+    p->networks = list;
+    if (!p->lines->goes_on && word.column <= NETWORKS_BEFORE_MOST)
+        p->before_network = (struct slice){ p->line.text, word.column - 1 };
+}
+
+static void add_network(struct parser *p, const struct network *network, struct slice text, size_t rest)
+{
+    struct network_table *table = &p->conf->rules.groups.networks;
+
+    if (table->count == table->room && !make_room(p, rest))
+        return;
+    network_table_add(table, network, text);
+    p->networks->networks++;
+}
+
+/* Thousands of networks in one file are in one group, and such a line takes a small part of the time of any other. */
+void client_networks(struct parser *p)
+{
+    struct slice before = p->before_network, *rest = &p->lines->rest, text;
+    struct network network;
+    size_t len;
+
+    while (before.len > 0 && rest->len > before.len && memcmp(rest->text, before.text, before.len) == 0) {
+        text = (struct slice){ rest->text + before.len, rest->len - before.len };
+        len = network_read(text, &network);
+        if (len == 0 || len == text.len || text.text[len] != '\n')
+            break;
+        p->number = p->lines->next++;
+        add_network(p, &network, (struct slice){ text.text, len }, text.len);
+        *rest = (struct slice){ text.text + len + 1, text.len - len - 1 };
+    }
+    p->before_network.len = 0;
+}
+
+/* Looks like a network, and is none; `right` is the nearest one. */
+static void fail_network(struct parser *p, struct word word, enum network_status status, const struct network *right)
+{
+    char text[NETWORK_TEXT];
+
+    network_write(right, text);
+    if (status == NETWORK_BAD)
+        fail(p, word.column, "'%.*s' is no network, expected ADDRESS/BITS as 192.0.2.0/24 or 2001:db8::/32",
+             (int)word.text.len, word.text.text);
+    else if (status == NETWORK_OUT_OF_RANGE)
+        fail(p, word.column, "'%.*s' has more bits than its address, expected %u at most", (int)word.text.len,
+             word.text.text, network_size(right->six));
+    else if (status == NETWORK_SHORT)
+        fail(p, word.column, "'%.*s' lacks a part of its address, expected four numbers", (int)word.text.len,
+             word.text.text);
+    else
+        fail(p, word.column, "'%.*s' has bits that are set behind its first %u, expected 0 there", (int)word.text.len,
+             word.text.text, right->bits);
+    if (status != NETWORK_BAD)
+        conf_advise(p->conf, "write: %s", text);
+}
+
+/* A network or an expression, into a list that `directive` has. */
+static void add_hosts(struct parser *p, struct word word, const char *directive, struct patterns *list)
+{
+    struct network network;
+    enum network_status status = network_parse(word.text, &network);
+    struct pattern *pattern;
+
+    if (status == NETWORK_GOOD) {
+        list->directive = directive;
+        begin_run(p, list, word);
+        add_network(p, &network, word.text, 0);
+    } else if (status != NETWORK_NONE) {
+        fail_network(p, word, status, &network);
+    } else {
+        pattern = memory_take(p->conf, sizeof *pattern);
+        value_set_pattern(p, word, directive, false, pattern);
+        patterns_add(list, pattern);
+    }
+    word_need_end(p);
+}
+
+static void parse_pattern(struct parser *p, const char *directive, struct patterns *list)
+{
+    struct word word;
+
+    if (word_need(p, &word, "a network or a regular expression"))
+        add_hosts(p, word, directive, list);
+}
+
+/* allow remotehost PATTERN, deny remotehost PATTERN */
 void parse_hosts(struct parser *p, const struct keyword *k, void *value)
 {
-    struct pattern *pattern = memory_take(p->conf, sizeof *pattern);
-    struct patterns *list = value;
-    const char *directive = list == &p->conf->rules.groups.deny ? "deny remotehost" : "allow remotehost";
-
     (void)k;
-    if (!word_need_exactly(p, "remotehost") || !value_pattern(p, directive, false, pattern))
-        return;
-    patterns_add(list, pattern);
-    word_need_end(p);
+    if (word_need_exactly(p, "remotehost"))
+        parse_pattern(p, value == &p->conf->rules.groups.deny ? "deny remotehost" : "allow remotehost", value);
 }
 
-/* lockout.exempt REGEX, proxy_protocol REGEX, quiet REGEX */
+/* lockout.exempt PATTERN, proxy_protocol PATTERN, quiet PATTERN */
 void parse_clients(struct parser *p, const struct keyword *k, void *value)
 {
-    struct pattern *pattern = memory_take(p->conf, sizeof *pattern);
-
-    if (!value_pattern(p, k->name, false, pattern))
-        return;
-    patterns_add(value, pattern);
-    word_need_end(p);
+    parse_pattern(p, k->name, value);
 }
+
+/* ---- groups ------------------------------------------------------------------------------ */
 
 /* About as many buckets as there are groups in files that are long because of them. */
 static void make_buckets(struct conf *conf)
@@ -143,22 +244,18 @@ static bool parse_membership(struct parser *p, struct word word, struct slice na
     return false;
 }
 
-/* allowgroup NAME REGEX, allowgroup NAME cert SHA256, allowgroup NAME fcrdns RESULT */
+/* allowgroup NAME PATTERN, allowgroup NAME cert SHA256, allowgroup NAME fcrdns RESULT */
 void parse_group(struct parser *p, const struct keyword *k, void *value)
 {
     struct word name, word;
-    struct pattern *pattern;
 
-    (void)k;
     (void)value;
-    if (!word_need_name(p, &name, "the name of a group") || !word_need(p, &word, "a regular expression") ||
-        parse_membership(p, word, name.text))
-        return;
-    pattern = memory_take(p->conf, sizeof *pattern);
-    value_set_pattern(p, word, "allowgroup", false, pattern);
-    patterns_add(&define_group(p->conf, name.text, p->number)->patterns, pattern);
-    word_need_end(p);
+    if (word_need_name(p, &name, "the name of a group") && word_need(p, &word, "a network or a regular expression") &&
+        !parse_membership(p, word, name.text))
+        add_hosts(p, word, k->name, &define_group(p->conf, name.text, p->number)->patterns);
 }
+
+/* ---- lists of the DNS --------------------------------------------------------------------- */
 
 /* One octet of a filter, N or N..M; false if there is none. */
 static bool parse_octets(const char **at, const char *end, unsigned char *low, unsigned char *high)

@@ -193,6 +193,7 @@ static void parse_lines(struct conf *conf)
         if (lines.goes_on)
             p.line = lines_fold(conf, p.line);
         parse_line(&p, seen);
+        client_networks(&p);
     }
     resolve_settings(conf);
     resolve_groups(conf);

@@ -26,7 +26,7 @@ bool mend_matches(struct slice expression, struct slice text, bool utf)
 }
 
 /* Does the expression match the client with this address, in one of the forms that rules try? */
-bool mend_matches_address(struct slice expression, const char *address)
+static bool matches_address(struct slice expression, const char *address)
 {
     struct client client;
 
@@ -40,8 +40,6 @@ bool mend_finish(const struct text *text, char out[MEND_MAX])
     out[text->len < MEND_MAX ? text->len : MEND_MAX - 1] = '\0';
     return text->len < MEND_MAX - 1; /* not cut */
 }
-
-/* ---- networks ---------------------------------------------------------------------------- */
 
 /* ---- patterns of the shell --------------------------------------------------------------- */
 
@@ -117,8 +115,6 @@ enum mend mend_glob(struct slice text, enum regex_subject subject, char out[MEND
     return try_glob(slice_of(out), text, subject == REGEX_RECIPIENT) ? MEND_FOUND : MEND_VAGUE;
 }
 
-/* ---- slips ------------------------------------------------------------------------------- */
-
 /* ---- loose ends -------------------------------------------------------------------------- */
 
 /* Puts two texts and, in between, a sample together; what is too long is cut, and then matches nothing. */
@@ -152,7 +148,7 @@ static bool complete(struct slice sample, enum regex_subject subject, char out[M
 
 static bool tried(struct slice expression, enum regex_subject subject, const char *text)
 {
-    return subject == REGEX_ADDRESS ? mend_matches_address(expression, text)
+    return subject == REGEX_ADDRESS ? matches_address(expression, text)
                                       : mend_matches(expression, slice_of(text), subject == REGEX_RECIPIENT);
 }
 

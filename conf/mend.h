@@ -12,14 +12,14 @@ enum { MEND_MAX = 512 }; /* bytes of an expression that is advised, with its NUL
 
 enum mend {
     MEND_NOTHING, /* nothing of the kind */
-    MEND_VAGUE,   /* of the kind, but no expression passed: say it in words */
+    MEND_VAGUE,   /* of the kind, but nothing passed: say it in words */
     MEND_FOUND    /* `out` is what to write */
 };
 
 /*
- * Is it a network or a range of addresses, as other programs have them: 10.0.0.0/8, 192.0.2.0/255.255.255.0,
- * 192.168.1.*, 192.0.2.1-20, 2001:db8::/32, 2001:DB8::0001? The expression was tried on addresses at its edges, inside
- * and outside.
+ * Is it a network, a range or an address, as other programs have them or as a beginning: 192.0.2.0/255.255.255.0,
+ * ^10\.0\.0\.0/8, 192.168.1.*, 192.168.1., 192.0.2.1-20, 192.0.2.1, 2001:DB8::0001? `out` is the network, or several with
+ * blanks between them. An expression that matches just that is none of them.
  */
 enum mend mend_network(struct slice text, char out[MEND_MAX]);
 
@@ -49,13 +49,7 @@ enum mend mend_loose(struct slice pattern, enum regex_subject subject, char out[
 /* Does the expression compile, and match this text? */
 bool mend_matches(struct slice expression, struct slice text, bool utf);
 
-/* Does the expression match the client with this address, in one of the forms that rules try? */
-bool mend_matches_address(struct slice expression, const char *address);
-
 /* Ends the text that was put together in `out`; false: it was cut. */
 bool mend_finish(const struct text *text, char out[MEND_MAX]);
-
-/* Numbers from `low` to `high`, at most 999: \d|[1-9]\d|1[01]\d|12[0-7] */
-void mend_put_numbers(struct text *out, unsigned low, unsigned high);
 
 #endif

@@ -104,6 +104,47 @@ static bool try_case(struct slice before, struct slice after)
     return good && !mend_matches(after, slice_of("^"), false);
 }
 
+/* Digits from `low` to `high`, as one character. */
+static void put_digits(struct text *out, unsigned low, unsigned high)
+{
+    static const char digits[] = "0123456789";
+
+    if (low == high) {
+        text_put(out, (struct slice){ digits + low, 1 });
+    } else if (low == 0 && high == 9) {
+        text_put(out, slice_of("\\d"));
+    } else if (high > low + 1) {
+        char class[] = { '[', digits[low], '-', digits[high], ']' };
+
+        text_put(out, (struct slice){ class, sizeof class });
+    } else {
+        text_put(out, slice_of("["));
+        text_put(out, (struct slice){ digits + low, high - low + 1 });
+        text_put(out, slice_of("]"));
+    }
+}
+
+/* Numbers from `low` to `high`, at most 999: \d|[1-9]\d|1[01]\d|12[0-7] */
+static void put_numbers(struct text *out, unsigned low, unsigned high)
+{
+    for (unsigned at = low; at <= high;) {
+        unsigned ten = at / 10, tens = ten, end = at % 10 == 0 ? at + 9 : (ten + 1) * 10 - 1;
+
+        end = end > high ? high : end;
+        if (ten > 0 && at % 10 == 0 && end % 10 == 9) /* more whole tens of the same hundred */
+            while (tens + 1 <= (high - 9) / 10 && (tens + 1) / 10 == ten / 10)
+                tens++;
+        if (at > low)
+            text_put(out, slice_of("|"));
+        if (ten >= 10)
+            text_number(out, ten / 10, 1);
+        if (ten > 0)
+            put_digits(out, ten % 10, tens % 10);
+        put_digits(out, at % 10, end % 10);
+        at = tens > ten ? tens * 10 + 10 : end + 1;
+    }
+}
+
 /* Puts what a class was meant to be. True: it has been tried. */
 static bool put_class(struct text *out, enum slip slip, struct slice class)
 {
@@ -114,7 +155,7 @@ static bool put_class(struct text *out, enum slip slip, struct slice class)
     if (slip == SLIP_NUMBER) {
         (void)is_number_class(inside, &low, &high);
         text_put(out, slice_of("(?:"));
-        mend_put_numbers(out, low, high);
+        put_numbers(out, low, high);
         text_put(out, slice_of(")"));
     } else if (slip == SLIP_ALTERNATIVES) {
         text_put(out, slice_of("(?:"));

@@ -21,6 +21,8 @@ struct parser {
     bool failed;        /* an error was found in this line */
     bool misread;       /* ... in how a word is written: nothing else is said of the line */
     bool has_nul;       /* there is a NUL byte somewhere in the file */
+    struct slice before_network; /* what stood before the network of the line; empty: it had none */
+    struct patterns *networks;   /* which list that went to */
 };
 
 struct word {
@@ -181,6 +183,9 @@ void value_set_pattern(struct parser *p, struct word word, const char *directive
 
 /* The group with this name; rules may name it before it is defined. */
 struct allowgroup *client_group(struct conf *conf, struct slice name);
+
+/* If the last line had a network, takes those that follow and differ from it in nothing but the network. */
+void client_networks(struct parser *p);
 
 /* ---- conditions.c ---- */
 

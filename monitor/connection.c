@@ -28,7 +28,7 @@ static bool learn_client(struct session_state *s)
     static const char *const reasons[] = { [PROXY_BAD] = "malformed", [PROXY_GONE] = "gone", [PROXY_LATE] = "late",
                                            [PROXY_STOPPED] = "terminated" };
     const struct patterns *proxies = &s->conf->rules.groups.proxies;
-    enum match trusted = proxies->first != NULL ? groups_match(&s->conf->rules.groups, proxies, s->client) : MATCH_NO;
+    enum match trusted = patterns_none(proxies) ? MATCH_NO : groups_match(&s->conf->rules.groups, proxies, s->client);
     struct proxy_header header;
     enum proxy_status status;
 
@@ -100,7 +100,7 @@ static void settle_quiet(struct session_state *s)
 {
     const struct groups *groups = &s->conf->rules.groups;
 
-    if (groups->quiet.first == NULL || groups_match(groups, &groups->quiet, s->client) == MATCH_YES)
+    if (patterns_none(&groups->quiet) || groups_match(groups, &groups->quiet, s->client) == MATCH_YES)
         return;
     log_release();
     state_log_trouble();
@@ -109,7 +109,7 @@ static void settle_quiet(struct session_state *s)
 void state_announce(struct session_state *s)
 {
     struct client *client = s->client;
-    bool may_be_quiet = s->conf->rules.groups.quiet.first != NULL;
+    bool may_be_quiet = !patterns_none(&s->conf->rules.groups.quiet);
 
     if (s->announced)
         return;

@@ -53,10 +53,11 @@ void privileges_retry_log(const struct conf *conf)
  */
 bool privileges_may_open_log(const struct conf *conf, const char *path)
 {
-    unsigned line = conf_line_of(conf, "logfile");
+    unsigned line;
 
     if (conf->errors == 0)
         return true;
+    line = conf_line_of(conf, "logfile");
     for (const struct conf_problem *p = conf->problems; p != NULL; p = p->next)
         if (p->severity == SEVERITY_ERROR && p->line == line)
             return false;

@@ -29,8 +29,11 @@ struct pattern {
     enum scope scope; /* for hosts, from the first time that a name is there to be tried */
 };
 
+/* A list of them. Of one for hosts, `networks` counts those in the table (network_table.h) that are of this list, too. */
 struct patterns {
     struct pattern *first, **tail;
+    const char *directive; /* of its networks, for the log */
+    uint32_t networks;     /* how many */
 };
 
 struct span {
@@ -45,6 +48,12 @@ struct captures {
 
 /* Adds a pattern to the end of a list. */
 void patterns_add(struct patterns *list, struct pattern *pattern);
+
+/* Is there nothing in the list? */
+static inline bool patterns_none(const struct patterns *list)
+{
+    return list->first == NULL && list->networks == 0;
+}
 
 /*
  * Compiles a pattern unless it is compiled already; a process that is forked does not get what was compiled. On failure

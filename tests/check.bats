@@ -256,39 +256,60 @@ said() { # FILE [OPTION...]
     [ "$(grep -c warning again)" -eq 1 ]
 }
 
-# Follows the advice of -t for the expression of line 3 until nothing is advised any more.
-follow() { # DIRECTIVE EXPRESSION
+# Follows the advice of -t for the pattern of line 3 until nothing is advised any more; several are lines from there on.
+follow() { # DIRECTIVE PATTERN
     local advice
     for _ in 1 2 3; do
-        printf 'domain mx.example\ndeadletter_file %s/dead\n%s %s\n' "$PWD" "$1" "$2" >conf
-        advice=$("$MAILRECV" -t -c conf 2>&1 >/dev/null | grep -A 3 '^conf:3:' | sed -n 's/^    write: //p' | head -n 1)
+        {
+            printf '%s\n' 'domain mx.example' "deadletter_file $PWD/dead"
+            tr ' ' '\n' <<<"$2" | awk -v directive="$1" '{ print directive, $0 }'
+        } >conf
+        advice=$("$MAILRECV" -t -c conf 2>&1 >/dev/null | grep -A 3 '^conf:3:' |
+            sed -n 's/^    write: //p; s/^    write a line for each of: //p' | head -n 1)
         [ -n "$advice" ] || return 0
         set -- "$1" "$advice"
     done
 }
 
-@test "an expression that is advised lets in what was meant, and nothing else" {
-    while read -r expression inside outside; do
-        follow 'allow remotehost' "$expression"
+@test "a network or expression that is advised lets in what was meant, and nothing else" {
+    while read -r pattern inside outside; do
+        follow 'allow remotehost' "$pattern"
         for client in ${inside//,/ } ${outside//,/ }; do
             printf 'QUIT\r\n' | "$MAILRECV" -c conf -l log -P "$client" >replies
             [[ ,$inside, == *",$client,"* ]] && expected=220 || expected=554
-            [ "$(head -c 3 replies)" = $expected ] || { echo "$expression, $(tail -n1 conf): $client"; cat replies; false; }
+            [ "$(head -c 3 replies)" = $expected ] || { echo "$expected, $pattern, $(tail -n +3 conf): $client"; cat replies; false; }
         done
+        # what is about addresses is a network
+        [[ $inside == *=* ]] || [[ $pattern == *[[]* ]] || ! tail -n +3 conf | grep -v '^allow remotehost [0-9a-f.:]*/[0-9]*$' || false
     done <<'END'
-10.0.0.0/8 10.0.0.0,10.255.255.255,10.1.2.3 9.255.255.255,11.0.0.0,110.0.0.1,203.0.113.9=10.0.0.1.evil.example
+10.0.0.0/8 10.0.0.0,10.255.255.255,10.1.2.3,::ffff:10.0.0.1 9.255.255.255,11.0.0.0,110.0.0.1,203.0.113.9=10.0.0.1.evil.example
+10/8 10.0.0.0,10.255.255.255 9.255.255.255,11.0.0.0
+172.16/12 172.16.0.0,172.31.255.255 172.15.255.255,172.32.0.0
 192.0.2.0/25 192.0.2.0,192.0.2.9,192.0.2.127 192.0.2.128,192.0.1.255,192.0.20.1,2001:db8::1
+192.0.2.77/25 192.0.2.0,192.0.2.9,192.0.2.127 192.0.2.128,192.0.1.255,192.0.20.1
+192.0.2.77/33 192.0.2.77 192.0.2.76,192.0.2.78
+^192\.0\.2\.0/25$ 192.0.2.0,192.0.2.127 192.0.2.128,192.0.1.255
+192.0.2.0/255.255.255.128 192.0.2.0,192.0.2.127 192.0.2.128,192.0.1.255
 172.16.0.0/12 172.16.0.0,172.31.255.255 172.15.255.255,172.32.0.0,72.16.0.1
 192.168.1.* 192.168.1.0,192.168.1.255 192.168.10.1,192.168.2.1,192.168.0.255
+192.168.*.* 192.168.0.0,192.168.255.255 192.169.0.0,192.16.8.1,192.167.255.255
+192.168.1. 192.168.1.0,192.168.1.255 192.168.10.1,192.168.2.1,192.168.0.255,1.192.168.1
 192.0.2.1-20 192.0.2.1,192.0.2.20,192.0.2.9 192.0.2.0,192.0.2.21,192.0.2.200
+192.0.2.250-192.0.3.5 192.0.2.250,192.0.2.255,192.0.3.0,192.0.3.5 192.0.2.249,192.0.3.6,192.0.1.255
 192.0.2.1 192.0.2.1 192.0.2.10,192.0.2.11,192.0.241.1
 ^192.0.2. 192.0.2.1,192.0.2.255 192.0.20.1,192.0.222.1
 ^192\.0\.2\.[0-99]$ 192.0.2.0,192.0.2.10,192.0.2.99 192.0.2.100,192.0.1.1
 2001:db8::/32 2001:db8::,2001:db8::7,2001:db8:ffff:ffff:ffff:ffff:ffff:ffff 2001:db7:ffff::1,2001:db9::,2001:db80::1,192.0.2.1
+2001:db8::1/32 2001:db8::,2001:db8:ffff:ffff:ffff:ffff:ffff:ffff 2001:db7:ffff::1,2001:db9::
 2001:db8:a000::/36 2001:db8:a000::,2001:db8:afff:ffff::1 2001:db8:9fff::1,2001:db8:b000::,2001:db8:a0::1,2001:db8:a::1
+2001:db8::/129 2001:db8:: 2001:db8::1,2001:db7:ffff:ffff:ffff:ffff:ffff:ffff
+::ffff:192.0.2.0/24 192.0.2.0,192.0.2.255,::ffff:192.0.2.7 192.0.1.255,192.0.3.0,::1,2001:db8::1
 2001:DB8:0:0::0001 2001:db8::1 2001:db8::10,2001:db8::2,2001:db8:1::1
+2001:db8:* 2001:db8::1,2001:db8:ffff::1 2001:db80::1,2001:db9::1
+2001:db8: 2001:db8::1,2001:db8:ffff::1 2001:db80::1,2001:db9::1,1:2001:db8::1
 fe80::/10 fe80::1,febf::1 fec0::1,fe7f::1,192.0.2.1,203.0.113.9=fe80.evil.example
-^2001:db8 2001:db8::1,2001:db8:1::1 2001:db80::1,2001:db9::1
+0.0.0.0/0.0.0.0 192.0.2.1,::ffff:192.0.2.1 2001:db8::1,::1
+::/0 2001:db8::1,::1 192.0.2.1,::ffff:192.0.2.1
 *.example.com 192.0.2.7=mail.example.com 192.0.2.7=example.com,192.0.2.7=mail.example.com.evil.example,192.0.2.7=a.exampleycom.example
 mail*.example.com 192.0.2.7=mail17.example.com 192.0.2.7=xmail17.example.com,192.0.2.7=mail17.example.comx
 example.com 192.0.2.7=example.com,192.0.2.7=a.example.com 192.0.2.7=notexample.com,192.0.2.7=example.com.evil.example
@@ -296,12 +317,16 @@ example.com 192.0.2.7=example.com,192.0.2.7=a.example.com 192.0.2.7=notexample.c
 ^(a|b).example\.[com|net]$ 192.0.2.7=a.example.com,192.0.2.7=b.example.net 192.0.2.7=axexample.com,192.0.2.7=a.example.c
 [A-z]+\.example\.com$ 192.0.2.7=a.example.com 192.0.2.7=a.example.org
 END
-    # where nothing passes, or nothing can be said, no expression is offered
-    for expression in 192.0.2.250-192.0.3.5 '^mail\.' '^192\.0\.2\.(mail)?' '(\w+)\1.example.com'; do
-        printf 'allow remotehost %s\n' "$expression" >conf
+    follow 'allow remotehost' '^2001:db8'
+    for client in 2001:db8::1:220 2001:db8:1::1:220 2001:db80::1:554 2001:db9::1:554; do
+        printf 'QUIT\r\n' | "$MAILRECV" -c conf -l log -P "${client%:*}" | grep "^${client##*:}"
+    done
+    # where nothing passes, or nothing can be said, nothing is offered
+    for pattern in 0.0.0.1-255.255.255.254 '^mail\.' '^192\.0\.2\.(mail)?' '(\w+)\1.example.com'; do
+        printf 'allow remotehost %s\n' "$pattern" >conf
         said conf >warnings
         grep -q '^conf:1:.*warning' warnings
-        ! grep '^    write: ' warnings
+        ! grep '^    write.*: ' warnings
     done
 }
 

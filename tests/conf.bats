@@ -360,7 +360,7 @@ END
         sed -n 's/.*MAILRECV\[[0-9]*\]: \[192\.0\.2\.15\] \(conf:.*\)/\1/p' log >found
         diff - found <<'END'
 conf:3003:40: the line ends too early, expected a path
-conf:3004:18: the line ends too early, expected a regular expression
+conf:3004:18: the line ends too early, expected a network or a regular expression
 conf:3007:1: 'fsync' stands twice (first on line 3006), the last one wins
 END
         run -78 --separate-stderr "$MAILRECV" -t -c conf

@@ -1,59 +1,64 @@
 /* mend.c - unit tests of mend.h: what is advised matches what was meant, and nothing else */
 #include "conf/mend.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
-
-#include "client/client.h"
-#include "patterns/pattern.h"
 #include "unit.h"
 
-static bool matches(const char *expression, const char *text)
-{
-    struct pattern pattern = { .text = slice_of(expression) };
-    char why[256];
-    bool yes = pattern_match(&pattern, slice_of(text), NULL, why, sizeof why) == MATCH_YES;
-
-    pattern_free(&pattern);
-    return yes;
-}
-
 static const struct {
-    const char *text, *mended; /* "": nothing passes, NULL: it is no network */
+    const char *text, *mended; /* "": there is more than can be said, NULL: it is no network, or right */
 } networks[] = {
-    { "10.0.0.0/8", "^10\\." },
-    { "10.0.0.0/9", "^10\\.(\\d|[1-9]\\d|1[01]\\d|12[0-7])\\." },
-    { "192.0.2.0/24", "^192\\.0\\.2\\." },
-    { "192.0.2.77/24", "^192\\.0\\.2\\." },
-    { "192.0.2.0/255.255.255.0", "^192\\.0\\.2\\." },
-    { "192.0.2.0/25", "^192\\.0\\.2\\.(\\d|[1-9]\\d|1[01]\\d|12[0-7])$" },
-    { "192.0.2.8/31", "^192\\.0\\.2\\.[89]$" },
-    { "192.0.2.1/32", "^192\\.0\\.2\\.1$" },
-    { "0.0.0.0/0", "^\\d+\\." },
-    { "192.168.1.*", "^192\\.168\\.1\\." },
-    { "^192\\.168\\.*", "^192\\.168\\." },
-    { "192.168.*.*", "^192\\.168\\." },
-    { "192.0.2.1-20", "^192\\.0\\.2\\.([1-9]|1\\d|20)$" },
-    { "192.0.2.1-192.0.2.255", "^192\\.0\\.2\\.([1-9]|[1-9]\\d|1\\d\\d|2[0-4]\\d|25[0-5])$" },
-    { "192.0.2.250-192.0.3.5", "" },
-    { "2001:db8::/32", "^2001:0db8:" },
-    { "2001:db8:8000::/33", "^2001:0db8:[89abcdef][\\da-f][\\da-f][\\da-f]:" },
-    { "2001:db8::1/128", "^2001:db8::1$" },
-    { "2001:DB8:0:0::0001", "^2001:db8::1$" },
-    { "[2001:db8::1]", "^2001:db8::1$" },
-    { "2001:db8:*", "^2001:0db8:" },
-    { "fe80::/10", "^fe[89ab][\\da-f]:" },
-    { "::/0", ":" },
+    { "^10\\.0\\.0\\.0/8", "10.0.0.0/8" },
+    { "^192\\.0\\.2\\.0\\/24$", "192.0.2.0/24" },
+    { "192\\.0\\.2\\.77/24", "192.0.2.0/24" },
+    { "^10/8", "10.0.0.0/8" },
+    { "192.0.2.0/255.255.255.0", "192.0.2.0/24" },
+    { "192.0.2.77/255.255.255.128", "192.0.2.0/25" },
+    { "0.0.0.0/0.0.0.0", "0.0.0.0/0" },
+    { "192.168.1.*", "192.168.1.0/24" },
+    { "^192\\.168\\.*", "192.168.0.0/16" },
+    { "192.168.*.*", "192.168.0.0/16" },
+    { "10.*", "10.0.0.0/8" },
+    { "192.168.1.", "192.168.1.0/24" },
+    { "^192.168.1.", "192.168.1.0/24" },
+    { "192\\.168\\.", "192.168.0.0/16" },
+    { "2001:db8:", "2001:db8::/32" },
+    { "192.0.2.1", "192.0.2.1/32" },
+    { "192\\.0\\.2\\.1", "192.0.2.1/32" },
+    { "^192.0.2.1$", "192.0.2.1/32" },
+    { "192.0.2.1-20",
+      "192.0.2.1/32 192.0.2.2/31 192.0.2.4/30 192.0.2.8/29 192.0.2.16/30 192.0.2.20/32" },
+    { "192.0.2.0-192.0.2.127", "192.0.2.0/25" },
+    { "192.0.2.250-192.0.3.5", "192.0.2.250/31 192.0.2.252/30 192.0.3.0/30 192.0.3.4/31" },
+    { "0.0.0.0-255.255.255.255", "0.0.0.0/0" },
+    { "0.0.0.1-255.255.255.254", "" },
+    { "[2001:db8::]/32", NULL },
+    { "^2001:db8::/32", "2001:db8::/32" },
+    { "^2001:db8::1/128$", "2001:db8::1/128" },
+    { "2001:DB8:0:0::0001", "2001:db8::1/128" },
+    { "2001:db8::1", "2001:db8::1/128" },
+    { "[2001:db8::1]", "2001:db8::1/128" },
+    { "^::ffff:192\\.0\\.2\\.1$", "192.0.2.1/32" },
+    { "2001:db8:*", "2001:db8::/32" },
+    { "2001:db8::*", "2001:db8::/32" },
+    { "2001:db8::", NULL },
     { "^2001:db8::1$", NULL },
+    { "^2001:db8:", NULL },
+    { "^192\\.168\\.1\\.", NULL },
+    { "^192\\.0\\.2\\.1$", NULL },
     { "^192\\.0\\.2\\.[1-5]$", NULL },
     { "^10\\.0\\..*", NULL },
-    { "192.0.2.300/24", NULL },
-    { "192.0.2.0/33", NULL },
+    { "192.0.2.$", NULL },
+    { "192.0.2", NULL },
+    { "10", NULL },
+    { "192.0.2.300/255.0.0.0", NULL },
     { "192.0.2.0/255.0.255.0", NULL },
     { "192.0.2.20-1", NULL },
     { "mx-1.example.com", NULL },
+    { ":", NULL },
+    { "::", NULL },
+    { ".", NULL },
     { "*", NULL },
     { "a/b", NULL },
+    { "^$", NULL },
     { "", NULL },
 };
 
@@ -70,53 +75,6 @@ static void test_networks(void)
             ok_text(slice_of(out), slice_of(networks[i].mended != NULL ? networks[i].mended : ""), "... for %s",
                     networks[i].text);
     }
-}
-
-static unsigned next_random(unsigned *state)
-{
-    *state = *state * 1103515245U + 12345U;
-    return *state >> 16;
-}
-
-/* Networks of all sizes, tried on addresses that share a random part with them. */
-static void test_random_networks(void)
-{
-    unsigned state = 1, wrong = 0, inside = 0, tries = 0;
-
-    for (unsigned i = 0; i < 400; i++) {
-        int family = i % 2 == 0 ? AF_INET : AF_INET6;
-        unsigned size = family == AF_INET ? 4 : 16, bits = next_random(&state) % (size * 8 + 1);
-        unsigned char base[16], bytes[16];
-        char text[INET6_ADDRSTRLEN + 8], address[INET6_ADDRSTRLEN], out[MEND_MAX];
-
-        for (unsigned b = 0; b < size; b++)
-            base[b] = (unsigned char)next_random(&state);
-        (void)inet_ntop(family, base, address, sizeof address);
-        (void)snprintf(text, sizeof text, "%s/%u", address, bits);
-        if (mend_network(slice_of(text), out) != MEND_FOUND) {
-            ok(false, "nothing is found for %s", text);
-            continue;
-        }
-        for (unsigned n = 0; n < 20; n++) {
-            unsigned flip = next_random(&state) % (size * 8);
-            struct client client;
-            bool yes;
-
-            memcpy(bytes, base, size);
-            bytes[flip / 8] ^= (unsigned char)(0x80 >> flip % 8);
-            for (unsigned b = flip / 8 + 1; b < size; b++)
-                bytes[b] = (unsigned char)next_random(&state);
-            (void)inet_ntop(family, bytes, address, sizeof address);
-            (void)client_pretend(&client, address);
-            yes = matches(out, client.address) || (client.address_full[0] != '\0' && matches(out, client.address_full));
-            tries++;
-            inside += yes;
-            if (yes != (flip >= bits) && wrong++ < 5)
-                ok(false, "%s, by %s, and %s", text, out, address);
-        }
-    }
-    ok_number(wrong, 0, "all %u addresses are where they belong", tries);
-    ok(inside > tries / 4 && inside < tries * 3 / 4, "%u of them inside", inside);
 }
 
 static const struct {
@@ -212,7 +170,6 @@ static void test_loose(void)
 void test_mend(void)
 {
     test_networks();
-    test_random_networks();
     test_globs_and_slips();
     test_loose();
 }

@@ -15,7 +15,7 @@ static const struct {
     { "slice", test_slice }, { "log", test_log },         { "envelope", test_envelope },
     { "line", test_line },   { "reply", test_reply },     { "message", test_message },
     { "client", test_client },   { "conf", test_conf },       { "rules", test_rules },
-    { "pattern", test_pattern }, { "sasl", test_sasl },
+    { "pattern", test_pattern }, { "network", test_network }, { "sasl", test_sasl },
     { "wire", test_wire }, { "canonical", test_canonical }, { "dns", test_dns }, { "hosts", test_hosts },
     { "lockout_db", test_lockout_db }, { "proxy", test_proxy }, { "regex_lint", test_regex_lint }, { "scope", test_scope }, { "mend", test_mend },
     { "counts", test_counts }, { "said", test_said },

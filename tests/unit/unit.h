@@ -37,6 +37,7 @@ void test_client(void);
 void test_conf(void);
 void test_rules(void);
 void test_pattern(void);
+void test_network(void);
 void test_sasl(void);
 void test_wire(void);
 void test_canonical(void);
