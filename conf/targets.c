@@ -221,12 +221,25 @@ void parse_program(struct parser *p, const struct keyword *k, void *value)
     }
 }
 
+/* A sender would choose the file. */
+static void check_path(struct parser *p, struct word word)
+{
+    const char *begin = memmem(word.text.text, word.text.len, "%{", 2);
+
+    if (begin == NULL)
+        return;
+    fail(p, conf_column(p->conf, p->number, word.column, (size_t)(begin - word.text.text)),
+         "a path stands for itself, expected no %%{...} in it: whoever sends mail would choose the file");
+    conf_advise(p->conf, "write exec PROGRAM with it as an argument, or pipe COMMAND with \"$RECIPIENT\" and others");
+}
+
 static void parse_target_path(struct parser *p, struct target *target)
 {
     struct word word;
 
     if (!word_need_value(p, &word, "a path"))
         return;
+    check_path(p, word);
     target->text = word.text;
     word_need_end(p);
 }
