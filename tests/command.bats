@@ -155,8 +155,8 @@ END
         sleep 1.1
         printf '.\r\nQUIT\r\n'
     } | session
-    tr '\0' '\n' <environ | sed -n 's/^\([A-Z]*\)ED_AT=\([0-9]*\.[0-9]\{6\}\)$/\1 \2/p' | tr '\n' ' ' >times
-    read -r connect connected receive received <<<"$(cat times)"
+    tr '\0' '\n' <environ | sed -n 's/^\([A-Z]*\)ED_AT=\([0-9]*\.[0-9]\{6\}\)$/\1 \2/p' | tr '\n' ' ' >when
+    read -r connect connected receive received <<<"$(cat when)"
     expect "$connect $receive" 'CONNECT RECEIV'
     awk "BEGIN { exit !($before <= $connected && $connected + 1 < $received && $received < $(date +%s) + 1) }"
 }

@@ -278,7 +278,7 @@ END
 # ---- modes --------------------------------------------------------------------------------
 
 @test "mailbox.mode: new files and directories have it whatever the umask, and follow a setgid directory" {
-    groups=($(id -G) $((RANDOM + 5000)))
+    read -r -a groups <<<"$(id -G) $((RANDOM + 5000))"
     group=${groups[1]} # root may give away to any, others to those that they are in
     for mode in 600 640 660; do
         directories=$((8#$mode | (8#$mode & 8#444) >> 2))
