@@ -276,6 +276,18 @@ EOF
     done
 }
 
+@test "the dialogue, for who read the debug lines of 1.x, has the shape that README says" {
+    printf '%s\r\n' 'EHLO a' 'FOO "[x]"' QUIT | "$MAILRECV" -c conf -d s -l shown -P 192.0.2.7 >/dev/null
+    sed -n 's/^.* MAILRECV\[[0-9]*\]: \[192\.0\.2\.7\] DEBUG s: //p' shown >lines
+    # shellcheck disable=SC2016 # quotes of README
+    for who in 'client: "TEXT"' 'server: "CODE TEXT"'; do grep -F "\`DEBUG s: $who\`" "$TESTS/../README.md"; done
+    grep -x 'client: "EHLO a"' lines
+    grep -xE 'server: "250 [a-z.]+(<0x0a>[A-Z0-9 =]+)+"' lines
+    grep -x 'client: "FOO <0x22><0x5b>x<0x5d><0x22>"' lines
+    grep -x 'server: "500 Command is not known"' lines
+    [ "$(cut -d: -f1 lines | paste -sd' ')" = 'server client server client server client server' ]
+}
+
 @test "an IPv6 client stands in brackets like any other" {
     session 2001:0DB8:0::7 QUIT
     head -n1 log | grep -qE "^$date MAILRECV\[[0-9]+\]: \[2001:db8::7\] SMTP connection from remote host unknown \[2001:db8::7\]$"
