@@ -212,13 +212,13 @@ static void check_log_place(struct conf *conf)
     }
 }
 
-static void check_key(struct conf *conf)
+static void check_key(struct conf *conf, struct slice key)
 {
-    struct conf_place place = conf_place_of(conf, "tls.key", conf->client.tls_key);
+    struct conf_place place = conf_place_of(conf, "tls.key", key);
     char path[PATH_MAX];
     struct stat status;
 
-    text_string(path, sizeof path, conf->client.tls_key); /* cut, it is not there */
+    text_string(path, sizeof path, key); /* cut, it is not there */
     if (stat(path, &status) != 0 || (status.st_mode & S_IROTH) == 0)
         return;
     warn(conf, place.line, place.column, "everybody on this host can read the key");
@@ -244,7 +244,7 @@ static struct question *ask(struct conf *conf, enum need need, unsigned line, st
 
 static void ask_setting(struct conf *conf, enum need need, const char *keyword, struct slice path, bool opened_before)
 {
-    unsigned line = conf_line_of(conf, keyword);
+    unsigned line = conf_place_of(conf, keyword, path).line;
 
     if (path.len > 0 && line > 0)
         ask(conf, need, line, path)->opened_before = opened_before;
@@ -254,10 +254,12 @@ static void ask_secrets(struct conf *conf, bool opened_before)
 {
     if (conf->client.tls != TLS_OFF) {
         ask_setting(conf, NEED_EXECUTE, "tls.helper", conf->client.tls_helper, false);
-        ask_setting(conf, NEED_READ, "tls.cert", conf->client.tls_cert, opened_before);
-        ask_setting(conf, NEED_READ, "tls.key", conf->client.tls_key, opened_before);
+        for (size_t i = 0; i < KEYWORD_LINES; i++) {
+            ask_setting(conf, NEED_READ, "tls.cert", conf->client.tls_cert[i], opened_before);
+            ask_setting(conf, NEED_READ, "tls.key", conf->client.tls_key[i], opened_before);
+            check_key(conf, conf->client.tls_key[i]);
+        }
         ask_setting(conf, NEED_READ, "tls.client_ca", conf->client.tls_client_ca, opened_before);
-        check_key(conf);
     }
     if (conf->client.auth == AUTH_OFF)
         return;

@@ -314,8 +314,10 @@ static void consider_files(const struct conf *conf, const struct client *client)
           "whether that user can log in" },
         { "auth.senders", conf->client.auth_senders, user && conf->client.auth_sender_check,
           "which senders that user may be" },
-        { "tls.cert", conf->client.tls_cert, tls, "whether TLS can begin" },
-        { "tls.key", conf->client.tls_key, tls, "whether TLS can begin" },
+        { "tls.cert", conf->client.tls_cert[0], tls, "whether TLS can begin" },
+        { "tls.key", conf->client.tls_key[0], tls, "whether TLS can begin" },
+        { "tls.cert", conf->client.tls_cert[1], tls, "whether TLS can begin" },
+        { "tls.key", conf->client.tls_key[1], tls, "whether TLS can begin" },
         { "tls.client_ca", conf->client.tls_client_ca, tls, "whose certificates are believed" },
     };
     char name[PATH_MAX];

@@ -31,15 +31,19 @@ struct report {
     bool found_errors;
 };
 
-/* How the lines of mailrecv-tls begin that are not about the certificate alone. */
+/* How the lines of mailrecv-tls begin that are not about the first certificate alone, and that of the file in the message. */
 static const struct {
-    char begin[16], keyword[16];
+    char begin[32], keyword[16];
+    bool named;
     enum starttls_file file;
 } subjects[] = {
-    { "certificate: ", "tls.cert", STARTTLS_CERT },
-    { "key: ", "tls.key", STARTTLS_KEY },
-    { "client CA: ", "tls.client_ca", STARTTLS_CLIENT_CA },
-    { "ciphers: ", "tls.ciphers", STARTTLS_FILES },
+    { "certificate: ", "tls.cert", true, STARTTLS_CERT },
+    { "key: ", "tls.key", true, STARTTLS_KEY },
+    { "client CA: ", "tls.client_ca", true, STARTTLS_CLIENT_CA },
+    { "ciphers: ", "tls.ciphers", true, STARTTLS_FILES },
+    { "second pair: certificate: ", "tls.cert", true, STARTTLS_SECOND_CERT },
+    { "second pair: key: ", "tls.key", true, STARTTLS_SECOND_KEY },
+    { "second pair: ", "tls.cert", false, STARTTLS_SECOND_CERT },
 };
 
 static void complain(struct conf *conf, enum severity severity, const char *keyword, struct slice value,
@@ -66,7 +70,8 @@ static void tell(struct report *r, enum severity severity, const char *text)
 
         if (strcmp(r->program, "mailrecv-tls") != 0 || strncmp(text, subjects[i].begin, len) != 0)
             continue;
-        (void)snprintf(message, sizeof message, "%s: %s", keyword, text + len); /* cut when too long */
+        (void)snprintf(message, sizeof message, "%s%s%s", subjects[i].named ? keyword : "", subjects[i].named ? ": " : "",
+                       text + len); /* cut when too long */
         if (subjects[i].file == STARTTLS_FILES)
             complain(r->conf, severity, keyword, r->conf->client.tls_ciphers, message);
         else if (r->files[subjects[i].file] >= 0)
@@ -171,22 +176,14 @@ static int open_value(struct conf *conf, const char *keyword, struct slice value
 
 static int start_tls(const struct report *r, int output, pid_t *pid)
 {
-    int files[STARTTLS_FILES], nothing = open("/dev/null", O_RDONLY | O_CLOEXEC), error;
-
-    if (nothing < 0)
-        return errno;
-    for (enum starttls_file i = 0; i < STARTTLS_FILES; i++)
-        files[i] = r->files[i] >= 0 ? r->files[i] : nothing;
-    error = starttls_test(&r->conf->client, files, output, pid);
-    (void)close(nothing);
-    return error;
+    return starttls_test(&r->conf->client, r->files, output, pid);
 }
 
 static void check_tls(struct conf *conf, bool others)
 {
-    static const char keywords[STARTTLS_FILES][16] = { "tls.cert", "tls.key", "tls.client_ca" };
+    static const char keywords[STARTTLS_FILES][16] = { "tls.cert", "tls.key", "tls.client_ca", "tls.cert", "tls.key" };
     struct report report = { .conf = conf, .program = "mailrecv-tls", .keyword = "tls.cert",
-                             .value = conf->client.tls_cert };
+                             .value = conf->client.tls_cert[0] };
 
     for (enum starttls_file i = 0; i < STARTTLS_FILES; i++) {
         struct slice path = starttls_path(&conf->client, i);

@@ -16,6 +16,7 @@ enum keyword_kind {
     KEYWORD_COUNT,  /* 1 to `max`: uint64_t */
     KEYWORD_DELAY,  /* 0 to `max`: uint64_t */
     KEYWORD_WORD,   /* a path or a name: struct slice */
+    KEYWORD_WORDS,  /* the same, on up to KEYWORD_LINES lines: struct slice[KEYWORD_LINES], empty behind the last one */
     KEYWORD_TEXT,   /* the rest of the line: struct slice */
     KEYWORD_DOMAIN, /* a domain, in its canonical form: struct slice */
     KEYWORD_FLAGS,  /* debug flags (log.h): struct slice */
@@ -25,7 +26,10 @@ enum keyword_kind {
     KEYWORD_KINDS   /* those that are written in a way of their own follow in conf/parser.h */
 };
 
-enum { KEYWORD_MAX = 1000000000 }; /* the usual `max` */
+enum {
+    KEYWORD_MAX = 1000000000, /* the usual `max` */
+    KEYWORD_LINES = 2
+};
 
 /* Texts are in the row itself: pointers would have to be relocated at each start. */
 struct keyword {

@@ -10,8 +10,8 @@
 static const struct keyword client_keywords[] = {
     { .name = "tls", .order = 130, .kind = KEYWORD_CHOICE, AT(tls), .words = "off optional required implicit",
       .default_text = "off" },
-    { .name = "tls.cert", .order = 140, .kind = KEYWORD_WORD, AT(tls_cert) },
-    { .name = "tls.key", .order = 150, .kind = KEYWORD_WORD, AT(tls_key) },
+    { .name = "tls.cert", .order = 140, .kind = KEYWORD_WORDS, AT(tls_cert) },
+    { .name = "tls.key", .order = 150, .kind = KEYWORD_WORDS, AT(tls_key) },
     { .name = "tls.client_ca", .order = 160, .kind = KEYWORD_WORD, AT(tls_client_ca) },
     { .name = "tls.min_version", .order = 170, .kind = KEYWORD_CHOICE, AT(tls_min_version), .words = "1.2 1.3",
       .default_text = "1.2" },

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/keyword.h"
 #include "base/process.h"
 #include "session/limit.h"
 
@@ -24,7 +25,8 @@ enum auth {
 
 struct client_settings {
     unsigned tls, auth;         /* enum tls, enum auth */
-    struct slice tls_cert, tls_key, tls_client_ca, tls_ciphers, tls_helper;
+    struct slice tls_cert[KEYWORD_LINES], tls_key[KEYWORD_LINES]; /* the pairs of certificate and key; an empty one is none */
+    struct slice tls_client_ca, tls_ciphers, tls_helper;
     unsigned tls_min_version;   /* 0: 1.2, 1: 1.3 */
     struct slice auth_users, auth_senders;
     struct program auth_command;

@@ -14,13 +14,14 @@
 #include "base/log.h"
 #include "base/process.h"
 
-enum { MESSAGE_MAX = 1024, ARGUMENTS_MAX = 9, END_MS = 4000 };
+enum { MESSAGE_MAX = 1024, ARGUMENTS_MAX = 9, FIRST_FILE = 4, END_MS = 4000 };
 
-static int opened[STARTTLS_FILES] = { -1, -1, -1 };
+static int opened[STARTTLS_FILES] = { -1, -1, -1, -1, -1 };
 
 struct slice starttls_path(const struct client_settings *settings, enum starttls_file file)
 {
-    const struct slice paths[STARTTLS_FILES] = { settings->tls_cert, settings->tls_key, settings->tls_client_ca };
+    const struct slice paths[STARTTLS_FILES] = { settings->tls_cert[0], settings->tls_key[0], settings->tls_client_ca,
+                                                 settings->tls_cert[1], settings->tls_key[1] };
 
     return paths[file];
 }
@@ -58,14 +59,23 @@ static void close_files(void)
     }
 }
 
-/* Starts the helper with these descriptors. Returns 0 or an error number. */
-static int launch(pid_t *helper, const struct client_settings *settings, bool only_test, const int fds[])
+/* Starts the helper with its own descriptors, those of files, and /dev/null for such as are not there. Returns 0 or an
+ * error number. */
+static int launch(pid_t *helper, const struct client_settings *settings, bool only_test, const int own[FIRST_FILE],
+                  const int files[STARTTLS_FILES], int nothing)
 {
-    static char test[] = "-t", minimum[] = "-m", version[] = "1.3", list[] = "-C", ask[] = "-a";
+    static char test[] = "-t", minimum[] = "-m", version[] = "1.3", list[] = "-C", ask[] = "-a", second[] = "-s";
     char path[PATH_MAX], ciphers[1024];
     char *arguments[ARGUMENTS_MAX] = { path }, *none[] = { NULL };
-    size_t count = 1, descriptors = 4 + (settings->tls_client_ca.len > 0 ? STARTTLS_FILES : STARTTLS_FILES - 1);
+    int fds[FIRST_FILE + STARTTLS_FILES];
+    size_t count = 1, descriptors = FIRST_FILE;
 
+    memcpy(fds, own, FIRST_FILE * sizeof *own);
+    for (enum starttls_file i = 0; i < STARTTLS_FILES; i++) {
+        fds[FIRST_FILE + i] = files[i] >= 0 ? files[i] : nothing;
+        if (starttls_path(settings, i).len > 0)
+            descriptors = FIRST_FILE + i + 1;
+    }
     if (settings->tls_helper.len > 0)
         (void)snprintf(path, sizeof path, "%.*s", (int)settings->tls_helper.len, settings->tls_helper.text);
     else
@@ -83,6 +93,8 @@ static int launch(pid_t *helper, const struct client_settings *settings, bool on
     }
     if (settings->tls_client_ca.len > 0)
         arguments[count++] = ask;
+    if (settings->tls_cert[1].len > 0)
+        arguments[count++] = second;
     return process_start(helper, path, arguments, none, fds, descriptors);
 }
 
@@ -91,10 +103,9 @@ int starttls_test(const struct client_settings *settings, const int files[STARTT
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC), error = errno;
 
     if (nothing >= 0) {
-        const int fds[] = { nothing, output, output, nothing, files[STARTTLS_CERT], files[STARTTLS_KEY],
-                            files[STARTTLS_CLIENT_CA] };
+        const int own[FIRST_FILE] = { nothing, output, output, nothing };
 
-        error = launch(helper, settings, true, fds);
+        error = launch(helper, settings, true, own, files, nothing);
         (void)close(nothing);
     }
     return error;
@@ -139,10 +150,9 @@ bool starttls_start(struct starttls *tls, const struct client_settings *settings
     bool done = error == 0 && open_files(settings);
 
     if (done) {
-        const int fds[] = { client, plain, nothing, ends[1], opened[STARTTLS_CERT], opened[STARTTLS_KEY],
-                            opened[STARTTLS_CLIENT_CA] };
+        const int own[FIRST_FILE] = { client, plain, nothing, ends[1] };
 
-        error = launch(&tls->helper, settings, false, fds);
+        error = launch(&tls->helper, settings, false, own, opened, nothing);
         done = error == 0;
         if (!done)
             tls->helper = 0;

@@ -20,13 +20,20 @@ struct starttls {
 void starttls_open(const struct client_settings *settings);
 
 /* The files that the helper reads, in the order of its descriptors from 4 on. */
-enum starttls_file { STARTTLS_CERT, STARTTLS_KEY, STARTTLS_CLIENT_CA, STARTTLS_FILES };
+enum starttls_file {
+    STARTTLS_CERT,
+    STARTTLS_KEY,
+    STARTTLS_CLIENT_CA,
+    STARTTLS_SECOND_CERT,
+    STARTTLS_SECOND_KEY,
+    STARTTLS_FILES
+};
 
 /* The path of such a file in the configuration, empty if there is none. */
 struct slice starttls_path(const struct client_settings *settings, enum starttls_file file);
 
 /*
- * Starts the helper to check these open files and whatever else the configuration tells it; what it finds goes
+ * Starts the helper to check these open files (-1: there is none) and whatever else the configuration tells it; what it finds goes
  * to `output`, as mailrecv-tls(8) says under -t. Returns 0 and the process, or an error number.
  */
 int starttls_test(const struct client_settings *settings, const int files[STARTTLS_FILES], int output, pid_t *helper);

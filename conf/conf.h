@@ -90,7 +90,7 @@ struct conf_place {
     unsigned line, column; /* 0: nowhere */
 };
 
-/* The place of `value` in the last line with this keyword, or of the keyword if `value` was not read from there. */
+/* The place of `value` in a line with this keyword, or of the keyword in the last one if `value` was read from none. */
 struct conf_place conf_place_of(const struct conf *conf, const char *keyword, struct slice value);
 
 /* The number of the last line with this keyword, 0 if there is none. */

@@ -58,6 +58,7 @@ static const struct {
     [KEYWORD_COUNT] = { parse_count, print_count },
     [KEYWORD_DELAY] = { parse_delay, print_count },
     [KEYWORD_WORD] = { parse_word, print_word },
+    [KEYWORD_WORDS] = { parse_words, print_words },
     [KEYWORD_TEXT] = { parse_text, print_text },
     [KEYWORD_DOMAIN] = { parse_domain, print_word },
     [KEYWORD_FLAGS] = { parse_flags, print_word },

@@ -37,7 +37,7 @@ static void parse_line(struct parser *p, unsigned seen[])
         return;
     }
     k = keywords_row(i);
-    if (k->order > 0 && seen[i] > 0)
+    if (k->order > 0 && seen[i] > 0 && k->kind != KEYWORD_WORDS)
         conf_complain(p->conf, SEVERITY_WARNING, p->number, word.column,
                       "'%s' stands twice (first on %s), the last one wins", k->name,
                       conf_line_text(p->conf, seen[i], p->number));
@@ -100,13 +100,27 @@ static void check_helo_need(struct conf *conf, const struct limit *check)
     conf_advise(conf, "write: limit.helo_required on");
 }
 
+/* The n-th tls.key belongs to the n-th tls.cert; what a lone one belongs to nobody knows. */
+static void check_pairs(struct conf *conf)
+{
+    for (size_t i = 1; i < KEYWORD_LINES; i++) {
+        struct slice cert = conf->client.tls_cert[i], key = conf->client.tls_key[i];
+        struct conf_place place = cert.len > 0 ? conf_place_of(conf, "tls.cert", cert) : conf_place_of(conf, "tls.key", key);
+
+        if ((cert.len > 0) != (key.len > 0))
+            conf_complain(conf, SEVERITY_ERROR, place.line, place.column, "a second %s, expected a second %s as well",
+                          cert.len > 0 ? "tls.cert" : "tls.key", cert.len > 0 ? "tls.key" : "tls.cert");
+    }
+}
+
 /* What one directive needs of others. */
 static void check_needs(struct conf *conf)
 {
-    if (conf->client.tls != TLS_OFF && conf->client.tls_cert.len == 0)
+    if (conf->client.tls != TLS_OFF && conf->client.tls_cert[0].len == 0)
         complain_missing(conf, "tls", "tls.cert");
-    if (conf->client.tls != TLS_OFF && conf->client.tls_key.len == 0)
+    if (conf->client.tls != TLS_OFF && conf->client.tls_key[0].len == 0)
         complain_missing(conf, "tls", "tls.key");
+    check_pairs(conf);
     if (conf->client.auth != AUTH_OFF && conf->client.auth_users.len == 0 && conf->client.auth_command.path.len == 0)
         complain_missing(conf, "auth", "auth.users or auth.command");
     check_helo_need(conf, &conf->client.helo_dns_check);

@@ -249,7 +249,7 @@ typedef void kind_parse(struct parser *p, const struct keyword *k, void *value);
 typedef void kind_print(const struct keyword *k, const void *value, FILE *out);
 
 /* values.c */
-kind_parse parse_word, parse_domain, parse_flags, parse_text, parse_switch, parse_choice, parse_limit, parse_count,
+kind_parse parse_word, parse_words, parse_domain, parse_flags, parse_text, parse_switch, parse_choice, parse_limit, parse_count,
     parse_delay, parse_check, parse_pause, parse_server;
 
 /* clients.c, deliveries.c, targets.c */
@@ -260,7 +260,7 @@ kind_parse parse_program, parse_deliver, parse_refuse, parse_also, parse_error, 
 kind_parse parse_include;
 
 /* print.c */
-kind_print print_word, print_text, print_switch, print_choice, print_limit, print_count, print_check, print_pause,
+kind_print print_word, print_words, print_text, print_switch, print_choice, print_limit, print_count, print_check, print_pause,
     print_program;
 
 #endif

@@ -23,20 +23,39 @@ static unsigned first_column(struct slice line)
     return column;
 }
 
-unsigned conf_column_of(const struct conf *conf, unsigned number, struct slice text)
+/* Was the text read from this line, and not copied? */
+static bool is_within(struct slice line, struct slice text)
 {
-    struct slice line = line_of(conf, number);
     uintptr_t begin = (uintptr_t)line.text, at = (uintptr_t)text.text;
 
-    return at >= begin && at < begin + line.len ? (unsigned)(at - begin) + 1 : first_column(line);
+    return at >= begin && at < begin + line.len;
+}
+
+static unsigned column_in(struct slice line, struct slice text)
+{
+    return is_within(line, text) ? (unsigned)(text.text - line.text) + 1 : first_column(line);
+}
+
+unsigned conf_column_of(const struct conf *conf, unsigned number, struct slice text)
+{
+    return column_in(line_of(conf, number), text);
 }
 
 struct conf_place conf_place_of(const struct conf *conf, const char *keyword, struct slice value)
 {
-    struct conf_place place = { .line = conf_line_of(conf, keyword) };
+    struct lines lines = lines_of(conf);
+    struct conf_place place = { 0, 0 };
+    struct parser p = { .line = { "", 0 } };
+    struct word word;
 
-    if (place.line > 0)
-        place.column = conf_column_of(conf, place.line, value);
+    while (lines_next(&lines, &p.line)) {
+        p.at = 0;
+        if (!word_next(&p, &word) || !word_is(word, keyword))
+            continue;
+        place = (struct conf_place){ lines.number, column_in(p.line, value) };
+        if (is_within(p.line, value))
+            break;
+    }
     return place;
 }
 

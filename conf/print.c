@@ -47,6 +47,17 @@ void print_word(const struct keyword *k, const void *value, FILE *out)
     put_word(*(const struct slice *)value, out);
 }
 
+void print_words(const struct keyword *k, const void *value, FILE *out)
+{
+    const struct slice *words = value;
+
+    print_word(k, &words[0], out);
+    for (size_t i = 1; i < KEYWORD_LINES && words[i].len > 0; i++) {
+        fprintf(out, "\n%s", k->name);
+        print_word(k, &words[i], out);
+    }
+}
+
 void print_text(const struct keyword *k, const void *value, FILE *out)
 {
     (void)k;

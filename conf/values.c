@@ -167,6 +167,20 @@ void parse_word(struct parser *p, const struct keyword *k, void *value)
     word_need_end(p);
 }
 
+void parse_words(struct parser *p, const struct keyword *k, void *value)
+{
+    struct slice *words = value;
+    size_t i = 0;
+
+    while (i < KEYWORD_LINES && words[i].len > 0)
+        i++;
+    if (i == KEYWORD_LINES)
+        fail(p, conf_column_of(p->conf, p->number, (struct slice){ NULL, 0 }),
+             "'%s' stands on more than %d lines, expected fewer", k->name, KEYWORD_LINES);
+    else
+        parse_word(p, k, &words[i]);
+}
+
 struct slice value_keep(struct parser *p, struct slice written, struct slice canonical)
 {
     char *copy;

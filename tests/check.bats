@@ -101,6 +101,60 @@ conf:5:12: note: $PWD/users: users: 1, locked: 0" ]
     grep -x "conf:3:9: warning: $PWD/key.pem cannot be checked: Permission denied" <<<"$stderr"
 }
 
+# The same as cert.pem and key.pem, with an RSA key: rsa-cert.pem and rsa-key.pem.
+rsa_pair() { # [OPTION...]
+    openssl req -x509 -newkey rsa:2048 -nodes -days 100 -subj /CN=mail.example.com -addext subjectAltName=DNS:mail.example.com \
+        -keyout rsa-key.pem -out rsa-cert.pem "$@" 2>openssl.out
+}
+
+@test "a second certificate and key: both pairs are checked, each at its line" {
+    rsa_pair
+    secure "tls.cert $PWD/rsa-cert.pem" "tls.key $PWD/rsa-key.pem"
+    run -0 --separate-stderr "$MAILRECV" -t -c conf
+    [ "$(grep -o '^conf:[26].*' <<<"$stderr" | sed 's/in [0-9]* days/in N days/')" = 'conf:2:10: note: the certificate expires in N days
+conf:2:10: note: the certificate is self-signed: only clients that know it can trust it
+conf:2:10: note: the certificate is for mail.example.com
+conf:6:10: note: the certificate expires in N days
+conf:6:10: note: the certificate is self-signed: only clients that know it can trust it
+conf:6:10: note: the certificate is for mail.example.com' ]
+    [ "$(grep '^tls\.[ck]e[ry]' <<<"$output")" = "tls.cert $PWD/cert.pem
+tls.cert $PWD/rsa-cert.pem
+tls.key $PWD/key.pem
+tls.key $PWD/rsa-key.pem" ]
+    printf '%s\n' "$output" >printed
+    "$MAILRECV" -t -c printed 2>/dev/null | diff printed -
+    chmod o+r rsa-key.pem
+    says 1 'conf:7:9: warning: everybody on this host can read the key' "    tls.key $PWD/rsa-key.pem" '            ^' \
+        "    run: chmod o-r $PWD/rsa-key.pem"
+    rsa_pair -days 3
+    says 1 'conf:6:10: warning: the certificate expires in [23] days' "    tls.cert $PWD/rsa-cert.pem" '             ^'
+    cp key.pem rsa-key.pem
+    says 78 'conf:7:9: tls.key: does not belong to the certificate' "    tls.key $PWD/rsa-key.pem" '            ^'
+    cp cert.pem rsa-cert.pem
+    says 78 'conf:6:10: tls.cert: is of the same kind as the first one, which nobody gets, expected RSA beside ECDSA'
+    rm rsa-key.pem
+    says 78 "conf:7:9: cannot open $PWD/rsa-key.pem: No such file or directory"
+    echo nothing >rsa-cert.pem
+    says 78 'conf:6:10: tls.cert: holds no certificate in PEM'
+    # nothing of that matters without TLS
+    sed -i 's/^tls required/tls off/; s/^auth required/auth off/' conf
+    run -0 "$MAILRECV" -t -c conf
+}
+
+@test "of a second certificate or key alone, and of a third, -t says that they are" {
+    secure "tls.cert $PWD/rsa-cert.pem"
+    says 78 'conf:6:10: a second tls.cert, expected a second tls.key as well' "    tls.cert $PWD/rsa-cert.pem" '             ^'
+    secure "tls.key $PWD/rsa-key.pem"
+    says 78 'conf:6:9: a second tls.key, expected a second tls.cert as well' "    tls.key $PWD/rsa-key.pem" '            ^'
+    secure 'tls.key a' 'tls.cert b' '  tls.key  c' 'tls.cert d'
+    says 78 "conf:8:3: 'tls.key' stands on more than 2 lines, expected fewer" '      tls.key  c' '      ^'
+    says 78 "conf:9:1: 'tls.cert' stands on more than 2 lines, expected fewer"
+    # without TLS, too: it would come back with it
+    secure "tls.cert $PWD/rsa-cert.pem"
+    sed -i 's/^tls required/tls off/; s/^auth required/auth off/' conf
+    says 78 'conf:6:10: a second tls.cert, expected a second tls.key as well'
+}
+
 @test "a certificate that has expired, will soon, has no name: a warning" {
     secure
     pair mail.example.com -days 3

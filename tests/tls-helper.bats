@@ -142,6 +142,72 @@ has() { grep -qxF -e "$1" <<<"$output" || { echo "no line '$1' in: $output"; fal
     done
 }
 
+@test "-s: a client gets the pair that it can use, each with its chain" {
+    # shellcheck disable=SC2030,SC2031 # bats runs each test in a subshell
+    export CERT=chain.pem KEY=leaf-key.pem SECOND_CERT=rsa.pem SECOND_KEY=rsa-key.pem
+    # what a client says of itself, which kind it gets then, whom it trusts, how many certificates there are
+    while read -r version option value kind trusted count; do
+        for ask in -s '-s -a'; do
+            # shellcheck disable=SC2086 # words
+            s_client -$version $option $value -showcerts -CAfile $trusted.pem -- $ask
+            has secure
+            has "client: Peer signature type: $kind"
+            has 'client: Verification: OK'
+            [ "$(grep -c 'BEGIN CERTIFICATE' <<<"$output")" = "$count" ]
+        done
+    done <<'END'
+tls1_2 -cipher aECDSA ECDSA root 2
+tls1_2 -cipher aRSA RSA-PSS rsa 1
+tls1_3 -sigalgs ecdsa_secp256r1_sha256 ECDSA root 2
+tls1_3 -sigalgs rsa_pss_rsae_sha256 RSA-PSS rsa 1
+END
+    # whichever comes first
+    CERT=rsa.pem KEY=rsa-key.pem SECOND_CERT=chain.pem SECOND_KEY=leaf-key.pem s_client -tls1_2 -cipher aECDSA -- -s
+    has 'client: Peer signature type: ECDSA'
+}
+
+@test "-t -s: both pairs are checked, and what is said of the second says so" {
+    # as verdict, of two pairs
+    two() { run "$HELPER" -t -s "${@:5}" 4<"$1" 5<"$2" 6<ca.pem 7<"$3" 8<"$4" </dev/null; }
+    two chain.pem leaf-key.pem rsa.pem rsa-key.pem
+    [ "$status" = 0 ]
+    [ "$output" = 'note: the certificate expires in 100 days
+note: the certificate is for mail.example.com mx.example.com
+note: second pair: the certificate expires in 100 days
+note: second pair: the certificate is self-signed: only clients that know it can trust it
+note: second pair: the certificate is for mail.example.com mx.example.com' ]
+    two chain.pem leaf-key.pem rsa.pem ed-key.pem
+    [ "$status" = 1 ]
+    has 'error: second pair: key: does not belong to the certificate'
+    two chain.pem rsa-key.pem rsa.pem rsa-key.pem
+    [ "$status" = 1 ]
+    has 'error: key: does not belong to the certificate'
+    two rsa.pem rsa-key.pem text.pem empty.pem
+    has 'error: second pair: certificate: holds no certificate in PEM'
+    has 'error: second pair: key: is no private key in PEM'
+    has 'note: the certificate expires in 100 days'
+    two rsa.pem rsa-key.pem expired.pem expired-key.pem
+    [ "$status" = 0 ]
+    grep -q '^warning: second pair: the certificate has expired 3 days ago' <<<"$output"
+    two other.pem other-key.pem disorder.pem leaf-key.pem
+    [ "$status" = 1 ]
+    has 'error: second pair: certificate: is of the same kind as the first one, which nobody gets, expected RSA beside ECDSA'
+    two rsa.pem rsa-key.pem disorder.pem leaf-key.pem
+    grep -q '^warning: second pair: certificate 2 of the file did not issue' <<<"$output"
+    two other.pem other-key.pem rsa.pem rsa-key.pem -a
+    [ "$status" = 0 ]
+    has 'warning: the certificate has no DNS name (subjectAltName): programs of people refuse it'
+}
+
+@test "-s: two pairs of one kind: the second is served, with its chain only" {
+    # shellcheck disable=SC2030,SC2031 # bats runs each test in a subshell
+    export CERT=disorder.pem KEY=leaf-key.pem SECOND_CERT=soon.pem SECOND_KEY=soon-key.pem
+    s_client -showcerts -- -s
+    has secure
+    [ "$(grep -c 'BEGIN CERTIFICATE' <<<"$output")" = 1 ]
+    SECOND_KEY=rsa-key.pem play load -- -s | grep -x 'failed second pair: key: does not belong to the certificate'
+}
+
 @test "TLS 1.0 and 1.1 are refused" {
     local version
     for version in tls1 tls1_1; do

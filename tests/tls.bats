@@ -78,6 +78,33 @@ END
     grep -q '\[127.0.0.1\] TLS protocol=TLSv1.3 cipher=TLS_' log
 }
 
+# The kind of key that a client gets which only knows these, by STARTTLS.
+kind() { # OPTION...
+    printf 'QUIT\r\n' | openssl s_client -starttls smtp -connect "127.0.0.1:$SERVER_PORT" "$@" 2>&1 | sed -n 's/^Peer signature type: //p'
+}
+
+@test "two certificates: a client gets the kind that it can use, as root or not, with authorities or without" {
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout rsa-key.pem -out rsa-cert.pem -days 30 -subj /CN=mail.example.com 2>openssl.out
+    local more
+    for more in '' "tls.client_ca $BATS_FILE_TMPDIR/client.pem" 'sandbox off' 'user nobody' 'tls.min_version 1.2'; do
+        serve 'tls optional' "tls.cert $PWD/rsa-cert.pem" "tls.key $PWD/rsa-key.pem" "${more:-debug s}"
+        [ "$(kind -tls1_2 -cipher aRSA)" = RSA-PSS ]
+        [ "$(kind -tls1_2 -cipher aECDSA)" = ECDSA ]
+        [ "$(kind -tls1_3 -sigalgs ecdsa_secp256r1_sha256)" = ECDSA ]
+        [ "$(kind -tls1_3 -sigalgs rsa_pss_rsae_sha256)" = RSA-PSS ]
+        stop_server
+    done
+    SERVER_PID=
+    # a second key that is missing is as bad as the first
+    serve 'tls optional' "tls.cert $PWD/rsa-cert.pem" "tls.key $PWD/missing"
+    run -0 client <<'END'
+s = smtplib.SMTP('127.0.0.1', port)
+s.ehlo()
+assert s.docmd('STARTTLS')[0] == 454
+END
+    wait_for log 'TLS failed reason="cannot open .*/missing: No such file or directory"'
+}
+
 @test "sandbox off: the same in one process" {
     serve 'tls optional' 'sandbox off' 'auth optional'
     run -0 client <<'END'

@@ -34,7 +34,19 @@ const char *credentials_reason(void)
     return text != NULL ? text : "no reason given";
 }
 
-/* ---- certificates and key ---------------------------------------------------------------- */
+/* ---- certificates and keys --------------------------------------------------------------- */
+
+/* A chain and its key. */
+static struct pair {
+    int certificates, key;   /* descriptors */
+    const char *prefix;      /* of what is said of it */
+    X509 *certificate;       /* ours; NULL: it could not be loaded */
+} pairs[] = { { CERTIFICATES, KEY, "", NULL }, { SECOND_CERTIFICATES, SECOND_KEY, "second pair: ", NULL } };
+
+static size_t count_pairs(const struct credentials_options *o)
+{
+    return o->second ? 2 : 1;
+}
 
 /* A key that is encrypted is of no use here; *asked says that this was it. */
 static int refuse_passphrase(char *passphrase, int size, int writing, void *asked)
@@ -95,16 +107,19 @@ static X509 *next_certificate(BIO *pem, bool first, const char **why)
     return NULL;
 }
 
-/* Loads the chain: our certificate first. NULL, or what is wrong. */
-static const char *load_certificates(SSL_CTX *context)
+/* Loads the chain: our certificate first, in the place of one with a key of the same kind. NULL, or what is wrong. */
+static const char *load_certificates(SSL_CTX *context, struct pair *pair)
 {
     const char *why = NULL;
-    BIO *pem = open_pem(CERTIFICATES, &why);
+    BIO *pem = open_pem(pair->certificates, &why);
     X509 *certificate = pem != NULL ? next_certificate(pem, true, &why) : NULL;
 
-    if (certificate != NULL && SSL_CTX_use_certificate(context, certificate) != 1)
+    if (certificate != NULL &&
+        (SSL_CTX_use_certificate(context, certificate) != 1 || SSL_CTX_clear_chain_certs(context) != 1))
         why = credentials_reason();
-    X509_free(certificate);
+    pair->certificate = why == NULL ? certificate : NULL;
+    if (why != NULL)
+        X509_free(certificate);
     while (why == NULL && (certificate = next_certificate(pem, false, &why)) != NULL) {
         if (SSL_CTX_add0_chain_cert(context, certificate) != 1) {
             why = credentials_reason();
@@ -115,11 +130,10 @@ static const char *load_certificates(SSL_CTX *context)
     return why;
 }
 
-static const char *load_key(SSL_CTX *context)
+static const char *load_key(SSL_CTX *context, const struct pair *pair)
 {
     const char *why = NULL;
-    BIO *pem = open_pem(KEY, &why);
-    X509 *certificate = SSL_CTX_get0_certificate(context);
+    BIO *pem = open_pem(pair->key, &why);
     bool asked = false;
     EVP_PKEY *key = pem != NULL ? PEM_read_bio_PrivateKey(pem, NULL, refuse_passphrase, &asked) : NULL;
 
@@ -127,7 +141,7 @@ static const char *load_key(SSL_CTX *context)
         why = "is encrypted, and nobody is there to be asked for the passphrase";
     else if (pem != NULL && key == NULL)
         why = "is no private key in PEM";
-    else if (key != NULL && certificate != NULL && X509_check_private_key(certificate, key) != 1)
+    else if (key != NULL && pair->certificate != NULL && X509_check_private_key(pair->certificate, key) != 1)
         why = "does not belong to the certificate";
     else if (key != NULL && SSL_CTX_use_PrivateKey(context, key) != 1)
         why = credentials_reason();
@@ -190,6 +204,19 @@ static SSL_CTX *make_context(const struct credentials_options *o)
     return context;
 }
 
+static void load_pair(SSL_CTX *context, struct pair *pair, void (*complain)(const char *about, const char *why))
+{
+    char about[TEXT_SIZE];
+    const char *why;
+
+    (void)snprintf(about, sizeof about, "%scertificate", pair->prefix);
+    if ((why = load_certificates(context, pair)) != NULL)
+        complain(about, why);
+    (void)snprintf(about, sizeof about, "%skey", pair->prefix);
+    if ((why = load_key(context, pair)) != NULL)
+        complain(about, why);
+}
+
 SSL_CTX *credentials_load(const struct credentials_options *o, void (*complain)(const char *about, const char *why))
 {
     SSL_CTX *context = make_context(o);
@@ -201,10 +228,8 @@ SSL_CTX *credentials_load(const struct credentials_options *o, void (*complain)(
     }
     if ((why = set_ciphers(context, o->ciphers)) != NULL)
         complain("ciphers", why);
-    if ((why = load_certificates(context)) != NULL)
-        complain("certificate", why);
-    if ((why = load_key(context)) != NULL)
-        complain("key", why);
+    for (size_t i = 0; i < count_pairs(o); i++)
+        load_pair(context, &pairs[i], complain);
     if (o->ask_client && (why = load_client_cas(context)) != NULL)
         complain("client CA", why);
     ERR_clear_error();
@@ -214,6 +239,7 @@ SSL_CTX *credentials_load(const struct credentials_options *o, void (*complain)(
 /* ---- checking ---------------------------------------------------------------------------- */
 
 static bool found_errors;
+static const char *subject = ""; /* the prefix of the pair that is looked at */
 
 static void complain(const char *about, const char *why)
 {
@@ -260,17 +286,17 @@ static void check_dates(const X509 *certificate, const char *name, bool ours)
     int days = days_until(end);
 
     if (X509_cmp_current_time(begin) == 0 || X509_cmp_current_time(end) == 0) {
-        printf("error: %s has a date that makes no sense\n", name);
+        printf("error: %s%s has a date that makes no sense\n", subject, name);
         found_errors = true;
     } else if (X509_cmp_current_time(end) < 0) {
-        printf("warning: %s has expired %d days ago: most servers send mail all the same, "
-               "programs of people refuse it\n", name, -days);
+        printf("warning: %s%s has expired %d days ago: most servers send mail all the same, "
+               "programs of people refuse it\n", subject, name, -days);
     } else if (X509_cmp_current_time(begin) > 0) {
-        printf("warning: %s is not valid yet: %d days to go\n", name, days_until(begin));
+        printf("warning: %s%s is not valid yet: %d days to go\n", subject, name, days_until(begin));
     } else if (days < FEW_DAYS) {
-        printf("warning: %s expires in %d days\n", name, days);
+        printf("warning: %s%s expires in %d days\n", subject, name, days);
     } else if (ours) {
-        printf("note: %s expires in %d days\n", name, days);
+        printf("note: %s%s expires in %d days\n", subject, name, days);
     }
 }
 
@@ -288,11 +314,25 @@ static void check_names(const X509 *certificate)
             continue;
         copy_printable(text, (const char *)ASN1_STRING_get0_data(name->d.dNSName),
                        (size_t)ASN1_STRING_length(name->d.dNSName));
-        printf("%s %s", any ? "" : "note: the certificate is for", text);
+        if (!any)
+            printf("note: %sthe certificate is for", subject);
+        printf(" %s", text);
         any = true;
     }
-    puts(any ? "" : "warning: the certificate has no DNS name (subjectAltName): programs of people refuse it");
+    if (!any)
+        printf("warning: %sthe certificate has no DNS name (subjectAltName): programs of people refuse it", subject);
+    putchar('\n');
     GENERAL_NAMES_free(names);
+}
+
+/* A client chooses between kinds of keys: of two of one kind, nobody would get the first. */
+static void check_kinds(void)
+{
+    const X509 *first = pairs[0].certificate, *second = pairs[1].certificate;
+
+    if (first != NULL && second != NULL &&
+        EVP_PKEY_get_base_id(X509_get0_pubkey(first)) == EVP_PKEY_get_base_id(X509_get0_pubkey(second)))
+        complain("second pair: certificate", "is of the same kind as the first one, which nobody gets, expected RSA beside ECDSA");
 }
 
 /* Each certificate must be followed by its issuer, up to one whose issuer clients know. */
@@ -310,25 +350,28 @@ static void check_chain(SSL_CTX *context, X509 *certificate)
         (void)snprintf(name, sizeof name, "certificate %d of the file", i + 2);
         check_dates(next, name, false);
         if (X509_check_issued(next, last) != X509_V_OK)
-            printf("warning: %s did not issue the one before it: the chain is out of order\n", name);
+            printf("warning: %s%s did not issue the one before it: the chain is out of order\n", subject, name);
         last = next;
     }
     if (last == certificate && X509_self_signed(certificate, 0) == 1)
-        puts("note: the certificate is self-signed: only clients that know it can trust it");
+        printf("note: %sthe certificate is self-signed: only clients that know it can trust it\n", subject);
     else if (last == certificate)
-        puts("warning: the chain is incomplete, unless clients know the issuer of the certificate");
+        printf("warning: %sthe chain is incomplete, unless clients know the issuer of the certificate\n", subject);
 }
 
 bool credentials_check(const struct credentials_options *o)
 {
     SSL_CTX *context = credentials_load(o, complain);
-    X509 *certificate = context != NULL ? SSL_CTX_get0_certificate(context) : NULL;
 
     if (context != NULL && o->ciphers != NULL)
         check_ciphers(o->ciphers);
-    if (certificate != NULL) {
-        check_chain(context, certificate);
-        check_names(certificate);
+    check_kinds();
+    for (size_t i = 0; i < count_pairs(o) && context != NULL; i++) {
+        subject = pairs[i].prefix;
+        if (pairs[i].certificate == NULL || SSL_CTX_select_current_cert(context, pairs[i].certificate) != 1)
+            continue; /* it has no place: that was told */
+        check_chain(context, pairs[i].certificate);
+        check_names(pairs[i].certificate);
     }
     SSL_CTX_free(context);
     return !found_errors;

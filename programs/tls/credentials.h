@@ -7,9 +7,9 @@
 
 #include <openssl/ssl.h>
 
-/* Where they are read from, in PEM: the chain with our certificate first, the key, and who signs certificates
- * of clients. The files are read from their beginnings; the offsets stay. */
-enum { CERTIFICATES = 4, KEY = 5, CLIENT_CAS = 6 };
+/* Where they are read from, in PEM: the chain with our certificate first, the key, who signs certificates of clients, and a
+ * second pair of chain and key. The files are read from their beginnings; the offsets stay. */
+enum { CERTIFICATES = 4, KEY = 5, CLIENT_CAS = 6, SECOND_CERTIFICATES = 7, SECOND_KEY = 8 };
 
 enum { TEXT_SIZE = 256 }; /* of a text that is told, with its NUL */
 
@@ -17,11 +17,12 @@ struct credentials_options {
     const char *min_version; /* "1.2" or "1.3" */
     const char *ciphers;     /* for TLS 1.2, NULL: OpenSSL's */
     bool ask_client;         /* ask clients for a certificate; one that is sent must verify */
+    bool second;             /* there is a second pair, for clients that like its kind of key better */
 };
 
 /*
  * A context to serve TLS with, loaded with all that was good. Calls `complain` for each thing that is
- * bad: `about` is a word, `why` may hold any bytes. NULL when there is no context at all, which is
+ * bad: `about` is a word or some, `why` may hold any bytes. NULL when there is no context at all, which is
  * complained of, too. Secrets are wiped from where they were read to.
  */
 SSL_CTX *credentials_load(const struct credentials_options *o, void (*complain)(const char *about, const char *why));

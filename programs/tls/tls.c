@@ -31,7 +31,7 @@
 #include "programs/tls/credentials.h"
 
 /* The descriptors that it is given. */
-enum { CLIENT = 0, SESSION = 1, CHANNEL = 3, OTHERS = CLIENT_CAS + 1 };
+enum { CLIENT = 0, SESSION = 1, CHANNEL = 3, OTHERS = SECOND_KEY + 1 };
 
 enum {
     MAX_MESSAGE = 1024,
@@ -46,13 +46,15 @@ struct options {
 
 static void print_help(void)
 {
-    puts("usage: mailrecv-tls [-m 1.2|1.3] [-C CIPHERS] [-a] [-t]\n"
+    puts("usage: mailrecv-tls [-m 1.2|1.3] [-C CIPHERS] [-a] [-s] [-t]\n"
          "\n"
          "Serves TLS on one connection; mailrecv starts it. It finds the client on descriptor 0, the session\n"
-         "on 1, the monitor on 3, certificate chain and key on 4 and 5, CA certificates on 6.\n"
+         "on 1, the monitor on 3, certificate chain and key on 4 and 5, CA certificates on 6,\n"
+         "a second chain and key on 7 and 8.\n"
          "  -m VERSION  the lowest version of TLS, 1.2 or 1.3; 1.2 if not given\n"
          "  -C CIPHERS  the ciphers for TLS 1.2, as openssl-ciphers(1) has it, instead of OpenSSL's\n"
          "  -a          ask clients for a certificate, which the CA certificates must verify\n"
+         "  -s          there are a second chain and key, of another kind: RSA beside ECDSA\n"
          "  -t          check certificates and key, serve nobody; status 1 on errors\n"
          "  -V          show the version\n"
          "  -h          show this help\n"
@@ -83,11 +85,12 @@ static void parse_options(int argc, char **argv, struct options *o)
     int letter;
 
     opterr = 0;
-    while ((letter = getopt(argc, argv, ":m:C:atVh")) != -1) {
+    while ((letter = getopt(argc, argv, ":m:C:astVh")) != -1) {
         switch (letter) {
         case 'm': o->tls.min_version = optarg; break;
         case 'C': o->tls.ciphers = optarg; break;
         case 'a': o->tls.ask_client = true; break;
+        case 's': o->tls.second = true; break;
         case 't': o->test = true; break;
         case 'V': puts("mailrecv-tls " VERSION); exit(output_status(EX_OK));
         case 'h': print_help(); exit(output_status(EX_OK));
@@ -458,7 +461,7 @@ static bool confine(const struct options *o)
     if (o->tls.ask_client)
         tzset(); /* the dates of client certificates are looked at, where glibc would now open the time zone */
     (void)setsockopt(CLIENT, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails in tests without TCP */
-    return close_range(CERTIFICATES, CLIENT_CAS, 0) == 0 && set_nonblocking(CLIENT) && set_nonblocking(SESSION) &&
+    return close_range(CERTIFICATES, SECOND_KEY, 0) == 0 && set_nonblocking(CLIENT) && set_nonblocking(SESSION) &&
            sandbox_enter(SANDBOX_TLS, 0);
 }
 
