@@ -31,7 +31,8 @@ struct report {
     bool found_errors;
 };
 
-/* How the lines of mailrecv-tls begin that are not about the first certificate alone, and that of the file in the message. */
+/* How the lines of mailrecv-tls begin that are not about the first certificate alone; `named`: the message names the
+ * directive. */
 static const struct {
     char begin[32], keyword[16];
     bool named;
@@ -70,8 +71,8 @@ static void tell(struct report *r, enum severity severity, const char *text)
 
         if (strcmp(r->program, "mailrecv-tls") != 0 || strncmp(text, subjects[i].begin, len) != 0)
             continue;
-        (void)snprintf(message, sizeof message, "%s%s%s", subjects[i].named ? keyword : "", subjects[i].named ? ": " : "",
-                       text + len); /* cut when too long */
+        (void)snprintf(message, sizeof message, "%s%s%s", subjects[i].named ? keyword : "",
+                       subjects[i].named ? ": " : "", text + len); /* cut when too long */
         if (subjects[i].file == STARTTLS_FILES)
             complain(r->conf, severity, keyword, r->conf->client.tls_ciphers, message);
         else if (r->files[subjects[i].file] >= 0)

@@ -166,6 +166,7 @@ int lockout_lock_by_hand(const struct conf *conf, const char *address, const cha
     }
     fprintf(out, "%s is locked out until %s\n", contact_text(&contact, text), lockout_time(contact.until, until));
     if (lockout_is_exempt(&lockout))
-        fprintf(stderr, "mailrecv: warning: lockout.exempt names %s, for which the lock has no effect\n", client.address);
+        fprintf(stderr, "mailrecv: warning: lockout.exempt names %s, for which the lock has no effect\n",
+                client.address);
     return EX_OK;
 }

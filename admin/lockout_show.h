@@ -17,7 +17,7 @@ int lockout_show(const struct conf *conf, bool json, FILE *out);
 /* Forgets what is known of an address, or of the network of an IPv6 address. EX_USAGE: it is none. */
 int lockout_clear(const struct conf *conf, const char *address, FILE *out);
 
-/* Locks an address out, or the network of an IPv6 address: for `secs`, NULL: lockout.secs. EX_USAGE: one of them is none. */
+/* Locks an address out, or the network of an IPv6 address, for `secs`; NULL: lockout.secs. EX_USAGE: one is none. */
 int lockout_lock_by_hand(const struct conf *conf, const char *address, const char *secs, FILE *out);
 
 #endif

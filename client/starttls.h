@@ -33,8 +33,8 @@ enum starttls_file {
 struct slice starttls_path(const struct client_settings *settings, enum starttls_file file);
 
 /*
- * Starts the helper to check these open files (-1: there is none) and whatever else the configuration tells it; what it finds goes
- * to `output`, as mailrecv-tls(8) says under -t. Returns 0 and the process, or an error number.
+ * Starts the helper to check these open files (-1: there is none) and whatever else the configuration tells it; what
+ * it finds goes to `output`, as mailrecv-tls(8) says under -t. Returns 0 and the process, or an error number.
  */
 int starttls_test(const struct client_settings *settings, const int files[STARTTLS_FILES], int output, pid_t *helper);
 

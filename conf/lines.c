@@ -48,7 +48,7 @@ static bool goes_on(struct slice line)
     return p.at == line.len;
 }
 
-/* Can the next line be what the one above goes on with? Something must be there, and no directive begin with the line. */
+/* Can the next line be what the one above goes on with? Something must be there, and not begin as a directive does. */
 static bool is_rest(struct slice text)
 {
     struct parser p = { .line = { "", 0 } };
@@ -155,7 +155,8 @@ static bool first_word(const struct parser *p, size_t at, struct word *word)
 
 void lines_fail_open(struct parser *p)
 {
-    fail(p, (unsigned)p->line.len, "a backslash at the end of the line, expected another line, with which this one goes on");
+    fail(p, (unsigned)p->line.len,
+         "a backslash at the end of the line, expected another line, with which this one goes on");
     conf_advise(p->conf, "begin that with a blank, or take the backslash out");
     p->misread = true;
 }

@@ -105,11 +105,12 @@ static void check_pairs(struct conf *conf)
 {
     for (size_t i = 1; i < KEYWORD_LINES; i++) {
         struct slice cert = conf->client.tls_cert[i], key = conf->client.tls_key[i];
-        struct conf_place place = cert.len > 0 ? conf_place_of(conf, "tls.cert", cert) : conf_place_of(conf, "tls.key", key);
+        const char *lone = cert.len > 0 ? "tls.cert" : "tls.key", *other = cert.len > 0 ? "tls.key" : "tls.cert";
+        struct conf_place place = conf_place_of(conf, lone, cert.len > 0 ? cert : key);
 
         if ((cert.len > 0) != (key.len > 0))
             conf_complain(conf, SEVERITY_ERROR, place.line, place.column, "a second %s, expected a second %s as well",
-                          cert.len > 0 ? "tls.cert" : "tls.key", cert.len > 0 ? "tls.key" : "tls.cert");
+                          lone, other);
     }
 }
 

@@ -192,7 +192,8 @@ static void check_backslash(struct parser *p)
         end++;
     if (backslashes % 2 == 0 || end < p->line.len)
         return;
-    fail(p, (unsigned)p->at + 1, "a blank behind the backslash, expected the end of the line, which then goes on in the next");
+    fail(p, (unsigned)p->at + 1,
+         "a blank behind the backslash, expected the end of the line, which then goes on in the next");
     p->misread = true;
 }
 

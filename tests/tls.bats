@@ -239,9 +239,9 @@ s.quit()
 END
     wait_for log 'end reason=quit'
     grep -q 'ERROR: 535 Authentication failed stage=auth user=ann@example.com ' log
-    grep -q 'ERROR: 535 Authentication failed stage=auth user=x<0x20>stage=limit from="" line="AUTH PLAIN"$' log
-    grep -q 'ERROR: 535 You can act for nobody but yourself stage=identity user=ann@example.com identity=bob from=' log
-    grep -q 'stage=identity user=ann@example.com identity=Bob<0x20>Other from=' log
+    grep -q 'ERROR: 535 Authentication failed stage=auth user=x<0x20>stage=limit .*from="" line="AUTH PLAIN"$' log
+    grep -q 'ERROR: 535 You can act for nobody but yourself stage=identity user=ann@example.com identity=bob .*from=' log
+    grep -q 'stage=identity user=ann@example.com identity=Bob<0x20>Other .*from=' log
     grep -q 'authenticated user="ann@example.com"' log
     [ "$(grep -ciE 'secret|c2Vjc|zZWNyZX|Y3Jld|AGFub' log)" = 0 ]
 }

@@ -332,7 +332,8 @@ static void check_kinds(void)
 
     if (first != NULL && second != NULL &&
         EVP_PKEY_get_base_id(X509_get0_pubkey(first)) == EVP_PKEY_get_base_id(X509_get0_pubkey(second)))
-        complain("second pair: certificate", "is of the same kind as the first one, which nobody gets, expected RSA beside ECDSA");
+        complain("second pair: certificate",
+                 "is of the same kind as the first one, which nobody gets, expected RSA beside ECDSA");
 }
 
 /* Each certificate must be followed by its issuer, up to one whose issuer clients know. */

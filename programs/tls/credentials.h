@@ -7,8 +7,8 @@
 
 #include <openssl/ssl.h>
 
-/* Where they are read from, in PEM: the chain with our certificate first, the key, who signs certificates of clients, and a
- * second pair of chain and key. The files are read from their beginnings; the offsets stay. */
+/* Where they are read from, in PEM: the chain with our certificate first, the key, who signs certificates of clients,
+ * and a second pair of chain and key. The files are read from their beginnings; the offsets stay. */
 enum { CERTIFICATES = 4, KEY = 5, CLIENT_CAS = 6, SECOND_CERTIFICATES = 7, SECOND_KEY = 8 };
 
 enum { TEXT_SIZE = 256 }; /* of a text that is told, with its NUL */
