@@ -104,6 +104,21 @@ static inline const char *read_group(const char *at, unsigned *group)
     return at > begin ? at : NULL;
 }
 
+/* Moves a number to the left by so many groups. */
+static void shift_groups(struct network *number, unsigned groups)
+{
+    unsigned bits = 16 * (groups % 4);
+
+    if (groups >= 4) {
+        number->high = number->low;
+        number->low = 0;
+    }
+    if (bits > 0) {
+        number->high = number->high << bits | number->low >> (64 - bits);
+        number->low <<= bits;
+    }
+}
+
 /* Shifts the groups up to the end or to "::" into `number` (RFC 4291 2.2); the last two may be written as IPv4. */
 static const char *read_groups(const char *at, struct network *number, unsigned *count)
 {
@@ -121,29 +136,14 @@ static const char *read_groups(const char *at, struct network *number, unsigned 
         }
         if (at == NULL)
             return NULL;
-        number->high = number->high << 16 * groups | number->low >> (64 - 16 * groups);
-        number->low = number->low << 16 * groups | four;
+        shift_groups(number, groups);
+        number->low |= four;
         *count += groups;
         if (*at != ':' || at[1] == ':' || groups == 2 || *count == 8)
             return at;
         begin = at + 1;
     }
     return NULL;
-}
-
-/* Moves a number to the left by so many groups. */
-static void shift_groups(struct network *number, unsigned groups)
-{
-    unsigned bits = 16 * (groups % 4);
-
-    if (groups >= 4) {
-        number->high = number->low;
-        number->low = 0;
-    }
-    if (bits > 0) {
-        number->high = number->high << bits | number->low >> (64 - bits);
-        number->low <<= bits;
-    }
 }
 
 static const char *read_ipv6(const char *at, struct network *network)

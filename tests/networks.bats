@@ -42,6 +42,12 @@ shown() { # CLIENT
         local 203.0.113.9=192.0.2.0 203.0.113.9=192.0.2.1.evil.example; do
         expect "$client $(session $client 'QUIT\r\n')" "$client 554 221"
     done
+    # all of a family is not all, and who has no address is in none
+    conf 'allow remotehost 0.0.0.0/0'
+    expect "$(session ::ffff:255.255.255.255 'QUIT\r\n')" '220 221'
+    expect "$(session :: 'QUIT\r\n') $(session local 'QUIT\r\n')" '554 221 554 221'
+    conf 'allow remotehost ::/0'
+    expect "$(session :: 'QUIT\r\n') $(session 0.0.0.0 'QUIT\r\n') $(session local 'QUIT\r\n')" '220 221 554 221 554 221'
 }
 
 @test "a group: networks, expressions and results for the name together, and bypass by it" {
@@ -72,18 +78,18 @@ shown() { # CLIENT
 }
 
 @test "the log shows the first line that holds the address, as it is written, or how many do not" {
-    printf 'allowgroup a ::ffff:198.51.100.0/120\nallowgroup a 2001:DB8:0::/48\n' >more
-    chmod 600 more
+    printf 'allowgroup a ::ffff:198.51.100.0/120\nallowgroup a 2001:DB8:0::/48\n' >included
+    chmod 600 included
     conf 'allowgroup b 192.0.2.0/24' 'allowgroup a 192.0.2.0/28' 'allowgroup a 192.0.2.0/16' 'allowgroup a "192.0.2.0/24" # quoted' \
-        'include more' 'allowgroup a 192.0.2.0/28' 'debug r' 'allowgroup a \' ' 203.0.113.0/24' \
+        'include included' 'allowgroup a 192.0.2.0/28' 'debug r' 'allowgroup a \' ' 203.0.113.0/24' \
         "deliver allowgroup a rcpt_to joe@mx.example append $PWD/joe" "deliver allowgroup b rcpt_to joe@mx.example append $PWD/joe"
     expect "$("$MAILRECV" -t -c conf 2>&1 | grep -A 1 'conf:4')" "conf:4:14: '192.0.2.0/16' has bits that are set behind its first 16, expected 0 there
     allowgroup a 192.0.2.0/16"
     sed -i 's,192.0.2.0/16,192.0.0.0/16,' conf
     expect "$(shown 192.0.2.5)" 'conf:3: allowgroup "192.0.2.0/28" matches "192.0.2.5"'
     expect "$(shown 192.0.2.77)" 'conf:4: allowgroup "192.0.0.0/16" matches "192.0.2.77"'
-    expect "$(shown 198.51.100.7)" 'more:1: allowgroup "::ffff:198.51.100.0/120" matches "198.51.100.7"'
-    expect "$(shown 2001:db8::7)" 'more:2: allowgroup "2001:DB8:0::/48" matches "2001:db8::7"'
+    expect "$(shown 198.51.100.7)" 'included:1: allowgroup "::ffff:198.51.100.0/120" matches "198.51.100.7"'
+    expect "$(shown 2001:db8::7)" 'included:2: allowgroup "2001:DB8:0::/48" matches "2001:db8::7"'
     expect "$(shown 203.0.113.7)" 'conf:9: allowgroup "203.0.113.0/24" matches "203.0.113.7"'
     expect "$(shown 10.0.0.1)" 'conf:3: allowgroup "192.0.2.0/28" and 6 others do not match "10.0.0.1"
 conf:2: allowgroup "192.0.2.0/24" does not match "10.0.0.1"'
@@ -92,11 +98,11 @@ conf:2: allowgroup "192.0.2.0/24" does not match "10.0.0.1"'
 @test "lines behind networks have their numbers, and what only looks like the line above is read as any other" {
     conf 'allowgroup a 192.0.2.0/24' 'allowgroup a 198.51.100.0/24' 'allowgroup a 203.0.113.0/24 # third' \
         'allowgroup a 10.0.0.0/8' 'allowgroup a 10.0.0.0/8 and' 'allowgroup a 11.0.0.0/8' 'allowgroup a 12.0.0.1/8' \
-        'allowgroup a 12.0.0.0/8' 'allowgroup ab 13.0.0.0/8' 'allowgroup a \' ' 14.0.0.0/8' 'allowgroup a ' \
+        'allowgroup a 12.0.0.0/8' 'allowgroup ab 13.0.0.0/8' 'allowgroup a \' ' 14.0.0.0/8' 'allowgroup a  ' \
         ' 14.0.0.0/8' 'allowgroup a 15.0.0.0/8' 'nonsense'
     expect "$("$MAILRECV" -t -c conf 2>&1 | grep ^conf)" "conf:6:25: unexpected 'and', expected the end of the line
 conf:8:14: '12.0.0.1/8' has bits that are set behind its first 8, expected 0 there
-conf:13:14: the line ends too early, expected a network or a regular expression
+conf:13:15: the line ends too early, expected a network or a regular expression
 conf:14:2: unknown keyword '14.0.0.0/8', expected one of mailrecv.conf(5)
 conf:16:1: unknown keyword 'nonsense', expected one of mailrecv.conf(5)"
     printf 'domain mx.example\r\nallow remotehost 192.0.2.0/24\r\nallow remotehost 198.51.100.0/24\r\nallow remotehost 203.0.113.0/24' >conf

@@ -225,8 +225,36 @@ static void test_table(void)
     ok(sample.lists[line - 1] == sample.lists[NETWORKS - 1] && line < NETWORKS, "the first network of a list");
 }
 
+/* The same network in several lists, among few slots. */
+static void test_lists(void)
+{
+    static const unsigned char address[4] = { 10, 1, 2, 3 };
+    static uint32_t slots[16];
+    static struct network_run runs[5];
+    struct network_table table = { .count = 0 };
+    struct slice word = SLICE("10.0.0.0/8");
+    struct network network;
+
+    (void)network_read(word, &network);
+    network_table_move(&table, slots, 5);
+    network_table_move_runs(&table, runs, 5);
+    for (unsigned i = 0; i < 5; i++) {
+        network_table_begin(&table, &slots[i], word, i + 1);
+        network_table_add(&table, &network, word);
+    }
+    for (unsigned i = 0, line = 0; i < 5; i++, line = 0) {
+        uint32_t place = network_table_find(&table, &slots[i], false, address);
+
+        if (place > 0)
+            (void)network_table_text(&table, place, &line);
+        ok_number(line, i + 1, "the network of list %u", i);
+    }
+    ok_number(network_table_find(&table, &slots[5], false, address), 0, "... and a list that has none");
+}
+
 void test_network(void)
 {
+    test_lists();
     test_words();
     test_addresses();
     test_table();
