@@ -14,7 +14,7 @@ static bool make_room(struct parser *p, size_t rest)
 {
     enum { SHORTEST_LINE = 24 };
     struct network_table *table = &p->conf->rules.groups.networks;
-    size_t room = table->room * 2 + rest / SHORTEST_LINE + 4;
+    size_t room = (size_t)table->room * 2 + rest / SHORTEST_LINE + 4;
 
     if (table->count == NETWORKS_MOST && !p->failed)
         fail(p, 1, "one network too many, expected at most %d", NETWORKS_MOST);

@@ -106,11 +106,13 @@ static void check_pairs(struct conf *conf)
     for (size_t i = 1; i < KEYWORD_LINES; i++) {
         struct slice cert = conf->client.tls_cert[i], key = conf->client.tls_key[i];
         const char *lone = cert.len > 0 ? "tls.cert" : "tls.key", *other = cert.len > 0 ? "tls.key" : "tls.cert";
-        struct conf_place place = conf_place_of(conf, lone, cert.len > 0 ? cert : key);
+        struct conf_place place;
 
-        if ((cert.len > 0) != (key.len > 0))
-            conf_complain(conf, SEVERITY_ERROR, place.line, place.column, "a second %s, expected a second %s as well",
-                          lone, other);
+        if ((cert.len > 0) == (key.len > 0))
+            continue;
+        place = conf_place_of(conf, lone, cert.len > 0 ? cert : key);
+        conf_complain(conf, SEVERITY_ERROR, place.line, place.column, "a second %s, expected a second %s as well", lone,
+                      other);
     }
 }
 

@@ -54,23 +54,22 @@ static inline bool is_digit(char c)
     return (unsigned char)(c - '0') <= 9;
 }
 
-/*
- * Reads a number of one to three digits with no zero before it. NULL: there is none, or it is more than `most`. How
- * many digits it has cannot be foreseen, so there are no branches for that.
- */
+/* Reads a number of one to three digits with no zero before it. NULL: there is none, or it is more than `most`. */
 static inline const char *read_number(const char *at, unsigned most, unsigned *number)
 {
-    unsigned first = (unsigned char)(at[0] - '0'), second = (unsigned char)(at[1] - '0'), third;
-    bool two = second <= 9, three;
+    unsigned n = (unsigned char)(*at++ - '0');
 
-    if (first > 9 || (first == 0 && two))
+    if (n > 9)
         return NULL;
-    third = (unsigned char)(at[2] - '0');
-    three = two & (third <= 9);
-    first = two ? first * 10 + second : first;
-    *number = three ? first * 10 + third : first;
-    at += 1 + two + three;
-    return *number <= most ? at : NULL;
+    if (is_digit(*at)) {
+        if (n == 0)
+            return NULL;
+        n = n * 10 + (unsigned)(*at++ - '0');
+        if (is_digit(*at))
+            n = n * 10 + (unsigned)(*at++ - '0');
+    }
+    *number = n;
+    return n <= most ? at : NULL;
 }
 
 static inline const char *read_ipv4(const char *at, uint64_t *address)
@@ -204,27 +203,48 @@ static inline const char *ended(struct slice text, char room[READ_MOST])
     return room;
 }
 
-size_t network_read(struct slice text, struct network *network)
+/* Reads the slash and the number of bits behind an address. NULL: there is none, or no network of so many. */
+static inline const char *read_bits(const char *at, struct network *network)
 {
-    char room[READ_MOST];
-    const char *begin = ended(text, room), *at = read_address(begin, network);
     unsigned bits;
 
-    if (at == NULL || *at != '/')
-        return 0;
-    at = read_number(at + 1, network_size(network->six), &bits);
-    if (at == NULL || is_digit(*at))
-        return 0;
+    if (*at != '/' || (at = read_number(at + 1, network_size(network->six), &bits)) == NULL || is_digit(*at))
+        return NULL;
     if (is_mapped(network)) {
         if (bits < 96)
-            return 0;
+            return NULL;
         bits -= 96;
         *network = unmapped(network, 32);
     }
     if ((network->high & high_behind(bits)) != 0 || (network->low & low_behind(bits)) != 0)
-        return 0;
+        return NULL;
     network->bits = bits;
-    return (size_t)(at - begin);
+    return at;
+}
+
+static const char *read_network(const char *begin, struct network *network)
+{
+    const char *at = read_address(begin, network);
+
+    return at != NULL ? read_bits(at, network) : NULL;
+}
+
+static size_t read_copy(struct slice text, struct network *network)
+{
+    char room[READ_MOST];
+    const char *begin = ended(text, room), *at = read_network(begin, network);
+
+    return at != NULL ? (size_t)(at - begin) : 0;
+}
+
+size_t network_read(struct slice text, struct network *network)
+{
+    const char *at;
+
+    if (text.len < READ_MOST)
+        return read_copy(text, network);
+    at = read_network(text.text, network);
+    return at != NULL ? (size_t)(at - text.text) : 0;
 }
 
 /* ---- what is not right --------------------------------------------------------------------- */

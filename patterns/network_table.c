@@ -18,7 +18,7 @@ size_t network_table_bytes(uint32_t room)
 static inline uint32_t hash(const struct network_table *table, const struct network *network, const void *list)
 {
     const uint64_t golden = 0x9e3779b97f4a7c15U;
-    uint64_t key = (network->high ^ (network->low * golden)) + (uintptr_t)list + network->bits * 2U + network->six;
+    uint64_t key = (network->high ^ (network->low * golden)) + (uintptr_t)list + (network->bits << 1 | network->six);
 
     return (uint32_t)(key * golden >> table->shift);
 }
@@ -89,10 +89,11 @@ void network_table_move_runs(struct network_table *table, struct network_run *ru
 
 void network_table_begin(struct network_table *table, const void *list, struct slice text, unsigned line)
 {
-    const struct network_run *last = table->run_count > 0 ? &table->runs[table->run_count - 1] : NULL;
-    uint32_t place = last != NULL ? last->place + (uint32_t)last->text.len : 1;
+    struct network_run *run = &table->runs[table->run_count];
 
-    table->runs[table->run_count++] = (struct network_run){ .list = list, .text = text, .line = line, .place = place };
+    *run = (struct network_run){ .list = list, .text = text, .line = line, .place = 1 };
+    if (table->run_count++ > 0)
+        run->place = run[-1].place + (uint32_t)run[-1].text.len;
 }
 
 void network_table_add(struct network_table *table, const struct network *network, struct slice text)

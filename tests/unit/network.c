@@ -90,7 +90,7 @@ static unsigned next_random(unsigned *state)
     return *state >> 16;
 }
 
-/* An address as a text, of few bits that are set, so that many are in the same network; then with some other character. */
+/* An address as a text, of few bits that are set, so that many share a network; `broken`: with some other character. */
 static void random_address(unsigned *state, int family, bool broken, char *out)
 {
     static const char others[] = "0123456789abcdefF::::...";
