@@ -38,23 +38,22 @@ static bool is_same(const struct source *a, const struct source *b)
     return a->device == b->device && a->inode == b->inode;
 }
 
-/* Names a circle: from `outer`, which is being read, in to the file that includes it once more. */
-static void put_way(struct text *text, const struct source *outer, const struct source *inner)
-{
-    if (inner != outer)
-        put_way(text, outer, inner->within);
-    text_put(text, slice_of(inner->path));
-    text_put(text, slice_of(" includes "));
-}
-
+/* Names a circle: from `outer`, which is being read, in to the line that includes it once more. */
 static void fail_circle(const struct include *i, const struct source *outer, const struct source *file)
 {
+    const struct source *way[INCLUDE_DEPTH + 1], *inner = i->p->lines->source; /* none is deeper */
+    size_t count = 0;
     char room[1024];
     struct text text = { room, sizeof room, 0 };
 
-    put_way(&text, outer, i->p->lines->source);
+    for (way[count++] = inner; way[count - 1] != outer; count++)
+        way[count] = way[count - 1]->within;
+    while (count-- > 0) {
+        text_put(&text, slice_of(way[count]->path));
+        text_put(&text, slice_of(" includes "));
+    }
     text_put(&text, slice_of(file->path));
-    fail(i->p, i->word.column, "a circle: %.*s", (int)(text.len < sizeof room ? text.len : sizeof room), room);
+    fail(i->p, i->word.column, "a circle: %.*s", (int)text.len, room);
 }
 
 /* May the file be read here? Else that is an error. */

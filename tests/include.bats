@@ -108,6 +108,11 @@ END
     file conf 'include d/*.conf'
     file d/all.conf 'include *.conf'
     [ "$(mistakes)" = 'd/all.conf:1:9: a circle: d/all.conf includes d/all.conf' ]
+    # as far in as files can be
+    file conf 'include d/1'
+    for i in $(seq 8); do file "d/$i" "include $((i + 1))"; done
+    file d/8 'include ../conf'
+    [ "$(mistakes)" = "d/8:1:9: a circle: conf includes $(seq -f 'd/%g includes' 8 | paste -sd' ') d/../conf" ]
     # twice is no circle
     file conf 'include d/one' 'include d/one'
     file d/one 'deliver rcpt_to a@example.com append /a'
