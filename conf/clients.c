@@ -33,7 +33,7 @@ static void begin_run(struct parser *p, struct patterns *list, struct word word)
         network_table_move_runs(table, memory_take(p->conf, room * sizeof *table->runs), room);
     network_table_begin(table, list, word.text, p->number);
     p->networks = list;
-    if (!p->lines->goes_on && word.column <= NETWORKS_BEFORE_MOST)
+    if (!p->lines->goes_on && p->at == p->line.len && word.column <= NETWORKS_BEFORE_MOST)
         p->before_network = (struct slice){ p->line.text, word.column - 1 };
 }
 
