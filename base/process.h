@@ -9,7 +9,7 @@
 
 #include "base/slice.h"
 
-enum { PROCESS_DESCRIPTORS = 8 };
+enum { PROCESS_DESCRIPTORS = 9 };
 
 /* A program of the configuration, with its arguments. */
 struct program {

@@ -16,6 +16,8 @@
 
 enum { MESSAGE_MAX = 1024, ARGUMENTS_MAX = 9, FIRST_FILE = 4, END_MS = 4000 };
 
+_Static_assert(FIRST_FILE + STARTTLS_FILES <= PROCESS_DESCRIPTORS, "the helper must get all of its files");
+
 static int opened[STARTTLS_FILES] = { -1, -1, -1, -1, -1 };
 
 struct slice starttls_path(const struct client_settings *settings, enum starttls_file file)
