@@ -37,7 +37,7 @@ endif
 
 # Each folder is a room of the program, but for those in programs/: they are programs of their own. mailrecv.c holds
 # main; all else can be linked into a test.
-ROOMS   = base patterns session dns client rules delivery conf monitor smtp admin
+ROOMS   = base patterns session dns client rules delivery listener conf monitor smtp admin
 SOURCES = rules.c smtp.c $(sort $(wildcard $(ROOMS:%=%/*.c)))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 program_of = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard programs/$(1)/*.c)))
@@ -70,9 +70,9 @@ $(BUILD)/%.o: %.c | $(BUILD)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/mailrecv.o $(BUILD)/programs/checkpassword/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
+$(BUILD)/admin/options.o $(BUILD)/programs/checkpassword/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
-$(BUILD)/mailrecv.o $(BUILD)/programs/checkpassword/checkpassword.o $(BUILD)/programs/tls/tls.o \
+$(BUILD)/admin/options.o $(BUILD)/programs/checkpassword/checkpassword.o $(BUILD)/programs/tls/tls.o \
     $(BUILD)/programs/report/report.o: Makefile # for VERSION
 
 $(BUILD)/base/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'

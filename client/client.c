@@ -149,6 +149,12 @@ enum client_status client_find(struct client *client, int fd)
     return CLIENT_OK;
 }
 
+void client_at(struct client *client, const struct sockaddr_storage *peer)
+{
+    set_none(client);
+    (void)set_end(client, peer, &client->port);
+}
+
 void client_from_proxy(struct client *client, const struct proxy_header *header)
 {
     const struct client proxy = *client;

@@ -57,6 +57,9 @@ enum client_status {
  */
 enum client_status client_find(struct client *client, int fd);
 
+/* Who is at the other end of a connection, as accept(2) has it; without a name, "local" for a UNIX socket. */
+void client_at(struct client *client, const struct sockaddr_storage *peer);
+
 /* Becomes ADDRESS or ADDRESS=NAME: that client, with that confirmed name or with none. */
 enum client_status client_pretend(struct client *client, const char *who);
 

@@ -13,6 +13,7 @@
 #include "client/settings.h"
 #include "delivery/settings.h"
 #include "dns/dns.h"
+#include "listener/settings.h"
 #include "rules.h"
 #include "session/settings.h"
 
@@ -36,12 +37,14 @@ struct conf_problem {
 
 struct conf_memory;
 struct folded;
+struct watched;
 
 /* The configuration. All slices point into memory that conf_free releases, or are constants. */
 struct conf {
     const char *path;
     struct source *sources;         /* its beginning, and behind it what it includes and the rest */
     struct folded *folded, *last_folded; /* lines that go on in the next one (parser.h), in their order */
+    struct watched *watched;        /* what it was read from, as it was (watch.c) */
     struct conf_memory *memory;
     struct conf_problem *problems, *last_problem; /* in the order of their lines; the one added last */
     unsigned errors;
@@ -52,6 +55,7 @@ struct conf {
     struct dns_settings dns;
     struct client_settings client;
     struct delivery_settings delivery;
+    struct listener_settings listener;
     struct rules rules;             /* domain, allow, deny, groups, deliver, error */
     struct rule dead_letter;        /* the rule of mail without a rule, line 0 */
 };
@@ -103,6 +107,12 @@ unsigned conf_line_of(const struct conf *conf, const char *keyword);
  */
 void conf_reveal(struct conf *conf);
 void conf_share(const struct conf *conf);
+
+/* In a process that has it all: none that is forked from here on has anything of it. */
+void conf_withhold(const struct conf *conf);
+
+/* Would the configuration perhaps be another if it was read now? One of its files, or a directory of them, has changed. */
+bool conf_changed(const struct conf *conf);
 
 /* Logs every directive as it was read, if the debug flag c is on. */
 void conf_log_lines(struct conf *conf);

@@ -71,9 +71,13 @@ static bool is_readable(int fd, const struct stat *status)
 static const char *read_open(struct conf *conf, int fd, struct source *file)
 {
     struct stat status;
+    int error = errno;
+    bool known = fd >= 0 && fstat(fd, &status) == 0;
 
-    if (fd < 0 || fstat(fd, &status) != 0)
-        return strerror(errno);
+    error = fd < 0 ? error : errno;
+    watch(conf, file->path, known ? &status : NULL);
+    if (!known)
+        return strerror(error);
     if (!is_safe(&status))
         return "others than its owner and root may write it, expected chmod go-w";
     if (!is_readable(fd, &status))

@@ -111,12 +111,14 @@ static struct slice directory_of(struct slice path)
 }
 
 /* Whoever can put files into the directory of a pattern decides what is read. NULL: nobody else can. */
-static const char *doubt_directory(const struct conf *conf, const char *path)
+static const char *doubt_directory(struct conf *conf, const char *path)
 {
     struct stat status;
+    int error = stat(path, &status) == 0 ? 0 : errno;
 
-    if (stat(path, &status) != 0)
-        return strerror(errno);
+    watch(conf, path, error == 0 ? &status : NULL);
+    if (error != 0)
+        return strerror(error);
     if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return "others than its owner and root may put files there, expected chmod go-w";
     return is_trusted(conf, status.st_uid) ? NULL : foreign;

@@ -5,6 +5,7 @@
 #include "client/keywords.h"
 #include "delivery/keywords.h"
 #include "dns/keywords.h"
+#include "listener/keywords.h"
 #include "session/keywords.h"
 
 #define AT(member) .offset = offsetof(struct conf, member)
@@ -44,6 +45,7 @@ static const struct {
     TABLE(dns_keywords, offsetof(struct conf, dns)),
     TABLE(client_keywords, offsetof(struct conf, client)),
     TABLE(delivery_keywords, offsetof(struct conf, delivery)),
+    TABLE(listener_keywords, offsetof(struct conf, listener)),
     TABLE(conf_keywords, 0),
 };
 

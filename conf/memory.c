@@ -61,6 +61,12 @@ void conf_share(const struct conf *conf)
         (void)madvise(m, sizeof *m + m->size, MADV_DOFORK); /* ours: cannot fail */
 }
 
+void conf_withhold(const struct conf *conf)
+{
+    for (struct conf_memory *m = conf->memory; m != NULL; m = m->next)
+        (void)madvise(m, sizeof *m + m->size, MADV_DONTFORK); /* ours: cannot fail */
+}
+
 void conf_free(struct conf *conf)
 {
     rules_free(&conf->rules);

@@ -2,6 +2,8 @@
 #ifndef PARSER_H
 #define PARSER_H
 
+#include <sys/stat.h>
+
 #include "base/glyph.h"
 #include "base/keyword.h"
 #include "conf/conf.h"
@@ -105,6 +107,11 @@ const char *file_read(struct conf *conf, struct source *file);
 
 /* A byte order mark at its beginning is none of a text. */
 struct slice file_unmarked(struct slice bytes);
+
+/* ---- watch.c ---- */
+
+/* The configuration depends on this file or directory, which is so; NULL: which is not there, or cannot be looked at. */
+void watch(struct conf *conf, const char *path, const struct stat *status);
 
 /* ---- words.c ---- */
 

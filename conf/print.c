@@ -86,8 +86,10 @@ void print_limit(const struct keyword *k, const void *value, FILE *out)
 {
     const struct limit *limit = value;
 
-    (void)k;
-    fprintf(out, " %ju", (uintmax_t)limit->value);
+    if (limit->value == 0)
+        fprintf(out, " %s", k->words); /* none */
+    else
+        fprintf(out, " %ju", (uintmax_t)limit->value);
     put_reply(&limit->reply, out);
 }
 

@@ -315,7 +315,10 @@ void parse_limit(struct parser *p, const struct keyword *k, void *value)
 
     if (!word_need(p, &word, "a number"))
         return;
-    (void)value_number(p, word, k->max, &limit->value);
+    if (k->words[0] != '\0' && word_is(word, k->words)) /* none */
+        limit->value = 0;
+    else
+        (void)value_number(p, word, k->max, &limit->value);
     parse_limit_reply(p, k, limit);
 }
 

@@ -322,7 +322,7 @@ static void end_session(struct monitor *m, bool at_once)
         (void)close(process);
     if (waitpid(m->session, &status, WNOHANG) != m->session)
         wall_log_end(m, LOG_ERR, "reason=unknown", false); /* it hangs in a system call, and is killed as soon as that ends */
-    else if (WIFSIGNALED(status))
+    else if ((m->crashed = WIFSIGNALED(status)))
         wall_log_death(m, "killed signal", WTERMSIG(status));
     else if (WEXITSTATUS(status) != EX_OK)
         wall_log_death(m, "failed status", WEXITSTATUS(status));

@@ -122,6 +122,9 @@ struct packet;
  */
 const char *monitor_hear(struct monitor *monitor, const struct packet *packet);
 
+/* Behind SPLIT_ENDED: was it a signal that has ended the session? */
+bool monitor_crashed(const struct monitor *monitor);
+
 /* Frees what the monitor holds. */
 void monitor_end(struct monitor *monitor);
 

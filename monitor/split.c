@@ -181,6 +181,11 @@ enum monitor_split monitor_split(struct monitor *monitor)
     return SPLIT_ENDED;
 }
 
+bool monitor_crashed(const struct monitor *monitor)
+{
+    return monitor->crashed;
+}
+
 char *monitor_memory(struct monitor *monitor)
 {
     return monitor->memory;

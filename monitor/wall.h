@@ -26,6 +26,7 @@ struct monitor {
     pid_t session;
     uint64_t latest;    /* when the session must have ended, see clock.h */
     bool stopping;      /* it was told of SIGTERM */
+    bool crashed;       /* it has ended by a signal */
     bool allowed;       /* it was given more time, for a delivery took so long */
     uint64_t pinned;    /* until when both processes stay on one CPU, 0: they do not */
     struct line_io *io; /* whose output leaves before a long wait, NULL: none */

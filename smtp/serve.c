@@ -50,7 +50,7 @@ static void __attribute__((noreturn)) confined_session(struct line_io *io, struc
 }
 
 static int split_session(struct line_io *io, struct monitor *monitor, struct session *session,
-                         const struct conf *conf)
+                         const struct conf *conf, int crashed)
 {
     switch (monitor_split(monitor)) {
     case SPLIT_SESSION:
@@ -61,7 +61,7 @@ static int split_session(struct line_io *io, struct monitor *monitor, struct ses
         break;
     }
     /* freeing page by page what the kernel frees at once would copy a dozen of them */
-    _exit(EX_OK);
+    _exit(monitor_crashed(monitor) ? crashed : EX_OK);
 }
 
 /* RFC 8314 3.3: the client says nothing in clear, and would not understand it either. */
@@ -75,7 +75,8 @@ static bool begin_implicit_tls(struct line_io *io, struct monitor *monitor)
     return false;
 }
 
-int serve_client(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated, serve_typed *typed)
+int serve_client(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated, serve_typed *typed,
+                 int crashed)
 {
     static struct line_io io COLD_BSS;
     struct monitor *monitor;
@@ -102,7 +103,7 @@ int serve_client(struct conf *conf, struct client *client, const volatile sig_at
         monitor_announce(monitor);
         smtp_session(session);
     } else {
-        status = split_session(&io, monitor, session, conf);
+        status = split_session(&io, monitor, session, conf, crashed);
     }
     monitor_end(monitor);
     return status;

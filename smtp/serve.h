@@ -15,9 +15,11 @@ typedef bool serve_typed(struct line_io *io, const struct conf *conf, struct cli
 /*
  * Speaks SMTP with the client on standard input and output until the connection ends; with mistakes in the configuration it
  * hears 421, and keeps its mail. `typed` is NULL for a real client; a session that a person types is one process.
- * `terminated` is the flag that the handler of SIGTERM sets, which is blocked. Returns the exit status; with a session
+ * `terminated` is the flag that the handler of SIGTERM sets, which is blocked. Returns the exit status, which is `crashed`
+ * where a signal has ended the session; with one
  * behind the wall it does not return, but exits.
  */
-int serve_client(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated, serve_typed *typed);
+int serve_client(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated, serve_typed *typed,
+                 int crashed);
 
 #endif

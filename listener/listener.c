@@ -1,0 +1,314 @@
+/* listener.c - accepts connections, and has a process of its own serve each */
+#include "listener/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "listener/guests.h"
+#include "listener/renewal.h"
+
+enum {
+    RENEW_SESSIONS = 1000,    /* so many, or */
+    RENEW_MS = 3600 * 1000,   /* so long, and the program is executed anew */
+    REST_MS = 1000,           /* without accepting, when the system is out of something and no session ends */
+    ACCEPT_SECS = 1,          /* a client may vanish between the wait and accept, which then waits for the next */
+    QUIET_MS = 60 * 1000      /* between two lines that say the same */
+};
+
+/* What has happened since. */
+static struct {
+    volatile sig_atomic_t child_ended, asked_to_end; /* by signals */
+    bool crashed;        /* a session, and who knows by whom */
+    unsigned accepted;   /* of this program */
+    uint64_t begin;      /* of this program */
+    uint64_t idle_since; /* when the last client came or went */
+    uint64_t rest_until; /* nothing is accepted */
+    uint64_t told;       /* of being out of something */
+} now;
+
+static void on_child(int signal)
+{
+    (void)signal;
+    now.child_ended = 1;
+}
+
+static void on_end(int signal)
+{
+    (void)signal;
+    now.asked_to_end = 1;
+}
+
+static void on_alarm(int signal)
+{
+    (void)signal; /* it has ended a system call */
+}
+
+static const struct {
+    int signal;
+    void (*handler)(int signal);
+    bool blocked; /* but for the wait */
+} signals[] = {
+    { SIGCHLD, on_child, true }, { SIGHUP, on_end, true }, { SIGUSR1, on_end, true }, { SIGALRM, on_alarm, false },
+};
+
+enum { SIGNALS = sizeof signals / sizeof signals[0] };
+
+/* Signals are let in while waiting, so that none comes between a look and the wait. */
+static bool take_signals(void)
+{
+    sigset_t blocked;
+    bool done = true;
+
+    (void)sigemptyset(&blocked);
+    for (size_t i = 0; i < SIGNALS; i++)
+        if (signals[i].blocked)
+            (void)sigaddset(&blocked, signals[i].signal);
+    done = sigprocmask(SIG_BLOCK, &blocked, NULL) == 0;
+    for (size_t i = 0; i < SIGNALS; i++)
+        done = done && sigaction(signals[i].signal, &(struct sigaction){ .sa_handler = signals[i].handler }, NULL) == 0;
+    return done;
+}
+
+/* In a session: as if somebody else had started it. */
+static bool give_signals_back(void)
+{
+    sigset_t blocked;
+    bool done = true;
+
+    for (size_t i = 0; i < SIGNALS; i++)
+        done = done && sigaction(signals[i].signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL) == 0;
+    (void)sigemptyset(&blocked);
+    for (size_t i = 0; i < SIGNALS; i++)
+        (void)sigaddset(&blocked, signals[i].signal);
+    return done && sigprocmask(SIG_UNBLOCK, &blocked, NULL) == 0;
+}
+
+/* ---- sessions ------------------------------------------------------------------------------ */
+
+/* A session that has crashed may have been an attempt to find out how memory lies: the next program's lies elsewhere. */
+static void reap(void)
+{
+    int status;
+    pid_t pid;
+
+    now.child_ended = 0;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (guests_remove(pid)) {
+            now.idle_since = clock_ms();
+            now.rest_until = 0;
+            now.crashed = now.crashed || WIFSIGNALED(status) || WEXITSTATUS(status) == LISTENER_CRASHED;
+        }
+}
+
+/* Says something at most once a minute: what it is about may happen a thousand times in that. */
+static void complain(const char *what)
+{
+    int error = errno;
+    uint64_t time = clock_ms();
+
+    if (now.told != 0 && time - now.told < QUIET_MS)
+        return;
+    now.told = time;
+    errno = error;
+    log_line(LOG_ERR, "listener: %s: %m", what);
+}
+
+/* The client hears at once why it is not served, and is not waited for. */
+static void refuse(int fd, const struct reply *reply, const char *stage, const struct client *client)
+{
+    char bytes[2048];
+    struct text text = { bytes, sizeof bytes, 0 };
+
+    text_number(&text, reply->code, 3);
+    text_put(&text, (struct slice)SLICE(" "));
+    text_put(&text, reply->text);
+    text_put(&text, (struct slice)SLICE("\r\n"));
+    log_set_client(client->address);
+    reply_log(reply, &(struct reply_context){ .stage = stage, .host = "" }, slice_of(""));
+    log_set_client("");
+    (void)send(fd, bytes, text_slice(&text).len, MSG_DONTWAIT | MSG_NOSIGNAL); /* a fresh connection takes it, or is gone */
+    (void)shutdown(fd, SHUT_WR);
+}
+
+/* Is the client one whom the limits for one client do not concern? A proxy comes for many. */
+static bool is_exempt(const struct listener *l, const struct client *client)
+{
+    struct groups *groups = l->groups;
+
+    groups_forget(groups);
+    if (groups_match_address(groups, &groups->proxies, client) == MATCH_YES)
+        return true;
+    for (const struct bypass *b = groups->bypasses; b != NULL; b = b->next)
+        if (groups_member_by_address(groups, b->group, client) == MATCH_YES)
+            return true;
+    return false;
+}
+
+/* The process of a session: has the connection, and nothing of the listener's. */
+static void __attribute__((noreturn)) begin_session(const struct listener *l, int fd)
+{
+    sockets_close(l->sockets); /* else nobody could listen there while this lasts */
+    if (!give_signals_back() || dup2(fd, STDIN_FILENO) != STDIN_FILENO || dup2(fd, STDOUT_FILENO) != STDOUT_FILENO) {
+        log_line(LOG_ERR, "listener: cannot begin a session: %m");
+        _exit(EX_OSERR);
+    }
+    (void)close(fd);
+    _exit(l->serve(l->context));
+}
+
+static void serve(const struct listener *l, int fd, const struct client *client)
+{
+    static const struct reply no_process = REPLY(421, "3.0", "The service is out of resources, try again later");
+    uint64_t time = clock_ms();
+    const struct limit *limit = guests_excess(client, is_exempt(l, client), time);
+    pid_t pid;
+
+    if (limit != NULL) { /* too many of all is nobody's fault, and no reason to ban anybody */
+        refuse(fd, &limit->reply, limit == &l->settings->sessions ? "connect" : "limit", client);
+        return;
+    }
+    pid = _Fork();
+    if (pid == 0)
+        begin_session(l, fd);
+    if (pid > 0) {
+        guests_add(pid, client, time);
+        return;
+    }
+    complain("cannot fork");
+    refuse(fd, &no_process, "connect", client);
+}
+
+/* ---- accepting ----------------------------------------------------------------------------- */
+
+/* As accept(2), but for a second at most; EINTR then. */
+static int accept_soon(int fd, struct sockaddr_storage *peer)
+{
+    const struct itimerval second = { .it_value.tv_sec = ACCEPT_SECS }, off = { .it_value.tv_sec = 0 };
+    socklen_t len = sizeof *peer;
+    int connection, error;
+
+    (void)setitimer(ITIMER_REAL, &second, NULL); /* valid values: cannot fail */
+    connection = accept4(fd, (struct sockaddr *)peer, &len, SOCK_CLOEXEC);
+    error = errno;
+    (void)setitimer(ITIMER_REAL, &off, NULL);
+    errno = error;
+    return connection;
+}
+
+/* The system is out of something: the connection waits where it is, and somebody's end may help. */
+static bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
+static void accept_one(const struct listener *l, int fd)
+{
+    struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
+    struct client client;
+    int connection = accept_soon(fd, &peer);
+
+    if (connection < 0) {
+        if (is_shortage(errno)) {
+            complain("cannot accept");
+            now.rest_until = clock_ms() + REST_MS;
+        }
+        return;
+    }
+    now.accepted++;
+    now.idle_since = clock_ms();
+    client_at(&client, &peer);
+    serve(l, connection, &client);
+    (void)close(connection); /* the session has it */
+}
+
+/* ---- the loop ------------------------------------------------------------------------------ */
+
+static bool is_due(const struct listener *l)
+{
+    return now.crashed || now.accepted >= RENEW_SESSIONS || clock_ms() - now.begin >= RENEW_MS || l->is_stale(l->context);
+}
+
+/* If that fails, it is tried again when it is due again. */
+static void renew(const struct listener *l)
+{
+    renewal_execute(l->sockets, l->arguments);
+    now.crashed = false;
+    now.accepted = 0;
+    now.begin = clock_ms();
+}
+
+/* Until when there is nothing to do but to wait for a client, a child or a signal. */
+static uint64_t wake_up(const struct listener *l, uint64_t time)
+{
+    uint64_t until = now.rest_until > time ? now.rest_until : UINT64_MAX;
+
+    if (!l->sockets->own && l->settings->idle_secs > 0 && guests_count() == 0)
+        until = clock_earlier(until, now.idle_since + l->settings->idle_secs * 1000);
+    return until;
+}
+
+/* Waits for clients, and serves those that have come. False: it is time to end. */
+static bool wait_once(const struct listener *l, const sigset_t *waiting)
+{
+    const uint64_t time = clock_ms(), until = wake_up(l, time);
+    const bool resting = now.rest_until > time;
+    int n = clock_poll(l->sockets->polled, resting ? 0 : (nfds_t)l->sockets->count, until, waiting);
+
+    if (now.child_ended)
+        reap();
+    if (*l->terminated || now.asked_to_end)
+        return false;
+    if (n == 0 && !resting)
+        return clock_ms() < wake_up(l, clock_ms()); /* a wait is never longer than poll can make it */
+    if (n <= 0)
+        return true;
+    if (is_due(l))
+        renew(l);
+    for (size_t i = 0; i < l->sockets->count && now.rest_until <= time; i++)
+        if (l->sockets->polled[i].revents != 0)
+            accept_one(l, l->sockets->polled[i].fd);
+    return true;
+}
+
+/* Nothing is accepted any more; what is under way goes on. */
+static void wait_for_sessions(const struct listener *l, const sigset_t *waiting)
+{
+    bool told = false;
+
+    while (guests_count() > 0) {
+        if (*l->terminated && !told)
+            guests_signal(SIGTERM);
+        told = *l->terminated;
+        (void)clock_poll(NULL, 0, UINT64_MAX, waiting); /* a signal ends it */
+        if (now.child_ended)
+            reap();
+    }
+}
+
+int listener_run(const struct listener *listener)
+{
+    sigset_t waiting = clock_mask();
+
+    if (!guests_begin(listener->settings) || !take_signals()) {
+        log_line(LOG_ERR, "listener: cannot begin: %m");
+        return EX_OSERR;
+    }
+    renewal_resume();
+    now.begin = now.idle_since = clock_ms();
+    reap(); /* those that have ended since the last program looked */
+    while (wait_once(listener, &waiting))
+        ;
+    sockets_close(listener->sockets);
+    wait_for_sessions(listener, &waiting);
+    return EX_OK;
+}

@@ -1,0 +1,38 @@
+/* listener.h - accepts connections, and has a process of its own serve each */
+#ifndef LISTENER_H
+#define LISTENER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sysexits.h>
+
+#include "client/groups.h"
+#include "listener/settings.h"
+#include "listener/sockets.h"
+
+/*
+ * The listener never reads a byte from a client, has no message and opens no mailbox. It holds sockets, the
+ * configuration, and the list of the sessions; what it forks has the connection as standard input and output, and is then what
+ * a super-server would have started for one connection.
+ */
+struct listener {
+    const struct listener_settings *settings;
+    struct groups *groups;                  /* who is exempt from the limits of one client */
+    struct sockets *sockets;
+    char *const *arguments;                 /* of main, for the next program */
+    const volatile sig_atomic_t *terminated; /* set by SIGTERM, which is blocked but for the wait */
+    bool (*is_stale)(void *context);        /* has the configuration changed? */
+    int (*serve)(void *context);            /* in the process of a session: serves the client, returns its exit status */
+    void *context;
+};
+
+/*
+ * Accepts until it is told to end (SIGTERM: sessions are told, too; SIGHUP, SIGUSR1: they go on to their end), or nobody
+ * was connected for listen.idle_secs, where somebody else listens on. Never ends while a session lasts. Returns an exit
+ * status. A session that ends with LISTENER_CRASHED, or by a signal, has the program execute itself anew.
+ */
+int listener_run(const struct listener *listener);
+
+enum { LISTENER_CRASHED = EX_SOFTWARE };
+
+#endif

@@ -1,0 +1,236 @@
+/* sockets.c - the sockets that are listened on: those that whoever started us has opened, or our own */
+#include "listener/sockets.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { FIRST_GIVEN = 3, PORT_MOST = 65535 }; /* SD_LISTEN_FDS_START of sd_listen_fds(3) */
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+    struct sockaddr_un local;
+};
+
+static int option_of(int fd, int option)
+{
+    int value = 0;
+    socklen_t len = sizeof value;
+
+    return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 ? value : -1;
+}
+
+static bool is_listening(int fd)
+{
+    return option_of(fd, SO_ACCEPTCONN) == 1 && option_of(fd, SO_TYPE) == SOCK_STREAM;
+}
+
+static void add(struct sockets *sockets, int fd)
+{
+    sockets->polled[sockets->count++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+}
+
+/* What is written to 0 to 2 must not go to a socket that others listen on, nor keep it open in a child. */
+static bool detach(void)
+{
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    bool done = nothing >= 0;
+
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && done; fd++)
+        if (is_listening(fd))
+            done = dup2(nothing, fd) == fd;
+    if (nothing >= 0)
+        (void)close(nothing); /* nothing was written */
+    return done;
+}
+
+static bool take_input(struct sockets *sockets)
+{
+    int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, FIRST_GIVEN);
+
+    if (fd < 0)
+        return false;
+    add(sockets, fd);
+    return detach();
+}
+
+/* A number that an environment variable holds; -1: none. */
+static long number_of(const char *variable)
+{
+    const char *text = getenv(variable);
+    char *end;
+    long number = text != NULL ? strtol(text, &end, 10) : -1;
+
+    return text != NULL && text[0] != '\0' && *end == '\0' ? number : -1;
+}
+
+/* sd_listen_fds(3), without its library. */
+static bool take_named(struct sockets *sockets)
+{
+    long count = number_of("LISTEN_PID") == (long)getpid() ? number_of("LISTEN_FDS") : 0;
+
+    for (int fd = FIRST_GIVEN; fd < FIRST_GIVEN + count && sockets->count < SOCKETS_MOST; fd++)
+        if (is_listening(fd) && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+            add(sockets, fd);
+    return sockets->count > 0 && detach();
+}
+
+bool sockets_given(struct sockets *sockets)
+{
+    sockets->count = 0;
+    sockets->own = false;
+    return is_listening(STDIN_FILENO) ? take_input(sockets) : take_named(sockets);
+}
+
+/* ---- our own ------------------------------------------------------------------------------- */
+
+static bool parse_port(const char *text, in_port_t *port)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+
+    *port = htons((uint16_t)number);
+    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && number > 0 && number <= PORT_MOST;
+}
+
+/* ADDRESS:PORT, [ADDRESS]:PORT, PORT */
+static bool parse_internet(const char *where, union address *address, socklen_t *size)
+{
+    const char *colon = strrchr(where, ':');
+    size_t len = colon != NULL ? (size_t)(colon - where) : 0;
+    char host[INET6_ADDRSTRLEN];
+    in_port_t port;
+
+    if (!parse_port(colon != NULL ? colon + 1 : where, &port))
+        return false;
+    memset(address, 0, sizeof *address);
+    *size = sizeof address->six;
+    if (colon == NULL) {
+        address->six = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = IN6ADDR_ANY_INIT };
+        return true;
+    }
+    if (len >= 2 && where[0] == '[' && colon[-1] == ']' && len - 2 < sizeof host) {
+        (void)snprintf(host, sizeof host, "%.*s", (int)len - 2, where + 1);
+        address->six.sin6_family = AF_INET6;
+        address->six.sin6_port = port;
+        return inet_pton(AF_INET6, host, &address->six.sin6_addr) == 1;
+    }
+    (void)snprintf(host, sizeof host, "%.*s", len < sizeof host ? (int)len : 0, where);
+    address->four.sin_family = AF_INET;
+    address->four.sin_port = port;
+    *size = sizeof address->four;
+    return inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &address->four.sin_addr) == 1;
+}
+
+/* unix:PATH, /PATH */
+static bool parse_unix(const char *where, union address *address, socklen_t *size)
+{
+    static const char prefix[] = "unix:";
+    bool named = strncmp(where, prefix, sizeof prefix - 1) == 0;
+    const char *path = named ? where + sizeof prefix - 1 : where;
+
+    if (!named && where[0] != '/')
+        return false;
+    memset(address, 0, sizeof *address);
+    address->local.sun_family = AF_UNIX;
+    *size = sizeof address->local;
+    if (path[0] == '\0' || strlen(path) >= sizeof address->local.sun_path)
+        return false;
+    (void)snprintf(address->local.sun_path, sizeof address->local.sun_path, "%s", path);
+    return true;
+}
+
+/* Does nobody listen at the socket that is there? Then it is what a process has left that was killed. */
+static bool is_left(const union address *address, socklen_t size)
+{
+    struct stat status;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool left = fd >= 0 && lstat(address->local.sun_path, &status) == 0 && S_ISSOCK(status.st_mode) &&
+                connect(fd, &address->any, size) != 0 && errno == ECONNREFUSED;
+
+    if (fd >= 0)
+        (void)close(fd); /* it was only tried */
+    return left;
+}
+
+/* Binds a socket for `address`; who may connect to one in the file system is decided by its directory. */
+static bool bind_socket(int fd, const union address *address, socklen_t size)
+{
+    const int on = 1, off = 0;
+
+    if (address->any.sa_family != AF_UNIX)
+        return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+               (address->any.sa_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
+               bind(fd, &address->any, size) == 0;
+    if (bind(fd, &address->any, size) != 0 &&
+        !(errno == EADDRINUSE && is_left(address, size) && unlink(address->local.sun_path) == 0 &&
+          bind(fd, &address->any, size) == 0))
+        return false;
+    return chmod(address->local.sun_path, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH) == 0;
+}
+
+/* A listening socket, or -1 with errno set. */
+static int open_socket(const union address *address, socklen_t size)
+{
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+
+    if (fd < 0 || (bind_socket(fd, address, size) && listen(fd, SOMAXCONN) == 0))
+        return fd;
+    error = errno;
+    (void)close(fd); /* unused */
+    errno = error;
+    return -1;
+}
+
+bool sockets_open(struct sockets *sockets, const char *where, char *why, size_t size)
+{
+    union address address;
+    socklen_t len;
+    int fd;
+
+    if (sockets->count == SOCKETS_MOST) {
+        (void)snprintf(why, size, "more than %d sockets", SOCKETS_MOST);
+        return false;
+    }
+    if (!parse_unix(where, &address, &len) && !parse_internet(where, &address, &len)) {
+        (void)snprintf(why, size, "'%s' is no place to listen, expected PORT, ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH", where);
+        return false;
+    }
+    fd = open_socket(&address, len);
+    if (fd < 0 && errno == EAFNOSUPPORT && strchr(where, ':') == NULL) { /* a host without IPv6 */
+        address.four = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = address.six.sin6_port };
+        fd = open_socket(&address, sizeof address.four);
+    }
+    if (fd < 0) {
+        (void)snprintf(why, size, "cannot listen at %s: %s", where, strerror(errno));
+        return false;
+    }
+    sockets->own = true;
+    add(sockets, fd);
+    return true;
+}
+
+/* ---- all of them --------------------------------------------------------------------------- */
+
+void sockets_keep(const struct sockets *sockets, bool keep)
+{
+    for (size_t i = 0; i < sockets->count; i++)
+        (void)fcntl(sockets->polled[i].fd, F_SETFD, keep ? 0 : FD_CLOEXEC); /* ours, and open: cannot fail */
+}
+
+void sockets_close(struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++)
+        (void)close(sockets->polled[i].fd); /* nothing was written */
+    sockets->count = 0;
+}

@@ -1,0 +1,36 @@
+/* sockets.h - the sockets that are listened on: those that whoever started us has opened, or our own */
+#ifndef SOCKETS_H
+#define SOCKETS_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { SOCKETS_MOST = 32 };
+
+struct sockets {
+    size_t count;
+    bool own; /* opened by -L: nobody else listens there */
+    struct pollfd polled[SOCKETS_MOST];
+};
+
+/*
+ * Finds the listening stream sockets that a super-server has handed over: standard input (xinetd and inetd with `wait`,
+ * systemd with StandardInput=socket), or LISTEN_FDS descriptors from 3 on where LISTEN_PID is this process. They are
+ * above standard error then and exec closes them; 0 to 2 lead to /dev/null where they were one. False: there are none.
+ * O_NONBLOCK stays as it is, for it outlives us.
+ */
+bool sockets_given(struct sockets *sockets);
+
+/*
+ * Opens a socket of our own: unix:PATH, a PATH that begins with /, ADDRESS:PORT, [ADDRESS]:PORT, or a PORT of all
+ * addresses, IPv6 and IPv4. False with what is wrong in `why` (at most `size` bytes).
+ */
+bool sockets_open(struct sockets *sockets, const char *where, char *why, size_t size);
+
+/* Exec closes them, or not. */
+void sockets_keep(const struct sockets *sockets, bool keep);
+
+void sockets_close(struct sockets *sockets);
+
+#endif

@@ -1,0 +1,407 @@
+#!/usr/bin/env bats
+# Listening: connections that mailrecv accepts by itself, each served by a process of its own, and what ends the listener
+
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own
+
+bats_require_minimum_version 1.5.0
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR"
+    LISTENER=
+    config
+}
+
+teardown() {
+    [ -z "$LISTENER" ] || kill -KILL "$LISTENER" 2>/dev/null || true
+}
+
+# The configuration, with further lines.
+config() { # [LINE]...
+    printf '%s\n' 'domain mx.example' "spool_directory $PWD" "deliver rcpt_to @example.com append $PWD/box" "$@" >conf.new
+    mv conf.new conf
+}
+
+# A port that is free on 127.0.0.1 and ::1.
+free_port() {
+    python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# Starts a listener on a port of 127.0.0.1, and waits until it listens.
+listen() { # [OPTION]...
+    PORT=$(free_port)
+    "${UNDER[@]}" "$MAILRECV" -L "127.0.0.1:$PORT" -c conf -l log "$@" 3>&- &
+    LISTENER=$!
+    until_listening
+}
+UNDER=()
+
+until_listening() {
+    local port
+    port=$(printf ':%04X ' "$PORT")
+    until grep -q "$port.* 0A " /proc/net/tcp; do
+        kill -0 "$LISTENER"
+        sleep 0.02
+    done
+}
+
+# Runs a program of clients: connect(source) gives a session whose greeting was read.
+clients() { # [ARGUMENT]... < PROGRAM
+    {
+        cat <<'END'
+import os, signal, socket, sys, time
+
+PORT = int(os.environ["PORT"])
+
+class Client:
+    def __init__(self, source="127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", PORT), 10, (source, 0))
+        self.file = self.socket.makefile("rb")
+        self.greeting = self.line()
+    def line(self):
+        return self.file.readline().decode().rstrip("\r\n")
+    def say(self, text):
+        self.socket.sendall(text.encode() + b"\r\n")
+        line = self.line()
+        while line[3:4] == "-":
+            line = self.line()
+        return line
+    def deliver(self, text="hello"):
+        assert self.say("MAIL FROM:<>")[:3] == "250"
+        assert self.say("RCPT TO:<a@example.com>")[:3] == "250"
+        assert self.say("DATA")[:3] == "354"
+        return self.say(text + "\r\n.")
+    def quit(self):
+        assert self.say("QUIT")[:3] == "221"
+        assert self.file.read() == b""
+        self.socket.close()
+
+def children(pid):
+    return open("/proc/%s/task/%s/children" % (pid, pid)).read().split()
+
+def expect(got, wanted):
+    if got[:len(wanted)] != wanted:
+        sys.exit("got %r, expected %r" % (got, wanted))
+END
+        cat
+    } >clients.py
+    PORT=$PORT LISTENER=$LISTENER python3 clients.py "$@"
+}
+
+# Has the listener ended, and how?
+ended() { # STATUS
+    local status=0
+    wait "$LISTENER" || status=$?
+    LISTENER=
+    [ "$status" = "$1" ]
+}
+
+# Nothing of ours is left: no process has the configuration of this test open or among its words.
+nobody_left() {
+    local end=$((SECONDS + 10))
+    while grep -lsz "^$PWD" /proc/[0-9]*/environ 2>/dev/null | grep -q . && [ $SECONDS -lt $end ]; do sleep 0.05; done
+    [ "$(pgrep -fc -- "-L 127.0.0.1:$PORT ")" = 0 ]
+}
+
+@test "-L: on addresses of IPv4 and IPv6 and on a UNIX socket, each client with its own address" {
+    PORT=$(free_port)
+    "$MAILRECV" -L "127.0.0.1:$PORT" -L "[::1]:$PORT" -L "unix:$PWD/socket" -c conf -l log 3>&- &
+    LISTENER=$!
+    until_listening
+    clients <<'END'
+for family, address in (socket.AF_INET, ("127.0.0.1", PORT)), (socket.AF_INET6, ("::1", PORT)), (socket.AF_UNIX, "socket"):
+    s = socket.socket(family)
+    s.connect(address)
+    f = s.makefile("rb")
+    expect(f.readline(), b"220 mx.example")
+    s.sendall(b"MAIL FROM:<>\r\nRCPT TO:<a@example.com>\r\nDATA\r\nhello\r\n.\r\nQUIT\r\n")
+    assert [line[:3] for line in f.read().splitlines()] == [b"250", b"250", b"354", b"250", b"221"]
+END
+    for address in 127.0.0.1 ::1 local; do grep -qF "[$address] delivery result=delivered" log; done
+    [ "$(grep -c ^hello box)" = 3 ]
+    kill -TERM "$LISTENER"
+    ended 0
+}
+
+@test "-L: a port of all addresses; what is no place, and a port that is taken, are errors" {
+    PORT=$(free_port)
+    "$MAILRECV" -L "$PORT" -c conf -l log 3>&- &
+    LISTENER=$!
+    wait_for /proc/net/tcp6 "$(printf ':%04X ' "$PORT").* 0A "
+    clients <<'END'
+expect(Client().greeting, "220")
+END
+    run -69 "$MAILRECV" -L "$PORT" -c conf
+    [ "$output" = "mailrecv: cannot listen at $PORT: Address already in use" ]
+    for where in 0 65536 smtp mail.example.com:25 192.0.2.1 '[::1:25' unix: 192.0.2.1:x; do
+        run -69 "$MAILRECV" -L "$where" -c conf
+        [ "$output" = "mailrecv: '$where' is no place to listen, expected PORT, ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH" ]
+    done
+    run -64 "$MAILRECV" -L "$PORT" -t -c conf
+}
+
+@test "-L: a UNIX socket that a killed listener has left is taken over, one that is in use is not" {
+    "$MAILRECV" -L "$PWD/socket" -c conf -l log 3>&- &
+    LISTENER=$!
+    until [ -S socket ]; do sleep 0.02; done
+    run -69 "$MAILRECV" -L "$PWD/socket" -c conf
+    kill -KILL "$LISTENER"
+    wait "$LISTENER" || true
+    "$MAILRECV" -L "$PWD/socket" -c conf -l log 3>&- &
+    LISTENER=$!
+    until grep -q "$PWD/socket$" /proc/net/unix && python3 -c '
+import socket
+s = socket.socket(socket.AF_UNIX); s.connect("socket"); assert s.recv(99)[:3] == b"220"' 2>/dev/null; do sleep 0.02; done
+}
+
+@test "a socket from systemd: LISTEN_FDS, and standard input; it ends when nobody comes, and the socket is left as it was" {
+    config 'listen.idle_secs 1'
+    for how in '' --inetd; do
+        PORT=$(free_port)
+        # shellcheck disable=SC2086 # a word or none
+        systemd-socket-activate $how -l "127.0.0.1:$PORT" "$MAILRECV" -c "$PWD/conf" -l "$PWD/log" 2>/dev/null 3>&- &
+        LISTENER=$!
+        until_listening
+        clients <<'END'
+for i in range(3):
+    client = Client()
+    expect(client.greeting, "220")
+    expect(client.deliver(), "250")
+    client.quit()
+END
+        ended 0
+    done
+    [ "$(grep -c 'delivery result=delivered' log)" = 6 ]
+}
+
+@test "several clients at once are served, each by a process of its own" {
+    listen
+    clients <<'END'
+many = [Client("127.0.0.%d" % (i // 5 + 2)) for i in range(40)]
+for client in many:
+    expect(client.greeting, "220")
+pids = children(os.environ["LISTENER"])
+assert len(pids) == 40, pids
+for client in reversed(many):
+    expect(client.deliver(), "250")
+for client in many:
+    client.quit()
+END
+    [ "$(grep -c ^hello box)" = 40 ]
+}
+
+@test "limit.client_sessions: 200 idle clients of one address keep nobody out" {
+    listen
+    clients <<'END'
+bad = [Client("127.0.0.9") for i in range(200)]
+assert [c.greeting[:3] for c in bad].count("220") == 10
+assert set(c.greeting for c in bad[10:]) == {"421 Too many sessions from your host, try again later"}
+good = Client()
+expect(good.deliver(), "250")
+good.quit()
+# and when one of them is gone another may come
+bad[0].quit()
+time_is_up = time.monotonic() + 10
+while not Client("127.0.0.9").greeting.startswith("220"):
+    assert time.monotonic() < time_is_up
+END
+    grep -qF '[127.0.0.9] ERROR: 421 Too many sessions from your host, try again later stage=limit from="" line=""' log
+}
+
+@test "limit.sessions: beyond it everybody is told, and that is nobody's violation" {
+    config 'limit.sessions 3 421 4.3.9 We are full'
+    listen
+    clients <<'END'
+first = [Client("127.0.0.%d" % i) for i in range(2, 5)]
+for client in first:
+    expect(client.greeting, "220")
+expect(Client("127.0.0.5").greeting, "421 We are full")
+first[1].quit()
+while not Client("127.0.0.5").greeting.startswith("220"):
+    pass
+END
+    grep -qF '[127.0.0.5] ERROR: 421 We are full stage=connect from="" line=""' log
+}
+
+@test "limit.client_rate: connections of a client in a minute; bypass and proxies are free of both limits" {
+    config 'limit.client_rate 4' 'limit.client_sessions 2' 'allowgroup friends 127.0.0.7/32' 'bypass allowgroup friends' \
+        'proxy_protocol 127.0.0.8/32'
+    listen
+    clients <<'END'
+for i in range(4):
+    client = Client("127.0.0.6")
+    expect(client.greeting, "220")
+    client.quit()
+    while children(os.environ["LISTENER"]):
+        pass
+expect(Client("127.0.0.6").greeting, "421 Too many connections from your host, try later")
+many = [Client("127.0.0.7") for i in range(8)]
+for client in many:
+    expect(client.greeting, "220")
+for i in range(8):
+    s = socket.create_connection(("127.0.0.1", PORT), 10, ("127.0.0.8", 0))
+    s.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.1 1111 25\r\n")
+    expect(s.recv(999), b"220")
+    many.append(s)
+END
+}
+
+@test "the configuration is the file as it stands; a mistake is 421, and no reason to end" {
+    listen
+    clients <<'END'
+expect(Client().greeting, "220 mx.example")
+open("conf.new", "w").write(open("conf").read().replace("mx.example", "other.example"))
+os.rename("conf.new", "conf")
+expect(Client().greeting, "220 other.example")
+open("conf", "a").write("nonsense\n")
+expect(Client().greeting, "421 The service is not configured")
+expect(Client().greeting, "421 The service is not configured")
+os.unlink("conf")
+expect(Client().greeting, "421 The service is not configured")
+open("conf", "w").write("domain third.example\ninclude conf.d/*.conf\n")
+os.mkdir("conf.d")
+expect(Client().greeting, "220 third.example")
+open("conf.d/a.conf", "w").write("domain fourth.example\n")
+expect(Client().greeting, "220 fourth.example")
+os.kill(int(os.environ["LISTENER"]), 0)
+END
+}
+
+# The line of the listener's program in its memory: another one after each exec.
+layout() {
+    grep -m 1 mailrecv "/proc/$LISTENER/maps"
+}
+
+@test "a session that crashes has the listener execute itself anew; the sessions beside it go on, and count" {
+    config 'limit.client_sessions 3' 'sandbox off'
+    listen
+    before=$(layout)
+    clients <<'END'
+stays = Client(), Client()
+crashes = Client()
+listener = os.environ["LISTENER"]
+sessions = children(listener)
+assert len(sessions) == 3
+os.kill(int(sessions[-1]), signal.SIGSEGV)
+assert crashes.file.read() == b""
+while len(children(listener)) == 3:
+    pass
+third = Client()
+expect(third.greeting, "220")
+expect(Client().greeting, "421 Too many sessions from your host")
+for client in stays + (third,):
+    expect(client.deliver(), "250")
+    client.quit()
+END
+    [ "$(layout)" != "$before" ]
+    [ "$(grep -c ^hello box)" = 3 ]
+}
+
+@test "a session behind the wall that is killed has the listener execute itself anew, too; an ordinary one does not" {
+    listen
+    before=$(layout)
+    clients <<'END'
+Client().quit()
+Client().quit()
+END
+    [ "$(layout)" = "$before" ]
+    "$MAILRECV" -t -c conf 2>/dev/null | grep -q '^sandbox off' && return # one process: see the test before
+    clients <<'END'
+listener = os.environ["LISTENER"]
+client = Client()
+monitor = children(listener)[-1]
+while not children(monitor): # it greets first
+    pass
+os.kill(int(children(monitor)[0]), signal.SIGKILL)
+assert client.file.read() == b""
+while os.path.exists("/proc/" + monitor):
+    pass
+expect(Client().greeting, "220")
+END
+    [ "$(layout)" != "$before" ]
+    grep -q 'end reason=killed signal=9' log
+}
+
+@test "SIGTERM: sessions say 421, and all ends; SIGHUP: they go on to their end, and nothing more is accepted" {
+    listen
+    clients <<'END'
+many = [Client() for i in range(3)]
+os.kill(int(os.environ["LISTENER"]), signal.SIGTERM)
+for client in many:
+    expect(client.line(), "421 4.3.2 The service is being stopped")
+END
+    ended 0
+    nobody_left
+    listen
+    clients <<'END'
+client = Client()
+os.kill(int(os.environ["LISTENER"]), signal.SIGHUP)
+while True:
+    try:
+        socket.create_connection(("127.0.0.1", PORT), 10).close()
+    except ConnectionRefusedError:
+        break
+expect(client.deliver(), "250")
+client.quit()
+END
+    ended 0
+    nobody_left
+}
+
+@test "a session does without its listener, and keeps nobody from listening there" {
+    listen
+    clients <<'END'
+client = Client()
+os.kill(int(os.environ["LISTENER"]), signal.SIGKILL)
+while True:
+    try:
+        socket.create_server(("127.0.0.1", PORT)).close()
+        break
+    except OSError:
+        pass
+expect(client.deliver(), "250")
+client.quit()
+END
+    wait "$LISTENER" || true
+    LISTENER=
+    nobody_left
+}
+
+@test "out of descriptors and processes: the client hears 421 or waits, nothing spins, and all goes on when there are some again" {
+    listen
+    clients <<'END'
+import resource
+listener = int(os.environ["LISTENER"])
+used = {int(fd) for fd in os.listdir("/proc/%d/fd" % listener)}
+before = resource.prlimit(listener, resource.RLIMIT_NOFILE)
+resource.prlimit(listener, resource.RLIMIT_NOFILE, (min(set(range(99)) - used), before[1]))
+waiting = socket.create_connection(("127.0.0.1", PORT), 10)
+waiting.settimeout(0.5)
+try:
+    sys.exit("got %r" % waiting.recv(99))
+except socket.timeout:
+    pass
+ticks = lambda: sum(map(int, open("/proc/%d/stat" % listener).read().rsplit(")")[-1].split()[11:13]))
+begin = ticks()
+time.sleep(1) # nothing can be seen of what does not happen
+assert ticks() - begin < 10
+resource.prlimit(listener, resource.RLIMIT_NOFILE, before)
+waiting.settimeout(10)
+expect(waiting.recv(99), b"220")
+END
+    grep -q 'listener: cannot accept: Too many open files' log
+}
+
+@test "what a session forks has no socket of the listener, and none of its list" {
+    listen
+    clients <<'END'
+client = Client()
+listener = os.environ["LISTENER"]
+def links(pid):
+    return {os.readlink("/proc/%s/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%s/fd" % pid)}
+sockets = {link for link in links(listener) if link.startswith("socket:")}
+monitor = children(listener)[0]
+for pid in [monitor] + children(monitor):
+    assert not sockets & links(pid), links(pid)
+END
+}
