@@ -212,9 +212,11 @@ struct reply rules_rcpt(struct rules *rules, const struct asking *asking, const 
 enum match rules_also(const struct rules *rules, const struct asking *asking, const struct recipient *accepted,
                       const struct rule **last, struct recipient *copy)
 {
+    const struct rule *first = *last == NULL ? rules->first_rule : (*last)->next;
+
     if (rules->also_count == 0 || accepted->rule == rules->dead_letter)
         return MATCH_NO;
-    for (const struct rule *rule = *last != NULL ? (*last)->next : rules->first_rule; rule != NULL; rule = rule->next) {
+    for (const struct rule *rule = first; rule != NULL; rule = rule->next) {
         enum match result;
 
         if (rule->kind != RULE_ALSO)

@@ -50,10 +50,11 @@ void renewal_execute(struct sockets *sockets, char *const *arguments)
 bool renewal_sockets(struct sockets *sockets)
 {
     const char *text = getenv(VARIABLE);
-    long pid;
+    char *end;
 
-    if (text == NULL || sscanf(text, "%ld:%d", &pid, &inherited) != 2 || pid != (long)getpid())
+    if (text == NULL || strtol(text, &end, 10) != (long)getpid() || *end != ':')
         return false;
+    inherited = (int)strtol(end + 1, NULL, 10);
     (void)unsetenv(VARIABLE); /* a valid name: cannot fail */
     if (fcntl(inherited, F_SETFD, FD_CLOEXEC) != 0 || read(inherited, sockets, sizeof *sockets) != (ssize_t)sizeof *sockets ||
         sockets->count > SOCKETS_MOST)

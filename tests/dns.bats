@@ -303,7 +303,7 @@ C: HELO [192.0.2.1]
 S: 450 Your HELO name has no address
 quit
 log: SMTP connection from remote host unknown [2001:db8::1]
-log: ERROR: 450 Your HELO name has no address stage=helo from="" line="HELO <0x5b>IPv6:2001:db8::2<0x5d>"
+log: ERROR: 450 Your HELO name has no address stage=helo helo="<0x5b>IPv6:2001:db8::2<0x5d>" from="" line="HELO <0x5b>IPv6:2001:db8::2<0x5d>"
 log: ERROR: 450 Your HELO name has no address stage=helo *
 log: end *
 END

@@ -179,7 +179,7 @@ is_ended() { # NAME WORDS
     [ "$(head -n 1 out | tr -d '\r')" = '451 No name' ]
     [ "$(grep -c "the DNS cannot be asked: $2\$" log)" -eq 1 ]
     [ "$(grep -c 'the DNS cannot be asked' log)" -eq 1 ]
-    grep -q 'end reason=quit' log
+    grep -q 'end reason=connect' log
     run ! grep -a '^forged' log
 }
 
@@ -200,7 +200,7 @@ is_ended() { # NAME WORDS
     TIMEOUT=500 misresolve silent
     [ "$(head -n 1 out | tr -d '\r')" = '451 No name' ]
     [ $((SECONDS - begin)) -lt 10 ]
-    grep -q 'end reason=quit' log
+    grep -q 'end reason=connect' log
 }
 
 @test "what nobody could have answered is nothing, and ends it" {
@@ -220,6 +220,6 @@ is_ended() { # NAME WORDS
 @test "who answers without end ends in time, and so does the session" {
     misresolve for-ever
     grep -q '^[245]' out
-    grep -q 'end reason=quit' log
+    grep -q 'end reason=connect' log
     [ "$(grep -c 'the DNS cannot be asked' log)" -le 1 ]
 }
