@@ -24,7 +24,7 @@ FOR_PORT = sed -e "s,mailrecv\(@*\)\.\(socket\|service\),mailrecv-$${at%=*}\1.\2
                -e "s/^service mailrecv$$/&-$${at%=*}/; s/^\# mailrecv -/\# mailrecv-$${at%=*} -/"
 
 # Programs have the paths of their files in them: another SYSCONFDIR or PREFIX means compiling anew.
-$(BUILD)/mailrecv.o $(BUILD)/programs/checkpassword/checkpassword.o $(BUILD)/base/process.o: $(BUILD)/sysconfdir
+$(BUILD)/admin/options.o $(BUILD)/programs/checkpassword/checkpassword.o $(BUILD)/base/process.o: $(BUILD)/sysconfdir
 $(BUILD)/sysconfdir: is-it-the-same | $(BUILD)
 	@echo '$(SYSCONFDIR) $(LIBEXECDIR)' | cmp -s - $@ || echo '$(SYSCONFDIR) $(LIBEXECDIR)' >$@
 is-it-the-same:

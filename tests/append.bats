@@ -353,7 +353,7 @@ END
     echo text | send s@client.example box@mx.example
     expect "$REPLY" '451 4.3.0 The message cannot be delivered now, try again later'
     [ ! -e missing ]
-    expect "$(log_lines | grep delivery)" "[192.0.2.7] delivery result=deferred id=ID rule=3 target=append bytes=5 secs=SECS path=\"$HERE/missing/mbox\" from=\"s@client.example\" to=\"box@mx.example\" reason=\"cannot open the file: No such file or directory\""
+    expect "$(log_lines | grep delivery)" "[192.0.2.7] delivery result=deferred id=ID rule=3 target=append bytes=5 secs=SECS host=client.example path=\"$HERE/missing/mbox\" from=\"s@client.example\" to=\"box@mx.example\" reason=\"cannot open the file: No such file or directory\""
 }
 
 @test "a file where a directory should be is 451" {

@@ -193,5 +193,5 @@ END
     UNDER=(strace -f -o trace -e trace=prctl -e inject=prctl:error=EPERM:when=2)
     session <input
     expect "$(cat replies)" $'220 mx.example ESMTP mailrecv\n421 4.3.0 The service is out of order, try again later'
-    expect "$(log_lines | tail -n 1)" '[192.0.2.7] end reason=failed status=77'
+    expect "$(log_lines | tail -n 1)" '[192.0.2.7] end reason=failed status=77 host=client.example'
 }

@@ -107,7 +107,7 @@ S: 250 *
 c: QUI
 S: 450 4.4.9 Are you there?
 log: ...
-log: ERROR: 450 Are you there? stage=input from="" line=""
+log: ERROR: 450 Are you there? stage=input helo="client.example" from="" line=""
 log: end reason=idle *
 END
 }
@@ -130,7 +130,7 @@ S: 421 4.4.2 Waited too long for input
 no file: mbox
 log: SMTP connection from *
 log: message lost reason=idle bytes=6 recipients=1 from="sender@example.com" to="user@example.com"
-log: ERROR: 421 Waited too long for input stage=data from="sender@example.com" line=""
+log: ERROR: 421 Waited too long for input stage=data*from="sender@example.com" line=""
 log: end reason=idle *
 END
 }

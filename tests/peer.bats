@@ -225,12 +225,10 @@ END
 = allow
 conf: allow remotehost client
 S: 451 *
-quit
 
 = deny
 conf: deny remotehost client
 S: 451 *
-quit
 
 = a group
 conf: allowgroup friends client
@@ -260,7 +258,6 @@ END
 = with the default
 conf: limit.fcrdns_check on
 S: 450 Your host has no name that leads back to its address
-quit
 
 = with a reply of its own
 conf: limit.fcrdns_check on 550 5.7.25 No name
@@ -273,12 +270,10 @@ END
 = with a 4xx
 conf: limit.fcrdns_check on 455 Later
 S: 455 Later
-quit
 
 = with a 5xx
 conf: limit.fcrdns_check on 550 5.7.25 No name
 S: 451 No name
-quit
 END
 }
 
@@ -526,7 +521,6 @@ peer: 192.0.2.7
 = before the greeting
 conf: limit.fcrdns_check on 550 5.7.25 No name
 S: 451 No name
-quit
 log: SMTP connection from remote host unknown [192.0.2.7]
 log: the name of the client cannot be found out: temporary DNS failure
 log: the DNS cannot be asked: *libcares.so.2: *

@@ -196,9 +196,9 @@ END
     command='[ <0x22>$LOCAL<0x22> != no ] || { echo <0x27>a <0x22>reason<0x22> [x]<0x27>; exit 77; }'
     command=${command//[/<0x5b>} command=${command//]/<0x5d>}
     expect_file got <<END
-[192.0.2.7] delivery result=delivered id=ID rule=3 target=append bytes=6 secs=SECS path="$HERE/mbox" from="s@client.example" to="file@mx.example"
-[192.0.2.7] delivery result=delivered id=ID rule=4 target=pipe bytes=0 secs=SECS path="$command" from="" to="<0x22>odd <0x5b>192.0.2.9<0x5d><0x22>@mx.example"
-[192.0.2.7] delivery result=refused id=ID rule=4 target=pipe bytes=2 secs=SECS path="$command" from="s<0x27><0x60>@client.example" to="no@mx.example" reason="a <0x22>reason<0x22> <0x5b>x<0x5d>"
+[192.0.2.7] delivery result=delivered id=ID rule=3 target=append bytes=6 secs=SECS host=client.example path="$HERE/mbox" from="s@client.example" to="file@mx.example"
+[192.0.2.7] delivery result=delivered id=ID rule=4 target=pipe bytes=0 secs=SECS host=client.example path="$command" from="" to="<0x22>odd <0x5b>192.0.2.9<0x5d><0x22>@mx.example"
+[192.0.2.7] delivery result=refused id=ID rule=4 target=pipe bytes=2 secs=SECS host=client.example path="$command" from="s<0x27><0x60>@client.example" to="no@mx.example" reason="a <0x22>reason<0x22> <0x5b>x<0x5d>"
 END
     expect "$(log_lines | grep -c ' ERROR: 554 Delivery refused: ')" 1
 }

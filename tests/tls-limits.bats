@@ -42,7 +42,10 @@ serve() {
 }
 
 configure() {
-    printf '%s\n' 'domain mail.example.com' "logfile $PWD/log" "tls.cert $PWD/cert.pem" "tls.key $PWD/key.pem" \
+    local pair=("tls.cert $PWD/cert.pem" "tls.key $PWD/key.pem")
+    [[ $* != *tls.cert* ]] || pair=("${pair[@]:1}")
+    [[ $* != *tls.key* ]] || pair=()
+    printf '%s\n' 'domain mail.example.com' "logfile $PWD/log" "${pair[@]}" \
         "auth.users $PWD/users" "$@" "deliver rcpt_to inbox@example.com append $PWD/inbox" >conf
     chmod 644 conf
 }
