@@ -23,11 +23,13 @@
 #include "base/account.h"
 #include "base/inherited.h"
 #include "base/log.h"
+#include "base/stack.h"
 #include "base/text.h"
 #include "client/client.h"
 #include "conf/conf.h"
 #include "listener/listener.h"
 #include "listener/renewal.h"
+#include "listener/spares.h"
 #include "monitor/privileges.h"
 #include "smtp/serve.h"
 
@@ -110,8 +112,8 @@ static bool is_typed(const struct options *o)
     return o->pretend != NULL && o->replay == NULL && isatty(STDIN_FILENO) != 0;
 }
 
-/* The log of the configuration, unless an option has named another, and what it says first. */
-static void open_log(const struct options *o, struct conf *conf)
+/* The log of the configuration, unless an option has named another. */
+static void open_log_file(const struct options *o, struct conf *conf)
 {
     char path[4096];
 
@@ -122,6 +124,12 @@ static void open_log(const struct options *o, struct conf *conf)
         privileges_open_log(path, NULL);
     if (o->flags == NULL)
         (void)log_set_flags(conf->base.debug); /* conf/ has checked them */
+}
+
+/* The log, and what it says first. */
+static void open_log(const struct options *o, struct conf *conf)
+{
+    open_log_file(o, conf);
     conf_log_lines(conf);
     conf_log_problems(conf);
 }
@@ -227,6 +235,7 @@ struct service {
     const struct options *options;
     struct conf *conf;
     struct client *client;
+    int spare; /* where the connection of a spare process comes */
 };
 
 /* One client, at standard input and output; `crashed` is the exit status when a signal has ended the session. */
@@ -235,6 +244,7 @@ static int serve(const struct service *s, int crashed)
     enum client_status found = find_client(s->options, s->client);
 
     open_log(s->options, s->conf);
+    stack_clear(); /* of lines of the configuration, which are in the log */
     if (found != CLIENT_OK) {
         log_line(LOG_NOTICE, "the client has gone before it was greeted");
         return EX_NOINPUT;
@@ -242,15 +252,40 @@ static int serve(const struct service *s, int crashed)
     return serve_client(s->conf, s->client, &terminated, is_typed(s->options) ? begin_typed : NULL, crashed);
 }
 
-/* In a process that the listener has forked. The log may be another file by now. */
-static int serve_accepted(void *context)
+/* Waits for the client that a spare process is for. */
+static bool arrive(void *context)
 {
-    const struct service *s = context;
+    struct service *s = context;
+    int connection = spares_await(s->spare);
+    bool there = connection >= 0 && dup2(connection, STDIN_FILENO) == STDIN_FILENO &&
+                 dup2(connection, STDOUT_FILENO) == STDOUT_FILENO;
+
+    if (connection >= 0)
+        (void)close(connection);
+    if (!there)
+        return false;
+    there = find_client(s->options, s->client) == CLIENT_OK;
+    conf_log_lines(s->conf);
+    conf_log_problems(s->conf);
+    stack_clear();
+    if (!there)
+        log_line(LOG_NOTICE, "the client has gone before it was greeted");
+    return there;
+}
+
+/* In a process that the listener has forked. The log may be another file by now. */
+static int serve_accepted(void *context, int spare)
+{
+    struct service *s = context;
 
     conf_withhold(s->conf);
     if (s->options->log != NULL)
         privileges_open_log(s->options->log, s->options->log);
-    return serve(s, LISTENER_CRASHED);
+    if (spare < 0)
+        return serve(s, LISTENER_CRASHED);
+    s->spare = spare;
+    open_log_file(s->options, s->conf);
+    return serve_ahead(s->conf, s->client, &terminated, LISTENER_CRASHED, arrive, s);
 }
 
 static bool is_stale(void *context)
@@ -292,7 +327,7 @@ int main(int argc, char **argv)
     static struct conf conf;
     static struct client client;
     struct sockets sockets = { .count = 0 };
-    const struct service service = { &options, &conf, &client };
+    const struct service service = { &options, &conf, &client, -1 };
     int status;
 
     fill_descriptors();
@@ -304,6 +339,7 @@ int main(int argc, char **argv)
         privileges_open_log(options.log, options.log);
     options_check(&options, &client);
     conf_load(&conf, options.conf);
+    stack_clear();
     if (options.rehearse)
         conf.delivery.rehearse = deliver_nothing;
     if (options.rehearse || is_typed(&options))

@@ -14,6 +14,11 @@ struct session;
  */
 struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const struct conf *conf);
 
+/* What a session in another process has to know to go on behind that greeting, and that session. */
+struct introduction smtp_introduction(const struct session *session);
+struct session *smtp_take_over(struct line_io *io, struct monitor *monitor, const struct conf *conf,
+                               const struct introduction *introduction);
+
 /*
  * Speaks SMTP until the connection ends, asking the monitor for every decision. Of the configuration it uses
  * what conf_reveal leaves it only. Everything a client may say leads to a reply; there is no result.

@@ -34,6 +34,14 @@ bool process_pin(void)
     return sched_setaffinity(0, sizeof one, &one) == 0;
 }
 
+bool process_accompany(pid_t pid)
+{
+    cpu_set_t own;
+
+    return CPU_COUNT(&cpus) > 0 && sched_getaffinity(0, sizeof own, &own) == 0 &&
+           sched_setaffinity(pid, sizeof own, &own) == 0;
+}
+
 void process_unpin(pid_t pid)
 {
     if (CPU_COUNT(&cpus) > 0)

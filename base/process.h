@@ -26,6 +26,9 @@ struct program {
  */
 bool process_pin(void);
 
+/* Has another process stay where this one is, which is pinned. False if it is not, or that is not possible. */
+bool process_accompany(pid_t pid);
+
 /* Lets a process (0: this one) go where it could go before process_pin. */
 void process_unpin(pid_t pid);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cold.h"
+#include "base/passing.h"
 
 struct resolver_message resolving_message COLD_BSS;
 
@@ -30,29 +31,7 @@ void resolving_tell(enum resolver_kind kind, size_t used)
 /* Gives an order, with a descriptor if `fd` is one. False if it does not arrive. */
 bool resolving_give_order(int channel, const struct order *order, size_t len, int fd)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = { .bytes = { 0 } };
-    union {
-        const void *constant;
-        void *any;
-    } bytes = { .constant = order };
-    struct iovec part = { bytes.any, len };
-    struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
-
-    if (fd >= 0) {
-        struct cmsghdr *c;
-
-        packet.msg_control = control.bytes;
-        packet.msg_controllen = sizeof control.bytes;
-        c = CMSG_FIRSTHDR(&packet);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(c), &fd, sizeof fd);
-    }
-    return sendmsg(channel, &packet, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+    return passing_send(channel, order, len, fd, MSG_DONTWAIT) >= 0;
 }
 
 void resolver_tell(int channel, uint32_t number, enum answer_type type, const char *name)
@@ -65,29 +44,12 @@ void resolver_tell(int channel, uint32_t number, enum answer_type type, const ch
     (void)resolving_give_order(channel, &order, offsetof(struct order, name) + len, NONE);
 }
 
-/* A descriptor that has come with a packet. */
-static int descriptor_of(struct msghdr *packet)
-{
-    const struct cmsghdr *c = CMSG_FIRSTHDR(packet);
-    int fd = NONE;
-
-    if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-        memcpy(&fd, CMSG_DATA(c), sizeof fd);
-    return fd;
-}
-
 /* Takes the next order, of the parent, who is trusted. */
 void resolving_take_order(int flags)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
     struct order order;
-    struct iovec part = { &order, sizeof order };
-    struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes };
-    ssize_t len = recvmsg(resolving.channel, &packet, flags);
+    int fd;
+    ssize_t len = passing_receive(resolving.channel, &order, sizeof order, &fd, flags);
 
     if (len < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -100,7 +62,7 @@ void resolving_take_order(int flags)
         memcpy(q->name, order.name, strlen(order.name) + 1);
         q->state = TOLD;
     } else {
-        resolving.awaited = descriptor_of(&packet);
+        resolving.awaited = fd;
         errno = order.error;
     }
 }

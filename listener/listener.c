@@ -16,11 +16,13 @@
 #include "base/text.h"
 #include "listener/guests.h"
 #include "listener/renewal.h"
+#include "listener/spares.h"
 
 enum {
     RENEW_SESSIONS = 1000,    /* so many, or */
     RENEW_MS = 3600 * 1000,   /* so long, and the program is executed anew */
     REST_MS = 1000,           /* without accepting, when the system is out of something and no session ends */
+    SPARE_MS = 2,             /* after the last client, before there is time for the next */
     ACCEPT_SECS = 1,          /* a client may vanish between the wait and accept, which then waits for the next */
     QUIET_MS = 60 * 1000      /* between two lines that say the same */
 };
@@ -33,6 +35,7 @@ static struct {
     uint64_t begin;      /* of this program */
     uint64_t idle_since; /* when the last client came or went */
     uint64_t rest_until; /* nothing is accepted */
+    uint64_t spares_rest; /* until when no spare is made */
     uint64_t told;       /* of being out of something */
 } now;
 
@@ -103,7 +106,9 @@ static void reap(void)
 
     now.child_ended = 0;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        if (guests_remove(pid)) {
+        if (spares_remove(pid)) { /* by whom ever: not again at once */
+            now.spares_rest = clock_ms() + REST_MS;
+        } else if (guests_remove(pid)) {
             now.idle_since = clock_ms();
             now.rest_until = 0;
             now.crashed = now.crashed || WIFSIGNALED(status) || WEXITSTATUS(status) == LISTENER_CRASHED;
@@ -154,19 +159,35 @@ static bool is_exempt(const struct listener *l, const struct client *client)
     return false;
 }
 
-/* The process of a session: has the connection, and nothing of the listener's. */
-static void __attribute__((noreturn)) begin_session(const struct listener *l, int fd)
+/* The process of a session has nothing of the listener's: else nobody could listen there while it lasts. */
+static void __attribute__((noreturn)) begin_session(const struct listener *l, int connection, int spare)
 {
-    sockets_close(l->sockets); /* else nobody could listen there while this lasts */
-    if (!give_signals_back() || dup2(fd, STDIN_FILENO) != STDIN_FILENO || dup2(fd, STDOUT_FILENO) != STDOUT_FILENO) {
+    sockets_close(l->sockets);
+    spares_close();
+    if (!give_signals_back() || (connection >= 0 && (dup2(connection, STDIN_FILENO) != STDIN_FILENO ||
+                                                     dup2(connection, STDOUT_FILENO) != STDOUT_FILENO))) {
         log_line(LOG_ERR, "listener: cannot begin a session: %m");
         _exit(EX_OSERR);
     }
-    (void)close(fd);
-    _exit(l->serve(l->context));
+    if (connection >= 0)
+        (void)close(connection);
+    _exit(l->serve(l->context, spare));
 }
 
-static void serve(const struct listener *l, int fd, const struct client *client)
+/* A process that has the connection: one that waits, or a new one. -1 with errno set. */
+static pid_t session_for(const struct listener *l, int connection)
+{
+    pid_t pid = spares_give(connection);
+
+    if (pid > 0)
+        return pid;
+    pid = _Fork();
+    if (pid == 0)
+        begin_session(l, connection, -1);
+    return pid;
+}
+
+static void serve(const struct listener *l, int connection, const struct client *client)
 {
     static const struct reply no_process = REPLY(421, "3.0", "The service is out of resources, try again later");
     uint64_t time = clock_ms();
@@ -174,18 +195,34 @@ static void serve(const struct listener *l, int fd, const struct client *client)
     pid_t pid;
 
     if (limit != NULL) { /* too many of all is nobody's fault, and no reason to ban anybody */
-        refuse(fd, &limit->reply, limit == &l->settings->sessions ? "connect" : "limit", client);
+        refuse(connection, &limit->reply, limit == &l->settings->sessions ? "connect" : "limit", client);
         return;
     }
-    pid = _Fork();
-    if (pid == 0)
-        begin_session(l, fd);
+    pid = session_for(l, connection);
     if (pid > 0) {
         guests_add(pid, client, time);
         return;
     }
     complain("cannot fork");
-    refuse(fd, &no_process, "connect", client);
+    refuse(connection, &no_process, "connect", client);
+}
+
+/* One more for the next connection, where nothing else is to be done. False: there are enough. */
+static bool add_spare(const struct listener *l)
+{
+    int socket;
+    pid_t pid;
+
+    if (spares_count() >= l->settings->spares || clock_ms() < now.spares_rest)
+        return false;
+    pid = spares_fork(&socket);
+    if (pid == 0)
+        begin_session(l, -1, socket);
+    if (pid < 0) {
+        complain("cannot fork");
+        now.spares_rest = clock_ms() + REST_MS;
+    }
+    return pid > 0;
 }
 
 /* ---- accepting ----------------------------------------------------------------------------- */
@@ -238,6 +275,13 @@ static bool is_due(const struct listener *l)
     return now.crashed || now.accepted >= RENEW_SESSIONS || clock_ms() - now.begin >= RENEW_MS || l->is_stale(l->context);
 }
 
+/* Has nobody been there for so long that somebody else may listen? */
+static bool is_idle(const struct listener *l)
+{
+    return !l->sockets->own && l->settings->idle_secs > 0 && guests_count() == 0 &&
+           clock_ms() - now.idle_since >= l->settings->idle_secs * 1000;
+}
+
 /* If that fails, it is tried again when it is due again. */
 static void renew(const struct listener *l)
 {
@@ -252,9 +296,23 @@ static uint64_t wake_up(const struct listener *l, uint64_t time)
 {
     uint64_t until = now.rest_until > time ? now.rest_until : UINT64_MAX;
 
+    if (spares_count() < l->settings->spares)
+        until = clock_earlier(until, now.spares_rest);
     if (!l->sockets->own && l->settings->idle_secs > 0 && guests_count() == 0)
         until = clock_earlier(until, now.idle_since + l->settings->idle_secs * 1000);
     return until;
+}
+
+/* As poll(2). What can be done for the next client is done while none is there, and the last one has been greeted. */
+static int wait_for_client(const struct listener *l, nfds_t sockets, uint64_t until, const sigset_t *waiting)
+{
+    int n = 0;
+
+    if (spares_count() < l->settings->spares)
+        n = clock_poll(l->sockets->polled, sockets, clock_ms() + SPARE_MS, waiting);
+    if (n == 0 && !add_spare(l))
+        n = clock_poll(l->sockets->polled, sockets, until, waiting);
+    return n;
 }
 
 /* Waits for clients, and serves those that have come. False: it is time to end. */
@@ -262,15 +320,15 @@ static bool wait_once(const struct listener *l, const sigset_t *waiting)
 {
     const uint64_t time = clock_ms(), until = wake_up(l, time);
     const bool resting = now.rest_until > time;
-    int n = clock_poll(l->sockets->polled, resting ? 0 : (nfds_t)l->sockets->count, until, waiting);
+    int n = wait_for_client(l, resting ? 0 : (nfds_t)l->sockets->count, until, waiting);
 
     if (now.child_ended)
         reap();
     if (*l->terminated || now.asked_to_end)
         return false;
-    if (n == 0 && !resting)
-        return clock_ms() < wake_up(l, clock_ms()); /* a wait is never longer than poll can make it */
-    if (n <= 0)
+    if (n == 0)
+        return !is_idle(l);
+    if (n < 0)
         return true;
     if (is_due(l))
         renew(l);
@@ -309,6 +367,7 @@ int listener_run(const struct listener *listener)
     while (wait_once(listener, &waiting))
         ;
     sockets_close(listener->sockets);
+    spares_close();
     wait_for_sessions(listener, &waiting);
     return EX_OK;
 }

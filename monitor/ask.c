@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/passing.h"
 #include "base/text.h"
 
 enum { MOMENT_MS = 10 }; /* how long what the client was told already waits for the answer to a question */
@@ -72,30 +73,22 @@ static size_t tell(const struct monitor *m, const struct question *q)
 /* Puts the question and waits for the answer, which may bring a descriptor. */
 static struct question ask_for(const struct monitor *m, const struct question *q, int *fd)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = { .bytes = { 0 } };
-    struct iovec part = { wall_received.bytes, sizeof wall_received.bytes };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
-                              .msg_controllen = sizeof control.bytes };
-    const struct cmsghdr *c;
     struct question answer;
     size_t offset = 0;
+    int brought;
     ssize_t n;
 
     (void)tell(m, q);
     send_waiting(m);
     wait_a_moment(m);
     do
-        n = recvmsg(m->channel, &message, MSG_CMSG_CLOEXEC);
+        n = passing_receive(m->channel, wall_received.bytes, sizeof wall_received.bytes, &brought, 0);
     while (n < 0 && errno == EINTR);
     wall_received.used = n > 0 ? (size_t)n : 0;
     if (!packet_take(&wall_received, &offset, &answer))
         _exit(EX_OSERR);
-    c = CMSG_FIRSTHDR(&message);
-    if (c != NULL && c->cmsg_type == SCM_RIGHTS && fd != NULL)
-        memcpy(fd, CMSG_DATA(c), sizeof *fd);
+    if (fd != NULL)
+        *fd = brought;
     return answer;
 }
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/cold.h"
 #include "base/log.h"
+#include "base/passing.h"
 #include "base/process.h"
 #include "dns/resolver.h"
 
@@ -178,28 +179,9 @@ static const struct {
 /* Sends an answer, with a descriptor if `fd` is one. A session that cannot have it shall not wait for it. */
 static void send_answer(const struct monitor *m, const struct reply *reply, int fd)
 {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = { .bytes = { 0 } };
-    struct iovec part = { .iov_base = wall_sent.bytes };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-
     wall_sent.used = 0;
     (void)packet_put(&wall_sent, &(struct question){ .reply = *reply, .size = m->state.start });
-    part.iov_len = wall_sent.used;
-    if (fd >= 0) {
-        struct cmsghdr *c;
-
-        message.msg_control = control.bytes;
-        message.msg_controllen = sizeof control.bytes;
-        c = CMSG_FIRSTHDR(&message);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(c), &fd, sizeof fd);
-    }
-    if (sendmsg(m->channel, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)part.iov_len)
+    if (passing_send(m->channel, wall_sent.bytes, wall_sent.used, fd, MSG_DONTWAIT) == (ssize_t)wall_sent.used)
         return;
     if (errno != EPIPE) /* it has not just ended */
         log_line(LOG_ERR, "cannot answer the session: %m");

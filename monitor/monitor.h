@@ -24,13 +24,15 @@
 struct monitor;
 
 /* Prepares the monitor of this process; there is one. All arguments must outlive the session.
- * NULL without memory. */
+ * NULL without memory. The first function does what needs no client, and need not be called. */
+struct monitor *monitor_prepare(struct conf *conf);
 struct monitor *monitor_begin(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated);
 
 enum monitor_split {
     SPLIT_SESSION, /* this is the session: it dies with the monitor, and has only the client and the channel */
     SPLIT_ENDED,   /* this is the monitor, and the session has ended, whatever ended it */
-    SPLIT_FAILED   /* there is one process still; the log says why */
+    SPLIT_FAILED,  /* there is one process still; the log says why */
+    SPLIT_AHEAD    /* this is the monitor, and the session waits for its client */
 };
 
 /*
@@ -38,6 +40,24 @@ enum monitor_split {
  * questions may be put before the split as well.
  */
 enum monitor_split monitor_split(struct monitor *monitor);
+
+/*
+ * The same before there is a client: SPLIT_SESSION, SPLIT_AHEAD or SPLIT_FAILED. The session waits in monitor_await,
+ * confined already. The monitor finds the client at standard input and output, and calls monitor_begin; it greets, and
+ * monitor_introduce has the session go on with that client and ends with it, as SPLIT_ENDED does; false if it could not.
+ */
+enum monitor_split monitor_split_ahead(struct monitor *monitor);
+
+/* What the session has to know of the greeting (smtp.h). */
+struct introduction {
+    uint64_t begin;
+    uint32_t state, refused;
+};
+
+bool monitor_introduce(struct monitor *monitor, const struct introduction *introduction);
+
+/* Returns the descriptor of the client; -1: there will be none. */
+int monitor_await(struct monitor *monitor, struct introduction *introduction);
 
 /*
  * The connection whose collected output leaves before a question waits for its answer for longer than a moment: the

@@ -13,14 +13,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/passing.h"
 #include "base/process.h"
+#include "base/stack.h"
 #include "client/checks.h"
 #include "dns/dns.h"
 #include "dns/resolver.h"
 
 enum {
-    PAGE = 4096,
-    STACK_CLEARED = 256 * PAGE,
     PINNED_MS = 20 /* how long both processes stay on one CPU */
 };
 
@@ -44,12 +44,14 @@ static bool may_ask_dns(const struct conf *conf)
            conf->rules.groups.lists != NULL;
 }
 
-struct monitor *monitor_begin(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated)
+struct monitor *monitor_prepare(struct conf *conf)
 {
     struct monitor *m = &the_monitor;
     void *memory = mmap(NULL, SPOOL_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
+    m->state.conf = conf;
     m->channel = DIRECT;
+    m->ahead = -1;
     m->spool = m->client = m->plain[SESSION] = m->plain[HELPER] = -1;
     m->memory = memory;
     resolver_hide(memory, SPOOL_MEMORY);
@@ -58,27 +60,49 @@ struct monitor *monitor_begin(struct conf *conf, struct client *client, const vo
     m->asks_rcpt = may_ask_dns(conf);
     if (memory == MAP_FAILED) {
         log_line(LOG_ERR, "no memory for messages: %m");
+        m->memory = NULL;
         return NULL;
     }
-    return state_begin(&m->state, conf, client, terminated) ? m : NULL;
+    return m;
+}
+
+struct monitor *monitor_begin(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated)
+{
+    struct monitor *m = the_monitor.memory != NULL ? &the_monitor : monitor_prepare(conf);
+
+    return m != NULL && state_begin(&m->state, conf, client, terminated) ? m : NULL;
 }
 
 void monitor_end(struct monitor *monitor)
 {
     state_end(&monitor->state);
     (void)munmap(monitor->memory, SPOOL_MEMORY); /* ours: cannot fail */
+    monitor->memory = NULL;
 }
 
-/* What STARTTLS needs later must be there before the split. */
+/* May TLS begin later? */
+static bool may_begin_tls(const struct monitor *m)
+{
+    return m->state.conf->client.tls != TLS_OFF && m->state.tls.helper == 0;
+}
+
+/* The client's socket, for mailrecv-tls: 0 and 1 go. False with errno set. */
+static bool keep_client(struct monitor *m)
+{
+    if (may_begin_tls(m) && m->client < 0)
+        m->client = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return m->client >= 0 || !may_begin_tls(m);
+}
+
+/* What the session and mailrecv-tls will have between them. False with errno set. */
+static bool make_plain(struct monitor *m)
+{
+    return !may_begin_tls(m) || m->plain[SESSION] >= 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, m->plain) == 0;
+}
+
 bool wall_prepare_tls(struct monitor *m)
 {
-    unsigned tls = m->state.conf->client.tls;
-
-    if (tls == TLS_OFF || m->state.tls.helper != 0 || m->plain[SESSION] >= 0)
-        return true;
-    if (m->client < 0)
-        m->client = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    return m->client >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, m->plain) == 0;
+    return keep_client(m) && make_plain(m);
 }
 
 /* The monitor must not keep the connection open when the session ends; xinetd gives it thrice. */
@@ -107,27 +131,6 @@ static bool keep_session_fds(struct monitor *m, int channel, pid_t parent)
            (!tls || dup2(m->plain[SESSION], PLAIN) == PLAIN) && close_range(tls ? PLAIN + 1 : PLAIN, ~0U, 0) == 0;
 }
 
-/* Overwrites what functions that have returned have left just below the frame of the caller. */
-static void __attribute__((noinline)) clear_below(void)
-{
-    char bytes[3 * PAGE];
-
-    explicit_bzero(bytes, sizeof bytes);
-}
-
-/*
- * What the session need not know is not in its memory. The configuration, and what was made of it, is where no forked
- * process has it. What was left on the stack, of lines of the log, paths and records of other clients, goes here:
- * whole pages are given back instead of overwritten, for they need not be copied then.
- */
-static void clear_stack(void)
-{
-    char *frame = __builtin_frame_address(0), *end = frame - (uintptr_t)frame % PAGE - PAGE;
-
-    clear_below();
-    (void)madvise(end - STACK_CLEARED, STACK_CLEARED, MADV_DONTNEED); /* ENOMEM: it was not as deep */
-}
-
 /* In the session: and what is left in variables. */
 static void forget(void)
 {
@@ -143,20 +146,16 @@ void wall_pin(struct monitor *m)
         m->pinned = UINT64_MAX;
 }
 
-enum monitor_split monitor_split(struct monitor *monitor)
+/* One process becomes two. In the session it has forgotten what that need not know. */
+static enum monitor_split cut(struct monitor *m)
 {
     int ends[2] = { -1, -1 };
     pid_t parent = getpid();
 
-    state_announce(&monitor->state);
-    wall_pin(monitor);
-    if (monitor->pinned != 0)
-        monitor->pinned = clock_ms() + PINNED_MS;
-    monitor->latest = monitor->state.deadline + OVERSTAY_MS;
-    conf_reveal(monitor->state.conf);
-    clear_stack();
-    if (!wall_prepare_tls(monitor) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
-        (monitor->session = _Fork()) < 0) {
+    conf_reveal(m->state.conf);
+    stack_forget();
+    if (!make_plain(m) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
+        (m->session = _Fork()) < 0) {
         log_line(LOG_ERR, "cannot split the process: %m");
         if (ends[0] >= 0) {
             (void)close(ends[0]);
@@ -164,21 +163,83 @@ enum monitor_split monitor_split(struct monitor *monitor)
         }
         return SPLIT_FAILED;
     }
-    if (monitor->session == 0) {
-        if (!keep_session_fds(monitor, ends[1], parent))
+    if (m->session == 0) {
+        if (!keep_session_fds(m, ends[1], parent))
             _exit(EX_OSERR); /* the monitor sees the end of the channel */
         forget();
         return SPLIT_SESSION;
     }
     (void)close(ends[1]);
-    wall_close(&monitor->plain[SESSION]);
-    monitor->channel = ends[0];
+    wall_close(&m->plain[SESSION]);
+    m->channel = ends[0];
+    return SPLIT_ENDED;
+}
+
+/* In the monitor: until the session has ended. */
+static void serve_session(struct monitor *m)
+{
     if (!detach_from_client()) {
         log_line(LOG_ERR, "cannot let go of the client: %m");
-        (void)kill(monitor->session, SIGKILL);
+        (void)kill(m->session, SIGKILL);
     }
-    wall_serve(monitor);
-    return SPLIT_ENDED;
+    wall_serve(m);
+}
+
+enum monitor_split monitor_split(struct monitor *monitor)
+{
+    enum monitor_split split;
+
+    state_announce(&monitor->state);
+    wall_pin(monitor);
+    if (monitor->pinned != 0)
+        monitor->pinned = clock_ms() + PINNED_MS;
+    monitor->latest = monitor->state.deadline + OVERSTAY_MS;
+    split = keep_client(monitor) ? cut(monitor) : SPLIT_FAILED;
+    if (split == SPLIT_ENDED)
+        serve_session(monitor);
+    return split;
+}
+
+/* ---- a wall that is there before its client ---------------------------------------------- */
+
+enum monitor_split monitor_split_ahead(struct monitor *monitor)
+{
+    enum monitor_split split = cut(monitor);
+
+    if (split != SPLIT_ENDED)
+        return split;
+    monitor->ahead = monitor->channel; /* until the client is greeted, there are no two sides */
+    monitor->channel = DIRECT;
+    return SPLIT_AHEAD;
+}
+
+/* In the monitor, which has greeted the client: the session is to go on. */
+bool monitor_introduce(struct monitor *monitor, const struct introduction *introduction)
+{
+    state_announce(&monitor->state);
+    monitor->latest = monitor->state.deadline + OVERSTAY_MS;
+    if (!keep_client(monitor) ||
+        passing_send(monitor->ahead, introduction, sizeof *introduction, STDIN_FILENO, 0) != (ssize_t)sizeof *introduction)
+        return false;
+    monitor->channel = monitor->ahead;
+    if (process_accompany(monitor->session))
+        monitor->pinned = clock_ms() + PINNED_MS;
+    serve_session(monitor);
+    return true;
+}
+
+/* In the session, which has waited: who is there? */
+int monitor_await(struct monitor *monitor, struct introduction *introduction)
+{
+    int fd;
+    ssize_t len;
+
+    do
+        len = passing_receive(monitor->channel, introduction, sizeof *introduction, &fd, 0);
+    while (len < 0 && errno == EINTR);
+    if (len != (ssize_t)sizeof *introduction)
+        wall_close(&fd);
+    return fd;
 }
 
 bool monitor_crashed(const struct monitor *monitor)

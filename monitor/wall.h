@@ -23,6 +23,7 @@ enum { SESSION, HELPER }; /* whose end of the plain bytes */
 struct monitor {
     struct session_state state;
     int channel;
+    int ahead;          /* that to a session which waits for its client; -1: there is none */
     pid_t session;
     uint64_t latest;    /* when the session must have ended, see clock.h */
     bool stopping;      /* it was told of SIGTERM */

@@ -10,8 +10,7 @@
 #include "smtp.h"
 
 enum {
-    REFUSED_WAIT_MS = 2000, /* how long a refused client may take for its QUIT */
-    DRAIN_MS = 1000         /* how long a client may go on sending when we have closed */
+    DRAIN_MS = 1000 /* how long a client may go on sending when we have closed */
 };
 
 static const struct reply unknown_command = { .code = 500, .status = SLICE("5.1"), .counts = COUNTS_UNKNOWN,
@@ -419,13 +418,9 @@ static void open_session(struct session *s)
 
     if (reply.code == 0) {
         reply = (struct reply){ .code = 220, .text = s->conf->session.greeting };
-        s->state = START;
-    } else if (reply.code < 500) { /* it may come again, and has nothing to say now */
-        s->state = END;
-        s->end_reason = "connect";
+        smtp_enter_state(s, START);
     } else {
-        s->state = REFUSED;
-        s->io->idle_ms = REFUSED_WAIT_MS < s->io->idle_ms ? REFUSED_WAIT_MS : s->io->idle_ms;
+        smtp_enter_state(s, reply.code < 500 ? END : REFUSED);
     }
     /* RFC 2034 4: the greeting has no enhanced code */
     if (reply_refuses(&reply)) {
@@ -438,18 +433,11 @@ static void open_session(struct session *s)
 
 struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const struct conf *conf)
 {
-    static struct session session;
+    struct session *session = smtp_make_session(io, monitor, conf, clock_ms());
 
-    session = (struct session){ .io = io, .monitor = monitor, .conf = conf, .begin = clock_ms(),
-                                .spool = { .memory = monitor_memory(monitor), .fd = -1 }, .plain = -1,
-                                .secure = conf->client.tls == TLS_IMPLICIT };
-    io->deadline = session.begin + conf->session.connection_secs.value * 1000;
-    io->idle_ms = conf->session.command_secs.value * 1000;
-    io->lf_sessions = conf->session.bare_newline.value == 0;
-    monitor_lets_out(monitor, io);
-    open_session(&session);
+    open_session(session);
     (void)line_flush(io); /* a failure is remembered in io */
-    return &session;
+    return session;
 }
 
 void smtp_session(struct session *session)

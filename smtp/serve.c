@@ -58,6 +58,7 @@ static int split_session(struct line_io *io, struct monitor *monitor, struct ses
     case SPLIT_FAILED:
         return refuse_service(io, true, "The service is out of resources, try again later");
     case SPLIT_ENDED:
+    case SPLIT_AHEAD:
         break;
     }
     /* freeing page by page what the kernel frees at once would copy a dozen of them */
@@ -74,6 +75,70 @@ static bool begin_implicit_tls(struct line_io *io, struct monitor *monitor)
     monitor_end(monitor);
     return false;
 }
+
+/* ---- a client that is yet to come ---------------------------------------------------------- */
+
+/* The session process: confined, it waits for its client. */
+static void __attribute__((noreturn)) waiting_session(struct line_io *io, struct monitor *monitor, const struct conf *conf)
+{
+    struct introduction introduction;
+    int client;
+
+    if (!sandbox_enter(SANDBOX_SESSION, conf->session.smtp_data_size.value + SPOOL_MEMORY))
+        _exit(EX_NOPERM); /* the monitor cannot introduce its client, and logs it */
+    client = monitor_await(monitor, &introduction);
+    if (client < 0)
+        _exit(EX_OK);
+    if (!line_switch(io, client))
+        _exit(EX_OSERR);
+    smtp_session(smtp_take_over(io, monitor, conf, &introduction));
+    _exit(EX_OK);
+}
+
+/* The client is there, and so is its session. */
+static int serve_arrived(struct line_io *io, struct conf *conf, struct client *client,
+                         const volatile sig_atomic_t *terminated, int crashed)
+{
+    struct monitor *monitor;
+    struct introduction introduction;
+
+    line_init(io, STDIN_FILENO, STDOUT_FILENO, terminated);
+    io->deadline = clock_ms() + REFUSAL_MS;
+    monitor = monitor_begin(conf, client, terminated);
+    if (monitor == NULL)
+        return refuse_service(io, false, "The service is out of resources, try again later");
+    if (!monitor_admits(monitor))
+        _exit(EX_OK); /* and with this process ends the session's */
+    introduction = smtp_introduction(smtp_greet(io, monitor, conf));
+    if (!monitor_introduce(monitor, &introduction))
+        return refuse_service(io, true, "The service is out of resources, try again later");
+    _exit(monitor_crashed(monitor) ? crashed : EX_OK);
+}
+
+int serve_ahead(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated, int crashed,
+                serve_arrival *arrive, void *context)
+{
+    static struct line_io io COLD_BSS;
+    bool splits = conf->errors == 0 && conf->base.sandbox != SANDBOX_OFF && conf->client.tls != TLS_IMPLICIT &&
+                  sandbox_usable(conf) && privileges_become(conf);
+    struct monitor *monitor = splits ? monitor_prepare(conf) : NULL;
+
+    if (monitor == NULL)
+        return arrive(context) ? serve_client(conf, client, terminated, NULL, crashed) : EX_OK;
+    line_init(&io, STDIN_FILENO, STDOUT_FILENO, terminated);
+    switch (monitor_split_ahead(monitor)) {
+    case SPLIT_SESSION:
+        waiting_session(&io, monitor, conf);
+    case SPLIT_FAILED:
+    case SPLIT_ENDED:
+        return EX_OSERR;
+    case SPLIT_AHEAD:
+        break;
+    }
+    return arrive(context) ? serve_arrived(&io, conf, client, terminated, crashed) : EX_OK;
+}
+
+/* ---- one that is there --------------------------------------------------------------------- */
 
 int serve_client(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated, serve_typed *typed,
                  int crashed)

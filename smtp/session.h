@@ -93,6 +93,14 @@ void smtp_begin_tls(struct session *s);
 /* What an exchange of AUTH has come to (RFC 4954 4 and 6). */
 struct reply smtp_go_on_with_auth(struct session *s, enum sasl_status status);
 
+/* ---- smtp/begin.c ---- */
+
+/* The session of this process, and of `io`; it has begun then (clock.h). */
+struct session *smtp_make_session(struct line_io *io, struct monitor *monitor, const struct conf *conf, uint64_t begin);
+
+/* After the greeting. Who may come again has nothing to say now; who may not is waited for, but not for long. */
+void smtp_enter_state(struct session *s, enum state state);
+
 /* ---- smtp/loop.c ---- */
 
 /* Printable ASCII with blanks and tabs, and what the alphabet has besides. */

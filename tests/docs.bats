@@ -142,7 +142,7 @@ rendered() {
     text=$(rendered "$MAN5")
     [[ $text == *"The largest N is 999999 for limit.smtp_rcpt_to, 1000000000000000 for limit.smtp_data_size, and 1000000000 for the others."* ]]
     # a mode is no N
-    for keyword in $(defaults | awk '$2 ~ /^[0-9]+$/ && $1 != "mailbox.mode" { print $1 }'); do
+    for keyword in $(defaults | awk '$2 ~ /^[0-9]+$/ && $1 != "mailbox.mode" && $1 != "listen.spares" { print $1 }'); do
         case $keyword in
         limit.smtp_rcpt_to) max=999999 ;;
         limit.smtp_data_size) max=1000000000000000 ;;

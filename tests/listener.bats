@@ -175,6 +175,7 @@ END
 }
 
 @test "several clients at once are served, each by a process of its own" {
+    config 'listen.spares 0'
     listen
     clients <<'END'
 many = [Client("127.0.0.%d" % (i // 5 + 2)) for i in range(40)]
@@ -224,7 +225,7 @@ END
 }
 
 @test "limit.client_rate: connections of a client in a minute; bypass and proxies are free of both limits" {
-    config 'limit.client_rate 4' 'limit.client_sessions 2' 'allowgroup friends 127.0.0.7/32' 'bypass allowgroup friends' \
+    config 'listen.spares 0' 'limit.client_rate 4' 'limit.client_sessions 2' 'allowgroup friends 127.0.0.7/32' 'bypass allowgroup friends' \
         'proxy_protocol 127.0.0.8/32'
     listen
     clients <<'END'
@@ -273,7 +274,7 @@ layout() {
 }
 
 @test "a session that crashes has the listener execute itself anew; the sessions beside it go on, and count" {
-    config 'limit.client_sessions 3' 'sandbox off'
+    config 'listen.spares 0' 'limit.client_sessions 3' 'sandbox off'
     listen
     before=$(layout)
     clients <<'END'
@@ -298,6 +299,7 @@ END
 }
 
 @test "a session behind the wall that is killed has the listener execute itself anew, too; an ordinary one does not" {
+    config 'listen.spares 0'
     listen
     before=$(layout)
     clients <<'END'
@@ -320,6 +322,56 @@ expect(Client().greeting, "220")
 END
     [ "$(layout)" != "$before" ]
     grep -q 'end reason=killed signal=9' log
+}
+
+@test "spares wait for the next connection, as sessions that can do nothing; one that is killed has no followers at once" {
+    config 'listen.spares 3'
+    listen
+    clients <<'END'
+listener = os.environ["LISTENER"]
+def wait_for(count):
+    end = time.monotonic() + 10
+    while len(children(listener)) != count:
+        assert time.monotonic() < end, children(listener)
+wait_for(3)
+spares = children(listener)
+client = Client()
+expect(client.greeting, "220 mx.example")
+wait_for(4)
+assert set(spares) < set(children(listener)) # one of them serves
+expect(client.deliver(), "250")
+client.quit()
+wait_for(3)
+for spare in children(listener):
+    os.kill(int(spare), signal.SIGKILL)
+others = [Client() for i in range(3)]
+for client in others:
+    expect(client.greeting, "220 mx.example")
+    client.quit()
+wait_for(3)
+END
+    "$MAILRECV" -t -c conf 2>/dev/null | grep -q '^sandbox off' && return
+    for spare in $(cat "/proc/$LISTENER/task/$LISTENER/children"); do
+        for session in $(cat "/proc/$spare/task/$spare/children"); do
+            grep -q '^Seccomp:.2' "/proc/$session/status"
+        done
+    done
+}
+
+@test "spares end with the listener, however that ends" {
+    for how in TERM HUP KILL; do
+        config 'listen.spares 2'
+        listen
+        clients <<'END'
+Client().quit()
+END
+        until [ "$(wc -w <"/proc/$LISTENER/task/$LISTENER/children")" = 2 ]; do sleep 0.02; done
+        spares=$(cat "/proc/$LISTENER/task/$LISTENER/children")
+        kill -s "$how" "$LISTENER"
+        wait "$LISTENER" || true
+        LISTENER=
+        for spare in $spares; do while [ -d "/proc/$spare" ]; do sleep 0.02; done; done
+    done
 }
 
 @test "SIGTERM: sessions say 421, and all ends; SIGHUP: they go on to their end, and nothing more is accepted" {
