@@ -308,6 +308,23 @@ static bool find_sockets(const struct options *o, struct sockets *sockets)
     return o->listen_count > 0;
 }
 
+/*
+ * What spare processes have opened is theirs: the log, and what only root can open, before they became the user of the
+ * service. When one of these files is another, so must they be.
+ */
+static void watch_opened(const struct options *o, struct conf *conf)
+{
+    const struct client_settings *c = &conf->client;
+    const struct slice secrets[] = { c->tls_cert[0], c->tls_cert[1], c->tls_key[0], c->tls_key[1], c->tls_client_ca,
+                                     c->auth_users, c->auth_senders };
+    struct slice log = o->log != NULL ? slice_of(o->log) : conf->base.logfile;
+
+    if (!slice_equal(log, slice_of("syslog")) && !slice_equal(log, slice_of("stderr")))
+        conf_watch(conf, log, true);
+    for (size_t i = 0; geteuid() == 0 && i < sizeof secrets / sizeof secrets[0]; i++)
+        conf_watch(conf, secrets[i], false);
+}
+
 static int listen_for_clients(const struct service *service, struct sockets *sockets, char **arguments)
 {
     struct service context = *service;
@@ -318,6 +335,7 @@ static int listen_for_clients(const struct service *service, struct sockets *soc
     (void)unsetenv("TCPREMOTEIP"); /* who comes is what accept says; a valid name: cannot fail */
     conf_share(service->conf);
     open_log(service->options, service->conf);
+    watch_opened(service->options, service->conf);
     return listener_run(&listener);
 }
 

@@ -114,6 +114,9 @@ void conf_withhold(const struct conf *conf);
 /* Would the configuration perhaps be another if it was read now? One of its files, or a directory of them, has changed. */
 bool conf_changed(const struct conf *conf);
 
+/* This file counts as one of them; with `identity` only that it is the same file, whatever is in it. */
+void conf_watch(struct conf *conf, struct slice path, bool identity);
+
 /* Logs every directive as it was read, if the debug flag c is on. */
 void conf_log_lines(struct conf *conf);
 

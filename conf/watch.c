@@ -7,7 +7,7 @@
 struct watched {
     struct watched *next;
     const char *path;
-    bool missing;
+    bool missing, identity; /* only which file it is matters */
     struct stat status;
 };
 
@@ -33,9 +33,23 @@ static bool has_changed(const struct watched *watched)
 
     if (stat(watched->path, &now) != 0)
         return !watched->missing;
-    return watched->missing || now.st_dev != before->st_dev || now.st_ino != before->st_ino ||
-           now.st_size != before->st_size || !is_same_time(&now.st_mtim, &before->st_mtim) ||
-           !is_same_time(&now.st_ctim, &before->st_ctim);
+    if (watched->missing || now.st_dev != before->st_dev || now.st_ino != before->st_ino)
+        return true;
+    return !watched->identity &&
+           (now.st_size != before->st_size || !is_same_time(&now.st_mtim, &before->st_mtim) ||
+            !is_same_time(&now.st_ctim, &before->st_ctim));
+}
+
+void conf_watch(struct conf *conf, struct slice path, bool identity)
+{
+    char *name = memory_take(conf, path.len + 1);
+    struct stat status;
+
+    if (path.len == 0)
+        return;
+    memcpy(name, path.text, path.len);
+    watch(conf, name, stat(name, &status) == 0 ? &status : NULL);
+    conf->watched->identity = identity;
 }
 
 bool conf_changed(const struct conf *conf)

@@ -457,3 +457,23 @@ for pid in [monitor] + children(monitor):
     assert not sockets & links(pid), links(pid)
 END
 }
+
+@test "a log that is renamed has a new one, also from processes that were waiting" {
+    listen
+    clients <<'END'
+def wait_for_spares():
+    while len(children(os.environ["LISTENER"])) < 2:
+        pass
+wait_for_spares()
+Client().quit()
+wait_for_spares()
+os.rename("log", "log.1")
+for i in range(3):
+    Client().quit()
+END
+    wait_for log 'end reason=quit'
+    kill -TERM "$LISTENER"
+    ended 0
+    [ "$(grep -c 'end reason=quit' log.1)" = 1 ]
+    [ "$(grep -c 'end reason=quit' log)" = 3 ]
+}
