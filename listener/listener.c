@@ -99,6 +99,19 @@ static bool give_signals_back(void)
 /* ---- sessions ------------------------------------------------------------------------------ */
 
 /* A session that has crashed may have been an attempt to find out how memory lies: the next program's lies elsewhere. */
+static void note_end(pid_t pid, int status)
+{
+    if (WIFSIGNALED(status))
+        log_line(LOG_ERR, "listener: process %ld was ended by signal %d", (long)pid, WTERMSIG(status));
+    if (spares_remove(pid)) { /* not again at once */
+        now.spares_rest = clock_ms() + REST_MS;
+    } else if (guests_remove(pid)) {
+        now.idle_since = clock_ms();
+        now.rest_until = 0;
+        now.crashed = now.crashed || WIFSIGNALED(status) || WEXITSTATUS(status) == LISTENER_CRASHED;
+    }
+}
+
 static void reap(void)
 {
     int status;
@@ -106,13 +119,7 @@ static void reap(void)
 
     now.child_ended = 0;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        if (spares_remove(pid)) { /* by whom ever: not again at once */
-            now.spares_rest = clock_ms() + REST_MS;
-        } else if (guests_remove(pid)) {
-            now.idle_since = clock_ms();
-            now.rest_until = 0;
-            now.crashed = now.crashed || WIFSIGNALED(status) || WEXITSTATUS(status) == LISTENER_CRASHED;
-        }
+        note_end(pid, status);
 }
 
 /* Says something at most once a minute: what it is about may happen a thousand times in that. */

@@ -342,8 +342,11 @@ assert set(spares) < set(children(listener)) # one of them serves
 expect(client.deliver(), "250")
 client.quit()
 wait_for(3)
-for spare in children(listener):
+killed = children(listener)
+for spare in killed:
     os.kill(int(spare), signal.SIGKILL)
+while set(killed) & set(children(listener)):
+    pass
 others = [Client() for i in range(3)]
 for client in others:
     expect(client.greeting, "220 mx.example")
