@@ -230,12 +230,10 @@ uint64_t lockout_until(const struct lockout *lockout)
 
 struct reply lockout_reply(const struct lockout *lockout)
 {
-    static char text[80 + LOCKOUT_TIME];
-    char until[LOCKOUT_TIME];
+    static char until[LOCKOUT_TIME];
 
-    (void)snprintf(text, sizeof text, "4.7.1 Too many violations, your host is locked out until %s",
-                   lockout_time(lockout->until, until));
-    return (struct reply){ .code = 454, .text = slice_of(text) };
+    return (struct reply){ .code = 454, .text = SLICE("4.7.1 Too many violations, your host is locked out until"),
+                           .detail = slice_of(lockout_time(lockout->until, until)) };
 }
 
 void lockout_violation(struct lockout *lockout, const char *reason)
