@@ -219,7 +219,7 @@ static void check_key(struct conf *conf, struct slice key)
     struct stat status;
 
     text_string(path, sizeof path, key); /* cut, it is not there */
-    if (stat(path, &status) != 0 || (status.st_mode & S_IROTH) == 0)
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) || (status.st_mode & S_IROTH) == 0)
         return;
     warn(conf, place.line, place.column, "everybody on this host can read the key");
     conf_advise(conf, "run: chmod o-r %s", path);

@@ -78,10 +78,10 @@ static const char *read_open(struct conf *conf, int fd, struct source *file)
     watch(conf, file->path, known ? &status : NULL);
     if (!known)
         return strerror(error);
+    if (!is_readable(fd, &status)) /* before its mode, which is not to be changed then */
+        return "it is a FIFO or a device, expected a file";
     if (!is_safe(&status))
         return "others than its owner and root may write it, expected chmod go-w";
-    if (!is_readable(fd, &status))
-        return "it is a FIFO or a device, expected a file";
     file->device = status.st_dev;
     file->inode = status.st_ino;
     file->owner = status.st_uid;

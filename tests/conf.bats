@@ -380,6 +380,9 @@ END
         run -78 timeout -s KILL 20 "$MAILRECV" -t -c $file
         [[ $output == *"$file: cannot be used: "* ]]
     done
+    # its mode is not what is to be changed
+    run -78 "$MAILRECV" -t -c /dev/null
+    [[ $output == *'/dev/null: cannot be used: it is a FIFO or a device, expected a file'* ]]
     printf 'QUIT\r\n' >input
     run -78 timeout -s KILL 20 "$MAILRECV" -c fifo -l log -P 192.0.2.7 <input
     grep -q '\] fifo: cannot be used: it is a FIFO or a device, expected a file$' log

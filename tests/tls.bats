@@ -272,6 +272,9 @@ END
     run -78 --separate-stderr timeout -s KILL 20 "$MAILRECV" -t -c conf
     # shellcheck disable=SC2154 # bats sets it
     [ "$(grep -c '/fifo is a FIFO or a device, expected a file' <<<"$stderr")" -ge 4 ]
+    # the mode of a device is not what is to be changed
+    run -78 --separate-stderr "$MAILRECV" -t -c <(sed 's|^tls.key .*|tls.key /dev/null|' conf)
+    [[ $stderr != *chmod* ]]
     run -0 client <<'END'
 s = smtplib.SMTP('127.0.0.1', port, timeout=20)
 s.ehlo()
