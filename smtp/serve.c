@@ -1,6 +1,7 @@
 /* serve.c - one client served: as the right user, behind the wall, from the greeting to the end */
 #include "smtp/serve.h"
 
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -34,13 +35,22 @@ static bool sandbox_usable(const struct conf *conf)
     return missing[0] == '\0' || conf->base.sandbox != SANDBOX_ON;
 }
 
+/* The bound of the session's files: of its message; none if replies go into one, behind what it holds. */
+static uint64_t most_bytes(const struct line_io *io, const struct conf *conf)
+{
+    struct stat client;
+
+    return fstat(io->out, &client) == 0 && S_ISREG(client.st_mode) ? UINT64_MAX
+                                                                   : conf->session.smtp_data_size.value + SPOOL_MEMORY;
+}
+
 /* The session process: from here on it can do nothing but talk to the client and to the monitor. */
 static void __attribute__((noreturn)) confined_session(struct line_io *io, struct session *session,
                                                        const struct conf *conf)
 {
     static const struct reply unsafe = REPLY(421, "3.0", "The service is out of order, try again later");
 
-    if (sandbox_enter(SANDBOX_SESSION, conf->session.smtp_data_size.value + SPOOL_MEMORY)) {
+    if (sandbox_enter(SANDBOX_SESSION, most_bytes(io, conf))) {
         smtp_session(session);
         _exit(EX_OK);
     }

@@ -127,6 +127,21 @@ END
     expect "$(grep 'output .*Cap' log | grep -cv '<0x09>0000000000000000"$')" 0
 }
 
+@test "replies go into a file behind what it holds, however much that is" {
+    printf '%s\n' 'domain mx.example' 'limit.smtp_data_size 1000' >small.conf
+    truncate -s 10M replies
+    mkfifo input
+    "$MAILRECV" -c small.conf -l log <input >>replies &
+    exec 5>input
+    printf 'NOOP\r\n' >&5
+    wait_for replies '250 '
+    printf 'QUIT\r\n' >&5
+    exec 5>&-
+    wait $!
+    tail -n 1 replies | grep -q '^221 '
+    grep -q 'end reason=quit ' log
+}
+
 @test "nothing that was left open stays open in service" {
     config <<END
 deliver rcpt_to a@mx.example pipe exit 0
