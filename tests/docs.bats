@@ -412,6 +412,27 @@ END
     same known documented
 }
 
+@test "mailrecv(8) documents each line of the log" {
+    python3 - "$MAN8" "$SOURCE" <<'END'
+import pathlib, re, sys
+
+def pattern(shown): # words in capitals stand for something; what is behind the first = is for the keys to tell
+    return re.sub(r"\b(?!SMTP|ERROR|TLS|DNS)[A-Z]{2,}\b", ".+", re.escape(shown.split("=")[0].strip('"')))
+
+page = pathlib.Path(sys.argv[1]).read_text().split("These events are always logged:")[1].split("\n.El\n")[0]
+known = [pattern(shown) for shown in re.findall(r"^\.It Li (.*)$", page, re.M)]
+logged = set()
+for path in pathlib.Path(sys.argv[2]).glob("**/*.c"):
+    if path.relative_to(sys.argv[2]).parts[0] not in ("tests", "bench", "build", "programs"):
+        logged.update(re.findall(r'log_line\([^"(;]*"([^"]*)', path.read_text()))
+logged = {re.sub(r"^(end|message lost) %s.*", r"\1 reason", text) for text in logged} # by functions of their own
+samples = [re.sub(r"%[.*]*[a-z]+", "X", text.split("=")[0]) for text in logged if text != "%s"]
+assert len(samples) > 40, samples
+missing = [sample for sample in samples if not any(re.match(k, sample) for k in known)]
+assert not missing, missing
+END
+}
+
 @test "mailrecv(8) documents each reason of an end, stage and result" {
     reasons=$(awk '/^\.It Cm reason/ { on = 1; next } /^\.It/ { on = 0 } on && /^\.Ql/ { print $2 }' "$MAN8")
     { sed -n 's/.*end_reason = "\([a-z-]*\)".*/\1/p' "$SOURCE"/smtp.c "$SOURCE"/smtp/*.c
