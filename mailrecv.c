@@ -26,6 +26,7 @@
 #include "base/stack.h"
 #include "base/text.h"
 #include "client/client.h"
+#include "client/starttls.h"
 #include "conf/conf.h"
 #include "listener/listener.h"
 #include "listener/renewal.h"
@@ -288,6 +289,15 @@ static int serve_accepted(void *context, int spare)
     return serve_ahead(s->conf, s->client, &terminated, LISTENER_CRASHED, arrive, s);
 }
 
+/* In another. Certificate and key are opened while we may be root. */
+static void keep_tls(void *context, int requests)
+{
+    const struct service *s = context;
+
+    if (privileges_become(s->conf))
+        starttls_keep(&s->conf->client, requests);
+}
+
 static bool is_stale(void *context)
 {
     return conf_changed(((const struct service *)context)->conf);
@@ -310,27 +320,31 @@ static bool find_sockets(const struct options *o, struct sockets *sockets)
 
 /*
  * What spare processes have opened is theirs: the log, and what only root can open, before they became the user of the
- * service. When one of these files is another, so must they be.
+ * service; and the helper for TLS has certificates and keys. When one of these files is another, so must they be.
  */
 static void watch_opened(const struct options *o, struct conf *conf)
 {
     const struct client_settings *c = &conf->client;
-    const struct slice secrets[] = { c->tls_cert[0], c->tls_cert[1], c->tls_key[0], c->tls_key[1], c->tls_client_ca,
-                                     c->auth_users, c->auth_senders };
     struct slice log = o->log != NULL ? slice_of(o->log) : conf->base.logfile;
 
     if (!slice_equal(log, slice_of("syslog")) && !slice_equal(log, slice_of("stderr")))
         conf_watch(conf, log, true);
-    for (size_t i = 0; geteuid() == 0 && i < sizeof secrets / sizeof secrets[0]; i++)
-        conf_watch(conf, secrets[i], false);
+    for (enum starttls_file i = 0; i < STARTTLS_FILES; i++)
+        conf_watch(conf, starttls_path(c, i), false);
+    if (geteuid() != 0)
+        return;
+    conf_watch(conf, c->auth_users, false);
+    conf_watch(conf, c->auth_senders, false);
 }
 
 static int listen_for_clients(const struct service *service, struct sockets *sockets, char **arguments)
 {
     struct service context = *service;
+    const bool tls = service->conf->errors == 0 && service->conf->client.tls != TLS_OFF;
     const struct listener listener = { .settings = &service->conf->listener, .groups = &service->conf->rules.groups,
                                        .sockets = sockets, .arguments = arguments, .terminated = &terminated,
-                                       .is_stale = is_stale, .serve = serve_accepted, .context = &context };
+                                       .is_stale = is_stale, .keep = tls ? keep_tls : NULL, .serve = serve_accepted,
+                                       .context = &context };
 
     (void)unsetenv("TCPREMOTEIP"); /* who comes is what accept says; a valid name: cannot fail */
     conf_share(service->conf);

@@ -90,24 +90,51 @@ static int spawn(pid_t *pid, const char *program, char *const arguments[], char 
     return error;
 }
 
+/* Copies what is to become another descriptor and must not be overwritten before its turn. Returns 0 or an error number. */
+static int move_up(const int fds[], size_t count, int high[PROCESS_DESCRIPTORS], size_t *moved)
+{
+    int error = 0;
+
+    for (*moved = 0; *moved < count && error == 0; (*moved)++) {
+        int fd = fds[*moved];
+
+        high[*moved] = fd >= (int)count ? fd : fcntl(fd, F_DUPFD_CLOEXEC, (int)count);
+        error = high[*moved] < 0 ? errno : 0;
+    }
+    return error;
+}
+
 int process_start(pid_t *pid, const char *program, char *const arguments[], char *const variables[], const int fds[],
                   size_t count)
 {
-    /* what is to become another descriptor must not be overwritten before its turn */
-    int high[PROCESS_DESCRIPTORS] = { 0 }, error = 0;
-    size_t moved = 0;
+    int high[PROCESS_DESCRIPTORS] = { 0 }, error;
+    size_t moved;
 
     process_unpin(0);
-    for (; moved < count && error == 0; moved++) {
-        high[moved] = fds[moved] >= (int)count ? fds[moved] : fcntl(fds[moved], F_DUPFD_CLOEXEC, (int)count);
-        error = high[moved] < 0 ? errno : 0;
-    }
+    error = move_up(fds, count, high, &moved);
     if (error == 0)
         error = spawn(pid, program, arguments, variables, high, count);
     for (size_t i = 0; i < moved; i++)
         if (high[i] >= 0 && high[i] != fds[i])
             (void)close(high[i]); /* a copy */
     return error;
+}
+
+int process_become(const char *program, char *const arguments[], char *const variables[], const int fds[], size_t count)
+{
+    int high[PROCESS_DESCRIPTORS] = { 0 };
+    size_t moved;
+
+    process_unpin(0);
+    (void)setsid(); /* fails for one that leads a group already */
+    if (move_up(fds, count, high, &moved) != 0)
+        return errno;
+    for (size_t i = 0; i < count; i++)
+        if (dup2(high[i], (int)i) < 0)
+            return errno;
+    if (close_range((unsigned)count, ~0U, 0) == 0)
+        (void)execve(program, arguments, variables);
+    return errno;
 }
 
 bool process_find(const char *name, char *path, size_t size)

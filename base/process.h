@@ -41,6 +41,9 @@ void process_unpin(pid_t pid);
 int process_start(pid_t *pid, const char *program, char *const arguments[], char *const variables[], const int fds[],
                   size_t count);
 
+/* The same in place of this process, which keeps its signals. Returns only if that fails, an error number. */
+int process_become(const char *program, char *const arguments[], char *const variables[], const int fds[], size_t count);
+
 /*
  * The path of a program of ours: beside the running one, or else in LIBEXECDIR. Writes at most
  * `size` bytes; false if it is in neither place (`path` then names the latter).

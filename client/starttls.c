@@ -13,8 +13,9 @@
 #include "base/guarded.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "client/keeper.h"
 
-enum { MESSAGE_MAX = 1024, ARGUMENTS_MAX = 9, FIRST_FILE = 4, END_MS = 4000 };
+enum { MESSAGE_MAX = 1024, ARGUMENTS_MAX = 10, FIRST_FILE = 4, END_MS = 4000 };
 
 _Static_assert(FIRST_FILE + STARTTLS_FILES <= PROCESS_DESCRIPTORS, "the helper must get all of its files");
 
@@ -61,12 +62,16 @@ static void close_files(void)
     }
 }
 
-/* Starts the helper with its own descriptors, those of files, and /dev/null for such as are not there. Returns 0 or an
- * error number. */
-static int launch(pid_t *helper, const struct client_settings *settings, bool only_test, const int own[FIRST_FILE],
+enum purpose { SERVE, KEEP, TEST };
+
+/*
+ * Starts the helper, or becomes the one that waits, with its own descriptors, those of files, and /dev/null for such as
+ * are not there. Returns 0 or an error number.
+ */
+static int launch(pid_t *helper, const struct client_settings *settings, enum purpose purpose, const int own[FIRST_FILE],
                   const int files[STARTTLS_FILES], int nothing)
 {
-    static char test[] = "-t", minimum[] = "-m", version[] = "1.3", list[] = "-C", ask[] = "-a", second[] = "-s";
+    static char keep[] = "-k", test[] = "-t", minimum[] = "-m", version[] = "1.3", list[] = "-C", ask[] = "-a", second[] = "-s";
     char path[PATH_MAX], ciphers[1024];
     char *arguments[ARGUMENTS_MAX] = { path }, *none[] = { NULL };
     int fds[FIRST_FILE + STARTTLS_FILES];
@@ -82,8 +87,8 @@ static int launch(pid_t *helper, const struct client_settings *settings, bool on
         (void)snprintf(path, sizeof path, "%.*s", (int)settings->tls_helper.len, settings->tls_helper.text);
     else
         (void)process_find("mailrecv-tls", path, sizeof path); /* starting it will fail */
-    if (only_test)
-        arguments[count++] = test;
+    if (purpose != SERVE)
+        arguments[count++] = purpose == TEST ? test : keep;
     if (settings->tls_min_version != 0) {
         arguments[count++] = minimum;
         arguments[count++] = version;
@@ -97,6 +102,8 @@ static int launch(pid_t *helper, const struct client_settings *settings, bool on
         arguments[count++] = ask;
     if (settings->tls_cert[1].len > 0)
         arguments[count++] = second;
+    if (purpose == KEEP)
+        return process_become(path, arguments, none, fds, descriptors);
     return process_start(helper, path, arguments, none, fds, descriptors);
 }
 
@@ -107,7 +114,7 @@ int starttls_test(const struct client_settings *settings, const int files[STARTT
     if (nothing >= 0) {
         const int own[FIRST_FILE] = { nothing, output, output, nothing };
 
-        error = launch(helper, settings, true, own, files, nothing);
+        error = launch(helper, settings, TEST, own, files, nothing);
         (void)close(nothing);
     }
     return error;
@@ -144,8 +151,40 @@ static bool wait_ready(const struct starttls *tls, uint64_t deadline)
     return false;
 }
 
-bool starttls_start(struct starttls *tls, const struct client_settings *settings, int client, int plain,
-                    uint64_t deadline)
+void starttls_keep(const struct client_settings *settings, int requests)
+{
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC), error = nothing < 0 ? errno : 0;
+    const int own[FIRST_FILE] = { nothing, nothing, nothing, requests };
+
+    if (!open_files(settings))
+        return;
+    if (error == 0)
+        error = launch(NULL, settings, KEEP, own, opened, nothing);
+    log_line(LOG_ERR, "TLS failed reason=\"cannot start mailrecv-tls: %s\"", strerror(error));
+}
+
+/* Asks the one that waits, if there is one. */
+static enum keeper_answer ask_keeper(struct starttls *tls, int client, int plain, uint64_t deadline)
+{
+    int ends[2];
+    enum keeper_answer answer;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return KEEPER_NONE; /* what follows will say so */
+    answer = keeper_ask(client, plain, ends[1], ends[0], deadline, &tls->helper);
+    tls->kept = answer == KEEPER_READY;
+    if (tls->kept) {
+        tls->channel = ends[0];
+        return answer;
+    }
+    tls->helper = 0;
+    (void)close(ends[0]); /* read to its end */
+    return answer;
+}
+
+/* Has a process of ours serve the connection. */
+static bool start_helper(struct starttls *tls, const struct client_settings *settings, int client, int plain,
+                         uint64_t deadline)
 {
     int ends[2] = { -1, -1 }, nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     int error = nothing < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ? errno : 0;
@@ -154,7 +193,7 @@ bool starttls_start(struct starttls *tls, const struct client_settings *settings
     if (done) {
         const int own[FIRST_FILE] = { client, plain, nothing, ends[1] };
 
-        error = launch(&tls->helper, settings, false, own, opened, nothing);
+        error = launch(&tls->helper, settings, SERVE, own, opened, nothing);
         done = error == 0;
         if (!done)
             tls->helper = 0;
@@ -172,6 +211,22 @@ bool starttls_start(struct starttls *tls, const struct client_settings *settings
     }
     starttls_end(tls, NULL, 0); /* the files stay open: whom we have become may not be able to open them again */
     return false;
+}
+
+bool starttls_start(struct starttls *tls, const struct client_settings *settings, int client, int plain,
+                    uint64_t deadline)
+{
+    switch (ask_keeper(tls, client, plain, deadline)) {
+    case KEEPER_READY:
+        close_files();
+        return true;
+    case KEEPER_LATE:
+        log_failure("failed it is not ready in time");
+        return false;
+    case KEEPER_NONE:
+        break;
+    }
+    return start_helper(tls, settings, client, plain, deadline);
 }
 
 /* key=value lines; text of clients comes in certificates and server names. */
@@ -234,12 +289,16 @@ enum starttls_status starttls_learn(struct starttls *tls, struct client *client)
 static void log_end(struct starttls *tls, struct client *client, const struct process_end *end)
 {
     char message[MESSAGE_MAX + 1], text[PROCESS_TEXT];
+    bool heard;
 
     if (starttls_learn(tls, client) == STARTTLS_FAILED)
         return;
-    if (hear(tls, message, MSG_DONTWAIT))
+    heard = hear(tls, message, MSG_DONTWAIT);
+    if (tls->kept && strcmp(message, "done") == 0)
+        return;
+    if (heard || (tls->kept && end->in_time))
         log_failure(message);
-    else if (end->in_time && !process_exited(end, 0))
+    else if (!tls->kept && end->in_time && !process_exited(end, 0))
         log_line(LOG_ERR, "TLS failed reason=\"mailrecv-tls %s\"", process_end_text(end, text));
 }
 
@@ -248,7 +307,11 @@ void starttls_end(struct starttls *tls, struct client *client, uint64_t deadline
     struct process_end end;
 
     if (tls->helper != 0) {
-        end = process_wait(tls->helper, clock_earlier(deadline, clock_ms() + END_MS));
+        deadline = clock_earlier(deadline, clock_ms() + END_MS);
+        if (tls->kept)
+            end = (struct process_end){ .in_time = keeper_wait(tls->helper, tls->channel, deadline) };
+        else
+            end = process_wait(tls->helper, deadline);
         if (client != NULL)
             log_end(tls, client, &end);
     }

@@ -12,6 +12,7 @@
  */
 struct starttls {
     pid_t helper;  /* 0: there is none */
+    bool kept;     /* it is no child of ours: the keeper of a listener has forked it (keeper.h) */
     int channel;   /* to the helper */
     bool told;     /* it has said what became of the handshake */
 };
@@ -39,7 +40,13 @@ struct slice starttls_path(const struct client_settings *settings, enum starttls
 int starttls_test(const struct client_settings *settings, const int files[STARTTLS_FILES], int output, pid_t *helper);
 
 /*
- * Starts the helper on the client's socket and the session's plain bytes, both of which it takes copies
+ * In a process of its own, becomes a helper that waits, with certificate and key loaded, for what is asked for at this
+ * socket (keeper.h). Returns only if that fails; the log says why.
+ */
+void starttls_keep(const struct client_settings *settings, int requests);
+
+/*
+ * Starts the helper, or asks the one that waits, on the client's socket and the session's plain bytes, both of which it takes copies
  * of, and waits until it is ready, until the deadline (clock.h) at most. False if it is not; the log says why, and it may be tried again.
  */
 bool starttls_start(struct starttls *tls, const struct client_settings *settings, int client, int plain,

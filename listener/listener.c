@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "listener/guests.h"
+#include "listener/keeper.h"
 #include "listener/renewal.h"
 #include "listener/spares.h"
 
@@ -109,6 +110,8 @@ static void note_end(pid_t pid, int status)
         now.idle_since = clock_ms();
         now.rest_until = 0;
         now.crashed = now.crashed || WIFSIGNALED(status) || WEXITSTATUS(status) == LISTENER_CRASHED;
+    } else if (keeper_crashed(pid, status)) {
+        now.crashed = true;
     }
 }
 
@@ -289,10 +292,18 @@ static bool is_idle(const struct listener *l)
            clock_ms() - now.idle_since >= l->settings->idle_secs * 1000;
 }
 
+static void start_keeper(const struct listener *l)
+{
+    if (l->keep != NULL)
+        keeper_start(l->keep, l->context);
+}
+
 /* If that fails, it is tried again when it is due again. */
 static void renew(const struct listener *l)
 {
+    keeper_stop();
     renewal_execute(l->sockets, l->arguments);
+    start_keeper(l);
     now.crashed = false;
     now.accepted = 0;
     now.begin = clock_ms();
@@ -371,6 +382,7 @@ int listener_run(const struct listener *listener)
     renewal_resume();
     now.begin = now.idle_since = clock_ms();
     reap(); /* those that have ended since the last program looked */
+    start_keeper(listener);
     while (wait_once(listener, &waiting))
         ;
     sockets_close(listener->sockets);

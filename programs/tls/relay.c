@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +28,7 @@ enum {
 
 /* ---- what is told ------------------------------------------------------------------------ */
 
-void tell(const char *format, ...)
+bool tell(const char *format, ...)
 {
     char message[MAX_MESSAGE];
     va_list args;
@@ -38,8 +37,7 @@ void tell(const char *format, ...)
     va_start(args, format);
     len = vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    if (len > 0)
-        (void)!write(CHANNEL, message, (size_t)len < sizeof message ? (size_t)len : sizeof message - 1);
+    return len > 0 && write(CHANNEL, message, (size_t)len < sizeof message ? (size_t)len : sizeof message - 1) > 0;
 }
 
 /* ---- serving ----------------------------------------------------------------------------- */
@@ -49,7 +47,7 @@ void fail(const char *about, const char *why)
     char text[TEXT_SIZE];
 
     copy_printable(text, why, strlen(why));
-    tell("failed %s: %s", about, text);
+    (void)tell("failed %s: %s", about, text);
     _exit(EXIT_FAILURE);
 }
 
@@ -101,7 +99,7 @@ static void end_both(uint64_t deadline)
 /* The client has broken the protocol: the alert that OpenSSL has sent shall arrive. */
 static void __attribute__((noreturn)) reject(const char *about, const char *why)
 {
-    tell("failed %s: %s", about, why);
+    (void)tell("failed %s: %s", about, why);
     end_both(clock_ms() + FINISH_MS);
     _exit(EXIT_FAILURE);
 }
@@ -179,7 +177,7 @@ static void tell_secure(const SSL *ssl)
     if (name != NULL)
         copy_printable(sni, name, strlen(name));
     describe_client(ssl, subject, fingerprint);
-    tell("secure\nprotocol=%s\ncipher=%s\nsni=%s\nsubject=%s\nfingerprint=%s", SSL_get_version(ssl),
+    (void)tell("secure\nprotocol=%s\ncipher=%s\nsni=%s\nsubject=%s\nfingerprint=%s", SSL_get_version(ssl),
          SSL_get_cipher_name(ssl), sni, subject, fingerprint);
 }
 

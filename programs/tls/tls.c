@@ -2,8 +2,9 @@
 /*
  * The monitor starts it for one client, with descriptors that are open already, hears what became
  * of it on the channel, and does not trust it with anything else: it loads certificate and key,
- * gives up all but passing bytes on, and only then reads the first byte of the client. The
- * descriptors and messages are in man/mailrecv-tls.8.
+ * gives up all but passing bytes on, and only then reads the first byte of the client. A listener starts it
+ * once, and monitors ask it for a process that has done all that (keeper.c). The descriptors and messages are in
+ * man/mailrecv-tls.8.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@
 #include "base/inherited.h"
 #include "base/sandbox.h"
 #include "programs/tls/credentials.h"
+#include "programs/tls/keeper.h"
 #include "programs/tls/relay.h"
 
 /* The first descriptor that it is not given. */
@@ -32,11 +34,12 @@ enum { OTHERS = SECOND_KEY + 1 };
 struct options {
     struct credentials_options tls;
     bool test;
+    bool keep; /* for many connections */
 };
 
 static void print_help(void)
 {
-    puts("usage: mailrecv-tls [-m 1.2|1.3] [-C CIPHERS] [-a] [-s] [-t]\n"
+    puts("usage: mailrecv-tls [-m 1.2|1.3] [-C CIPHERS] [-a] [-s] [-k | -t]\n"
          "\n"
          "Serves TLS on one connection; mailrecv starts it. It finds the client on descriptor 0, the session\n"
          "on 1, the monitor on 3, certificate chain and key on 4 and 5, CA certificates on 6,\n"
@@ -45,6 +48,7 @@ static void print_help(void)
          "  -C CIPHERS  the ciphers for TLS 1.2, as openssl-ciphers(1) has it, instead of OpenSSL's\n"
          "  -a          ask clients for a certificate, which the CA certificates must verify\n"
          "  -s          there are a second chain and key, of another kind: RSA beside ECDSA\n"
+         "  -k          serve the connections that come on descriptor 3, a process for each\n"
          "  -t          check certificates and key, serve nobody; status 1 on errors\n"
          "  -V          show the version\n"
          "  -h          show this help\n"
@@ -75,12 +79,13 @@ static void parse_options(int argc, char **argv, struct options *o)
     int letter;
 
     opterr = 0;
-    while ((letter = getopt(argc, argv, ":m:C:astVh")) != -1) {
+    while ((letter = getopt(argc, argv, ":m:C:asktVh")) != -1) {
         switch (letter) {
         case 'm': o->tls.min_version = optarg; break;
         case 'C': o->tls.ciphers = optarg; break;
         case 'a': o->tls.ask_client = true; break;
         case 's': o->tls.second = true; break;
+        case 'k': o->keep = true; break;
         case 't': o->test = true; break;
         case 'V': puts("mailrecv-tls " VERSION); exit(output_status(EX_OK));
         case 'h': print_help(); exit(output_status(EX_OK));
@@ -114,33 +119,59 @@ static bool set_nonblocking(int fd)
     return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
-/* The last that needs a system call of its own, and then none can be made. */
-static bool confine(const struct options *o)
+/* The connection does not wait, for the process that serves it waits for all at once. */
+static bool prepare_connection(void)
 {
     const int on = 1;
 
+    (void)setsockopt(CLIENT, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails in tests without TCP */
+    return set_nonblocking(CLIENT) && set_nonblocking(SESSION);
+}
+
+/* Monitors that then start it for one connection hear why. */
+static void __attribute__((noreturn)) fail_unheard(const char *about, const char *why)
+{
+    (void)about;
+    (void)why;
+    _exit(EXIT_FAILURE);
+}
+
+/* A context with all that it needs of files. */
+static SSL_CTX *load(const struct options *o, void (*complain)(const char *about, const char *why))
+{
+    SSL_CTX *context;
+
+    if (!prepare_process())
+        complain("start", strerror(errno));
+    context = credentials_load(&o->tls, complain);
     if (o->tls.ask_client)
         tzset(); /* the dates of client certificates are looked at, where glibc would now open the time zone */
-    (void)setsockopt(CLIENT, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails in tests without TCP */
-    return close_range(CERTIFICATES, SECOND_KEY, 0) == 0 && set_nonblocking(CLIENT) && set_nonblocking(SESSION) &&
-           sandbox_enter(SANDBOX_TLS, 0);
+    if (close_range(CERTIFICATES, SECOND_KEY, 0) != 0)
+        complain("start", strerror(errno));
+    return context;
 }
 
 static void __attribute__((noreturn)) serve(const struct options *o)
 {
-    SSL_CTX *context;
+    SSL_CTX *context = load(o, o->keep ? fail_unheard : fail);
     SSL *ssl;
+    bool ready;
 
-    if (!prepare_process())
-        fail("start", strerror(errno));
-    context = credentials_load(&o->tls, fail);
+    if (o->keep)
+        keeper_run(context);
     ssl = SSL_new(context);
     if (ssl == NULL || SSL_set_fd(ssl, CLIENT) != 1)
         fail("OpenSSL", credentials_reason());
-    if (!confine(o))
+    if ((!o->keep && !prepare_connection()) || !sandbox_enter(SANDBOX_TLS, 0))
         fail("sandbox", strerror(errno));
-    tell("ready");
+    if (o->keep)
+        keeper_take();
+    ready = o->keep ? tell("ready %ld", (long)getpid()) : tell("ready");
+    if (!ready)
+        _exit(EXIT_FAILURE); /* somebody else may serve the connection by now */
     relay_serve(ssl);
+    if (o->keep)
+        (void)tell("done"); /* nobody else learns the exit status */
     _exit(EXIT_SUCCESS);
 }
 
