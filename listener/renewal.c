@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -56,6 +57,7 @@ bool renewal_sockets(struct sockets *sockets)
         return false;
     inherited = (int)strtol(end + 1, NULL, 10);
     (void)unsetenv(VARIABLE); /* a valid name: cannot fail */
+    (void)prctl(PR_SET_NAME, program_invocation_short_name); /* else ps(1) shows "exe", from /proc/self/exe */
     if (fcntl(inherited, F_SETFD, FD_CLOEXEC) != 0 || read(inherited, sockets, sizeof *sockets) != (ssize_t)sizeof *sockets ||
         sockets->count > SOCKETS_MOST)
         return false;
