@@ -346,6 +346,8 @@ static int listen_for_clients(const struct service *service, struct sockets *soc
                                        .is_stale = is_stale, .keep = tls ? keep_tls : NULL, .serve = serve_accepted,
                                        .context = &context };
 
+    if (sockets->own)
+        heed_interrupts(); /* in the foreground, and as a container's first process, which no signal ends by itself */
     (void)unsetenv("TCPREMOTEIP"); /* who comes is what accept says; a valid name: cannot fail */
     conf_share(service->conf);
     open_log(service->options, service->conf);

@@ -19,9 +19,13 @@ PLACED = sed -e 's,/usr/local/sbin/mailrecv,$(SBINDIR)/mailrecv,' -e 's,/usr/loc
 
 # What serves another port is what serves port 25, with another name, number and configuration.
 OTHER_PORTS = submission=587 submissions=465
-FOR_PORT = sed -e "s,mailrecv\(@*\)\.\(socket\|service\),mailrecv-$${at%=*}\1.\2,g" \
+FOR_PORT = sed -e "s,mailrecv\(-listen\|@\)*\.\(socket\|service\),mailrecv-$${at%=*}\1.\2,g" \
                -e "s,/etc/mailrecv\.conf,/etc/mailrecv-$${at%=*}.conf,; s/\<25\>/$${at\#*=}/" \
-               -e "s/^service mailrecv$$/&-$${at%=*}/; s/^\# mailrecv -/\# mailrecv-$${at%=*} -/"
+               -e "s/^\(service\|\#\) mailrecv\(-wait\)*\( -\|$$\)/\1 mailrecv-$${at%=*}\2\3/"
+
+# Of each port: a process started for each connection, or one that accepts.
+UNITS  = .socket @.service -listen.socket -listen.service
+XINETD = '' -wait
 
 # Programs have the paths of their files in them: another SYSCONFDIR or PREFIX means compiling anew.
 $(BUILD)/admin/options.o $(BUILD)/programs/checkpassword/checkpassword.o $(BUILD)/base/process.o: $(BUILD)/sysconfdir
@@ -49,14 +53,14 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	$(INSTALL) -m 644 README.md LICENSE mailrecv.conf systemd/demanding-commands.conf $(DESTDIR)$(DOCDIR)
 	for picture in $(PICTURES); do \
 	    $(INSTALL) -D -m 644 $$picture $(DESTDIR)$(DOCDIR)/$$picture || exit 1; done
-	for unit in mailrecv.socket mailrecv@.service; do \
+	for unit in $(UNITS:%=mailrecv%); do \
 	    $(PLACED) systemd/$$unit >$(BUILD)/$$unit && \
 	    $(INSTALL) -m 644 $(BUILD)/$$unit $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
-	for at in $(OTHER_PORTS); do for unit in .socket @.service; do \
+	for at in $(OTHER_PORTS); do for unit in $(UNITS); do \
 	    $(FOR_PORT) systemd/mailrecv$$unit | $(PLACED) >$(BUILD)/placed && \
 	    $(INSTALL) -m 644 $(BUILD)/placed $(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}$$unit || exit 1; done; \
-	    $(PLACED) systemd/tls.conf >$(BUILD)/placed && \
-	    $(INSTALL) -D -m 644 $(BUILD)/placed $(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}@.service.d/tls.conf || exit 1; done
+	    $(PLACED) systemd/tls.conf >$(BUILD)/placed && for unit in $(filter %.service,$(UNITS)); do \
+	    $(INSTALL) -D -m 644 $(BUILD)/placed $(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}$$unit.d/tls.conf || exit 1; done; done
 	$(INSTALL) -m 644 $(BUILD)/placed $(DESTDIR)$(DOCDIR)/tls.conf
 	$(INSTALL) -m 644 systemd/sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/mailrecv.conf
 	$(INSTALL) -m 644 systemd/tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/mailrecv.conf
@@ -67,13 +71,14 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	$(INSTALL) -m 644 completion/mailrecv.bash $(DESTDIR)$(BASHDIR)/mailrecv
 	$(INSTALL) -m 644 completion/_mailrecv $(DESTDIR)$(ZSHDIR)/_mailrecv
 	for name in $(COMPLETED); do ln -sf mailrecv $(DESTDIR)$(BASHDIR)/$$name || exit 1; done
-	$(PLACED) xinetd/mailrecv >$(BUILD)/xinetd
-	test -e $(DESTDIR)$(XINETDDIR)/mailrecv || \
-	    $(INSTALL) -m 644 $(BUILD)/xinetd $(DESTDIR)$(XINETDDIR)/mailrecv
-	for at in $(OTHER_PORTS); do name=mailrecv-$${at%=*}; \
-	    $(FOR_PORT) xinetd/mailrecv | $(PLACED) >$(BUILD)/xinetd && $(PLACED) $$name.conf >$(BUILD)/placed.conf || exit 1; \
-	    test -e $(DESTDIR)$(XINETDDIR)/$$name || \
-	    $(INSTALL) -m 644 $(BUILD)/xinetd $(DESTDIR)$(XINETDDIR)/$$name || exit 1; \
+	for way in $(XINETD); do $(PLACED) xinetd/mailrecv$$way >$(BUILD)/xinetd && \
+	    { test -e $(DESTDIR)$(XINETDDIR)/mailrecv$$way || \
+	    $(INSTALL) -m 644 $(BUILD)/xinetd $(DESTDIR)$(XINETDDIR)/mailrecv$$way; } || exit 1; done
+	for at in $(OTHER_PORTS); do name=mailrecv-$${at%=*}; for way in $(XINETD); do \
+	    $(FOR_PORT) xinetd/mailrecv$$way | $(PLACED) >$(BUILD)/xinetd || exit 1; \
+	    test -e $(DESTDIR)$(XINETDDIR)/$$name$$way || \
+	    $(INSTALL) -m 644 $(BUILD)/xinetd $(DESTDIR)$(XINETDDIR)/$$name$$way || exit 1; done; \
+	    $(PLACED) $$name.conf >$(BUILD)/placed.conf || exit 1; \
 	    test -e $(DESTDIR)$(SYSCONFDIR)/$$name.conf || \
 	    $(INSTALL) -m 644 $(BUILD)/placed.conf $(DESTDIR)$(SYSCONFDIR)/$$name.conf || exit 1; done
 	test -e $(DESTDIR)$(LOGROTATEDIR)/mailrecv || \
@@ -90,16 +95,17 @@ uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv-checkpassword $(DESTDIR)$(MANDIR)/man8/mailrecv-checkpassword.8
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv $(DESTDIR)$(MANDIR)/man8/mailrecv.8 \
 	    $(DESTDIR)$(LIBEXECDIR)/mailrecv-tls $(DESTDIR)$(MANDIR)/man8/mailrecv-tls.8 \
-	    $(DESTDIR)$(MANDIR)/man5/mailrecv.conf.5 $(DESTDIR)$(UNITDIR)/mailrecv.socket \
-	    $(DESTDIR)$(UNITDIR)/mailrecv@.service $(DESTDIR)$(XINETDDIR)/mailrecv \
+	    $(DESTDIR)$(MANDIR)/man5/mailrecv.conf.5 $(UNITS:%=$(DESTDIR)$(UNITDIR)/mailrecv%) \
+	    $(DESTDIR)$(XINETDDIR)/mailrecv $(DESTDIR)$(XINETDDIR)/mailrecv-wait \
 	    $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv.conf $(DESTDIR)$(FAIL2BANDIR)/jail.d/mailrecv.conf \
 	    $(DESTDIR)$(FAIL2BANDIR)/filter.d/mailrecv-auth.conf \
 	    $(DESTDIR)$(SYSUSERSDIR)/mailrecv.conf $(DESTDIR)$(TMPFILESDIR)/mailrecv.conf \
 	    $(DESTDIR)$(LOGROTATEDIR)/mailrecv
 	rm -f $(addprefix $(DESTDIR)$(BASHDIR)/,mailrecv $(COMPLETED)) $(DESTDIR)$(ZSHDIR)/_mailrecv
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE mailrecv.conf demanding-commands.conf tls.conf $(PICTURES))
-	for at in $(OTHER_PORTS); do unit=$(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}; \
-	    rm -rf $$unit.socket $$unit@.service $$unit@.service.d $(DESTDIR)$(XINETDDIR)/mailrecv-$${at%=*}; done
+	for at in $(OTHER_PORTS); do for unit in $(UNITS); do unit=$(DESTDIR)$(UNITDIR)/mailrecv-$${at%=*}$$unit; \
+	    rm -rf $$unit $$unit.d; done; for way in $(XINETD); do \
+	    rm -f $(DESTDIR)$(XINETDDIR)/mailrecv-$${at%=*}$$way; done; done
 	for dir in $(DESTDIR)$(DOCDIR)/man $(DESTDIR)$(DOCDIR)/bench $(DESTDIR)$(DOCDIR); do test ! -d $$dir || rmdir $$dir || exit 1; done
 
 ## deb: build a Debian package, and put it into build/deb

@@ -57,10 +57,11 @@ void options_die(const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args); /* cut when too long */
     va_end(args);
-    if (client_is_tcp(STDIN_FILENO))
+    if (client_is_tcp(STDIN_FILENO) || sockets_were_given())
         log_line(LOG_ERR, "%s", text);
     else
         fprintf(stderr, "mailrecv: %s, see mailrecv -h\n", text);
+    sockets_turn_away();
     exit(EX_USAGE);
 }
 

@@ -340,6 +340,8 @@ static bool wait_once(const struct listener *l, const sigset_t *waiting)
     const bool resting = now.rest_until > time;
     int n = wait_for_client(l, resting ? 0 : (nfds_t)l->sockets->count, until, waiting);
 
+    if (n > 0)
+        (void)clock_poll(NULL, 0, 0, waiting); /* no signal is let in where a client waits already: it is now */
     if (now.child_ended)
         reap();
     if (*l->terminated || now.asked_to_end)
@@ -377,6 +379,7 @@ int listener_run(const struct listener *listener)
 
     if (!guests_begin(listener->settings) || !take_signals()) {
         log_line(LOG_ERR, "listener: cannot begin: %m");
+        sockets_turn_away();
         return EX_OSERR;
     }
     renewal_resume();

@@ -13,7 +13,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { FIRST_GIVEN = 3, PORT_MOST = 65535 }; /* SD_LISTEN_FDS_START of sd_listen_fds(3) */
+enum {
+    FIRST_GIVEN = 3, /* SD_LISTEN_FDS_START of sd_listen_fds(3) */
+    PORT_MOST = 65535,
+    TURN_AWAY_SECS = 2
+};
 
 union address {
     struct sockaddr any;
@@ -85,11 +89,44 @@ static bool take_named(struct sockets *sockets)
     return sockets->count > 0 && detach();
 }
 
+static const struct sockets *given; /* NULL: none yet */
+
 bool sockets_given(struct sockets *sockets)
 {
+    bool found;
+
     sockets->count = 0;
     sockets->own = false;
-    return is_listening(STDIN_FILENO) ? take_input(sockets) : take_named(sockets);
+    found = is_listening(STDIN_FILENO) ? take_input(sockets) : take_named(sockets);
+    given = found ? sockets : NULL;
+    return found;
+}
+
+bool sockets_were_given(void)
+{
+    static struct sockets found;
+
+    return given != NULL || sockets_given(&found);
+}
+
+void sockets_turn_away(void)
+{
+    static const char reply[] = "421 The service is not configured, try again later\r\n";
+    struct pollfd polled[SOCKETS_MOST];
+    int fd;
+
+    if (!sockets_were_given())
+        return;
+    memcpy(polled, given->polled, sizeof polled);
+    (void)alarm(TURN_AWAY_SECS); /* a client may vanish between the wait and accept: then this ends the process */
+    (void)poll(polled, (nfds_t)given->count, TURN_AWAY_SECS * 1000);
+    for (size_t i = 0; i < given->count; i++)
+        if (polled[i].revents != 0 && (fd = accept4(polled[i].fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+            (void)send(fd, reply, sizeof reply - 1, MSG_DONTWAIT | MSG_NOSIGNAL); /* a fresh connection takes it, or is gone */
+            (void)close(fd);
+        }
+    (void)alarm(0);
+    (void)sleep(TURN_AWAY_SECS);
 }
 
 /* ---- our own ------------------------------------------------------------------------------- */

@@ -23,6 +23,15 @@ struct sockets {
 bool sockets_given(struct sockets *sockets);
 
 /*
+ * For a program that was given such sockets and cannot listen: a client that waits hears 421 and is let go, and two
+ * seconds pass. Who has started it would start it again at once, and give up the socket when that happens too often.
+ */
+void sockets_turn_away(void);
+
+/* Has somebody handed such sockets over? Then nobody reads standard error, for all that we know. */
+bool sockets_were_given(void);
+
+/*
  * Opens a socket of our own: unix:PATH, a PATH that begins with /, ADDRESS:PORT, [ADDRESS]:PORT, or a PORT of all
  * addresses, IPv6 and IPv4. False with what is wrong in `why` (at most `size` bytes).
  */

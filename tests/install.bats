@@ -37,11 +37,22 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 etc/mailrecv.conf
 644 etc/xinetd.d/mailrecv
 644 etc/xinetd.d/mailrecv-submission
+644 etc/xinetd.d/mailrecv-submission-wait
 644 etc/xinetd.d/mailrecv-submissions
+644 etc/xinetd.d/mailrecv-submissions-wait
+644 etc/xinetd.d/mailrecv-wait
 755 usr/local/bin/mailrecv-report
+644 usr/local/lib/systemd/system/mailrecv-listen.service
+644 usr/local/lib/systemd/system/mailrecv-listen.socket
+644 usr/local/lib/systemd/system/mailrecv-submission-listen.service
+644 usr/local/lib/systemd/system/mailrecv-submission-listen.service.d/tls.conf
+644 usr/local/lib/systemd/system/mailrecv-submission-listen.socket
 644 usr/local/lib/systemd/system/mailrecv-submission.socket
 644 usr/local/lib/systemd/system/mailrecv-submission@.service
 644 usr/local/lib/systemd/system/mailrecv-submission@.service.d/tls.conf
+644 usr/local/lib/systemd/system/mailrecv-submissions-listen.service
+644 usr/local/lib/systemd/system/mailrecv-submissions-listen.service.d/tls.conf
+644 usr/local/lib/systemd/system/mailrecv-submissions-listen.socket
 644 usr/local/lib/systemd/system/mailrecv-submissions.socket
 644 usr/local/lib/systemd/system/mailrecv-submissions@.service
 644 usr/local/lib/systemd/system/mailrecv-submissions@.service.d/tls.conf
@@ -70,9 +81,10 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
     cmp "$TESTS/../mailrecv.conf" root/etc/mailrecv.conf
     cmp "$TESTS/../fail2ban/filter.d/mailrecv.conf" root/etc/fail2ban/filter.d/mailrecv.conf
     cmp "$TESTS/../fail2ban/jail.d/mailrecv.conf" root/etc/fail2ban/jail.d/mailrecv.conf
-    cmp "$TESTS/../xinetd/mailrecv" root/etc/xinetd.d/mailrecv
-    cmp "$TESTS/../systemd/mailrecv.socket" root/usr/local/lib/systemd/system/mailrecv.socket
-    cmp "$TESTS/../systemd/mailrecv@.service" root/usr/local/lib/systemd/system/mailrecv@.service
+    for name in mailrecv mailrecv-wait; do cmp "$TESTS/../xinetd/$name" root/etc/xinetd.d/$name; done
+    for unit in mailrecv{.socket,@.service,-listen.socket,-listen.service}; do
+        cmp "$TESTS/../systemd/$unit" "root/usr/local/lib/systemd/system/$unit"
+    done
     run root/usr/local/sbin/mailrecv -V
     [[ $output =~ ^mailrecv\ [0-9]+\.[0-9]+$ ]]
     [ "$(root/usr/local/libexec/mailrecv-tls -V)" = "mailrecv-tls ${output#mailrecv }" ]
@@ -96,9 +108,13 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 @test "units, xinetd service and program name each other and the configuration, wherever they are" {
     make_it PREFIX=/opt/mail SYSCONFDIR=/opt/mail/etc install
     [ -x root/opt/mail/sbin/mailrecv ]
-    grep -qx 'ExecStart=/opt/mail/sbin/mailrecv -c /opt/mail/etc/mailrecv.conf' root/opt/mail/lib/systemd/system/mailrecv@.service
-    grep -qxE $'\tserver += /opt/mail/sbin/mailrecv' root/opt/mail/etc/xinetd.d/mailrecv
-    grep -qxE $'\tserver_args +=.* -c /opt/mail/etc/mailrecv.conf' root/opt/mail/etc/xinetd.d/mailrecv
+    for service in mailrecv@ mailrecv-listen; do
+        grep -qx 'ExecStart=/opt/mail/sbin/mailrecv -c /opt/mail/etc/mailrecv.conf' root/opt/mail/lib/systemd/system/$service.service
+    done
+    for name in mailrecv mailrecv-wait; do
+        grep -qxE $'\tserver += /opt/mail/sbin/mailrecv' root/opt/mail/etc/xinetd.d/$name
+        grep -qxE $'\tserver_args +=.* -c /opt/mail/etc/mailrecv.conf' root/opt/mail/etc/xinetd.d/$name
+    done
     [ "$(grep -rlE '/usr/local|[= ]/etc/mailrecv' root/opt/mail/etc/xinetd.d root/opt/mail/lib)" = "" ]
     # the manual pages and the example, too
     grep -qx '#tls.helper /opt/mail/libexec/mailrecv-tls' root/opt/mail/etc/mailrecv.conf
@@ -254,15 +270,25 @@ changed() { # FILE NEW-FILE
         [ "$(changed root/etc/xinetd.d/mailrecv "root/etc/xinetd.d/$name" | tr -d ' \t>')" = "service$name
 port=$port
 server_args=-c/etc/$name.conf" ]
+        # and those where mailrecv accepts
+        [ "$(changed $units/mailrecv-listen.socket "$units/$name-listen.socket")" = "> Conflicts=$name.socket
+> ListenStream=$port" ]
+        [ "$(changed $units/mailrecv-listen.service "$units/$name-listen.service")" = "> Requires=$name-listen.socket
+> ExecStart=/usr/local/sbin/mailrecv -c /etc/$name.conf" ]
+        [ "$(changed root/etc/xinetd.d/mailrecv-wait "root/etc/xinetd.d/$name-wait" | tr -d ' \t>')" = "service$name-wait
+port=$port
+server_args=-c/etc/$name.conf" ]
         # comments name what they stand in
-        [ "$(grep -c "mailrecv\(@\)\?\.\(socket\|service\)" "$units/$name.socket" "$units/$name@.service" | cut -d: -f2 | tr '\n' ' ')" = "0 0 " ]
-        cmp "$TESTS/../systemd/tls.conf" "$units/$name@.service.d/tls.conf"
+        if grep -E "mailrecv(@|-listen)?\.(socket|service)" "$units/$name"{,-listen}.socket "$units/$name"{@,-listen}.service; then return 1; fi
+        for service in "$name@" "$name-listen"; do cmp "$TESTS/../systemd/tls.conf" "$units/$service.service.d/tls.conf"; done
         cmp "$TESTS/../$name.conf" "root/etc/$name.conf"
         # systemd takes them, with the drop-in
-        sed -i "s,/usr/local/sbin,$PWD/root/usr/local/sbin," "$units/$name@.service"
-        run systemd-analyze verify --man=no "$PWD/$units/$name.socket" "$PWD/$units/$name@.service"
+        sed -i "s,/usr/local/sbin,$PWD/root/usr/local/sbin," "$units/$name@.service" "$units/$name-listen.service"
+        run systemd-analyze verify --man=no "$PWD/$units/$name"{,-listen}.socket "$PWD/$units/$name"{@,-listen}.service
         [ "$output" = "" ]
-        systemd-analyze security --no-pager --offline=true --threshold=20 "$PWD/$units/$name@.service"
+        for service in "$name@" "$name-listen"; do
+            systemd-analyze security --no-pager --offline=true --threshold=20 "$PWD/$units/$service.service"
+        done
     done
     echo '# mine' >>root/etc/mailrecv-submission.conf
     make_it install

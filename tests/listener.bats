@@ -13,7 +13,8 @@ setup() {
 }
 
 teardown() {
-    [ -z "$LISTENER" ] || kill -KILL "$LISTENER" 2>/dev/null || true
+    # shellcheck disable=SC2046 # numbers
+    [ -z "$LISTENER" ] || kill -KILL "$LISTENER" $(cat "/proc/$LISTENER/task/$LISTENER/children") 2>/dev/null || true
 }
 
 # The configuration, with further lines.
@@ -85,7 +86,7 @@ def expect(got, wanted):
 END
         cat
     } >clients.py
-    PORT=$PORT LISTENER=$LISTENER python3 clients.py "$@"
+    PORT=$PORT LISTENER=$LISTENER timeout 60 python3 clients.py "$@"
 }
 
 # Has the listener ended, and how?
@@ -401,6 +402,55 @@ client.quit()
 END
     ended 0
     nobody_left
+}
+
+@test "signals count while clients are waiting, too" {
+    listen
+    clients <<'END'
+listener = int(os.environ["LISTENER"])
+os.kill(listener, signal.SIGSTOP)
+many = [socket.create_connection(("127.0.0.1", PORT), 10) for i in range(50)]
+os.kill(listener, signal.SIGTERM)
+os.kill(listener, signal.SIGCONT)
+for client in many:
+    try:
+        expect(client.recv(99), b"421")
+    except ConnectionResetError: # it was not accepted
+        break
+else:
+    sys.exit("all were accepted")
+END
+    ended 0
+}
+
+# What forks twice and goes away leaves a child to the first process of a container.
+@test "as the first process of a container: SIGTERM and SIGINT end it, no zombie stays, and the log goes to standard error" {
+    UNDER=(unshare --user --map-root-user --pid --fork --kill-child)
+    PORT=$(free_port)
+    for signal in TERM INT; do
+        config "deliver rcpt_to leaves@mx.example pipe cat >/dev/null; (sleep 0.1; echo gone >>$PWD/gone) >/dev/null 2>&1 &"
+        "${UNDER[@]}" "$MAILRECV" -L "127.0.0.1:$PORT" -c conf -l stderr 2>log 3>&- &
+        LISTENER=$!
+        until_listening
+        SIGNAL=$signal clients <<'END'
+[first] = children(os.environ["LISTENER"])
+client = Client()
+for rcpt in "leaves@mx.example", "a@example.com":
+    assert client.say("MAIL FROM:<>")[:3] == "250"
+    assert client.say("RCPT TO:<%s>" % rcpt)[:3] == "250"
+    assert client.say("DATA")[:3] == "354"
+    expect(client.say("."), "250")
+client.quit()
+while not os.path.exists("gone") or children(first): # the session, and what its command has left
+    time.sleep(0.01)
+os.unlink("gone")
+client = Client()
+os.kill(int(first), getattr(signal, "SIG" + os.environ["SIGNAL"]))
+expect(client.line(), "421 4.3.2 The service is being stopped")
+END
+        ended 0
+        [ "$(grep -c 'delivery result=delivered' log)" = 2 ]
+    done
 }
 
 @test "a session does without its listener, and keeps nobody from listening there" {

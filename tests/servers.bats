@@ -1,4 +1,4 @@
-# servers.bats - mailrecv under real super-servers: xinetd, systemd-socket-activate, tcpserver
+# servers.bats - mailrecv under real super-servers: xinetd, systemd-socket-activate, tcpserver, inetd; and without one
 # shellcheck shell=bash
 
 load common
@@ -68,6 +68,27 @@ walk_through() { # KIND ADDRESS...
 
 @test "tcpserver: one message to a file and one to a command" {
     walk_through tcpserver 127.0.0.1
+}
+
+@test "xinetd with wait = yes: mailrecv accepts, over IPv4 and IPv6" {
+    walk_through xinetd-wait 127.0.0.1 ::1
+}
+
+@test "systemd-socket-activate without --accept: mailrecv accepts, over IPv4 and IPv6; and at standard input" {
+    walk_through systemd-socket-activate-fds 127.0.0.1 ::1
+    stop_server
+    walk_through systemd-socket-activate-wait 127.0.0.1
+}
+
+@test "inetd with wait, that of OpenBSD and that of GNU: mailrecv accepts" {
+    for kind in openbsd-inetd-wait inetutils-inetd-wait; do
+        walk_through $kind 127.0.0.1
+        stop_server
+    done
+}
+
+@test "-L: mailrecv accepts without a super-server, over IPv4 and IPv6" {
+    walk_through alone 127.0.0.1 ::1
 }
 
 @test "under xinetd the log on standard error does not reach the client" {
@@ -144,10 +165,12 @@ block() {
 }
 
 @test "the lines of README that switch the xinetd service on do" {
-    cp "$TESTS/../xinetd/mailrecv" service
-    eval "$(sed -nE 's,^    (sed -i .*) /etc/xinetd.d/mailrecv$,\1 service,p' "$TESTS/../README.md")"
-    [ "$(diff service "$TESTS/../xinetd/mailrecv" | grep -c '^[<>]')" -eq 2 ]
-    grep -qxE '\s*disable\s*= no' service
+    for name in mailrecv mailrecv-wait; do
+        cp "$TESTS/../xinetd/$name" service
+        eval "$(sed -nE "s,^    (sed -i .*) /etc/xinetd.d/$name\$,\1 service,p" "$TESTS/../README.md")"
+        [ "$(diff service "$TESTS/../xinetd/$name" | grep -c '^[<>]')" -eq 2 ]
+        grep -qxE '\s*disable\s*= no' service
+    done
 }
 
 # The line of README that begins with $1, for our program and user. Only root can become another one.
@@ -156,7 +179,7 @@ readme_line() {
     user=$(id -un)
     sed -nE "s,^    ($1 .*),\1,p" "$TESTS/../README.md" |
         sed -E -e "s,/usr/local/sbin/mailrecv,$MAILRECV,; s,/etc/mailrecv\.conf,$PWD/conf," \
-            -e "s/ nowait mailrecv / nowait $user /; s/^s6-envuidgid mailrecv/s6-envuidgid $user/" \
+            -e "s/wait mailrecv /wait $user /; s/^s6-envuidgid mailrecv/s6-envuidgid $user/" \
             -e "s/-u .*id -u mailrecv\) -g .*id -g mailrecv\)/$([ "$user" != root ] || echo -u 0 -g 0)/" \
             -e "$([ "$user" = root ] || echo 's/s6-tcpserver -U /s6-tcpserver /')"
 }
@@ -167,7 +190,7 @@ servers_of_readme() {
         local line
         case $1 in
         inetd)
-            readme_line smtp | sed "s/^smtp /127.0.0.1:$2 /" >inetd.conf
+            readme_line "smtp stream tcp $WAIT" | sed "s/^smtp /127.0.0.1:$2 /" >inetd.conf
             line="$("$TESTS/unpacked" inetutils-inetd usr/sbin/inetutils-inetd) -d --pidfile=$PWD/inetd.pid $PWD/inetd.conf" ;;
         tcpserver)
             line="$(readme_line tcpserver | sed "s/ 0\.0\.0\.0 25 / 127.0.0.1 $2 /") -c $PWD/conf" ;;
@@ -184,15 +207,19 @@ servers_of_readme() {
 
 @test "mailrecv(8) has the same lines for inetd, tcpserver and s6 as README" {
     grep -E '^(smtp stream|tcpserver -|s6-envuidgid )' "$TESTS/../man/mailrecv.8" >manual
-    [ "$(wc -l <manual)" -eq 3 ]
-    sed -nE 's/^    ((smtp stream|tcpserver -|s6-envuidgid ).*)/\1/p' "$TESTS/../README.md" | diff manual -
+    [ "$(wc -l <manual)" -eq 4 ]
+    sed -nE 's/^    ((smtp stream|tcpserver -|s6-envuidgid ).*)/\1/p' "$TESTS/../README.md" | sort | diff <(sort manual) -
 }
 
-@test "the line of README for inetd.conf serves" {
+@test "the lines of README for inetd.conf serve" {
     servers_of_readme
-    start_server inetd "$PWD"
-    send a@example.com 127.0.0.1
-    check_sent a@example.com 127.0.0.1
+    for WAIT in nowait wait; do
+        rm -f inbox script log
+        start_server inetd "$PWD"
+        send a@example.com 127.0.0.1
+        check_sent a@example.com 127.0.0.1
+        stop_server
+    done
 }
 
 @test "the line of README for tcpserver serves" {
@@ -261,6 +288,31 @@ EOF
     never_in_file 'Bad|error|ERROR|unknown|WARNING' xinetd.log
 }
 
+@test "the xinetd file with wait works as it stands, and mailrecv.conf has the limits" {
+    launch() {
+        sed -E -e 's,^(\s*disable\s*=).*,\1 no,' -e "s,^(\s*port\s*=).*,\1 $2\n\tbind = ::ffff:127.0.0.1," \
+            -e "s,^(\s*log_type\s*=).*,\1 FILE $PWD/refused.log," -e "s,^(\s*user\s*=).*,\1 $(id -un)," -e "s,^(\s*server\s*=).*,\1 $MAILRECV," \
+            -e "s,^(\s*server_args\s*=).*,\1 -c $PWD/conf," "$TESTS/../xinetd/mailrecv-wait" >xinetd.conf
+        timeout 60 xinetd -dontfork -f "$PWD/xinetd.conf" -pidfile "$PWD/xinetd.pid" -filelog "$PWD/xinetd.log" \
+            >server.out 2>&1 </dev/null &
+        SERVER_PID=$!
+    }
+    await_server() {
+        local deadline=$((SECONDS + 10))
+        until listening "$2" 6; do [ $SECONDS -lt $deadline ] && kill -0 "$SERVER_PID" && sleep 0.02 || return 1; done
+    }
+    start_server xinetd "$PWD"
+    send a@example.com 127.0.0.1
+    check_sent a@example.com 127.0.0.1
+    python3 - "$SERVER_PORT" <<'EOF'
+import socket, sys
+first = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20) for _ in range(11)]
+assert [s.recv(4) for s in first] == [b"220 "] * 10 + [b"421 "]
+EOF
+    grep -q '\[127\.0\.0\.1\] ERROR: 421 .* stage=limit ' log
+    never_in_file 'Bad|error|ERROR|unknown|WARNING' xinetd.log
+}
+
 never_in_file() {
     if grep -E "$1" "$2"; then return 1; fi
 }
@@ -280,7 +332,7 @@ units() {
 
 verify() { systemd-analyze verify --man=no "$PWD/units"/*.s*e "$PWD/units"/*.socket; }
 exposure() { # AT MOST, of 100
-    systemd-analyze security --no-pager --offline=true --threshold="$1" "$PWD/units/mailrecv@.service"
+    systemd-analyze security --no-pager --offline=true --threshold="$1" "$PWD/units/${2:-mailrecv@}.service"
 }
 
 @test "systemd-analyze finds nothing wrong with the units" {
@@ -307,8 +359,21 @@ exposure() { # AT MOST, of 100
     done
 }
 
+@test "the units where mailrecv accepts: no limit of starts, stopped with the socket, confined as a session's unit is" {
+    socket=$TESTS/../systemd/mailrecv-listen.socket service=$TESTS/../systemd/mailrecv-listen.service
+    for line in ListenStream=25 BindIPv6Only=both Accept=no TriggerLimitIntervalSec=0 Conflicts=mailrecv.socket WantedBy=sockets.target; do
+        grep -qx "$line" "$socket"
+    done
+    for line in StartLimitIntervalSec=0 Requires=mailrecv-listen.socket KillMode=process StandardError=journal; do
+        grep -qx "$line" "$service"
+    done
+    settings() { sed '1,/^\[Service\]/d' "$1" | grep -vE '^(#|$|Standard|SuccessExitStatus=|TasksMax=)' | sort; }
+    diff <(settings "$TESTS/../systemd/mailrecv@.service") <(settings "$service")
+}
+
 @test "the exposure that systemd-analyze sees is 2.0 at most" {
     units
+    exposure 20 mailrecv-listen
     exposure 20
     # it does measure: without the list of system calls it is more
     sed -i '/^SystemCallFilter=/d' units/mailrecv@.service

@@ -16,10 +16,10 @@ listening() {
 
 have_ipv6() { grep -qs '^0\{31\}1 ' /proc/net/if_inet6; }
 
-# One xinetd service on address $1, port $2; the rest is the command.
+# One xinetd service on address $1, port $2, with wait = $3; the rest is the command.
 xinetd_service() {
-    local address=$1 port=$2 server=$3
-    shift 3
+    local address=$1 port=$2 wait=$3 server=$4
+    shift 4
     cat <<EOF
 service mailrecv
 {
@@ -27,7 +27,8 @@ service mailrecv
     type = UNLISTED
     protocol = tcp
     socket_type = stream
-    wait = no
+    wait = $wait
+    flags = NOLIBWRAP
     user = $(id -un)
     bind = $address
     port = $port
@@ -38,20 +39,33 @@ EOF
 }
 
 # Starts super-server $1 on port $2 in directory $3 for the command that follows. It ends by itself
-# after some minutes, should nobody stop it.
+# after some minutes, should nobody stop it. With -wait or -fds at the end of the super-server's name, and for
+# `alone`, where there is none, the command accepts the connections.
 launch() {
-    local kind=$1 port=$2 dir=$3 listen
+    local kind=$1 port=$2 dir=$3 wait=no place
+    local -a listen=("127.0.0.1:$port")
+    ! have_ipv6 || listen+=("[::1]:$port")
     shift 3
+    [[ $kind != *-wait ]] || wait=yes
     case $kind in
-    xinetd)
-        xinetd_service 127.0.0.1 "$port" "$@" >"$dir/xinetd.conf"
-        ! have_ipv6 || xinetd_service ::1 "$port" "$@" >>"$dir/xinetd.conf"
+    xinetd*)
+        xinetd_service 127.0.0.1 "$port" $wait "$@" >"$dir/xinetd.conf"
+        ! have_ipv6 || xinetd_service ::1 "$port" $wait "$@" >>"$dir/xinetd.conf"
         set -- xinetd -dontfork -f "$dir/xinetd.conf" -pidfile "$dir/xinetd.pid" -filelog "$dir/xinetd.log" ;;
+    openbsd-inetd-wait | inetutils-inetd-wait)
+        place=usr/sbin/inetutils-inetd
+        [ $kind = inetutils-inetd-wait ] || place=usr/sbin/inetd
+        place=$("$TESTS/unpacked" "${kind%-wait}" $place) || return
+        echo "127.0.0.1:$port stream tcp wait $(id -un) $1 ${1##*/} ${*:2}" >"$dir/inetd.conf"
+        set -- "$place" -d "$dir/inetd.conf" ;;
     systemd-socket-activate)
-        listen="-l 127.0.0.1:$port"
-        ! have_ipv6 || listen="$listen -l [::1]:$port"
-        # shellcheck disable=SC2086 # words on purpose
-        set -- systemd-socket-activate --accept --inetd $listen "$@" ;;
+        set -- systemd-socket-activate --accept --inetd "${listen[@]/#/--listen=}" "$@" ;;
+    systemd-socket-activate-fds)
+        set -- systemd-socket-activate "${listen[@]/#/--listen=}" "$@" ;;
+    systemd-socket-activate-wait) # standard input can be one socket
+        set -- systemd-socket-activate --inetd --listen="${listen[0]}" "$@" ;;
+    alone)
+        set -- "$@" "${listen[@]/#/-L}" ;;
     tcpserver)
         set -- tcpserver -HR -l localhost 127.0.0.1 "$port" "$@" ;;
     esac
@@ -63,7 +77,7 @@ launch() {
 await_server() {
     local kind=$1 port=$2 deadline=$((SECONDS + 10))
     while [ $SECONDS -lt $deadline ] && kill -0 "$SERVER_PID" 2>/dev/null; do
-        if listening "$port" 4 && { [ "$kind" = tcpserver ] || ! have_ipv6 || listening "$port" 6; }; then
+        if listening "$port" 4 && { [[ $kind =~ ^tcpserver|inetd-wait|activate-wait ]] || ! have_ipv6 || listening "$port" 6; }; then
             kill -0 "$SERVER_PID" 2>/dev/null
             return
         fi
@@ -72,11 +86,15 @@ await_server() {
     return 1
 }
 
+declare -A accepting=([xinetd]=xinetd-wait [systemd-socket-activate]=systemd-socket-activate-fds [tcpserver]=alone)
+
 # start_server KIND DIRECTORY COMMAND...: sets SERVER_PID and SERVER_PORT. Another program may take
-# the port between the look and the start: then another port is tried.
+# the port between the look and the start: then another port is tried. With VIA=listener in the
+# environment the command accepts, whatever the kind.
 start_server() {
     local kind=$1 dir=$2
     shift 2
+    [ "${VIA:-}" != listener ] || kind=${accepting[$kind]:-$kind}
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         SERVER_PORT=$((20000 + RANDOM % 12000))
         if listening "$SERVER_PORT" 4 || listening "$SERVER_PORT" 6; then continue; fi
@@ -89,9 +107,17 @@ start_server() {
     return 1
 }
 
+# All processes that have come from process $1.
+descendants() {
+    local child
+    for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do echo "$child"; descendants "$child"; done
+}
+
+# What accepts connections goes on without the super-server that has started it: all of them end.
 stop_server() {
     [ -n "${SERVER_PID:-}" ] || return 0
-    kill "$SERVER_PID" 2>/dev/null || true
+    # shellcheck disable=SC2046 # numbers
+    kill "$SERVER_PID" $(descendants "$SERVER_PID") 2>/dev/null || true
     wait "$SERVER_PID" 2>/dev/null || true
     SERVER_PID=
 }
