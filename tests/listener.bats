@@ -428,7 +428,7 @@ END
     UNDER=(unshare --user --map-root-user --pid --fork --kill-child)
     PORT=$(free_port)
     for signal in TERM INT; do
-        config "deliver rcpt_to leaves@mx.example pipe cat >/dev/null; (sleep 0.1; echo gone >>$PWD/gone) >/dev/null 2>&1 &"
+        config "listen.spares 0" "deliver rcpt_to leaves@mx.example pipe cat >/dev/null; (sleep 0.1; echo gone >>$PWD/gone) >/dev/null 2>&1 &"
         "${UNDER[@]}" "$MAILRECV" -L "127.0.0.1:$PORT" -c conf -l stderr 2>log 3>&- &
         LISTENER=$!
         until_listening
