@@ -52,12 +52,16 @@ static void fill_descriptors(void)
             _exit(EX_OSERR);
 }
 
-/* SIGTERM is let in only while waiting, so that no delivery is cut short. */
+/* SIGTERM is let in only while waiting, so that no delivery is cut short; what ends a listener, when it listens. */
 static void set_signals(void)
 {
     const struct sigaction term = { .sa_handler = on_term }, ignore = { .sa_handler = SIG_IGN };
+    sigset_t blocked;
 
-    if (!inherited_reset(SIGTERM) || sigaction(SIGTERM, &term, NULL) != 0 ||
+    (void)sigemptyset(&blocked);
+    (void)sigaddset(&blocked, SIGTERM);
+    renewal_block(&blocked);
+    if (!inherited_reset(&blocked) || sigaction(SIGTERM, &term, NULL) != 0 ||
         sigaction(SIGPIPE, &ignore, NULL) != 0 || /* a command need not read all of its input */
         sigaction(SIGXFSZ, &ignore, NULL) != 0)   /* EFBIG is answered with 4xx */
         log_line(LOG_WARNING, "cannot prepare the process: %m");
@@ -303,19 +307,19 @@ static bool is_stale(void *context)
     return conf_changed(((const struct service *)context)->conf);
 }
 
-/* The sockets to listen on: those that we had or were given, or those of -L. False: there are none. */
-static bool find_sockets(const struct options *o, struct sockets *sockets)
+/* The sockets to listen on, if any: those that we had or were given, or those of -L. Nothing else stays open. */
+static void find_sockets(const struct options *o, struct sockets *sockets)
 {
     char why[256];
 
     if (renewal_sockets(sockets) || (o->listen_count == 0 && sockets_given(sockets)))
-        return true;
+        return;
+    inherited_close();
     for (size_t i = 0; i < o->listen_count; i++)
         if (!sockets_open(sockets, o->listen[i], why, sizeof why)) {
             fprintf(stderr, "mailrecv: %s\n", why);
             exit(EX_UNAVAILABLE);
         }
-    return o->listen_count > 0;
 }
 
 /*
@@ -367,8 +371,8 @@ int main(int argc, char **argv)
     fill_descriptors();
     set_signals();
     options_parse(argc, argv, &options);
-    if (options_in_service(&options) && !find_sockets(&options, &sockets))
-        inherited_close(); /* a person may name /dev/fd/N */
+    if (options_in_service(&options)) /* else a person may name /dev/fd/N */
+        find_sockets(&options, &sockets);
     if (options.log != NULL && !options.test && !options.show)
         privileges_open_log(options.log, options.log);
     options_check(&options, &client);

@@ -38,14 +38,14 @@
 static sigset_t ignored; /* before */
 
 /* To ignore a pending signal is to drop it. */
-static void drop_pending(int blocked)
+static void drop_pending(const sigset_t *blocked)
 {
     const struct sigaction ignore = { .sa_handler = SIG_IGN }, standard = { .sa_handler = SIG_DFL };
     sigset_t pending;
 
     (void)sigpending(&pending); /* cannot fail */
     for (int i = 1; i <= SIGRTMAX; i++)
-        if (i != blocked && sigismember(&pending, i) == 1) {
+        if (sigismember(blocked, i) == 0 && sigismember(&pending, i) == 1) {
             (void)sigaction(i, &ignore, NULL); /* fails for none that can be pending here */
             (void)sigaction(i, &standard, NULL);
         }
@@ -71,18 +71,14 @@ static bool stop_timers(void)
            setitimer(ITIMER_PROF, &off, NULL) == 0;
 }
 
-bool inherited_reset(int blocked)
+bool inherited_reset(const sigset_t *blocked)
 {
     const struct rlimit none = { 0, 0 };
-    sigset_t mask;
     bool stopped = stop_timers(), done; /* first, so that none expires behind the look at what is pending */
 
     drop_pending(blocked);
     reset_dispositions();
-    (void)sigemptyset(&mask);
-    if (blocked != 0)
-        (void)sigaddset(&mask, blocked);
-    done = sigprocmask(SIG_SETMASK, &mask, NULL) == 0 && prctl(PR_SET_PDEATHSIG, 0) == 0 &&
+    done = sigprocmask(SIG_SETMASK, blocked, NULL) == 0 && prctl(PR_SET_PDEATHSIG, 0) == 0 &&
            setrlimit(RLIMIT_CORE, &none) == 0;
     (void)umask(S_IRWXG | S_IRWXO);
     return stopped && done;

@@ -2,15 +2,16 @@
 #ifndef INHERITED_H
 #define INHERITED_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 /*
  * For the beginning of main, before anything depends on it: sets what survives execve(2) to what our programs
  * need, whatever the process that started us has left. The list of what that is, and of what stays as it is,
- * stands in inherited.c. From here on all signals have their default actions, none is blocked but `blocked` (0: none
- * at all), and none is pending but that one. False with errno set if something could not be set; the rest is.
+ * stands in inherited.c. From here on all signals have their default actions, those of `blocked` and no others are
+ * blocked, and no others are pending. False with errno set if something could not be set; the rest is.
  */
-bool inherited_reset(int blocked);
+bool inherited_reset(const sigset_t *blocked);
 
 /* Was this signal ignored before inherited_reset? As SIGHUP is by nohup(1). */
 bool inherited_was_ignored(int signal);

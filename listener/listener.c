@@ -68,15 +68,18 @@ static const struct {
 enum { SIGNALS = sizeof signals / sizeof signals[0] };
 
 /* Signals are let in while waiting, so that none comes between a look and the wait. */
-static bool take_signals(void)
+static bool take_signals(sigset_t *waiting)
 {
     sigset_t blocked;
     bool done = true;
 
+    *waiting = clock_mask();
     (void)sigemptyset(&blocked);
     for (size_t i = 0; i < SIGNALS; i++)
-        if (signals[i].blocked)
+        if (signals[i].blocked) {
             (void)sigaddset(&blocked, signals[i].signal);
+            (void)sigdelset(waiting, signals[i].signal); /* of a listener that was executed anew some are blocked already */
+        }
     done = sigprocmask(SIG_BLOCK, &blocked, NULL) == 0;
     for (size_t i = 0; i < SIGNALS; i++)
         done = done && sigaction(signals[i].signal, &(struct sigaction){ .sa_handler = signals[i].handler }, NULL) == 0;
@@ -237,10 +240,10 @@ static bool add_spare(const struct listener *l)
 
 /* ---- accepting ----------------------------------------------------------------------------- */
 
-/* As accept(2), but for a second at most; EINTR then. */
+/* As accept(2), but for a second at most; EINTR then. Repeated, for who is stopped in front of accept has missed the first. */
 static int accept_soon(int fd, struct sockaddr_storage *peer)
 {
-    const struct itimerval second = { .it_value.tv_sec = ACCEPT_SECS }, off = { .it_value.tv_sec = 0 };
+    const struct itimerval second = { { ACCEPT_SECS, 0 }, { ACCEPT_SECS, 0 } }, off = { .it_value.tv_sec = 0 };
     socklen_t len = sizeof *peer;
     int connection, error;
 
@@ -252,10 +255,13 @@ static int accept_soon(int fd, struct sockaddr_storage *peer)
     return connection;
 }
 
-/* The system is out of something: the connection waits where it is, and somebody's end may help. */
-static bool is_shortage(int error)
+/*
+ * Is there just nobody, or a client that has gone? Else the system is out of something: connections wait where they are, and
+ * somebody's end may help; or somebody else has shut the socket, which poll then always finds ready.
+ */
+static bool is_passing(int error)
 {
-    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+    return error == EAGAIN || error == EINTR || error == ECONNABORTED || error == EPROTO;
 }
 
 static void accept_one(const struct listener *l, int fd)
@@ -265,7 +271,7 @@ static void accept_one(const struct listener *l, int fd)
     int connection = accept_soon(fd, &peer);
 
     if (connection < 0) {
-        if (is_shortage(errno)) {
+        if (!is_passing(errno)) {
             complain("cannot accept");
             now.rest_until = clock_ms() + REST_MS;
         }
@@ -375,9 +381,9 @@ static void wait_for_sessions(const struct listener *l, const sigset_t *waiting)
 
 int listener_run(const struct listener *listener)
 {
-    sigset_t waiting = clock_mask();
+    sigset_t waiting;
 
-    if (!guests_begin(listener->settings) || !take_signals()) {
+    if (!guests_begin(listener->settings) || !take_signals(&waiting)) {
         log_line(LOG_ERR, "listener: cannot begin: %m");
         sockets_turn_away();
         return EX_OSERR;

@@ -48,14 +48,29 @@ void renewal_execute(struct sockets *sockets, char *const *arguments)
         (void)close(fd);
 }
 
-bool renewal_sockets(struct sockets *sockets)
+/* The descriptor that VARIABLE names for this process, or -1. */
+static int named(void)
 {
     const char *text = getenv(VARIABLE);
     char *end;
+    bool is_ours = text != NULL && strtol(text, &end, 10) == (long)getpid() && *end == ':';
 
-    if (text == NULL || strtol(text, &end, 10) != (long)getpid() || *end != ':')
+    return is_ours ? (int)strtol(end + 1, NULL, 10) : -1;
+}
+
+void renewal_block(sigset_t *signals)
+{
+    if (named() < 0)
+        return;
+    (void)sigaddset(signals, SIGHUP); /* valid: cannot fail */
+    (void)sigaddset(signals, SIGUSR1);
+}
+
+bool renewal_sockets(struct sockets *sockets)
+{
+    inherited = named();
+    if (inherited < 0)
         return false;
-    inherited = (int)strtol(end + 1, NULL, 10);
     (void)unsetenv(VARIABLE); /* a valid name: cannot fail */
     (void)prctl(PR_SET_NAME, program_invocation_short_name); /* else ps(1) shows "exe", from /proc/self/exe */
     if (fcntl(inherited, F_SETFD, FD_CLOEXEC) != 0 || read(inherited, sockets, sizeof *sockets) != (ssize_t)sizeof *sockets ||

@@ -2,6 +2,7 @@
 #ifndef RENEWAL_H
 #define RENEWAL_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "listener/sockets.h"
@@ -13,6 +14,9 @@
 
 /* Executes the program again, with the same arguments. Returns only if that fails, and logs why. */
 void renewal_execute(struct sockets *sockets, char *const *arguments);
+
+/* If this program has executed itself: adds what ends a listener, for none may be lost or end it on the way. */
+void renewal_block(sigset_t *signals);
 
 /* Has this program executed itself? Then `sockets` are those that it had, and guests (guests.h) are restored by renewal_resume. */
 bool renewal_sockets(struct sockets *sockets);

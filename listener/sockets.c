@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/inherited.h"
+
 enum {
     FIRST_GIVEN = 3, /* SD_LISTEN_FDS_START of sd_listen_fds(3) */
     PORT_MOST = 65535,
@@ -60,8 +62,10 @@ static bool detach(void)
 
 static bool take_input(struct sockets *sockets)
 {
-    int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, FIRST_GIVEN);
+    int fd;
 
+    inherited_close();
+    fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, FIRST_GIVEN);
     if (fd < 0)
         return false;
     add(sockets, fd);
@@ -82,10 +86,14 @@ static long number_of(const char *variable)
 static bool take_named(struct sockets *sockets)
 {
     long count = number_of("LISTEN_PID") == (long)getpid() ? number_of("LISTEN_FDS") : 0;
+    int fd = FIRST_GIVEN;
 
-    for (int fd = FIRST_GIVEN; fd < FIRST_GIVEN + count && sockets->count < SOCKETS_MOST; fd++)
+    for (; fd - FIRST_GIVEN < count && fd - FIRST_GIVEN < SOCKETS_MOST; fd++)
         if (is_listening(fd) && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
             add(sockets, fd);
+        else
+            (void)close(fd); /* whatever it is, nothing was written */
+    (void)close_range((unsigned)fd, ~0U, 0);
     return sockets->count > 0 && detach();
 }
 

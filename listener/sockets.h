@@ -16,8 +16,9 @@ struct sockets {
 
 /*
  * Finds the listening stream sockets that a super-server has handed over: standard input (xinetd and inetd with `wait`,
- * systemd with StandardInput=socket), or LISTEN_FDS descriptors from 3 on where LISTEN_PID is this process. They are
- * above standard error then and exec closes them; 0 to 2 lead to /dev/null where they were one. False: there are none.
+ * systemd with StandardInput=socket), or LISTEN_FDS descriptors from 3 on where LISTEN_PID is this process, SOCKETS_MOST
+ * at most. They are above standard error then, alone there, and exec closes them; 0 to 2 lead to /dev/null where they
+ * were one. False: there are none, and nothing else either.
  * O_NONBLOCK stays as it is, for it outlives us.
  */
 bool sockets_given(struct sockets *sockets);

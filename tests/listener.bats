@@ -530,3 +530,98 @@ END
     [ "$(grep -c 'end reason=quit' log.1)" = 1 ]
     [ "$(grep -c 'end reason=quit' log)" = 3 ]
 }
+
+@test "SIGHUP while it executes itself anew is neither lost nor the end of it, with its sessions" {
+    config "$(seq -f 'deliver rcpt_to u%.0f@example.com append box' 30000)"
+    for after in 0 0.02 0.04 0.06; do
+        listen
+        clients "$after" <<'END'
+listener = int(os.environ["LISTENER"])
+client = Client()
+os.utime("conf", (0, 0))
+late = socket.create_connection(("127.0.0.1", PORT), 10)
+time.sleep(float(sys.argv[1])) # it reads the configuration
+os.kill(listener, signal.SIGHUP)
+deadline = time.monotonic() + 5
+while True:
+    try:
+        socket.create_connection(("127.0.0.1", PORT), 10).close()
+    except ConnectionRefusedError:
+        break
+    except ConnectionResetError: # it was in the backlog
+        continue
+    assert time.monotonic() < deadline
+os.kill(listener, 0)
+expect(client.deliver(), "250")
+client.quit()
+END
+        ended 0
+    done
+}
+
+@test "a socket that somebody else has shut does not keep it busy, and is said" {
+    python3 - "$MAILRECV" <<'END'
+import os, socket, sys, time
+server = socket.create_server(("127.0.0.1", 0))
+pid = os.fork()
+if pid == 0:
+    os.dup2(server.fileno(), 0)
+    os.execv(sys.argv[1], ["mailrecv", "-c", "conf", "-l", "log"])
+ticks = lambda: sum(map(int, open("/proc/%d/stat" % pid).read().rsplit(")")[-1].split()[11:13]))
+assert socket.create_connection(server.getsockname()).recv(3) == b"220"
+server.shutdown(socket.SHUT_RDWR)
+begin = ticks()
+time.sleep(1) # nothing can be seen of what does not happen
+spent = ticks() - begin
+os.kill(pid, 9)
+os.waitpid(pid, 0)
+assert spent < 10, spent
+END
+    grep -q 'listener: cannot accept: Invalid argument' log
+}
+
+@test "what is no listening socket among LISTEN_FDS, and what else the starter has left open, is closed" {
+    for number in 2 999999999 9223372036854775807; do
+        python3 - "$MAILRECV" "$number" <<'END'
+import os, socket, sys, time
+server, datagrams, other = socket.create_server(("127.0.0.1", 0)), socket.socket(type=socket.SOCK_DGRAM), open("conf")
+pid = os.fork()
+if pid == 0:
+    for i, part in enumerate((server, datagrams, other)):
+        os.dup2(part.fileno(), 20 + i)
+    for i in range(3):
+        os.dup2(20 + i, 3 + i if i < 2 else 90)
+        os.close(20 + i)
+    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=sys.argv[2])
+    os.execv(sys.argv[1], ["mailrecv", "-c", "conf", "-l", "log"])
+greeting = None
+try:
+    greeting = socket.create_connection(server.getsockname(), 5).recv(3)
+except TimeoutError:
+    pass
+links = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+os.kill(pid, 9)
+os.waitpid(pid, 0)
+assert greeting == b"220"
+link_of = lambda socket: "socket:[%d]" % os.fstat(socket.fileno()).st_ino
+assert links.count(link_of(server)) == 1 and link_of(datagrams) not in links, links
+assert not any(link.endswith("/conf") for link in links), links
+END
+    done
+    listen 9<conf
+    clients <<'END'
+fds = "/proc/%s/fd/" % os.environ["LISTENER"]
+assert not [fd for fd in os.listdir(fds) if os.readlink(fds + fd).endswith("/conf")]
+END
+}
+
+@test "its own lines go where the log is now, too, after a rotation" {
+    config 'limit.client_sessions 1'
+    listen
+    clients <<'END'
+client = Client()
+os.rename("log", "log.1")
+expect(Client().greeting, "421")
+END
+    grep -q 'ERROR: 421 Too many sessions from your host.* stage=limit' log
+}

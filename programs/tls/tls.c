@@ -106,8 +106,10 @@ static void parse_options(int argc, char **argv, struct options *o)
 static bool prepare_process(void)
 {
     const struct sigaction ignore = { .sa_handler = SIG_IGN };
+    sigset_t none;
 
-    return inherited_reset(0) && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 &&
+    (void)sigemptyset(&none);
+    return inherited_reset(&none) && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 &&
            sigaction(SIGPIPE, &ignore, NULL) == 0 && sigaction(SIGTERM, &ignore, NULL) == 0 &&
            close_range(OTHERS, ~0U, 0) == 0;
 }
