@@ -37,7 +37,10 @@
 
 static sigset_t ignored; /* before */
 
-/* To ignore a pending signal is to drop it. */
+/*
+ * To ignore a pending signal is to drop it. But SIGCHLD stays: it is dropped when it is let in, and whichever child of a
+ * listener that was executed anew (renewal.h) ended while it is ignored would never be heard of.
+ */
 static void drop_pending(const sigset_t *blocked)
 {
     const struct sigaction ignore = { .sa_handler = SIG_IGN }, standard = { .sa_handler = SIG_DFL };
@@ -45,7 +48,7 @@ static void drop_pending(const sigset_t *blocked)
 
     (void)sigpending(&pending); /* cannot fail */
     for (int i = 1; i <= SIGRTMAX; i++)
-        if (sigismember(blocked, i) == 0 && sigismember(&pending, i) == 1) {
+        if (i != SIGCHLD && sigismember(blocked, i) == 0 && sigismember(&pending, i) == 1) {
             (void)sigaction(i, &ignore, NULL); /* fails for none that can be pending here */
             (void)sigaction(i, &standard, NULL);
         }

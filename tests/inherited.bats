@@ -275,3 +275,10 @@ END
     expect "$(cat code.1)" 454
     grep -q 'auth failed: the password program has not answered in time$' log
 }
+
+@test "the end of a child is never ignored, and so its status not lost, even where one was to be told of" {
+    config "deliver rcpt_to a@mx.example append $HERE/box"
+    strace -o trace -e trace=rt_sigaction "$TESTS/tools/leave" pending -- "$MAILRECV" -c conf -l "$HERE/log" </dev/null
+    grep -q 'SIGHUP, {sa_handler=SIG_IGN' trace
+    run ! grep 'SIGCHLD, {sa_handler=SIG_IGN' trace
+}

@@ -144,7 +144,7 @@ END
 @test "-L: a UNIX socket that a killed listener has left is taken over, one that is in use is not" {
     "$MAILRECV" -L "$PWD/socket" -c conf -l log 3>&- &
     LISTENER=$!
-    until [ -S socket ]; do sleep 0.02; done
+    until grep -q " 00010000 .* $PWD/socket$" /proc/net/unix; do sleep 0.02; done # it listens
     run -69 "$MAILRECV" -L "$PWD/socket" -c conf
     kill -KILL "$LISTENER"
     wait "$LISTENER" || true
