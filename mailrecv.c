@@ -241,7 +241,19 @@ struct service {
     struct conf *conf;
     struct client *client;
     int spare; /* where the connection of a spare process comes */
+    struct sockaddr_storage peer; /* whom the listener has accepted */
 };
+
+/* Some health checks of `quiet` reset the connection at once: only the listener knows by then who that was. */
+static void tell_gone(const struct service *s)
+{
+    struct groups *groups = &s->conf->rules.groups;
+
+    client_at(s->client, &s->peer);
+    log_set_client(s->client->address);
+    if (groups_match_address(groups, &groups->quiet, s->client) != MATCH_YES)
+        log_line(LOG_NOTICE, "the client has gone before it was greeted");
+}
 
 /* One client, at standard input and output; `crashed` is the exit status when a signal has ended the session. */
 static int serve(const struct service *s, int crashed)
@@ -251,7 +263,7 @@ static int serve(const struct service *s, int crashed)
     open_log(s->options, s->conf);
     stack_clear(); /* of lines of the configuration, which are in the log */
     if (found != CLIENT_OK) {
-        log_line(LOG_NOTICE, "the client has gone before it was greeted");
+        tell_gone(s);
         return EX_NOINPUT;
     }
     return serve_client(s->conf, s->client, &terminated, is_typed(s->options) ? begin_typed : NULL, crashed);
@@ -261,7 +273,7 @@ static int serve(const struct service *s, int crashed)
 static bool arrive(void *context)
 {
     struct service *s = context;
-    int connection = spares_await(s->spare);
+    int connection = spares_await(s->spare, &s->peer);
     bool there = connection >= 0 && dup2(connection, STDIN_FILENO) == STDIN_FILENO &&
                  dup2(connection, STDOUT_FILENO) == STDOUT_FILENO;
 
@@ -274,20 +286,22 @@ static bool arrive(void *context)
     conf_log_problems(s->conf);
     stack_clear();
     if (!there)
-        log_line(LOG_NOTICE, "the client has gone before it was greeted");
+        tell_gone(s);
     return there;
 }
 
 /* In a process that the listener has forked. The log may be another file by now. */
-static int serve_accepted(void *context, int spare)
+static int serve_accepted(void *context, int spare, const struct sockaddr_storage *peer)
 {
     struct service *s = context;
 
     conf_withhold(s->conf);
     if (s->options->log != NULL)
         privileges_open_log(s->options->log, s->options->log);
-    if (spare < 0)
+    if (spare < 0) {
+        s->peer = *peer;
         return serve(s, LISTENER_CRASHED);
+    }
     s->spare = spare;
     open_log_file(s->options, s->conf);
     return serve_ahead(s->conf, s->client, &terminated, LISTENER_CRASHED, arrive, s);
@@ -365,7 +379,7 @@ int main(int argc, char **argv)
     static struct conf conf;
     static struct client client;
     struct sockets sockets = { .count = 0 };
-    const struct service service = { &options, &conf, &client, -1 };
+    const struct service service = { .options = &options, .conf = &conf, .client = &client, .spare = -1 };
     int status;
 
     fill_descriptors();

@@ -173,7 +173,8 @@ static bool is_exempt(const struct listener *l, const struct client *client)
 }
 
 /* The process of a session has nothing of the listener's: else nobody could listen there while it lasts. */
-static void __attribute__((noreturn)) begin_session(const struct listener *l, int connection, int spare)
+static void __attribute__((noreturn)) begin_session(const struct listener *l, int connection, int spare,
+                                                    const struct sockaddr_storage *peer)
 {
     sockets_close(l->sockets);
     spares_close();
@@ -184,40 +185,43 @@ static void __attribute__((noreturn)) begin_session(const struct listener *l, in
     }
     if (connection >= 0)
         (void)close(connection);
-    _exit(l->serve(l->context, spare));
+    _exit(l->serve(l->context, spare, peer));
 }
 
 /* A process that has the connection: one that waits, or a new one. -1 with errno set. */
-static pid_t session_for(const struct listener *l, int connection)
+static pid_t session_for(const struct listener *l, int connection, const struct sockaddr_storage *peer)
 {
-    pid_t pid = spares_give(connection);
+    pid_t pid = spares_give(connection, peer);
 
     if (pid > 0)
         return pid;
     pid = _Fork();
     if (pid == 0)
-        begin_session(l, connection, -1);
+        begin_session(l, connection, -1, peer);
     return pid;
 }
 
-static void serve(const struct listener *l, int connection, const struct client *client)
+static void serve(const struct listener *l, int connection, const struct sockaddr_storage *peer)
 {
     static const struct reply no_process = REPLY(421, "3.0", "The service is out of resources, try again later");
     uint64_t time = clock_ms();
-    const struct limit *limit = guests_excess(client, is_exempt(l, client), time);
+    const struct limit *limit;
+    struct client client;
     pid_t pid;
 
+    client_at(&client, peer);
+    limit = guests_excess(&client, is_exempt(l, &client), time);
     if (limit != NULL) { /* too many of all is nobody's fault, and no reason to ban anybody */
-        refuse(connection, &limit->reply, limit == &l->settings->sessions ? "connect" : "limit", client);
+        refuse(connection, &limit->reply, limit == &l->settings->sessions ? "connect" : "limit", &client);
         return;
     }
-    pid = session_for(l, connection);
+    pid = session_for(l, connection, peer);
     if (pid > 0) {
-        guests_add(pid, client, time);
+        guests_add(pid, &client, time);
         return;
     }
     complain("cannot fork");
-    refuse(connection, &no_process, "connect", client);
+    refuse(connection, &no_process, "connect", &client);
 }
 
 /* One more for the next connection, where nothing else is to be done. False: there are enough. */
@@ -230,7 +234,7 @@ static bool add_spare(const struct listener *l)
         return false;
     pid = spares_fork(&socket);
     if (pid == 0)
-        begin_session(l, -1, socket);
+        begin_session(l, -1, socket, NULL);
     if (pid < 0) {
         complain("cannot fork");
         now.spares_rest = clock_ms() + REST_MS;
@@ -267,7 +271,6 @@ static bool is_passing(int error)
 static void accept_one(const struct listener *l, int fd)
 {
     struct sockaddr_storage peer = { .ss_family = AF_UNSPEC };
-    struct client client;
     int connection = accept_soon(fd, &peer);
 
     if (connection < 0) {
@@ -279,8 +282,7 @@ static void accept_one(const struct listener *l, int fd)
     }
     now.accepted++;
     now.idle_since = clock_ms();
-    client_at(&client, &peer);
-    serve(l, connection, &client);
+    serve(l, connection, &peer);
     (void)close(connection); /* the session has it */
 }
 

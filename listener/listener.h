@@ -24,8 +24,8 @@ struct listener {
     bool (*is_stale)(void *context);        /* has the configuration changed? */
     void (*keep)(void *context, int requests); /* in a process of its own: becomes the helper for TLS that waits; or NULL */
     /* In the process of a session: serves the client at standard input and output, or the one that is to come (spares.h;
-     * -1: it is there). Returns its exit status. */
-    int (*serve)(void *context, int spare);
+     * -1: it is there, from `peer`). Returns its exit status. */
+    int (*serve)(void *context, int spare, const struct sockaddr_storage *peer);
     void *context;
 };
 

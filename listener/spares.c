@@ -49,11 +49,11 @@ static void take_out(size_t i)
     spares.list[i] = spares.list[--spares.count];
 }
 
-pid_t spares_give(int connection)
+pid_t spares_give(int connection, const struct sockaddr_storage *peer)
 {
     while (spares.count > 0) {
         struct spare spare = spares.list[0]; /* which has waited longest, and is ready */
-        bool given = passing_send(spare.socket, "", 1, connection, MSG_DONTWAIT) == 1;
+        bool given = passing_send(spare.socket, peer, sizeof *peer, connection, MSG_DONTWAIT) > 0;
 
         take_out(0);
         if (given)
@@ -78,14 +78,13 @@ void spares_close(void)
         take_out(0);
 }
 
-int spares_await(int socket)
+int spares_await(int socket, struct sockaddr_storage *peer)
 {
-    char byte;
     int connection;
     ssize_t len;
 
     do
-        len = passing_receive(socket, &byte, sizeof byte, &connection, 0);
+        len = passing_receive(socket, peer, sizeof *peer, &connection, 0);
     while (len < 0 && errno == EINTR);
     (void)close(socket);
     return connection;

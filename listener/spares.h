@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 enum { SPARES_MOST = 64 };
@@ -14,8 +15,8 @@ pid_t spares_fork(int *socket);
 
 size_t spares_count(void);
 
-/* Gives a connection to one that waits. Returns its id, which is no longer that of a spare; 0: there is none. */
-pid_t spares_give(int connection);
+/* Gives the connection of `peer` to one that waits. Returns its id, no longer that of a spare; 0: there is none. */
+pid_t spares_give(int connection, const struct sockaddr_storage *peer);
 
 /* The process has ended. False: it was no spare. */
 bool spares_remove(pid_t pid);
@@ -23,7 +24,7 @@ bool spares_remove(pid_t pid);
 /* In the listener that ends, and in what it forks: they end, or it has nothing to do with them. */
 void spares_close(void);
 
-/* In a spare: the connection; -1: there will be none, for the listener has ended. */
-int spares_await(int socket);
+/* In a spare: the connection, and where its client is; -1: there will be none, for the listener has ended. */
+int spares_await(int socket, struct sockaddr_storage *peer);
 
 #endif

@@ -625,3 +625,26 @@ expect(Client().greeting, "421")
 END
     grep -q 'ERROR: 421 Too many sessions from your host.* stage=limit' log
 }
+
+@test "who resets the connection at once has an address in the log, and none where quiet names it" {
+    for spares in 0 2; do
+        config 'quiet 127.0.0.6/32' "listen.spares $spares"
+        rm -f log
+        listen
+        clients <<'END'
+import struct
+listener = int(os.environ["LISTENER"])
+for address in "127.0.0.6", "127.0.0.7":
+    os.kill(listener, signal.SIGSTOP)
+    gone = socket.create_connection(("127.0.0.1", PORT), 10, (address, 0))
+    gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    gone.close()
+    os.kill(listener, signal.SIGCONT)
+    Client().quit()
+END
+        kill -TERM "$LISTENER"
+        ended 0
+        [ "$(grep -c 'the client has gone before it was greeted' log)" = 1 ]
+        grep -qF '[127.0.0.7] the client has gone before it was greeted' log
+    done
+}
