@@ -32,7 +32,7 @@ enum {
 static struct {
     volatile sig_atomic_t child_ended, asked_to_end; /* by signals */
     bool crashed;        /* a session, and who knows by whom */
-    unsigned accepted;   /* of this program */
+    unsigned served;     /* sessions, of this program */
     uint64_t begin;      /* of this program */
     uint64_t idle_since; /* when the last client came or went */
     uint64_t rest_until; /* nothing is accepted */
@@ -218,6 +218,7 @@ static void serve(const struct listener *l, int connection, const struct sockadd
     pid = session_for(l, connection, peer);
     if (pid > 0) {
         guests_add(pid, &client, time);
+        now.served++;
         return;
     }
     complain("cannot fork");
@@ -280,7 +281,6 @@ static void accept_one(const struct listener *l, int fd)
         }
         return;
     }
-    now.accepted++;
     now.idle_since = clock_ms();
     serve(l, connection, &peer);
     (void)close(connection); /* the session has it */
@@ -290,7 +290,7 @@ static void accept_one(const struct listener *l, int fd)
 
 static bool is_due(const struct listener *l)
 {
-    return now.crashed || now.accepted >= RENEW_SESSIONS || clock_ms() - now.begin >= RENEW_MS || l->is_stale(l->context);
+    return now.crashed || now.served >= RENEW_SESSIONS || clock_ms() - now.begin >= RENEW_MS || l->is_stale(l->context);
 }
 
 /* Has nobody been there for so long that somebody else may listen? */
@@ -313,7 +313,7 @@ static void renew(const struct listener *l)
     renewal_execute(l->sockets, l->arguments);
     start_keeper(l);
     now.crashed = false;
-    now.accepted = 0;
+    now.served = 0;
     now.begin = clock_ms();
 }
 

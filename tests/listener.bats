@@ -648,3 +648,17 @@ END
         grep -qF '[127.0.0.7] the client has gone before it was greeted' log
     done
 }
+
+@test "connections that are refused are no sessions: a flood of them does not have the listener execute itself anew" {
+    config 'limit.client_sessions 1'
+    listen
+    before=$(layout)
+    clients <<'END'
+stays = Client()
+expect(stays.greeting, "220")
+for i in range(1010):
+    expect(Client().greeting, "421")
+stays.quit()
+END
+    [ "$(layout)" = "$before" ]
+}
