@@ -86,7 +86,7 @@ await_server() {
     return 1
 }
 
-declare -A accepting=([xinetd]=xinetd-wait [systemd-socket-activate]=systemd-socket-activate-fds [tcpserver]=alone)
+declare -gA accepting=([xinetd]=xinetd-wait [systemd-socket-activate]=systemd-socket-activate-fds [tcpserver]=alone)
 
 # start_server KIND DIRECTORY COMMAND...: sets SERVER_PID and SERVER_PORT. Another program may take
 # the port between the look and the start: then another port is tried. With VIA=listener in the
