@@ -147,10 +147,10 @@ def log():
     return open("log").read() if os.path.exists("log") else ""
 
 def keeper():
-    """The one mailrecv-tls of the listener, which has two processes that wait."""
+    """The one mailrecv-tls of the listener, which has a process that waits."""
     pids = until(lambda: children(LISTENER, "mailrecv-tls"))
     assert len(pids) == 1, pids
-    until(lambda: len(children(pids[0])) >= 2)
+    until(lambda: len(children(pids[0])) >= 1)
     return pids[0]
 
 def monitors():
@@ -183,10 +183,10 @@ pid = keeper()
 for i in range(3):
     client = Client("implicit" if sys.argv[1] == "implicit" else True)
     assert not own_helpers() and keeper() == pid
-    until(lambda: len(children(pid)) == 3) # it, and two that wait
+    until(lambda: len(children(pid)) == 2) # it, and one that waits
     client.deliver()
     client.quit()
-    until(lambda: len(children(pid)) == 2)
+    until(lambda: len(children(pid)) == 1)
 END
             kill -TERM "$LISTENER"
             wait "$LISTENER"
@@ -232,7 +232,7 @@ END
 import shutil
 open_session, old = Client(), keeper()
 assert open_session.certificate() == "one"
-until(lambda: len(children(old)) == 3)
+until(lambda: len(children(old)) == 2)
 theirs = children(old)
 for source, name in ("two-key.pem", "key.pem"), ("two.pem", "cert.pem"):
     shutil.copy(f"{sys.argv[1]}/{source}", "new")
@@ -282,7 +282,7 @@ client.quit()
 until(lambda: not monitors())
 client = Client()
 assert not own_helpers() and keeper() != old
-# without those that wait it would fork others; who waits is stopped, too
+# who waits is stopped, too
 stopped = [keeper(), *children(keeper())]
 next_one = Client(False)
 for pid in stopped:
@@ -372,7 +372,7 @@ def memory(pid):
 keep = keeper()
 for _ in range(20):
     Client("implicit").quit()
-until(lambda: look()[0] == [1, 2])
+until(lambda: look()[0] == [1, 1])
 before, sizes = look(), [memory(p) for p in (LISTENER, keep)]
 for i in range(200):
     client = Client("implicit")
@@ -463,7 +463,7 @@ assert not own_helpers()
 client.quit()
 until(lambda: not monitors())
 keep = keeper()
-until(lambda: len(children(keep)) == 2)
+until(lambda: len(children(keep)) == 1)
 END
     kill -TERM "$LISTENER"
     wait "$LISTENER"

@@ -2,6 +2,7 @@
 /*
  * A process is forked before its connection comes, and is confined while it waits: most of what it costs has been paid
  * by then. It takes the connection itself, so that the keeper touches none, and nobody waits for the clients of others.
+ * More than one that waits serves nobody faster: each is woken when a connection comes.
  * The random numbers of forked processes differ: OpenSSL compares getpid(2) with that of the process that has seeded
  * its generators, and seeds them anew.
  */
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
@@ -23,15 +25,15 @@
 
 enum {
     REQUESTS = 4,      /* the descriptor; that of the channel becomes free, as those of client and session */
-    SPARES = 2,        /* processes that wait for a connection */
+    REST_MS = 200,     /* before it is tried again to fork a process */
     BY_SIGNAL = 128,   /* the exit status for signals, as shells have it */
     TURNS = 10         /* of a handshake, at most */
 };
 
 /* By this pair of sockets a process says that it has taken a connection, and sees that there is no keeper any more. */
-static int keepers = -1, spares_own = -1;
+static int keepers_end = -1, spares_end = -1;
 
-static pid_t spares[SPARES]; /* 0: none */
+static pid_t spare; /* the process that waits for a connection; 0: there is none */
 
 static void on_child(int signal)
 {
@@ -77,57 +79,41 @@ static bool prepare(void)
     (void)sigemptyset(&blocked);
     (void)sigaddset(&blocked, SIGCHLD); /* but for the wait */
     if (sigprocmask(SIG_BLOCK, &blocked, NULL) != 0 || sigaction(SIGCHLD, &child, NULL) != 0 ||
-        sigaction(SIGHUP, &hangup, NULL) != 0 || dup2(CHANNEL, REQUESTS) != REQUESTS || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0)
+        sigaction(SIGHUP, &hangup, NULL) != 0 || dup2(CHANNEL, REQUESTS) != REQUESTS ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) != 0)
         return false;
-    keepers = ends[0];
-    spares_own = ends[1];
+    keepers_end = ends[0];
+    spares_end = ends[1];
     return true;
 }
 
 /* In a new process: the descriptors of a connection are free, and will be the first that it receives. */
 static void make_room(void)
 {
-    (void)close(keepers);
+    (void)close(keepers_end);
     (void)close(CLIENT); /* these and the next, if they were there at all */
     (void)close(SESSION);
     (void)close(CHANNEL);
 }
 
-/* True in a new process. A keeper that can have none is of no use: whoever asks sees its end, and does without. */
-static bool fork_spares(void)
+/* True in a new process. */
+static bool fork_spare(void)
 {
-    for (size_t i = 0; i < SPARES; i++) {
-        if (spares[i] != 0)
-            continue;
-        spares[i] = fork();
-        if (spares[i] == 0) {
-            make_room();
-            return true;
-        }
-        if (spares[i] < 0)
-            _exit(EXIT_FAILURE);
-    }
-    return false;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        make_room();
+    spare = pid > 0 ? pid : 0; /* if there can be none now, perhaps soon */
+    return pid == 0;
 }
 
-/* Has it been waiting for a connection, as far as we knew? */
-static bool forget_spare(pid_t pid)
-{
-    for (size_t i = 0; i < SPARES; i++)
-        if (spares[i] == pid) {
-            spares[i] = 0;
-            return true;
-        }
-    return false;
-}
-
-/* Hears which processes have taken a connection. */
+/* Has the process that waited taken a connection? */
 static void hear_taken(void)
 {
-    pid_t pid;
+    char byte;
 
-    while (recv(keepers, &pid, sizeof pid, MSG_DONTWAIT) == (ssize_t)sizeof pid)
-        (void)forget_spare(pid);
+    if (recv(keepers_end, &byte, sizeof byte, MSG_DONTWAIT) == sizeof byte)
+        spare = 0;
 }
 
 /* A monitor may have killed a process that did not end. One that ends before it has taken a connection is broken. */
@@ -138,20 +124,21 @@ static void reap(void)
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         hear_taken();
-        if (WIFSIGNALED(status) && (WTERMSIG(status) != SIGKILL || forget_spare(pid)))
+        if (WIFSIGNALED(status) && (WTERMSIG(status) != SIGKILL || pid == spare))
             _exit(BY_SIGNAL + WTERMSIG(status));
-        if (forget_spare(pid))
+        if (pid == spare)
             _exit(EXIT_FAILURE);
     }
 }
 
 static void wait_for_news(void)
 {
-    struct pollfd fds[2] = { { .fd = REQUESTS }, { .fd = keepers, .events = POLLIN } };
+    struct pollfd fds[2] = { { .fd = REQUESTS }, { .fd = keepers_end, .events = POLLIN } };
+    const struct timespec rest = { .tv_nsec = REST_MS * 1000000L };
     sigset_t none;
 
     (void)sigemptyset(&none);
-    if (ppoll(fds, 2, NULL, &none) > 0 && fds[0].revents != 0)
+    if (ppoll(fds, 2, spare != 0 ? NULL : &rest, &none) > 0 && fds[0].revents != 0)
         _exit(EXIT_SUCCESS); /* nobody can ask any more */
 }
 
@@ -160,7 +147,7 @@ void keeper_run(SSL_CTX *context)
     if (!prepare())
         _exit(EXIT_FAILURE);
     rehearse(context);
-    while (!fork_spares()) {
+    while (spare != 0 || !fork_spare()) {
         wait_for_news();
         hear_taken();
         reap();
@@ -169,7 +156,7 @@ void keeper_run(SSL_CTX *context)
 
 /* ---- in a process for one connection ------------------------------------------------------- */
 
-/* True when something has come; it may be of no use. Another process may have been faster. */
+/* True when something has come; it may be of no use. */
 static bool receive(void)
 {
     static const int places[] = { CLIENT, SESSION, CHANNEL }; /* as the kernel fills them */
@@ -181,11 +168,10 @@ static bool receive(void)
     struct iovec part = { &byte, 1 };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
     const struct cmsghdr *header;
-    const pid_t pid = getpid();
 
     if (recvmsg(REQUESTS, &message, MSG_DONTWAIT) < 0)
         return false;
-    (void)!write(spares_own, &pid, sizeof pid); /* or the keeper has just ended */
+    (void)!write(spares_end, &byte, sizeof byte); /* or the keeper has just ended */
     header = CMSG_FIRSTHDR(&message);
     if (header == NULL || header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof places) ||
         memcmp(CMSG_DATA(header), places, sizeof places) != 0)
@@ -195,12 +181,12 @@ static bool receive(void)
 
 void keeper_take(void)
 {
-    struct pollfd fds[2] = { { .fd = REQUESTS, .events = POLLIN }, { .fd = spares_own } };
+    struct pollfd fds[2] = { { .fd = REQUESTS, .events = POLLIN }, { .fd = spares_end } };
 
     do {
         if ((ppoll(fds, 2, NULL, NULL) < 0 && errno != EINTR) || fds[1].revents != 0)
             _exit(EXIT_SUCCESS);
     } while (!receive());
     (void)close(REQUESTS); /* neither has anything written that is not there */
-    (void)close(spares_own);
+    (void)close(spares_end);
 }
