@@ -80,12 +80,13 @@ static void log_output(const struct client_settings *settings, int fd, struct sl
 {
     char bytes[2048], shown[LOG_TEXT], *rest = bytes;
     ssize_t len = read(fd, bytes, sizeof bytes - 1);
+    const bool lines = memchr(password.text, '\n', password.len) != NULL; /* a line may be a part of it */
 
     bytes[len > 0 ? len : 0] = '\0';
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
         bool cut = rest == NULL && len == sizeof bytes - 1; /* maybe in the middle of what is looked for */
         bool secret = settings->auth_command.path.len > 0 &&
-                      (cut || memmem(line, strlen(line), password.text, password.len) != NULL);
+                      (cut || lines || memmem(line, strlen(line), password.text, password.len) != NULL);
 
         if (line[0] != '\0')
             log_line(LOG_WARNING, "auth output text=\"%s\"",

@@ -782,4 +782,15 @@ END
     wait_for log 'auth output text="\(hidden\)"'
     grep -q 'auth output text="ann@example.com"' log
     run -1 grep yzzy log
+    # the pieces of one with a line end are not, either
+    client <<'END'
+s = smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE)
+s.ehlo()
+try:
+    s.login("bob@example.com", "Xyzzy\n7Plugh", initial_response_ok=True)
+except smtplib.SMTPAuthenticationError:
+    pass
+END
+    wait_for log '535 .*user=bob@example.com.*line="\(hidden\)"'
+    run -1 grep -e yzzy -e Plugh log
 }
