@@ -31,6 +31,31 @@ static struct slice take_address(struct parser *p, const struct word *word, cons
     return word->text;
 }
 
+/*
+ * A quote in a local part that has no quotes of its own (RFC 5321 4.1.2) is a character of it. An apostrophe within is
+ * met, as in o'neil; one at an end, or a quote of a word processor, is hardly meant.
+ */
+static void doubt_quotes(struct parser *p, const struct word *word, const struct address *address)
+{
+    const struct slice local = { word->text.text, address->local_len };
+    struct slice without;
+    struct glyph glyph;
+    size_t at = 0;
+
+    if (word->quoted || local.text[0] == '"')
+        return;
+    while (glyph_find(local, GLYPH_QUOTE, &at, &glyph) && glyph.code == '\'' && at > 0 && at + 1 < local.len)
+        at++;
+    if (at >= local.len)
+        return;
+    conf_complain(p->conf, SEVERITY_WARNING, p->number, conf_column(p->conf, p->number, word->column, at),
+                  "a %s (U+%04X) is a character of this address, expected none, or \" around all of it if that is meant",
+                  glyph.name, (unsigned)glyph.code);
+    without = word_without_quotes(p, word->text);
+    if ((at == 0 || at + glyph.len == local.len) && without.text[0] != '@')
+        word_advise(p, without); /* what one within stands for is not known */
+}
+
 /* An expression between slashes. */
 static void take_pattern(struct parser *p, struct word word, const char *directive, struct mailboxes *mailboxes)
 {
@@ -74,6 +99,7 @@ void mailboxes_parse(struct parser *p, const char *directive, bool senders, stru
     } else if (senders && word_is(word, "<>")) {
         mailboxes->kind = MAILBOXES_NULL;
     } else if (envelope_mailbox(word.text, &address)) {
+        doubt_quotes(p, &word, &address);
         mailboxes->canonical = take_address(p, &word, &address);
     } else {
         fail(p, word.column, "'%.*s' is not an address, expected user@example.com, %s", (int)word.text.len, word.text.text,
