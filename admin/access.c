@@ -17,13 +17,17 @@
 #include "admin/modes.h"
 #include "admin/probe.h"
 #include "base/account.h"
+#include "base/clock.h"
 #include "base/cold.h"
 #include "base/guarded.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "delivery/environment.h"
 
-enum { SETTINGS_MAX = 16 }; /* questions about directives other than deliver */
+enum {
+    SETTINGS_MAX = 16,     /* questions about directives other than deliver */
+    ANSWER_MS = 30 * 1000  /* longer than that no file system takes that works */
+};
 
 /* Adds a warning to a configuration: line, column, format. */
 #define warn(conf, ...) conf_complain(conf, SEVERITY_WARNING, __VA_ARGS__)
@@ -37,7 +41,7 @@ static const char verbs[][12] = {
 static struct question *questions; /* room for all that a configuration can ask */
 static size_t question_count;
 
-/* Lets a child answer as the user. False: it could not become that user. */
+/* Lets a child, with a group of its own, answer as the user. False: it could not, or hangs where a path leads. */
 static bool answer_as_user(const struct conf *conf)
 {
     struct process_end end;
@@ -48,12 +52,12 @@ static bool answer_as_user(const struct conf *conf)
     if (pid < 0)
         return false;
     if (pid == 0) {
-        if (!account_become(&probe_who.account))
+        if (setpgid(0, 0) != 0 || !account_become(&probe_who.account))
             _exit(EXIT_FAILURE);
         probe_answer(questions, question_count);
         _exit(EXIT_SUCCESS);
     }
-    end = process_reap(pid);
+    end = process_wait(pid, clock_ms() + ANSWER_MS);
     return process_exited(&end, EXIT_SUCCESS);
 }
 
@@ -368,7 +372,7 @@ static void tell_answers(struct conf *conf)
     if (probe_who.how != BY_BECOMING)
         probe_answer(questions, question_count);
     else if (!answer_as_user(conf))
-        warn(conf, 0, 0, "cannot become %s to see what it can read and write", probe_who.account.name);
+        warn(conf, 0, 0, "cannot see as %s what it can read and write", probe_who.account.name);
     for (size_t i = 0; i < question_count; i++) {
         if (questions[i].error != 0)
             complain(conf, &questions[i]);

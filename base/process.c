@@ -20,6 +20,8 @@
 #define LIBEXECDIR "/usr/local/libexec"
 #endif
 
+enum { LOOK_MS = 2 }; /* between two looks for a status */
+
 static cpu_set_t cpus; /* all that this process may use; none: it is not pinned */
 
 bool process_pin(void)
@@ -151,16 +153,36 @@ bool process_find(const char *name, char *path, size_t size)
     return (size_t)snprintf(path, size, LIBEXECDIR "/%s", name) < size && access(path, X_OK) == 0;
 }
 
+/*
+ * waitpid(2) for a while: 0 if there is no end then. Who is traced can have ended before its parent may have its status:
+ * after the pidfd it is looked for again and again.
+ */
+static pid_t wait_a_while(pid_t pid, int *status)
+{
+    const uint64_t until = clock_ms() + PROCESS_REAP_MS;
+    struct pollfd ended = { .fd = -1, .events = POLLIN };
+    pid_t waited = waitpid(pid, status, WNOHANG);
+
+    if (waited == 0)
+        ended.fd = pidfd_open(pid, 0);
+    while (waited == 0 && clock_left(until) > 0) {
+        const bool known = ended.fd >= 0 && ended.revents == 0;
+
+        (void)clock_poll(&ended, known ? 1 : 0, known ? until : clock_ms() + LOOK_MS, NULL); /* or a signal ends it */
+        waited = waitpid(pid, status, WNOHANG);
+    }
+    if (ended.fd >= 0)
+        (void)close(ended.fd);
+    return waited;
+}
+
 struct process_end process_reap(pid_t pid)
 {
-    int status;
-    pid_t waited;
+    int status = 0;
+    pid_t waited = wait_a_while(pid, &status);
 
-    do
-        waited = waitpid(pid, &status, 0);
-    while (waited < 0 && errno == EINTR);
     if (waited != pid)
-        return (struct process_end){ .how = PROCESS_UNKNOWN, .number = errno };
+        return (struct process_end){ .how = PROCESS_UNKNOWN, .number = waited == 0 ? ETIMEDOUT : errno };
     if (WIFEXITED(status))
         return (struct process_end){ .how = PROCESS_EXITED, .number = WEXITSTATUS(status) };
     return (struct process_end){ .how = PROCESS_KILLED, .number = WTERMSIG(status) };
@@ -199,7 +221,8 @@ const char *process_end_text(const struct process_end *end, char text[PROCESS_TE
     case PROCESS_EXITED: (void)snprintf(text, PROCESS_TEXT, "exited with status %d", end->number); break;
     case PROCESS_KILLED: (void)snprintf(text, PROCESS_TEXT, "was killed by signal %d", end->number); break;
     case PROCESS_UNKNOWN:
-        (void)snprintf(text, PROCESS_TEXT, "has an unknown status: %s", strerror(end->number));
+        (void)snprintf(text, PROCESS_TEXT, "has an unknown status: %s",
+                       end->number == ETIMEDOUT ? "it hangs in the kernel" : strerror(end->number));
         break;
     }
     return text;

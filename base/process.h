@@ -53,14 +53,16 @@ bool process_find(const char *name, char *path, size_t size);
 /* How a child has ended. Zeroed it is PROCESS_UNKNOWN, which is neither yes nor no. */
 struct process_end {
     enum { PROCESS_UNKNOWN, PROCESS_EXITED, PROCESS_KILLED } how;
-    int number;   /* the exit status, the signal, or the error number of waitpid(2) */
+    int number;   /* the exit status, the signal, or the error number of waitpid(2): ETIMEDOUT if there is no end */
     bool in_time; /* of process_wait: nobody had to end it */
 };
 
-/* How long a process has between SIGTERM, by which it is asked to end, and SIGKILL. Its status counts until then. */
-enum { PROCESS_GRACE_MS = 2000 };
+enum {
+    PROCESS_GRACE_MS = 2000, /* between SIGTERM, by which a process is asked to end, and SIGKILL: its status counts until then */
+    PROCESS_REAP_MS = 3000   /* what has ended or was killed, and is not gone then, hangs in the kernel */
+};
 
-/* Waits for the end of a child, which is near or sure to come, and takes its status; `in_time` is false. */
+/* Takes the status of a child that has ended or was killed, waiting for PROCESS_REAP_MS at most; `in_time` is false. */
 struct process_end process_reap(pid_t pid);
 
 /*

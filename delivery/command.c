@@ -316,6 +316,8 @@ static void outcome_of_end(struct run *run, enum wait wait, const struct target 
     drain_output(run);
     if (end.how == PROCESS_EXITED && (wait == GO_ON || end.number == 0))
         outcome_of_exit(run, target, &end, outcome);
+    else if (end.how == PROCESS_UNKNOWN)
+        outcome_set(outcome, RESULT_DEFERRED, "the command %s", process_end_text(&end, text));
     else if (wait == TIMED_OUT)
         outcome_timeout(outcome, run->copy->transaction, limit);
     else if (wait == STOPPED)
@@ -342,7 +344,7 @@ void command_run(const struct transaction *transaction, const struct recipient *
         } else {
             outcome_errno(outcome, "pidfd_open");
             (void)kill(-run.pid, SIGKILL);
-            (void)process_reap(run.pid); /* killed: it ends at once */
+            (void)process_reap(run.pid); /* killed: how it has ended does not matter */
         }
         log_debug('f', "command %ld has ended", (long)run.pid);
     }

@@ -13,7 +13,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unicase.h>
 #include <uninorm.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@
 #include "base/clock.h"
 #include "base/library.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/sandbox.h"
 #include "base/text.h"
 
@@ -237,8 +237,7 @@ static bool work_apart(enum task task, const char *text, struct result *result)
     (void)close(ends[0]);
     if (pid > 0) {
         (void)kill(pid, SIGKILL); /* if it has not ended: there is nothing more to hear from it */
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            continue;
+        (void)process_reap(pid);
     }
     return heard;
 }

@@ -14,13 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/cold.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "dns/hosts.h"
 #include "dns/resolver.h"
@@ -233,19 +233,20 @@ void dns_log_from_now(void)
     dns.trouble[0] = '\0';
 }
 
-static int wait_for(pid_t *process)
+/* Takes the status of the one that was let end. */
+static struct process_end reap(void)
 {
-    int status = 0;
+    struct process_end end = { .how = PROCESS_UNKNOWN };
 
-    while (*process != 0 && waitpid(*process, &status, 0) < 0 && errno == EINTR)
-        continue;
-    *process = 0;
-    return status;
+    if (dns.resting != 0)
+        end = process_reap(dns.resting);
+    dns.resting = 0;
+    return end;
 }
 
 void dns_rest(void)
 {
-    (void)wait_for(&dns.resting);
+    (void)reap();
     if (dns.resolver != 0) {
         (void)kill(dns.resolver, SIGKILL); /* it may have ended */
         (void)close(dns.channel);          /* a socket: nothing is buffered */
@@ -260,8 +261,8 @@ void dns_rest(void)
         }
 }
 
-/* Nothing is known of what the resolver was asked and has not answered. Returns its status as waitpid(2) does. */
-static int end_resolver(const char *why)
+/* Nothing is known of what the resolver was asked and has not answered. Returns how it has ended. */
+static struct process_end end_resolver(const char *why)
 {
     for (size_t i = 0; i < RESOLVER_QUESTIONS && i < dns.count; i++)
         if (questions[i].open) {
@@ -269,7 +270,7 @@ static int end_resolver(const char *why)
             log_answer(&questions[i], why);
         }
     dns_rest();
-    return wait_for(&dns.resting);
+    return reap();
 }
 
 /* Ends a resolver that no other is started after. */
@@ -353,12 +354,10 @@ static bool hear_answer(const struct resolver_message *m, size_t len)
 /* How it has ended when nobody told it to. */
 static void lose_resolver(void)
 {
-    int status = end_resolver("there is nobody to ask");
+    const struct process_end end = end_resolver("there is nobody to ask");
+    char text[PROCESS_TEXT];
 
-    if (WIFSIGNALED(status))
-        break_off("the resolver was killed by signal %d", WTERMSIG(status));
-    else
-        break_off("the resolver has ended with status %d", WEXITSTATUS(status));
+    break_off("the resolver %s", process_end_text(&end, text));
 }
 
 /* Takes one message, if there is one. */
@@ -485,7 +484,7 @@ void dns_forget(void)
 void dns_end(void)
 {
     dns_rest();
-    (void)wait_for(&dns.resting);
+    (void)reap();
     free(dns.hosts);
     dns.hosts = NULL;
     dns.hosts_len = 0;

@@ -6,6 +6,10 @@ bats_require_minimum_version 1.5.0
 load common
 load tools/delivery
 
+teardown() {
+    [ ! -e "$BATS_TEST_TMPDIR/tracers" ] || xargs kill <"$BATS_TEST_TMPDIR/tracers" || true
+}
+
 DEFERRED='451 4.3.0 The message cannot be delivered now, try again later'
 
 # after WHAT...: the program is started by a parent that has left that (tools/leave).
@@ -169,6 +173,27 @@ END
     echo text | send s@client.example a@mx.example
     expect "$REPLY" "$DEFERRED"
     grep -q 'reason="the command has an unknown status: No child processes"' log
+}
+
+@test "a program that hangs in the kernel, killed or not, is not waited for: 454 for a password, 451 for a message" {
+    config <<END
+auth optional
+auth.insecure on
+auth.command $TESTS/tools/undying $HERE/tracers
+limit.pipe_secs 10 550 5.3.0 Too long
+deliver rcpt_to a@mx.example pipe exec $TESTS/tools/undying $HERE/tracers
+END
+    UNDER=(timeout 20)
+    expect "$(log_in secret)" 454
+    grep -q 'auth failed: the password program has an unknown status: it hangs in the kernel$' log
+    echo text | send s@client.example a@mx.example
+    expect "$REPLY" "$DEFERRED"
+    [ "$(grep -c 'reason="the command has an unknown status: it hangs in the kernel"' log)" -eq 1 ]
+    sed -i 's/pipe_secs 10/pipe_secs 1/; s/tracers$/& 30/' conf
+    echo text | send s@client.example a@mx.example
+    expect "$REPLY" "$DEFERRED"
+    [ "$(grep -c 'reason="the command has an unknown status: it hangs in the kernel"' log)" -eq 2 ]
+    [ "$(wc -l <tracers)" -eq 3 ]
 }
 
 @test "whose addresses a user has is unknown while auth.senders cannot be read: 451, and not 553" {

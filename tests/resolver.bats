@@ -192,7 +192,7 @@ is_ended() { # NAME WORDS
 
 @test "crashed or ended, it is no yes and no no" {
     is_ended crash 'the resolver was killed by signal 4'
-    is_ended end 'the resolver has ended with status 3'
+    is_ended end 'the resolver exited with status 3'
 }
 
 @test "silent, it costs no more than dns.timeout" {

@@ -65,6 +65,11 @@ includes() {
     run -0 tsort "$BATS_TEST_TMPDIR/includes"
 }
 
+@test "no wait for the end of another process is without a limit" {
+    # mailrecv-report has nobody waiting for it but the one who can end it
+    run -0 diff /dev/null <(sources '*.c' | grep -v '^programs/report/' | xargs grep -nE '\b(wait|waitpid|waitid|wait4)\([^2]' | grep -v WNOHANG)
+}
+
 @test "no file has more than 500 lines, but for those that have a reason" {
     local lines file
     while read -r lines file; do
