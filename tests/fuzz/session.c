@@ -28,6 +28,11 @@
     "deliver rcpt_to /^list-(.*)@mx/ append /dev/null\n" \
     "deliver rcpt_to @d.example append /dev/null\n" \
     "deliver rcpt_to postmaster@mx.example append /dev/null\n" \
+    "refuse from @bad.example rcpt_to /^f/ 421 Go away\n" \
+    "deliver not allowgroup others helo /h/ once rcpt_to /^f/ append /dev/null\n" \
+    "deliver tls auth ann port 25 rcpt_to g@mx.example append /dev/null\n" \
+    "also from <> once rcpt_to /./ append /dev/null\n" \
+    "also rcpt_to @mx.example append /dev/null\n" \
     "error rcpt_to ^old 551 Gone\\, try elsewhere\n"
 
 static const char *const configurations[] = {
