@@ -330,14 +330,14 @@ static uint64_t wake_up(const struct listener *l, uint64_t time)
 }
 
 /* As poll(2). What can be done for the next client is done while none is there, and the last one has been greeted. */
-static int wait_for_client(const struct listener *l, nfds_t sockets, uint64_t until, const sigset_t *waiting)
+static int wait_for_client(const struct listener *l, nfds_t count, uint64_t until, const sigset_t *waiting)
 {
     int n = 0;
 
     if (spares_count() < l->settings->spares)
-        n = clock_poll(l->sockets->polled, sockets, clock_ms() + SPARE_MS, waiting);
+        n = clock_poll(l->sockets->polled, count, clock_ms() + SPARE_MS, waiting);
     if (n == 0 && !add_spare(l))
-        n = clock_poll(l->sockets->polled, sockets, until, waiting);
+        n = clock_poll(l->sockets->polled, count, until, waiting);
     return n;
 }
 
