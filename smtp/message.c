@@ -94,8 +94,8 @@ struct reply smtp_receive_message(struct session *s)
     /* its reply stands; beyond a limit the next command has the limit's */
     (void)counts_note(&s->counts, &s->conf->session,
                       reply.code == 250 ? CAME_DELIVERY : reply.code < 500 ? CAME_DEFERRAL : CAME_RESET, 0);
-    if (reply.closes)
-        s->end_reason = "time"; /* the session's limit has ended the delivery */
+    if (reply.closes && slice_equal(reply.text, s->conf->session.connection_secs.reply.text))
+        s->end_reason = "time"; /* the session's limit has ended the delivery; else it is a 421 of somebody's */
     spool_clear(&s->spool);
     smtp_end_transaction(s);
     return reply;

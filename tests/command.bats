@@ -641,7 +641,7 @@ END
         printf '.\r\nNOOP\r\n'
     } | session
     expect "$(tail -n 1 replies)" '421 4.3.2 Closing'
-    log_lines | grep 'end reason=' >&2
+    log_lines | grep 'end reason=data '
 }
 
 @test "with several recipients a reply of a command names the one that it is about" {
