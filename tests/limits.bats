@@ -25,10 +25,16 @@ hostile() { PYTHONPATH=$BATS_TEST_TMPDIR PYTHONDONTWRITEBYTECODE=1 timeout 60 py
 
 setup() {
     cat >"$BATS_TEST_TMPDIR/client.py" <<'END'
-# a client that can misbehave, and what it can see of the program
-import os, re, select, socket, subprocess, time
+# a client that can misbehave, and what it can see of the program; with VIA=listener that accepts the connection itself
+import os, re, select, signal, socket, subprocess, time
 
 HERE = os.environ["BATS_TEST_TMPDIR"]
+LISTENER = os.environ.get("VIA") == "listener"
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return file.read().split()
 
 
 class Client:
@@ -36,7 +42,7 @@ class Client:
 
     def __init__(self, *conf, receive_buffer=None):
         with open(HERE + "/conf", "w") as file:
-            file.write("\n".join(["domain mail.example.com", *conf]) + "\n")
+            file.write("\n".join(["domain mail.example.com", "listen.idle_secs 1", *conf]) + "\n")
         os.chmod(HERE + "/conf", 0o600)
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
@@ -45,7 +51,7 @@ class Client:
             if receive_buffer:
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             self.socket.connect(listener.getsockname())
-            theirs = listener.accept()[0]
+            theirs = listener.dup() if LISTENER else listener.accept()[0]
         self.process = subprocess.Popen([os.environ["MAILRECV"], "-c", HERE + "/conf", "-l", HERE + "/log"],
                                         stdin=theirs, stdout=theirs)
         theirs.close()
@@ -66,16 +72,21 @@ class Client:
         """The program says nothing more, and exits."""
         assert self.got == b"" and self.socket.recv(65536) == b""
         self.socket.close()
-        assert self.process.wait(10) == 0
+        assert self.exits()
+
+    def exits(self):
+        """The program ends by itself, within ten seconds; a listener because it is told to, with its session."""
+        if LISTENER:
+            self.process.send_signal(signal.SIGUSR1)
+        return self.process.wait(10) == 0
 
     def send(self, text):
         self.socket.sendall(text.encode())
 
     def peak(self):
         """Peak resident size in KiB, of the larger of monitor and session."""
-        main = self.process.pid
-        with open(f"/proc/{main}/task/{main}/children") as file:
-            pids = [main, *file.read().split()]
+        monitors = children(self.process.pid) if LISTENER else [self.process.pid]
+        pids = [*monitors, *(pid for monitor in monitors for pid in children(monitor))]
         return max(int(re.search(r"VmHWM:\s+(\d+)", open(f"/proc/{pid}/status").read())[1]) for pid in pids)
 
 
@@ -221,7 +232,7 @@ except ConnectionResetError:
     assert False, "the last reply is lost"
 assert time.monotonic() - begin >= 1
 assert tail.endswith(b"\r\n421 4.4.2 The session took too long\r\n"), tail
-assert client.process.wait(10) == 0
+assert client.exits()
 END
 }
 
@@ -445,7 +456,7 @@ try:
     assert False, "the program reads on although nobody reads its replies"
 except OSError:
     pass
-assert client.process.wait(10) == 0
+assert client.exits()
 assert re.match(r"end reason=(idle|broken) ", log()[-1]), log()[-1]
 END
 }

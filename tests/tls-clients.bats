@@ -36,7 +36,8 @@ setup_file() {
 }
 
 teardown_file() {
-    xargs -r kill <"$BATS_FILE_TMPDIR/pids" || true # one may have ended by itself
+    local pid
+    for pid in $(cat "$BATS_FILE_TMPDIR/pids"); do SERVER_PID=$pid stop_server; done
 }
 
 # A root, and a certificate of it for this host, so that clients can verify what they meet.
