@@ -158,16 +158,18 @@ static void refuse(int fd, const struct reply *reply, const char *stage, const s
     (void)shutdown(fd, SHUT_WR);
 }
 
-/* Is the client one whom the limits for one client do not concern? A proxy comes for many. */
+/*
+ * Is the client one whom the limits for one client do not concern? A proxy comes for many. Nothing of the answer is
+ * remembered: processes that are forked are for other clients.
+ */
 static bool is_exempt(const struct listener *l, const struct client *client)
 {
     struct groups *groups = l->groups;
 
-    groups_forget(groups);
     if (groups_match_address(groups, &groups->proxies, client) == MATCH_YES)
         return true;
     for (const struct bypass *b = groups->bypasses; b != NULL; b = b->next)
-        if (groups_member_by_address(groups, b->group, client) == MATCH_YES)
+        if (groups_match_address(groups, &b->group->patterns, client) == MATCH_YES)
             return true;
     return false;
 }

@@ -248,6 +248,24 @@ for i in range(8):
 END
 }
 
+@test "what the listener finds out about a client is nobody else's: groups are those of each client" {
+    for spares in 0 2; do
+        config "listen.spares $spares" 'allowgroup friends 127.0.0.7/32' 'allowgroup named ^friend\.example$' \
+            'bypass allowgroup friends' 'bypass allowgroup named' "deliver allowgroup friends rcpt_to friend@mx.example append $PWD/box"
+        listen
+        clients <<'END'
+for source in ["127.0.0.8", "127.0.0.7", "127.0.0.7", "127.0.0.8"] * 3:
+    client = Client(source)
+    client.say("MAIL FROM:<>")
+    expect(client.say("RCPT TO:<friend@mx.example>"), "250" if source == "127.0.0.7" else "550")
+    client.quit()
+    time.sleep(0.05) # a new spare waits by now, of which nothing can be seen
+END
+        kill -TERM "$LISTENER"
+        ended 0
+    done
+}
+
 @test "the configuration is the file as it stands; a mistake is 421, and no reason to end" {
     listen
     clients <<'END'
