@@ -6,6 +6,7 @@
 #include <sysexits.h>
 
 #include "base/log.h"
+#include "patterns/pattern.h"
 
 enum { MEMORY_CHUNK = 256 * 1024 };
 
@@ -59,12 +60,14 @@ void conf_share(const struct conf *conf)
 {
     for (struct conf_memory *m = conf->memory; m != NULL; m = m->next)
         (void)madvise(m, sizeof *m + m->size, MADV_DOFORK); /* ours: cannot fail */
+    patterns_share(true);
 }
 
 void conf_withhold(const struct conf *conf)
 {
     for (struct conf_memory *m = conf->memory; m != NULL; m = m->next)
         (void)madvise(m, sizeof *m + m->size, MADV_DONTFORK); /* ours: cannot fail */
+    patterns_share(false);
 }
 
 void conf_free(struct conf *conf)

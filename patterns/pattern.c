@@ -54,7 +54,7 @@ void patterns_add(struct patterns *list, struct pattern *pattern)
 /* ---- the memory of what is compiled ------------------------------------------------------- */
 
 /*
- * It is apart from all other memory, and no forked process gets it: a session must know nothing of it. Pieces are
+ * It is apart from all other memory, and no session gets it: that must know nothing of it (patterns_share). Pieces are
  * taken one behind the other; when the last one is given back it begins anew.
  */
 struct store {
@@ -68,13 +68,21 @@ enum { STORE_BYTES = 64 * 1024, PIECE_ALIGNMENT = 16 };
 static struct store *stores;                   /* pieces are taken from the first */
 static size_t pieces, kept;                    /* how many are in use; bytes of the oldest store that always are */
 static pcre2_compile_context *compile_context; /* which they hold */
+static bool shared;                            /* forked processes get them */
+
+void patterns_share(bool share)
+{
+    shared = share;
+    for (struct store *s = stores; s != NULL; s = s->next)
+        (void)madvise(s, sizeof *s + s->size, share ? MADV_DOFORK : MADV_DONTFORK); /* ours: cannot fail */
+}
 
 static bool add_store(size_t size)
 {
     size_t wanted = sizeof(struct store) + size > STORE_BYTES ? sizeof(struct store) + size : STORE_BYTES;
     struct store *store = mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (store == MAP_FAILED || madvise(store, wanted, MADV_DONTFORK) != 0)
+    if (store == MAP_FAILED || (!shared && madvise(store, wanted, MADV_DONTFORK) != 0))
         return false;
     store->next = stores;
     store->size = wanted - sizeof *store;

@@ -56,8 +56,14 @@ static inline bool patterns_none(const struct patterns *list)
 }
 
 /*
- * Compiles a pattern unless it is compiled already; a process that is forked does not get what was compiled. On failure
- * returns false and gives PCRE2's message (at most size bytes) and the offset of the mistake in the pattern.
+ * Whether processes that are forked from here on get what is compiled. If not, which is so in the beginning, only those
+ * may be forked that try no pattern.
+ */
+void patterns_share(bool share);
+
+/*
+ * Compiles a pattern unless it is compiled already. On failure returns false and gives PCRE2's message (at most size
+ * bytes) and the offset of the mistake in the pattern.
  */
 bool pattern_compile(struct pattern *pattern, char *message, size_t size, size_t *offset);
 

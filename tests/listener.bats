@@ -266,6 +266,20 @@ END
     done
 }
 
+@test "expressions that the listener has tried are none the worse in sessions" {
+    for spares in 0 2; do
+        config "listen.spares $spares" 'allowgroup friends ^(127[.]0[.]0|x)[.]7$' 'bypass allowgroup friends' \
+            'deny remotehost ^(?:127|y)[.]0+[.]0[.]9$' 'allow remotehost ^(?:127|z)[.]0'
+        listen
+        clients <<'END'
+for source, code in [("127.0.0.8", "220"), ("127.0.0.9", "554"), ("127.0.0.7", "220")] * 4:
+    expect(Client(source).greeting, code)
+END
+        kill -TERM "$LISTENER"
+        ended 0
+    done
+}
+
 @test "the configuration is the file as it stands; a mistake is 421, and no reason to end" {
     listen
     clients <<'END'
