@@ -117,8 +117,8 @@ static bool is_typed(const struct options *o)
     return o->pretend != NULL && o->replay == NULL && isatty(STDIN_FILENO) != 0;
 }
 
-/* The log of the configuration, unless an option has named another. */
-static void open_log_file(const struct options *o, struct conf *conf)
+/* The log of the configuration, unless an option has named another. In a frame of its own, which stack_clear reaches. */
+static void __attribute__((noinline)) open_log_file(const struct options *o, struct conf *conf)
 {
     char path[4096];
 
@@ -219,7 +219,7 @@ static int replay_messages(const struct options *o, struct conf *conf, const str
  * Where a person tries something as root, which serves as another user, root must not make files in the way of that
  * user; who that is must be said.
  */
-static void take_user(const struct options *o, struct conf *conf)
+static void __attribute__((noinline)) take_user(const struct options *o, struct conf *conf)
 {
     char path[REACH_PATH], log[REACH_PATH];
 
@@ -369,6 +369,7 @@ static int listen_for_clients(const struct service *service, struct sockets *soc
     (void)unsetenv("TCPREMOTEIP"); /* who comes is what accept says; a valid name: cannot fail */
     conf_share(service->conf);
     open_log(service->options, service->conf);
+    stack_clear();
     watch_opened(service->options, service->conf);
     return listener_run(&listener);
 }

@@ -9,6 +9,7 @@
 #include "base/cold.h"
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "base/stack.h"
 #include "monitor/monitor.h"
 #include "monitor/privileges.h"
 #include "smtp.h"
@@ -136,6 +137,7 @@ int serve_ahead(struct conf *conf, struct client *client, const volatile sig_ato
     if (monitor == NULL)
         return arrive(context) ? serve_client(conf, client, terminated, NULL, crashed) : EX_OK;
     line_init(&io, STDIN_FILENO, STDOUT_FILENO, terminated);
+    stack_clear();
     switch (monitor_split_ahead(monitor)) {
     case SPLIT_SESSION:
         waiting_session(&io, monitor, conf);
@@ -178,6 +180,7 @@ int serve_client(struct conf *conf, struct client *client, const volatile sig_at
         monitor_announce(monitor);
         smtp_session(session);
     } else {
+        stack_clear(); /* of names of files that were opened, and of rules that were tried */
         status = split_session(&io, monitor, session, conf, crashed);
     }
     monitor_end(monitor);
