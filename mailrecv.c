@@ -307,6 +307,16 @@ static int serve_accepted(void *context, int spare, const struct sockaddr_storag
     return serve_ahead(s->conf, s->client, &terminated, LISTENER_CRASHED, arrive, s);
 }
 
+/* In another, which the client never hears of. */
+static void count_excess(void *context, const struct sockaddr_storage *peer)
+{
+    const struct service *s = context;
+
+    client_at(s->client, peer);
+    log_set_client(s->client->address);
+    serve_excess(s->conf, s->client, &terminated);
+}
+
 /* In another. Certificate and key are opened while we may be root. */
 static void keep_tls(void *context, int requests)
 {
@@ -362,6 +372,7 @@ static int listen_for_clients(const struct service *service, struct sockets *soc
     const struct listener listener = { .settings = &service->conf->listener, .groups = &service->conf->rules.groups,
                                        .sockets = sockets, .arguments = arguments, .terminated = &terminated,
                                        .is_stale = is_stale, .keep = tls ? keep_tls : NULL, .serve = serve_accepted,
+                                       .count = service->conf->client.lockout_db.len > 0 ? count_excess : NULL,
                                        .context = &context };
 
     if (sockets->own)

@@ -38,6 +38,7 @@ static struct {
     uint64_t rest_until; /* nothing is accepted */
     uint64_t spares_rest; /* until when no spare is made */
     uint64_t told;       /* of being out of something */
+    pid_t counting;      /* a process that counts against a client; 0: there is none */
 } now;
 
 static void on_child(int signal)
@@ -115,6 +116,8 @@ static void note_end(pid_t pid, int status)
         now.crashed = now.crashed || WIFSIGNALED(status) || WEXITSTATUS(status) == LISTENER_CRASHED;
     } else if (keeper_crashed(pid, status)) {
         now.crashed = true;
+    } else if (pid == now.counting) {
+        now.counting = 0;
     }
 }
 
@@ -190,6 +193,27 @@ static void __attribute__((noreturn)) begin_session(const struct listener *l, in
     _exit(l->serve(l->context, spare, peer));
 }
 
+/*
+ * Who counts may wait for a lock, so another process does. One at a time: who comes a thousand times a second is counted
+ * often enough.
+ */
+static void count_excess(const struct listener *l, int connection, const struct sockaddr_storage *peer)
+{
+    pid_t pid = l->count != NULL && now.counting == 0 ? _Fork() : -1;
+
+    if (pid > 0)
+        now.counting = pid;
+    if (pid != 0)
+        return; /* without a process it is not counted */
+    sockets_close(l->sockets);
+    spares_close();
+    (void)close(connection); /* it ends when the listener has closed it */
+    if (!give_signals_back())
+        _exit(EX_OSERR);
+    l->count(l->context, peer);
+    _exit(EX_OK);
+}
+
 /* A process that has the connection: one that waits, or a new one. -1 with errno set. */
 static pid_t session_for(const struct listener *l, int connection, const struct sockaddr_storage *peer)
 {
@@ -214,7 +238,11 @@ static void serve(const struct listener *l, int connection, const struct sockadd
     client_at(&client, peer);
     limit = guests_excess(&client, is_exempt(l, &client), time);
     if (limit != NULL) { /* too many of all is nobody's fault, and no reason to ban anybody */
-        refuse(connection, &limit->reply, limit == &l->settings->sessions ? "connect" : "limit", &client);
+        const bool of_all = limit == &l->settings->sessions;
+
+        refuse(connection, &limit->reply, of_all ? "connect" : "limit", &client);
+        if (!of_all)
+            count_excess(l, connection, peer);
         return;
     }
     pid = session_for(l, connection, peer);

@@ -23,6 +23,8 @@ struct listener {
     const volatile sig_atomic_t *terminated; /* set by SIGTERM, which is blocked but for the wait */
     bool (*is_stale)(void *context);        /* has the configuration changed? */
     void (*keep)(void *context, int requests); /* in a process of its own: becomes the helper for TLS that waits; or NULL */
+    /* In a process of its own: counts against a client that it was beyond a limit for one client; NULL: nobody counts. */
+    void (*count)(void *context, const struct sockaddr_storage *peer);
     /* In the process of a session: serves the client at standard input and output, or the one that is to come (spares.h;
      * -1: it is there, from `peer`). Returns its exit status. */
     int (*serve)(void *context, int spare, const struct sockaddr_storage *peer);

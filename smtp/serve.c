@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "base/stack.h"
+#include "client/lockout.h"
+#include "dns/dns.h"
 #include "monitor/monitor.h"
 #include "monitor/privileges.h"
 #include "smtp.h"
@@ -85,6 +87,18 @@ static bool begin_implicit_tls(struct line_io *io, struct monitor *monitor)
         return true;
     monitor_end(monitor);
     return false;
+}
+
+void serve_excess(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated)
+{
+    struct lockout lockout = { .settings = &conf->client, .groups = &conf->rules.groups, .client = client };
+
+    if (!privileges_become(conf))
+        return;
+    dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, clock_ms() + conf->session.connection_secs.value * 1000,
+              terminated);
+    lockout_violation(&lockout, "limit"); /* lockout.exempt may ask the DNS */
+    dns_end();
 }
 
 /* ---- a client that is yet to come ---------------------------------------------------------- */

@@ -22,8 +22,11 @@ typedef bool serve_typed(struct line_io *io, const struct conf *conf, struct cli
 int serve_client(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated, serve_typed *typed,
                  int crashed);
 
+/* Counts against a client that a limit of the listener has kept out. */
+void serve_excess(struct conf *conf, struct client *client, const volatile sig_atomic_t *terminated);
+
 /*
- * The same for a client that is yet to come, with all done before that can be. `arrive` waits for it: it is then standard
+ * The same as serve_client for a client that is yet to come, with all done before that can be. `arrive` waits for it: it is then standard
  * input and output, and `client` says who it is; false: nobody comes. Behind the wall it does not return, but exits.
  */
 typedef bool serve_arrival(void *context);

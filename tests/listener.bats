@@ -210,6 +210,33 @@ END
     grep -qF '[127.0.0.9] ERROR: 421 Too many sessions from your host, try again later stage=limit from="" line=""' log
 }
 
+@test "a client beyond limit.client_sessions is counted in lockout.db, by one process that the listener does not wait for" {
+    config 'listen.spares 0' 'limit.client_sessions 1' 'lockout.db contacts' 'lockout.violations 2' 'lockout.exempt 127.0.0.8/32'
+    listen
+    clients <<'END'
+import subprocess
+
+held = [Client("127.0.0.9"), Client("127.0.0.8")]
+assert [c.greeting[:3] for c in held] == ["220", "220"]
+lock = subprocess.Popen([os.environ["TESTS"] + "/tools/hold-lock", "fcntl", "contacts"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+assert lock.stdout.readline() == b"locked\n"
+before = time.monotonic()
+for i in range(20):
+    assert Client("127.0.0.9").greeting.startswith("421 Too many sessions")
+    assert len(children(os.environ["LISTENER"])) <= 3
+assert time.monotonic() - before < 20 # each would have waited for two seconds
+lock.communicate()
+while " until=" not in open("log").read():
+    assert time.monotonic() - before < 20
+    for source in "127.0.0.8", "127.0.0.9":
+        assert Client(source).greeting.startswith("421 Too many sessions")
+END
+    grep -q '\[127\.0\.0\.9\] lockout: violations=2/2 reason=limit until=' log
+    run -1 grep '\[127\.0\.0\.8\] lockout:' log
+    run -0 "$MAILRECV" -c conf -S
+    grep -Eq '^127\.0\.0\.9 +1 +[0-9]+ +1 +20[0-9T:Z-]+ +20' <<<"$output"
+}
+
 @test "limit.sessions: beyond it everybody is told, and that is nobody's violation" {
     config 'limit.sessions 3 421 4.3.9 We are full'
     listen
