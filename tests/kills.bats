@@ -28,3 +28,7 @@ killed() { # ROLE...
 @test "mailrecv-tls is killed, or monitor or session over TLS: targets are whole, all ends, mail goes on" {
     killed -t helper monitor session
 }
+
+@test "a listener, its spare processes, monitors and sessions are killed: nobody else's session ends, mail goes on" {
+    "$TESTS/tools/kill-under-listener" "$MAILRECV" "${SEED:-$RANDOM}" "${KILLS:-20}" listener spare monitor session
+}

@@ -227,9 +227,17 @@ class Session:
         self.codes, self.times, self.pending, self.said = [], [], b"", b""
         self.want = 0
         self.begin = time.monotonic()
-        self.client, server = connection()
-        self.pid = start(command, server)
+        self.client, self.pid = self.connect(command)
         self.client.setblocking(False)
+
+    def connect(self, command):
+        """Returns the client's end of a connection, and the process behind the other one."""
+        client, server = connection()
+        return client, start(command, server)
+
+    def wait(self):
+        """Waits until no process is left of it."""
+        wait_for_all()
 
     def clock(self):
         return time.monotonic() - self.begin
@@ -284,7 +292,7 @@ class Session:
             self.go_on()
         self.times.append(self.clock())
         self.client.close()
-        wait_for_all()
+        self.wait()
         return self.codes
 
     def acknowledged(self):
