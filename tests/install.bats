@@ -272,6 +272,7 @@ port=$port
 server_args=-c/etc/$name.conf" ]
         # and those where mailrecv accepts
         [ "$(changed $units/mailrecv-listen.socket "$units/$name-listen.socket")" = "> Conflicts=$name.socket
+> After=$name.socket
 > ListenStream=$port" ]
         [ "$(changed $units/mailrecv-listen.service "$units/$name-listen.service")" = "> Requires=$name-listen.socket
 > ExecStart=/usr/local/sbin/mailrecv -c /etc/$name.conf" ]

@@ -361,7 +361,7 @@ exposure() { # AT MOST, of 100
 
 @test "the units where mailrecv accepts: no limit of starts, stopped with the socket, confined as a session's unit is" {
     socket=$TESTS/../systemd/mailrecv-listen.socket service=$TESTS/../systemd/mailrecv-listen.service
-    for line in ListenStream=25 BindIPv6Only=both Accept=no TriggerLimitIntervalSec=0 Conflicts=mailrecv.socket WantedBy=sockets.target; do
+    for line in ListenStream=25 BindIPv6Only=both Accept=no TriggerLimitIntervalSec=0 Conflicts=mailrecv.socket After=mailrecv.socket WantedBy=sockets.target; do
         grep -qx "$line" "$socket"
     done
     for line in StartLimitIntervalSec=0 Requires=mailrecv-listen.socket KillMode=process StandardError=journal; do

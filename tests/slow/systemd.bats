@@ -103,6 +103,47 @@ PYTHON
 END
 }
 
+@test "mailrecv-listen.socket: mailrecv accepts, ends when nobody comes and is started again, however often" {
+    cat >"$tree/etc/mailrecv.conf" <<'END'
+domain mail.example.com
+sandbox on
+listen.idle_secs 1
+deliver rcpt_to inbox@example.com append /var/lib/mailrecv/listened
+END
+    boot <<'END'
+systemctl start mailrecv.socket
+systemctl start mailrecv-listen.socket
+systemctl is-active mailrecv.socket && exit 1
+cd /root
+python3 - <<PYTHON
+from client import *
+import subprocess
+def main_pid():
+    return subprocess.run(["systemctl", "show", "-P", "MainPID", "mailrecv-listen.service"], capture_output=True, text=True).stdout
+pids = set()
+for n in range(8): # more starts than systemd's own limit allows in ten seconds
+    with Client() as c:
+        c.sendmail("a@client.example", ["inbox@example.com"], "Subject: hello\r\n\r\ntext\r\n")
+        pids.add(main_pid())
+    while main_pid().strip() != "0":
+        time.sleep(0.05)
+assert len(pids) == 8, pids
+stays = connect()
+assert stays.recv(4) == b"220 "
+subprocess.run(["systemctl", "restart", "mailrecv-listen.socket"], check=True)
+rest = b""
+while data := stays.recv(4096):
+    rest += data
+assert b"\r\n421 4.3.2 " in rest, rest
+with Client() as c:
+    c.noop()
+PYTHON
+[ -z "$(systemctl list-units --failed --plain --no-legend 'mailrecv*')" ]
+systemctl stop mailrecv-listen.socket
+END
+    [ "$(grep -cx text "$tree/var/lib/mailrecv/listened")" -eq 8 ]
+}
+
 @test "a session that is stopped says 421 to its client, and is no failure" {
     boot <<'END'
 systemctl start mailrecv.socket
