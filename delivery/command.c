@@ -316,11 +316,9 @@ static void outcome_of_end(struct run *run, enum wait wait, const struct target 
     drain_output(run);
     if (end.how == PROCESS_EXITED && (wait == GO_ON || end.number == 0))
         outcome_of_exit(run, target, &end, outcome);
-    else if (end.how == PROCESS_UNKNOWN)
-        outcome_set(outcome, RESULT_DEFERRED, "the command %s", process_end_text(&end, text));
-    else if (wait == TIMED_OUT)
+    else if (wait == TIMED_OUT && end.how != PROCESS_UNKNOWN)
         outcome_timeout(outcome, run->copy->transaction, limit);
-    else if (wait == STOPPED)
+    else if (wait == STOPPED && end.how != PROCESS_UNKNOWN)
         outcome_set(outcome, RESULT_DEFERRED, "the service is being stopped");
     else
         outcome_set(outcome, RESULT_DEFERRED, "the command %s", process_end_text(&end, text));
