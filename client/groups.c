@@ -268,9 +268,9 @@ static enum match match_fcrdns(const struct groups *groups, const struct allowgr
 /* What the address alone says of a group. */
 enum match groups_member_by_address(const struct groups *groups, struct allowgroup *group, const struct client *client)
 {
-    if (!group->asked_address)
+    if (group->address_known != groups->client + 1)
         group->by_address = groups_match_address(groups, &group->patterns, client);
-    group->asked_address = true;
+    group->address_known = groups->client + 1;
     return group->by_address;
 }
 
@@ -278,13 +278,14 @@ enum match groups_member(const struct groups *groups, struct allowgroup *group, 
 {
     if (group == NULL || has_certificate(groups, group, client))
         return MATCH_YES;
-    if (!group->asked)
-        group->member = groups_member_by_address(groups, group, client);
-    if (!group->asked && group->member == MATCH_NO)
+    if (group->known == groups->client + 1)
+        return group->member;
+    group->member = groups_member_by_address(groups, group, client);
+    if (group->member == MATCH_NO)
         group->member = match_fcrdns(groups, group, client);
-    if (!group->asked && group->member == MATCH_NO)
+    if (group->member == MATCH_NO)
         group->member = groups_match_name(groups, &group->patterns, client);
-    group->asked = true;
+    group->known = groups->client + 1;
     return group->member;
 }
 
@@ -306,8 +307,7 @@ enum match groups_bypass(struct groups *groups, struct client *client)
 
 void groups_forget(struct groups *groups)
 {
-    for (struct allowgroup *g = groups->first_group; g != NULL; g = g->next)
-        g->asked_address = g->asked = false;
+    groups->client++;
 }
 
 void groups_each(struct groups *groups, void (*visit)(struct patterns *list, void *context), void *context)

@@ -30,7 +30,8 @@ struct allowgroup {
     struct certificate *certificates;
     unsigned fcrdns;             /* a set of 1 << enum client_name_state */
     bool defined;                /* not just named by a rule */
-    bool asked_address, asked;   /* are these known? Host and address stay the same for a session. */
+    /* For which client these are known, which stay the same for a session: its number and 1 (groups_forget). */
+    unsigned address_known, known;
     enum match by_address, member;
 };
 
@@ -49,6 +50,7 @@ struct groups {
     struct patterns proxies;    /* proxy_protocol */
     struct patterns quiet;      /* whose sessions are not logged, as long as nothing happens */
     struct network_table networks; /* of all these lists, and of the groups */
+    unsigned client;            /* the number of the client */
     bool need_fcrdns;           /* limit.fcrdns_check */
     struct reply fcrdns;
     struct allowgroup *first_group, **last_group;
@@ -75,7 +77,7 @@ enum match groups_bypass(struct groups *groups, struct client *client);
 /* Does the client match a list of patterns? Its address first; its name is asked for only when that does not decide. */
 enum match groups_match(const struct groups *groups, const struct patterns *list, struct client *client);
 
-/* Another client comes: what groups were found out to say of the last one is forgotten. */
+/* Another client comes: what groups were found out to say of the last one is forgotten. No group is touched for that. */
 void groups_forget(struct groups *groups);
 
 /* Why the last decision could not be taken, for the log: the pattern with its line, or DNS. "" if it could. */
