@@ -378,6 +378,7 @@ static int listen_for_clients(const struct service *service, struct sockets *soc
     if (sockets->own)
         heed_interrupts(); /* in the foreground, and as a container's first process, which no signal ends by itself */
     (void)unsetenv("TCPREMOTEIP"); /* who comes is what accept says; a valid name: cannot fail */
+    conf_index(service->conf);
     conf_share(service->conf);
     open_log(service->options, service->conf);
     stack_clear();

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "dns/canonical.h"
+#include "rules/index.h"
 
 static const struct reply no_objection = { .code = 0 };
 static const struct reply host_refused = REPLY(554, "7.1", "Connections from your host are not accepted");
@@ -183,18 +184,45 @@ static enum match match_rule(const struct rules *rules, const struct rule *rule,
     return result;
 }
 
+/* The lines that may name a recipient: all of them, or what the index has, unless somebody wants to see how each turns out. */
+struct lines {
+    const struct rule *next;
+    struct index_walk walk;
+    bool indexed;
+};
+
+static struct lines begin_lines(const struct rules *rules, const struct recipient *recipient)
+{
+    struct lines lines = { .next = rules->first_rule, .indexed = rules->index != NULL && !log_wants('r') };
+
+    if (lines.indexed)
+        lines.walk = index_begin(rules->index, recipient, recipient_extension(rules, &recipient->address));
+    return lines;
+}
+
+static const struct rule *next_line(struct lines *lines)
+{
+    const struct rule *rule = lines->indexed ? index_next(&lines->walk) : lines->next;
+
+    if (!lines->indexed && rule != NULL)
+        lines->next = rule->next;
+    return rule;
+}
+
 struct reply rules_rcpt(struct rules *rules, const struct asking *asking, const struct address *given,
                         struct recipient *recipient)
 {
     static struct denial denial;
     enum canonical_status status;
+    struct lines lines;
 
     denial = (struct denial){ .denied = false };
     groups_forget_trouble();
     status = recipient_know(rules, given, WORDS_OF_STRANGERS, recipient);
     if (status != CANONICAL_OK)
         return status == CANONICAL_FORBIDDEN ? rcpt_forbidden : rcpt_unsure;
-    for (const struct rule *rule = rules->first_rule; rule != NULL; rule = rule->next) {
+    lines = begin_lines(rules, recipient);
+    for (const struct rule *rule; (rule = next_line(&lines)) != NULL;) {
         enum match result = rule->kind == RULE_ALSO ? MATCH_NO
                                                     : match_rule(rules, rule, asking, recipient,
                                                                  rule->kind == RULE_DELIVER ? &denial : NULL);

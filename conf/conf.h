@@ -108,6 +108,9 @@ unsigned conf_line_of(const struct conf *conf, const char *keyword);
 void conf_reveal(struct conf *conf);
 void conf_share(const struct conf *conf);
 
+/* Has the lines about recipients found without a look at all of them, which is worth it for many sessions. */
+void conf_index(struct conf *conf);
+
 /* In a process that has it all: none that is forked from here on has anything of it. */
 void conf_withhold(const struct conf *conf);
 

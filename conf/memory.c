@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "patterns/pattern.h"
+#include "rules/index.h"
 
 enum { MEMORY_CHUNK = 256 * 1024 };
 
@@ -61,6 +62,11 @@ void conf_share(const struct conf *conf)
     for (struct conf_memory *m = conf->memory; m != NULL; m = m->next)
         (void)madvise(m, sizeof *m + m->size, MADV_DOFORK); /* ours: cannot fail */
     patterns_share(true);
+}
+
+void conf_index(struct conf *conf)
+{
+    conf->rules.index = index_make(&conf->rules, memory_take(conf, index_size(&conf->rules)));
 }
 
 void conf_withhold(const struct conf *conf)

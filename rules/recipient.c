@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The index of the delimiter that begins the extension of the local part, 0 when there is none. */
-static uint16_t find_extension(const struct rules *rules, const struct address *address)
+uint16_t recipient_extension(const struct rules *rules, const struct address *address)
 {
     for (uint16_t i = 1; i < address->local_len && address->text[0] != '"'; i++)
         if (rules->delimiters.len > 0 && memchr(rules->delimiters.text, address->text[i], rules->delimiters.len) != NULL)
@@ -28,7 +27,7 @@ static bool equal_without_extension(const struct recipient *recipient, uint16_t 
 /* Is it this address, with its extension or without? */
 static enum match match_address(const struct rules *rules, struct slice address, struct recipient *recipient)
 {
-    uint16_t extension = find_extension(rules, &recipient->address);
+    uint16_t extension = recipient_extension(rules, &recipient->address);
 
     if (slice_equal_nocase(address, address_slice(&recipient->address)))
         return MATCH_YES;

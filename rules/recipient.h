@@ -45,6 +45,9 @@ enum canonical_status recipient_know(const struct rules *rules, const struct add
 enum match recipient_try(const struct rules *rules, struct pattern *pattern, struct recipient *recipient,
                          struct captures *captures);
 
+/* The index of the delimiter that begins the extension of the local part, 0 when there is none. */
+uint16_t recipient_extension(const struct rules *rules, const struct address *address);
+
 /* Are these the recipient's addresses? With its extension or without; then `extension` is set, or `captures`. */
 enum match recipient_match(const struct rules *rules, const struct mailboxes *mailboxes, struct recipient *recipient);
 

@@ -103,11 +103,14 @@ struct refusal {
     struct reply reply;
 };
 
+struct index;
+
 struct rules {
     struct groups groups;       /* who may connect, and which groups a client is in */
     struct slice domain;        /* of a bare <postmaster> */
     struct slice delimiters;    /* recipient_delimiter; empty: none */
     bool wants_unicode;         /* there is an expression for addresses that is not all ASCII */
+    const struct index *index;  /* of these lines (index.h); NULL: each is looked at */
     size_t also_count;          /* how many of the lines are also lines */
     struct rule *first_rule, **last_rule; /* deliver, refuse and also lines in the order of the file */
     struct refusal *first_refusal, **last_refusal;

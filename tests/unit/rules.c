@@ -361,6 +361,11 @@ static void test_recipients(void)
             reply = rules_rcpt(&conf.rules, &asking, &address, &recipient);
             ok_text(slice_of(outcome_of(&conf, &reply, &recipient)), slice_of(recipients[i].outcome), "%s",
                     recipients[i].name);
+            conf_index(&conf);
+            groups_forget(&conf.rules.groups);
+            reply = rules_rcpt(&conf.rules, &asking, &address, &recipient);
+            ok_text(slice_of(outcome_of(&conf, &reply, &recipient)), slice_of(recipients[i].outcome), "%s, by the index",
+                    recipients[i].name);
         }
         conf_free(&conf);
     }
@@ -398,6 +403,57 @@ static void test_conditions(void)
     }
 }
 
+/* Of a thousand lines for a hundred addresses and a few domains and expressions, with conditions that hold or not: the same one. */
+static void test_index(void)
+{
+    static char text[200000];
+    struct client client;
+    struct conf conf;
+    size_t used = 0, same = 0;
+    static struct recipient_forms forms;
+    struct recipient recipient = { .other = &forms };
+    const struct address sender = { .len = 0 };
+    const struct asking asking = { .client = &client, .sender = &sender, .canonical = &sender, .helo = "" };
+    const struct index *kept = NULL;
+
+    used += (size_t)snprintf(text, sizeof text, "recipient_delimiter +\n");
+    for (unsigned i = 0, random = 7; i < 1000; i++, random = random * 1103515245 + 12345) {
+        unsigned pick = random >> 16, kind = pick % 10;
+        const char *condition = pick / 10 % 3 == 0 ? "port 25 " : "";
+
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s %srcpt_to ", kind == 9 ? "refuse" : "deliver", condition);
+        if (kind == 0)
+            used += (size_t)snprintf(text + used, sizeof text - used, "@D%u.example ", pick / 30 % 4);
+        else if (kind == 1)
+            used += (size_t)snprintf(text + used, sizeof text - used, "/^u%u@/ ", pick / 30 % 100);
+        else
+            used += (size_t)snprintf(text + used, sizeof text - used, "u%u@d%u.example ", pick / 30 % 100, pick / 3 % 4);
+        used += (size_t)snprintf(text + used, sizeof text - used, kind == 9 ? "550 No %u\n" : "append /dev/null%u\n", i);
+    }
+    conf_parse(&conf, "test.conf", slice_of(text));
+    ok(conf.errors == 0 && become(&client, "192.0.2.7"), "the index: the test makes sense");
+    for (unsigned i = 0; i < 120 * 5; i++) {
+        char name[64], before[512];
+        struct address address;
+        struct reply reply;
+
+        (void)snprintf(name, sizeof name, "U%u%s@d%u.EXAMPLE", i % 120, i % 7 == 0 ? "+x" : "", i / 120);
+        (void)envelope_mailbox(slice_of(name), &address);
+        conf.rules.index = NULL;
+        reply = rules_rcpt(&conf.rules, &asking, &address, &recipient);
+        (void)snprintf(before, sizeof before, "%s", outcome_of(&conf, &reply, &recipient));
+        if (i == 0)
+            conf_index(&conf);
+        else
+            conf.rules.index = kept;
+        kept = conf.rules.index;
+        reply = rules_rcpt(&conf.rules, &asking, &address, &recipient);
+        same += strcmp(before, outcome_of(&conf, &reply, &recipient)) == 0;
+    }
+    ok_number(same, 120 * 5, "the index: the same decision for each of many addresses");
+    conf_free(&conf);
+}
+
 static void test_groups(void)
 {
     static struct allowgroup groups[2000], *buckets[512];
@@ -426,5 +482,6 @@ void test_rules(void)
     test_connections();
     test_recipients();
     test_conditions();
+    test_index();
     test_groups();
 }
