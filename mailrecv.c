@@ -379,10 +379,10 @@ static int listen_for_clients(const struct service *service, struct sockets *soc
         heed_interrupts(); /* in the foreground, and as a container's first process, which no signal ends by itself */
     (void)unsetenv("TCPREMOTEIP"); /* who comes is what accept says; a valid name: cannot fail */
     conf_index(service->conf);
-    conf_share(service->conf);
     open_log(service->options, service->conf);
     stack_clear();
     watch_opened(service->options, service->conf);
+    conf_share(service->conf); /* all of it: nothing is taken from its memory behind this */
     return listener_run(&listener);
 }
 

@@ -209,9 +209,11 @@ static void look_at(const struct rules *rules, const struct rule *rule, const st
 /* What a client can still do, which RFC 3207 4 and RFC 4954 6 have a code for; NULL where something else is missing. */
 static const struct reply *wanted_of(unsigned missing, bool authenticated)
 {
-    static const struct reply need_tls = REPLY(530, "7.0", "Say STARTTLS first");
-    static const struct reply need_auth = REPLY(530, "7.0", "Authentication is required");
-    static const struct reply need_both = REPLY(530, "7.0", "Say STARTTLS first, and authenticate");
+    /* who forgets it has guessed nothing */
+#define WANTED(words) { .code = 530, .status = SLICE("7.0"), .text = SLICE(words), .counts = COUNTS_NOT }
+    static const struct reply need_tls = WANTED("Say STARTTLS first");
+    static const struct reply need_auth = WANTED("Authentication is required");
+    static const struct reply need_both = WANTED("Say STARTTLS first, and authenticate");
 
     switch (missing) {
     case 1U << CONDITION_TLS:

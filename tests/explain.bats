@@ -155,7 +155,7 @@ RCPT TO:<old@mx.example>
     conf:7: deliver rcpt_to "joe@mx.example" does not name "old@mx.example"
     conf:8: deliver rcpt_to "joe@mx.example" does not name "old@mx.example"
     conf:9: deliver rcpt_to "^jo(.)" does not match "old@mx.example"
-    log: ERROR: 530 Authentication is required stage=rcpt refused=1/25 needs=auth host=client.example helo="<0x5b>192.0.2.7<0x5d>" from="bob@client.example" line="RCPT TO:<old@mx.example>"
+    log: ERROR: 530 Authentication is required stage=rcpt refused=0/25 needs=auth host=client.example helo="<0x5b>192.0.2.7<0x5d>" from="bob@client.example" line="RCPT TO:<old@mx.example>"
     530 5.7.0 Authentication is required
 RCPT TO:<joa@other.example>
     conf:6: deliver rcpt_to "@mx.example" does not name "joa@other.example"
