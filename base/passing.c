@@ -1,7 +1,6 @@
 /* passing.c - a packet that may bring a descriptor, over a UNIX socket */
 #include "base/passing.h"
 
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -13,7 +12,11 @@ union control {
 ssize_t passing_send(int socket, const void *bytes, size_t len, int fd, int flags)
 {
     union control control = { .bytes = { 0 } };
-    struct iovec part = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = len }; /* it is read only */
+    const union {
+        const void *constant;
+        void *any;
+    } sent = { .constant = bytes }; /* it is only read */
+    struct iovec part = { .iov_base = sent.any, .iov_len = len };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
     if (fd >= 0) {

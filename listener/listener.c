@@ -237,11 +237,11 @@ static void serve(const struct listener *l, int connection, const struct sockadd
 
     client_at(&client, peer);
     limit = guests_excess(&client, is_exempt(l, &client), time);
-    if (limit != NULL) { /* too many of all is nobody's fault, and no reason to ban anybody */
-        const bool of_all = limit == &l->settings->sessions;
+    if (limit != NULL) {
+        const bool too_often = limit == &l->settings->client_rate; /* many at once a busy sender has, too: no violation */
 
-        refuse(connection, &limit->reply, of_all ? "connect" : "limit", &client);
-        if (!of_all)
+        refuse(connection, &limit->reply, too_often ? "limit" : "connect", &client);
+        if (too_often)
             count_excess(l, connection, peer);
         return;
     }

@@ -207,11 +207,11 @@ time_is_up = time.monotonic() + 10
 while not Client("127.0.0.9").greeting.startswith("220"):
     assert time.monotonic() < time_is_up
 END
-    grep -qF '[127.0.0.9] ERROR: 421 Too many sessions from your host, try again later stage=limit from="" line=""' log
+    grep -qF '[127.0.0.9] ERROR: 421 Too many sessions from your host, try again later stage=connect from="" line=""' log
 }
 
-@test "a client beyond limit.client_sessions is counted in lockout.db, by one process that the listener does not wait for" {
-    config 'listen.spares 0' 'limit.client_sessions 1' 'lockout.db contacts' 'lockout.violations 2' 'lockout.exempt 127.0.0.8/32'
+@test "a client beyond limit.client_rate is counted in lockout.db, by one process that the listener does not wait for" {
+    config 'listen.spares 0' 'limit.client_rate 1' 'lockout.db contacts' 'lockout.violations 2' 'lockout.exempt 127.0.0.8/32'
     listen
     clients <<'END'
 import subprocess
@@ -222,14 +222,14 @@ lock = subprocess.Popen([os.environ["TESTS"] + "/tools/hold-lock", "fcntl", "con
 assert lock.stdout.readline() == b"locked\n"
 before = time.monotonic()
 for i in range(20):
-    assert Client("127.0.0.9").greeting.startswith("421 Too many sessions")
+    assert Client("127.0.0.9").greeting.startswith("421 Too many connections")
     assert len(children(os.environ["LISTENER"])) <= 3
 assert time.monotonic() - before < 20 # each would have waited for two seconds
 lock.communicate()
 while " until=" not in open("log").read():
     assert time.monotonic() - before < 20
     for source in "127.0.0.8", "127.0.0.9":
-        assert Client(source).greeting.startswith("421 Too many sessions")
+        assert Client(source).greeting.startswith("421 Too many connections")
 END
     grep -q '\[127\.0\.0\.9\] lockout: violations=2/2 reason=limit until=' log
     run -1 grep '\[127\.0\.0\.8\] lockout:' log
@@ -264,6 +264,7 @@ for i in range(4):
     while children(os.environ["LISTENER"]):
         pass
 expect(Client("127.0.0.6").greeting, "421 Too many connections from your host, try later")
+assert "ERROR: 421 Too many connections from your host, try later stage=limit" in open("log").read()
 many = [Client("127.0.0.7") for i in range(8)]
 for client in many:
     expect(client.greeting, "220")
@@ -682,7 +683,7 @@ client = Client()
 os.rename("log", "log.1")
 expect(Client().greeting, "421")
 END
-    grep -q 'ERROR: 421 Too many sessions from your host.* stage=limit' log
+    grep -q 'ERROR: 421 Too many sessions from your host.* stage=connect' log
 }
 
 @test "who resets the connection at once has an address in the log, and none where quiet names it" {

@@ -24,7 +24,11 @@ static void check_field(size_t i)
 
 void fuzz_header(const uint8_t *data, size_t size)
 {
-    const struct spool spool = { .memory = (char *)(uintptr_t)data, .fd = -1, .size = size };
+    const union {
+        const uint8_t *bytes;
+        char *memory;
+    } input = { .bytes = data }; /* it is only read */
+    const struct spool spool = { .memory = input.memory, .fd = -1, .size = size };
     size_t sum = 0, sorted = 0;
 
     header_read(&header, &spool);
