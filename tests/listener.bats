@@ -484,7 +484,8 @@ END
 }
 
 # What forks twice and goes away leaves a child to the first process of a container.
-@test "as the first process of a container: SIGTERM and SIGINT end it, no zombie stays, and the log goes to standard error" {
+# As the first process: SIGTERM and SIGINT end it, no zombie stays, and the log goes to standard error.
+@test "recipe: Run in a container" {
     UNDER=(unshare --user --map-root-user --pid --fork --kill-child)
     PORT=$(free_port)
     for signal in TERM INT; do

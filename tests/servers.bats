@@ -309,7 +309,7 @@ import socket, sys
 first = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20) for _ in range(11)]
 assert [s.recv(4) for s in first] == [b"220 "] * 10 + [b"421 "]
 EOF
-    grep -q '\[127\.0\.0\.1\] ERROR: 421 .* stage=limit ' log
+    grep -q '\[127\.0\.0\.1\] ERROR: 421 .* stage=connect ' log
     never_in_file 'Bad|error|ERROR|unknown|WARNING' xinetd.log
 }
 
