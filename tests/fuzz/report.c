@@ -8,7 +8,8 @@
 
 static struct tally tally;
 
-static void check_table(const struct top *table, uint64_t sum)
+/* Returns how often something was counted in it. */
+static uint64_t check_table(const struct top *table)
 {
     uint64_t counted = table->others.count;
 
@@ -22,7 +23,7 @@ static void check_table(const struct top *table, uint64_t sum)
         for (size_t c = 0; c < row->len; c++)
             HOLDS(row->key[c] == '\n' || (row->key[c] >= ' ' && row->key[c] <= '~'));
     }
-    HOLDS(counted == sum);
+    return counted;
 }
 
 /* Nothing but printable ASCII, lines that end, and in HTML no element that is not ours. */
@@ -63,10 +64,10 @@ void fuzz_report(const uint8_t *data, size_t size)
     for (size_t i = 0; i < TALLY_HOURS; i++)
         hours += tally.hours[i];
     HOLDS(hours == t[TOTAL_SESSIONS] && t[TOTAL_IGNORED] <= t[TOTAL_LINES] && tally.first <= tally.last);
-    check_table(&tally.tables[SECTION_RECIPIENTS], t[TOTAL_DELIVERED]);
-    check_table(&tally.tables[SECTION_FAILURES], t[TOTAL_DEFERRED] + t[TOTAL_REFUSED]);
-    check_table(&tally.tables[SECTION_REFUSALS], t[TOTAL_REFUSALS]);
-    check_table(&tally.tables[SECTION_HOSTS], t[TOTAL_REFUSALS]);
+    HOLDS(check_table(&tally.tables[SECTION_RECIPIENTS]) == t[TOTAL_DELIVERED]);
+    HOLDS(check_table(&tally.tables[SECTION_FAILURES]) >= t[TOTAL_DEFERRED] + t[TOTAL_REFUSED]); /* and lost messages */
+    HOLDS(check_table(&tally.tables[SECTION_REFUSALS]) == t[TOTAL_REFUSALS]);
+    HOLDS(check_table(&tally.tables[SECTION_HOSTS]) == t[TOTAL_REFUSALS]);
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
         check_form(forms[i]);
 }
