@@ -10,7 +10,7 @@
 
 #define AT(member) .offset = offsetof(struct conf, member)
 
-/* What is written in a way of its own, and what the rules need (rules.h). */
+/* What is written in a way of its own, and what the rules need (rules/rule.h). */
 static const struct keyword conf_keywords[] = {
     { .name = "domain", .order = 10, .kind = KEYWORD_DOMAIN, AT(rules.domain) },
     { .name = "recipient_delimiter", .order = 120, .kind = KEYWORD_WORD, AT(rules.delimiters) },

@@ -12,6 +12,8 @@ static enum match match_of(bool holds)
     return holds ? MATCH_YES : MATCH_NO;
 }
 
+static const enum match opposite[] = { [MATCH_NO] = MATCH_YES, [MATCH_YES] = MATCH_NO, [MATCH_UNSURE] = MATCH_UNSURE };
+
 /* ---- each of them: does it hold, and what is there to be said of it ------------------------ */
 
 static enum match holds_tls(const struct rules *rules, const struct condition *c, const struct asking *asking)
@@ -115,8 +117,6 @@ static enum match holds_group(const struct rules *rules, const struct condition 
 
 static enum match holds_not_group(const struct rules *rules, const struct condition *c, const struct asking *asking)
 {
-    static const enum match opposite[] = { [MATCH_NO] = MATCH_YES, [MATCH_YES] = MATCH_NO, [MATCH_UNSURE] = MATCH_UNSURE };
-
     return opposite[holds_group(rules, c, asking)];
 }
 
@@ -131,13 +131,11 @@ static void tell_group(const struct condition *c, const struct asking *asking, e
 
 static void tell_not_group(const struct condition *c, const struct asking *asking, enum match result, char *out, size_t size)
 {
-    static const enum match membership[] = { [MATCH_NO] = MATCH_YES, [MATCH_YES] = MATCH_NO,
-                                             [MATCH_UNSURE] = MATCH_UNSURE };
     char shown[LOG_TEXT];
 
     (void)asking;
     (void)snprintf(out, size, "not allowgroup %s: the client %s", log_encode(shown, sizeof shown, c->group->name),
-                   groups_membership[membership[result]]);
+                   groups_membership[opposite[result]]);
 }
 
 static const struct {

@@ -56,7 +56,7 @@ struct mailboxes {
     struct pattern *pattern;  /* MAILBOXES_PATTERN */
 };
 
-/* What must hold, besides the recipient, for a line to be the one; conditions.c says how each is looked at. */
+/* What must hold, besides the recipient, for a line to be the one; rules/condition.c says how each is looked at. */
 enum condition_kind {
     CONDITION_TLS,
     CONDITION_AUTH,      /* `text`: the user; empty: any */
