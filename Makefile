@@ -70,9 +70,9 @@ $(BUILD)/%.o: %.c | $(BUILD)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/admin/options.o $(BUILD)/programs/checkpassword/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
+$(BUILD)/admin/options.o $(BUILD)/admin/services.o $(BUILD)/programs/checkpassword/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
-$(BUILD)/admin/options.o $(BUILD)/programs/checkpassword/checkpassword.o $(BUILD)/programs/tls/tls.o \
+$(BUILD)/admin/options.o $(BUILD)/admin/services.o $(BUILD)/programs/checkpassword/checkpassword.o $(BUILD)/programs/tls/tls.o \
     $(BUILD)/programs/report/report.o: Makefile # for VERSION
 
 $(BUILD)/base/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'

@@ -10,6 +10,7 @@
 #include "admin/access.h"
 #include "admin/helper_check.h"
 #include "admin/lint.h"
+#include "admin/services.h"
 #include "base/account.h"
 #include "base/json.h"
 #include "base/outlet.h"
@@ -279,6 +280,7 @@ void check_host(struct conf *conf, const char *user)
         return;
     check_log(conf);
     check_user(conf, user);
+    services_check(conf);
     helper_check(conf, access_check(conf, user));
 }
 
