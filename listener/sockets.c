@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/inherited.h"
+#include "base/text.h"
+#include "nexthop/where.h"
 
 enum {
     FIRST_GIVEN = 3, /* SD_LISTEN_FDS_START of sd_listen_fds(3) */
@@ -139,60 +141,41 @@ void sockets_turn_away(void)
 
 /* ---- our own ------------------------------------------------------------------------------- */
 
-static bool parse_port(const char *text, in_port_t *port)
+/* A PORT of all addresses. */
+static bool parse_port(const char *where, union address *address)
 {
     char *end;
-    unsigned long number = strtoul(text, &end, 10);
+    unsigned long number = strtoul(where, &end, 10);
 
-    *port = htons((uint16_t)number);
-    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && number > 0 && number <= PORT_MOST;
+    address->six = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)number),
+                                          .sin6_addr = IN6ADDR_ANY_INIT };
+    return where[0] >= '0' && where[0] <= '9' && *end == '\0' && number > 0 && number <= PORT_MOST;
 }
 
-/* ADDRESS:PORT, [ADDRESS]:PORT, PORT */
-static bool parse_internet(const char *where, union address *address, socklen_t *size)
+/* unix:PATH, /PATH, ADDRESS:PORT, [ADDRESS]:PORT */
+static bool parse_place(const char *where, union address *address, socklen_t *size)
 {
-    const char *colon = strrchr(where, ':');
-    size_t len = colon != NULL ? (size_t)(colon - where) : 0;
-    char host[INET6_ADDRSTRLEN];
-    in_port_t port;
+    struct where place;
+    char text[sizeof address->local.sun_path];
 
-    if (!parse_port(colon != NULL ? colon + 1 : where, &port))
+    if (where_parse(slice_of(where), &place) != NULL)
         return false;
-    memset(address, 0, sizeof *address);
-    *size = sizeof address->six;
-    if (colon == NULL) {
-        address->six = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = IN6ADDR_ANY_INIT };
+    text_string(text, sizeof text, where_is_local(&place) && place.kind == WHERE_NAME ? slice_of("127.0.0.1") : place.text);
+    if (place.kind == WHERE_UNIX) {
+        address->local.sun_family = AF_UNIX;
+        *size = sizeof address->local;
+        memcpy(address->local.sun_path, text, sizeof text);
         return true;
     }
-    if (len >= 2 && where[0] == '[' && colon[-1] == ']' && len - 2 < sizeof host) {
-        (void)snprintf(host, sizeof host, "%.*s", (int)len - 2, where + 1);
+    if (place.kind == WHERE_IPV6) {
         address->six.sin6_family = AF_INET6;
-        address->six.sin6_port = port;
-        return inet_pton(AF_INET6, host, &address->six.sin6_addr) == 1;
+        address->six.sin6_port = htons(place.port);
+        return inet_pton(AF_INET6, text, &address->six.sin6_addr) == 1;
     }
-    (void)snprintf(host, sizeof host, "%.*s", len < sizeof host ? (int)len : 0, where);
     address->four.sin_family = AF_INET;
-    address->four.sin_port = port;
+    address->four.sin_port = htons(place.port);
     *size = sizeof address->four;
-    return inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &address->four.sin_addr) == 1;
-}
-
-/* unix:PATH, /PATH */
-static bool parse_unix(const char *where, union address *address, socklen_t *size)
-{
-    static const char prefix[] = "unix:";
-    bool named = strncmp(where, prefix, sizeof prefix - 1) == 0;
-    const char *path = named ? where + sizeof prefix - 1 : where;
-
-    if (!named && where[0] != '/')
-        return false;
-    memset(address, 0, sizeof *address);
-    address->local.sun_family = AF_UNIX;
-    *size = sizeof address->local;
-    if (path[0] == '\0' || strlen(path) >= sizeof address->local.sun_path)
-        return false;
-    (void)snprintf(address->local.sun_path, sizeof address->local.sun_path, "%s", path);
-    return true;
+    return inet_pton(AF_INET, text, &address->four.sin_addr) == 1;
 }
 
 /* Does nobody listen at the socket that is there? Then it is what a process has left that was killed. */
@@ -239,15 +222,15 @@ static int open_socket(const union address *address, socklen_t size)
 
 bool sockets_open(struct sockets *sockets, const char *where, char *why, size_t size)
 {
-    union address address;
-    socklen_t len;
+    union address address = { 0 };
+    socklen_t len = sizeof address.six;
     int fd;
 
     if (sockets->count == SOCKETS_MOST) {
         (void)snprintf(why, size, "more than %d sockets", SOCKETS_MOST);
         return false;
     }
-    if (!parse_unix(where, &address, &len) && !parse_internet(where, &address, &len)) {
+    if (!parse_port(where, &address) && !parse_place(where, &address, &len)) {
         (void)snprintf(why, size, "'%s' is no place to listen, expected PORT, ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH", where);
         return false;
     }

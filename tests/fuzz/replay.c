@@ -20,7 +20,7 @@ static const struct {
     { "conf", fuzz_conf },       { "session", fuzz_session },
     { "monitor", fuzz_monitor }, { "sasl", fuzz_sasl },       { "starttls", fuzz_starttls },
     { "dns", fuzz_dns },         { "proxy", fuzz_proxy },       { "report", fuzz_report },
-    { "resolver", fuzz_resolver },
+    { "resolver", fuzz_resolver }, { "response", fuzz_response },
 };
 
 static unsigned tests;

@@ -50,5 +50,7 @@ void test_counts(void);
 void test_scope(void);
 void test_mend(void);
 void test_said(void);
+void test_where(void);
+void test_response(void);
 
 #endif
