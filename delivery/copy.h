@@ -23,6 +23,7 @@ struct transaction {
     const struct spool *spool;
     bool once;                     /* the spool is read by one delivery only, whatever becomes of that */
     size_t recipients;             /* how many the whole message has */
+    struct outcome *outcomes;      /* room for one of each in the list of the recipients, copies by also lines included */
     const char *parameters;        /* of MAIL, as the client gave them: printable ASCII and blanks */
     const char *helo;              /* "" when the client said none */
     const char *protocol;          /* RFC 3848 and RFC 6531 4.3: ESMTP, UTF8SMTP... */
@@ -34,6 +35,7 @@ struct transaction {
 };
 
 enum result {
+    RESULT_NONE,     /* it was not tried yet */
     RESULT_DELIVERED,
     RESULT_DEFERRED, /* failed temporarily: try again */
     RESULT_REFUSED   /* failed for good */
@@ -41,7 +43,7 @@ enum result {
 
 enum { REASON_MAX = 256, OUTCOME_STATUS = 8 };
 
-/* What became of one delivery. */
+/* What became of one recipient's delivery; kept until all answers are given. */
 struct outcome {
     enum result result;
     const struct limit *limit; /* the limit that ended it, NULL if none did */

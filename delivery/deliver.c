@@ -13,6 +13,7 @@
 static const struct reply deferred = REPLY(451, "3.0", "The message cannot be delivered now, try again later");
 static const struct reply refused = REPLY(554, "7.0", "Delivery refused:");
 
+/* `deliver` sets the outcome of the recipient; it may set, too, those of the recipients that are together with it. */
 static const struct way {
     const char *name;
     bool runs_command;
@@ -63,44 +64,74 @@ static void log_delivery(const struct transaction *t, const struct recipient *r,
              log_encode(why, sizeof why, slice_of(reason)), reason[0] != '\0' ? "\"" : "");
 }
 
-static void log_deliveries(const struct transaction *t, const struct recipient *r, const struct target *target,
-                           unsigned result, const char *reason, uint64_t milliseconds)
+static char failure[REASON_MAX]; /* touched only when there is one */
+static bool violation;
+
+static void note_failure(const struct outcome *outcome)
 {
-    for (; r != NULL; r = target->once ? r->together : NULL)
-        log_delivery(t, r, target, result, reason, milliseconds);
+    if (outcome->result != RESULT_DELIVERED)
+        (void)snprintf(failure, sizeof failure, "%s", outcome->reason);
+    violation = violation || (outcome->result == RESULT_REFUSED && outcome->violation);
 }
 
-static void deliver_one(const struct transaction *t, const struct recipient *r, const struct target *target,
-                        struct outcome *outcome)
+bool deliver_violation(void)
 {
-    uint64_t begin = clock_ms();
+    return violation;
+}
 
-    if (t->settings->rehearse != NULL) {
-        t->settings->rehearse(t, r, target);
-        outcome_set(outcome, RESULT_DELIVERED, "%s", "");
-        log_deliveries(t, r, target, REHEARSED, "", 0);
+const char *deliver_failure(void)
+{
+    return failure;
+}
+
+/* Failed deliveries whose copies reach the dead-letter file, one for each recipient, are in safe hands. */
+static void save_dead_letters(const struct transaction *t, struct recipient *first, size_t count)
+{
+    const struct target *target;
+
+    if (first->rule == t->rules->dead_letter || !delivery_keeps_dead_letters(t->settings) || clock_left(t->deadline) == 0)
         return;
+    target = &t->rules->dead_letter->target;
+    for (struct recipient *r = first; r != NULL; r = r->together) {
+        uint64_t begin = clock_ms();
+        struct outcome saved;
+
+        if (r->outcome->result == RESULT_DELIVERED)
+            continue;
+        if (r->outcome->result == RESULT_REFUSED && count == 1)
+            continue; /* the sender hears it instead */
+        ways[target->kind].deliver(t, r, target, &saved);
+        log_delivery(t, r, target, saved.result, saved.reason, clock_ms() - begin);
+        if (saved.result != RESULT_DELIVERED)
+            return;
+        *r->outcome = saved;
     }
-    ways[target->kind].deliver(t, r, target, outcome);
-    log_deliveries(t, r, target, outcome->result, outcome->reason, clock_ms() - begin);
 }
 
-/* A failed delivery whose copies reach the dead-letter file, one for each recipient, is in safe hands. */
-static void save_dead_letter(const struct transaction *t, const struct recipient *r, size_t count,
-                             struct outcome *outcome)
+/*
+ * Delivers to a recipient and to all that are together with it, each of which has its outcome then: that of the first
+ * one, unless the delivery gave it its own.
+ */
+static void deliver_unit(const struct transaction *t, struct recipient *first, size_t count)
 {
-    struct outcome saved;
+    const struct target *target = &first->rule->target;
+    const bool rehearsal = t->settings->rehearse != NULL;
+    uint64_t milliseconds = 0, begin = clock_ms();
 
-    if (outcome->result == RESULT_DELIVERED || r->rule == t->rules->dead_letter ||
-        !delivery_keeps_dead_letters(t->settings) || clock_left(t->deadline) == 0)
-        return;
-    if (outcome->result == RESULT_REFUSED && count == 1)
-        return; /* the sender hears it instead */
-    do
-        deliver_one(t, r, &t->rules->dead_letter->target, &saved);
-    while (saved.result == RESULT_DELIVERED && (r = r->together) != NULL);
-    if (saved.result == RESULT_DELIVERED)
-        *outcome = saved;
+    if (rehearsal) {
+        t->settings->rehearse(t, first, target);
+        outcome_set(first->outcome, RESULT_DELIVERED, "%s", "");
+    } else {
+        ways[target->kind].deliver(t, first, target, first->outcome);
+        milliseconds = clock_ms() - begin;
+    }
+    for (struct recipient *r = first; r != NULL; r = r->together) {
+        if (r->outcome->result == RESULT_NONE)
+            *r->outcome = *first->outcome;
+        log_delivery(t, r, target, rehearsal ? REHEARSED : r->outcome->result, r->outcome->reason, milliseconds);
+        note_failure(r->outcome);
+    }
+    save_dead_letters(t, first, count);
 }
 
 /* What a command has asked for, in its words. With other recipients around, it says of whom that is true. */
@@ -151,19 +182,6 @@ static struct reply reply_delivered(const struct transaction *t)
     return reply;
 }
 
-static char failure[REASON_MAX]; /* touched only when there is one */
-static bool violation;
-
-bool deliver_violation(void)
-{
-    return violation;
-}
-
-const char *deliver_failure(void)
-{
-    return failure;
-}
-
 ssize_t deliver_begin(const struct transaction *transaction, const struct recipient *recipient, int fd)
 {
     struct copy copy;
@@ -174,54 +192,82 @@ ssize_t deliver_begin(const struct transaction *transaction, const struct recipi
     return copy_head_to(&copy, fd);
 }
 
-/* Puts together those that one delivery is for; what their addresses take of the environment is bounded. */
-static void join(struct recipient *recipients, size_t count)
+/* Puts a recipient together with the last one that its delivery is for, too. What they take of the environment is bounded. */
+static void join(struct recipient *recipients, struct recipient *r)
+{
+    struct recipient *before = r;
+
+    r->together = NULL;
+    r->run_bytes = r->address.len + 1U;
+    if (!r->rule->target.once)
+        return;
+    while (before > recipients && (--before)->rule != r->rule)
+        ;
+    if (before == r || before->rule != r->rule || before->run_bytes + r->run_bytes > RUN_BYTES)
+        return;
+    r->run_bytes += before->run_bytes;
+    before->together = r;
+}
+
+void deliver_prepare(const struct transaction *transaction, struct recipient *recipients, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct recipient *r = &recipients[i], *before = r;
-
-        r->together = NULL;
-        r->joined = false;
-        r->run_bytes = r->address.len + 1U;
-        if (!r->rule->target.once)
-            continue;
-        while (before > recipients && (--before)->rule != r->rule)
-            ;
-        if (before == r || before->rule != r->rule || before->run_bytes + r->run_bytes > RUN_BYTES)
-            continue;
-        r->joined = true;
-        r->run_bytes += before->run_bytes;
-        before->together = r;
+        recipients[i].outcome = &transaction->outcomes[i];
+        recipients[i].outcome->result = RESULT_NONE;
+        join(recipients, &recipients[i]);
     }
 }
 
-struct reply deliver_all(const struct transaction *transaction, struct recipient *recipients, size_t count)
+/* The first of those together from `r` on, up to the end of the list, whose delivery failed temporarily; NULL: none. */
+static const struct recipient *find_deferred(const struct recipient *r, const struct recipient *end)
 {
+    while (r != NULL && r < end && r->outcome->result != RESULT_DEFERRED)
+        r = r->together;
+    return r < end ? r : NULL;
+}
+
+/* Delivers to those of the list that have no outcome yet, and says what became of them all. */
+static struct reply deliver_list(const struct transaction *t, struct recipient *recipients, size_t count)
+{
+    const struct outcome *outcome = recipients->outcome;
     struct reply refusal = { .code = 0 };
-    struct outcome outcome;
 
     violation = false;
-    join(recipients, count);
     for (int commands = 1; commands >= 0; commands--) {
         for (size_t i = 0; i < count; i++) {
-            const struct target *target = &recipients[i].rule->target;
+            struct recipient *r = &recipients[i];
+            const struct recipient *failed;
 
-            if (ways[target->kind].runs_command != (commands == 1) || recipients[i].joined)
+            if (ways[r->rule->target.kind].runs_command != (commands == 1))
                 continue;
-            deliver_one(transaction, &recipients[i], target, &outcome);
-            if (outcome.result != RESULT_DELIVERED)
-                (void)snprintf(failure, sizeof failure, "%s", outcome.reason);
-            violation = violation || (outcome.result == RESULT_REFUSED && outcome.violation);
-            save_dead_letter(transaction, &recipients[i], count, &outcome);
-            if (outcome.result == RESULT_DEFERRED)
-                return reply_deferred(transaction, &recipients[i], count, &outcome);
-            if (outcome.result == RESULT_REFUSED && refusal.code == 0)
-                refusal = reply_refused(&recipients[i], count, &outcome);
+            outcome = r->outcome;
+            if (outcome->result == RESULT_NONE)
+                deliver_unit(t, r, count);
+            failed = find_deferred(r, recipients + count);
+            if (failed != NULL)
+                return reply_deferred(t, failed, count, failed->outcome);
+            if (outcome->result == RESULT_REFUSED && refusal.code == 0)
+                refusal = reply_refused(r, count, outcome);
         }
     }
     if (refusal.code != 0)
         return refusal;
-    if (count == 1 && outcome.code != 0 && outcome.reason[0] != '\0')
-        return reply_said(recipients, count, &outcome);
-    return reply_delivered(transaction);
+    if (count == 1 && outcome->code != 0 && outcome->reason[0] != '\0')
+        return reply_said(recipients, count, outcome);
+    return reply_delivered(t);
+}
+
+struct reply deliver_all(const struct transaction *transaction, struct recipient *recipients, size_t count)
+{
+    deliver_prepare(transaction, recipients, count);
+    return deliver_list(transaction, recipients, count);
+}
+
+struct reply deliver_one(const struct transaction *transaction, struct recipient *recipients, size_t count, size_t index)
+{
+    size_t behind = index + 1;
+
+    while (behind < count && recipients[behind].rule->kind == RULE_ALSO)
+        behind++;
+    return deliver_list(transaction, &recipients[index], behind - index);
 }

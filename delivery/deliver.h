@@ -6,19 +6,35 @@
 #include "session/reply.h"
 
 /*
- * Delivers a message to its recipients: commands first, then files, each in the order in which
- * they were named; with `once` (rules/rule.h) one delivery is for all recipients that its line accepted. Each recipient
- * has one line in the log. The reply is the promise of README:
+ * Each recipient of the list, and each copy by an also line, has an outcome of its own, which lasts until the next
+ * message. A delivery is made for a unit: for one recipient, or for all that a line with `once` (rules/rule.h) has
+ * accepted, which are `together`. It is made once, when the first of them is due; its outcome is that of all, or it gives
+ * some of them another one. Each recipient has one line in the log.
+ *
+ * A delivery that failed temporarily and whose copy could be put into a real dead-letter file counts as delivered; one
+ * that was refused does so only if its reply is for other recipients, too.
+ * With settings->rehearse set, nothing is delivered: each delivery is shown to that function, logged as
+ * rehearsed, and counts as a success.
+ * The detail of a reply lives until the next call.
+ */
+
+/*
+ * Delivers a message to all its recipients, which have one reply: commands first, then files, each in the order in which
+ * they were named. The reply is the promise of README:
  *   250  every copy is delivered, or lies in the dead-letter file
  *   4xx  a delivery failed temporarily; what comes after it in the order was not tried
  *   554  all were tried and one was refused for good: its detail names recipient and reason
- * A delivery that failed temporarily and whose copy could be put into a real dead-letter file
- * counts as delivered; one that was refused does so only if there are other recipients.
- * With settings->rehearse set, nothing is delivered: each delivery is shown to that function, logged as
- * rehearsed, and counts as a success.
- * The detail of the reply lives until the next call.
  */
 struct reply deliver_all(const struct transaction *transaction, struct recipient *recipients, size_t count);
+
+/*
+ * The same where each recipient has its own reply (LMTP, PRDR): after deliver_prepare, once for a message, deliver_one
+ * gives that of the recipient with this index, which is not a copy. It is the one that the recipient would have if the
+ * message were for it and its copies by also lines alone. May be called in any order, and again: what has been delivered, or has
+ * failed, stays as it is.
+ */
+void deliver_prepare(const struct transaction *transaction, struct recipient *recipients, size_t count);
+struct reply deliver_one(const struct transaction *transaction, struct recipient *recipients, size_t count, size_t index);
 
 /*
  * The file of a message that is to come and has this one recipient: if a command is to get it, the head of its copy is

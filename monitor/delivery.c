@@ -63,6 +63,7 @@ static struct transaction transaction_of(const struct session_state *s, const st
         .spool = spool,
         .once = s->count == 1 && !delivery_keeps_dead_letters(&s->conf->delivery),
         .recipients = count_recipients(s),
+        .outcomes = s->outcomes,
         .parameters = s->parameters,
         .helo = s->helo,
         .protocol = protocol(s),

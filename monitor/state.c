@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "client/auth.h"
 #include "client/checks.h"
+#include "delivery/copy.h"
 #include "dns/canonical.h"
 #include "dns/dns.h"
 
@@ -32,7 +33,7 @@ static size_t recipients_most(const struct conf *conf)
 static size_t recipients_size(const struct conf *conf)
 {
     return recipients_most(conf) *
-           (sizeof(struct recipient) + sizeof(uint32_t) + sizeof(struct recipient_forms));
+           (sizeof(struct recipient) + sizeof(struct outcome) + sizeof(uint32_t) + sizeof(struct recipient_forms));
 }
 
 bool state_begin(struct session_state *s, struct conf *conf, struct client *client,
@@ -49,7 +50,8 @@ bool state_begin(struct session_state *s, struct conf *conf, struct client *clie
     (void)clock_gettime(CLOCK_REALTIME, &s->connected_at); /* cannot fail with these arguments */
     dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, s->deadline, terminated);
     canonical_confine(conf->base.sandbox != SANDBOX_OFF);
-    s->hashes = (uint32_t *)(void *)(s->recipients + recipients_most(conf));
+    s->outcomes = (struct outcome *)(void *)(s->recipients + recipients_most(conf));
+    s->hashes = (uint32_t *)(void *)(s->outcomes + recipients_most(conf));
     s->forms = (struct recipient_forms *)(void *)(s->hashes + recipients_most(conf));
     if (room == MAP_FAILED)
         log_line(LOG_ERR, "no memory for %zu recipients", recipients_most(conf));

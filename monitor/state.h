@@ -12,6 +12,8 @@
 #include "session/message.h"
 #include "session/reply.h"
 
+struct outcome;
+
 /*
  * The monitor's own view of a session. Whoever asks may be anybody: arguments are parsed here
  * once more with the functions of envelope.h, and what was accepted is kept here, so that a
@@ -57,6 +59,7 @@ struct session_state {
     struct recipient *recipients; /* room for limit.smtp_rcpt_to and copies; pages are touched when used */
     uint32_t *hashes;             /* of their addresses */
     struct recipient_forms *forms; /* room for theirs */
+    struct outcome *outcomes;     /* of their deliveries */
     bool spooled;                 /* the transaction has had its file */
     unsigned messages;            /* makes ids unique */
     char id[64];                  /* of the message that was delivered last, or for which there is a file */

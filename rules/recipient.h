@@ -15,6 +15,8 @@ struct recipient_forms {
     char unicode[ADDRESS_MAX + 1]; /* the canonical form with U-labels for A-labels, if it has some and is asked for them */
 };
 
+struct outcome;
+
 /* A recipient, and the line that it was accepted by. */
 struct recipient {
     struct recipient_forms *other; /* of the address; room that the owner gives, and that is touched only if there are any */
@@ -27,8 +29,8 @@ struct recipient {
     struct captures captures; /* what MATCH_1... are, in this form: */
     enum recipient_form form;
     struct recipient *together; /* the next one that the same delivery is for (once), NULL: there is none; */
-    bool joined;                /* it is for an earlier one as well */
-    size_t run_bytes;           /* of the addresses up to this one; deliver.c sets all three */
+    size_t run_bytes;           /* of the addresses up to this one; */
+    struct outcome *outcome;    /* of its delivery; deliver.c sets all three */
 };
 
 /* The address in one of its forms, as expressions see it: without the domain that a bare postmaster lacks. */
