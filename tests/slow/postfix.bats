@@ -5,6 +5,7 @@ bats_require_minimum_version 1.5.0
 load ../common
 load ../serving
 load ../recipes
+load peers
 
 setup() {
     chmod 755 "$BATS_RUN_TMPDIR"
@@ -12,7 +13,10 @@ setup() {
     umask 022
 }
 
-teardown() { stop_server; }
+teardown() {
+    stop_peers
+    stop_server
+}
 
 # A client that prints the reply of Postfix to each recipient, and sends those that are taken a message.
 client() {
@@ -38,7 +42,6 @@ send_and_wait() {
 }
 
 @test "recipe: Behind Postfix" {
-    unpack postfix
     recipe 'Behind Postfix'
     cat >>mailrecv.conf <<'END'
 deliver rcpt_to later@scripts.example.com pipe exit 75
@@ -51,8 +54,9 @@ END
     # strangers to Postfix, although they come from this host
     printf '%s\n' 'mynetworks = 192.0.2.0/24' 'smtpd_relay_restrictions = reject_unauth_destination' >>main.cf
     client >session.py
-    export -f send_and_wait wait_for
-    unshare -m "$TESTS/slow/with-postfix" "$UNPACKED" bash -eu -c send_and_wait
+    start_postfix_peer
+    export POSTFIX_PORT
+    send_and_wait
     # Postfix has asked before it took the mail
     grep -qx 'report 250' replies
     grep -q '^nobody 550 .*No one here by that name' replies

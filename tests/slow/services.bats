@@ -23,12 +23,6 @@ teardown() {
     [ -z "${ELSEWHERE:-}" ] || rm -rf "$ELSEWHERE"
 }
 
-# A port that nobody listens on, and that was not given before.
-free_port() {
-    until PORT=$((20000 + RANDOM % 12000)) && ! listening "$PORT" 4 && [[ " ${PORTS:-} " != *" $PORT "* ]]; do :; done
-    PORTS="${PORTS:-} $PORT"
-}
-
 # Fields of the form in `headers` and `body`, as lines `NAME=VALUE`, those named.
 fields() {
     python3 - "$@" <<'END'
