@@ -541,7 +541,7 @@ warning: ciphers: none is called NONSENSE' ]
 misbehave() { # LETTER
     local build=${BUILD:-$TESTS/../build}
     [ -x misbehave ] || cc -std=gnu11 -D_GNU_SOURCE -pie -Wl,--wrap=SSL_accept -o misbehave \
-        "$TESTS/tools/tls-misbehave.c" "$build"/{programs/tls/{tls,relay,keeper,credentials},base/sandbox,base/inherited}.o -lssl -lcrypto
+        "$TESTS/tools/tls-misbehave.c" "$build"/{programs/tls/{tls,channel,handshake,relay,keeper,credentials},base/sandbox,base/inherited}.o -lssl -lcrypto
     HELPER=$PWD/misbehave run -0 play misbehave "$1"
 }
 

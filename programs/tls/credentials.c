@@ -150,11 +150,11 @@ static const char *load_key(SSL_CTX *context, const struct pair *pair)
     return why;
 }
 
-/* Who may have signed the certificates of clients. */
-static const char *load_client_cas(SSL_CTX *context)
+/* Who may have signed certificates; `announced` are they to clients. */
+static const char *load_authorities(SSL_CTX *context, int fd, bool announced)
 {
     const char *why = NULL;
-    BIO *pem = open_pem(CLIENT_CAS, &why);
+    BIO *pem = open_pem(fd, &why);
     X509 *certificate;
 
     for (bool first = true; pem != NULL && why == NULL; first = false) {
@@ -162,12 +162,11 @@ static const char *load_client_cas(SSL_CTX *context)
         if (certificate == NULL)
             break;
         if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) != 1 ||
-            SSL_CTX_add_client_CA(context, certificate) != 1)
+            (announced && SSL_CTX_add_client_CA(context, certificate) != 1))
             why = credentials_reason();
         X509_free(certificate);
     }
     close_pem(pem);
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     return why;
 }
 
@@ -183,7 +182,7 @@ static const char *set_ciphers(SSL_CTX *context, const char *list)
 }
 
 /* Protocol and options, all but what can be wrong; NULL without memory. */
-static SSL_CTX *make_context(const struct credentials_options *o)
+static SSL_CTX *make_context(const struct credentials_options *o, const SSL_METHOD *method)
 {
     const int min_version = strcmp(o->min_version, "1.3") == 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
     SSL_CTX *context;
@@ -191,20 +190,31 @@ static SSL_CTX *make_context(const struct credentials_options *o)
     /* the file openssl.cnf is for others: what holds here stands here, and an exit needs no cleaning up */
     if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
         return NULL;
-    context = SSL_CTX_new(TLS_server_method());
+    context = SSL_CTX_new(method);
     if (context == NULL || SSL_CTX_set_min_proto_version(context, min_version) != 1 ||
         SSL_CTX_set_num_tickets(context, 0) != 1)
         return NULL;
-    (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |
-                                           SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
-                                           SSL_OP_IGNORE_UNEXPECTED_EOF); /* SMTP has an end of its own */
+    (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
     (void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     (void)SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE);
     SSL_CTX_set_read_ahead(context, 1);
     return context;
 }
 
-static void load_pair(SSL_CTX *context, struct pair *pair, void (*complain)(const char *about, const char *why))
+/* The same for each side: NULL has been complained of, as a bad list of ciphers. */
+static SSL_CTX *begin(const struct credentials_options *o, const SSL_METHOD *method, credentials_complain complain)
+{
+    SSL_CTX *context = make_context(o, method);
+    const char *why;
+
+    if (context == NULL)
+        complain("OpenSSL", credentials_reason());
+    else if ((why = set_ciphers(context, o->ciphers)) != NULL)
+        complain("ciphers", why);
+    return context;
+}
+
+static void load_pair(SSL_CTX *context, struct pair *pair, credentials_complain complain)
 {
     char about[TEXT_SIZE];
     const char *why;
@@ -217,23 +227,45 @@ static void load_pair(SSL_CTX *context, struct pair *pair, void (*complain)(cons
         complain(about, why);
 }
 
-SSL_CTX *credentials_load(const struct credentials_options *o, void (*complain)(const char *about, const char *why))
+SSL_CTX *credentials_load(const struct credentials_options *o, credentials_complain complain)
 {
-    SSL_CTX *context = make_context(o);
+    SSL_CTX *context = begin(o, TLS_server_method(), complain);
     const char *why;
 
-    if (context == NULL) {
-        complain("OpenSSL", credentials_reason());
+    if (context == NULL)
         return NULL;
-    }
-    if ((why = set_ciphers(context, o->ciphers)) != NULL)
-        complain("ciphers", why);
+    (void)SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+                                           SSL_OP_IGNORE_UNEXPECTED_EOF); /* SMTP has an end of its own */
     for (size_t i = 0; i < count_pairs(o); i++)
         load_pair(context, &pairs[i], complain);
-    if (o->ask_client && (why = load_client_cas(context)) != NULL)
+    if (o->ask_client && (why = load_authorities(context, CLIENT_CAS, true)) != NULL)
         complain("client CA", why);
+    if (o->ask_client)
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     ERR_clear_error();
     return context;
+}
+
+SSL_CTX *credentials_client(const struct credentials_options *o, bool verify, credentials_complain complain)
+{
+    SSL_CTX *context = begin(o, TLS_client_method(), complain);
+    const char *why;
+
+    if (context != NULL && verify && (why = load_authorities(context, AUTHORITIES, false)) != NULL)
+        complain("authorities", why);
+    ERR_clear_error();
+    return context;
+}
+
+/* RFC 6066 3: an address is no name to ask for. */
+bool credentials_expect(SSL *ssl, const char *name)
+{
+    X509_VERIFY_PARAM *expected = SSL_get0_param(ssl);
+
+    (void)X509_VERIFY_PARAM_set_flags(expected, X509_V_FLAG_PARTIAL_CHAIN);
+    X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return name[0] == '\0' || X509_VERIFY_PARAM_set1_ip_asc(expected, name) == 1 ||
+           (SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1);
 }
 
 /* ---- checking ---------------------------------------------------------------------------- */
@@ -270,8 +302,7 @@ static void check_ciphers(const char *list)
     SSL_CTX_free(scratch);
 }
 
-/* Whole days from now until a date, which may lie in the past. */
-static int days_until(const ASN1_TIME *date)
+int credentials_days_until(const ASN1_TIME *date)
 {
     int days = 0, seconds = 0;
 
@@ -283,7 +314,7 @@ static int days_until(const ASN1_TIME *date)
 static void check_dates(const X509 *certificate, const char *name, bool ours)
 {
     const ASN1_TIME *begin = X509_get0_notBefore(certificate), *end = X509_get0_notAfter(certificate);
-    int days = days_until(end);
+    int days = credentials_days_until(end);
 
     if (X509_cmp_current_time(begin) == 0 || X509_cmp_current_time(end) == 0) {
         printf("error: %s%s has a date that makes no sense\n", subject, name);
@@ -292,7 +323,7 @@ static void check_dates(const X509 *certificate, const char *name, bool ours)
         printf("warning: %s%s has expired %d days ago: most servers send mail all the same, "
                "programs of people refuse it\n", subject, name, -days);
     } else if (X509_cmp_current_time(begin) > 0) {
-        printf("warning: %s%s is not valid yet: %d days to go\n", subject, name, days_until(begin));
+        printf("warning: %s%s is not valid yet: %d days to go\n", subject, name, credentials_days_until(begin));
     } else if (days < FEW_DAYS) {
         printf("warning: %s%s expires in %d days\n", subject, name, days);
     } else if (ours) {
@@ -300,12 +331,10 @@ static void check_dates(const X509 *certificate, const char *name, bool ours)
     }
 }
 
-/* The DNS names that clients compare with the name that they have connected to. */
-static void check_names(const X509 *certificate)
+void credentials_each_name(const X509 *certificate, void (*take)(void *context, const char *name), void *context)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
     char text[TEXT_SIZE];
-    bool any = false;
 
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
@@ -314,15 +343,29 @@ static void check_names(const X509 *certificate)
             continue;
         copy_printable(text, (const char *)ASN1_STRING_get0_data(name->d.dNSName),
                        (size_t)ASN1_STRING_length(name->d.dNSName));
-        if (!any)
-            printf("note: %sthe certificate is for", subject);
-        printf(" %s", text);
-        any = true;
+        take(context, text);
     }
+    GENERAL_NAMES_free(names);
+}
+
+static void print_name(void *context, const char *name)
+{
+    bool *any = context;
+
+    if (!*any)
+        printf("note: %sthe certificate is for", subject);
+    printf(" %s", name);
+    *any = true;
+}
+
+static void check_names(const X509 *certificate)
+{
+    bool any = false;
+
+    credentials_each_name(certificate, print_name, &any);
     if (!any)
         printf("warning: %sthe certificate has no DNS name (subjectAltName): programs of people refuse it", subject);
     putchar('\n');
-    GENERAL_NAMES_free(names);
 }
 
 /* A client chooses between kinds of keys: of two of one kind, nobody would get the first. */

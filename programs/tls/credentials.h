@@ -11,6 +11,9 @@
  * and a second pair of chain and key. The files are read from their beginnings; the offsets stay. */
 enum { CERTIFICATES = 4, KEY = 5, CLIENT_CAS = 6, SECOND_CERTIFICATES = 7, SECOND_KEY = 8 };
 
+/* And where we are the client, those who may have signed certificates of servers. */
+enum { AUTHORITIES = 4 };
+
 enum { TEXT_SIZE = 256 }; /* of a text that is told, with its NUL */
 
 struct credentials_options {
@@ -20,12 +23,29 @@ struct credentials_options {
     bool second;             /* there is a second pair, for clients that like its kind of key better */
 };
 
+/* Called for each thing that is bad: `about` is a word or some, `why` may hold any bytes. */
+typedef void (*credentials_complain)(const char *about, const char *why);
+
 /*
- * A context to serve TLS with, loaded with all that was good. Calls `complain` for each thing that is
- * bad: `about` is a word or some, `why` may hold any bytes. NULL when there is no context at all, which is
+ * A context to serve TLS with, loaded with all that was good. NULL when there is no context at all, which is
  * complained of, too. Secrets are wiped from where they were read to.
  */
-SSL_CTX *credentials_load(const struct credentials_options *o, void (*complain)(const char *about, const char *why));
+SSL_CTX *credentials_load(const struct credentials_options *o, credentials_complain complain);
+
+/*
+ * The same for a client, of which the versions and ciphers count. To `verify`, the authorities are read; whether a
+ * certificate is good decides nothing in the handshake, but SSL_get_verify_result(3) says it.
+ */
+SSL_CTX *credentials_client(const struct credentials_options *o, bool verify, credentials_complain complain);
+
+/* Says whom a client speaks to: a name to ask for and to verify, an address to verify, or "". False without memory. */
+bool credentials_expect(SSL *ssl, const char *name);
+
+/* Calls `take` for each DNS name of a certificate, by which its server is known. */
+void credentials_each_name(const X509 *certificate, void (*take)(void *context, const char *name), void *context);
+
+/* Whole days from now until a date, which may lie in the past. */
+int credentials_days_until(const ASN1_TIME *date);
 
 /* Loads them and prints to standard output all that is wrong or worth knowing, a line each that begins with
  * `error: `, `warning: ` or `note: `. False if there was an error. */

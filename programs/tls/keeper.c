@@ -21,7 +21,7 @@
 
 #include <openssl/err.h>
 
-#include "programs/tls/relay.h"
+#include "programs/tls/channel.h"
 
 enum {
     REQUESTS = 4,      /* the descriptor; that of the channel becomes free, as those of client and session */
@@ -91,8 +91,8 @@ static bool prepare(void)
 static void make_room(void)
 {
     (void)close(keepers_end);
-    (void)close(CLIENT); /* these and the next, if they were there at all */
-    (void)close(SESSION);
+    (void)close(PEER); /* these and the next, if they were there at all */
+    (void)close(PLAIN);
     (void)close(CHANNEL);
 }
 
@@ -159,7 +159,7 @@ void keeper_run(SSL_CTX *context)
 /* True when something has come; it may be of no use. */
 static bool receive(void)
 {
-    static const int places[] = { CLIENT, SESSION, CHANNEL }; /* as the kernel fills them */
+    static const int places[] = { PEER, PLAIN, CHANNEL }; /* as the kernel fills them */
     union {
         char bytes[CMSG_SPACE(sizeof places)];
         struct cmsghdr align;

@@ -24,7 +24,9 @@
 
 #include "base/inherited.h"
 #include "base/sandbox.h"
+#include "programs/tls/channel.h"
 #include "programs/tls/credentials.h"
+#include "programs/tls/handshake.h"
 #include "programs/tls/keeper.h"
 #include "programs/tls/relay.h"
 
@@ -33,6 +35,8 @@ enum { OTHERS = SECOND_KEY + 1 };
 
 struct options {
     struct credentials_options tls;
+    const char *server; /* whose client we are; NULL: we serve */
+    bool verify;        /* its certificate */
     bool test;
     bool keep; /* for many connections */
 };
@@ -40,15 +44,19 @@ struct options {
 static void print_help(void)
 {
     puts("usage: mailrecv-tls [-m 1.2|1.3] [-C CIPHERS] [-a] [-s] [-k | -t]\n"
+         "       mailrecv-tls -c NAME [-v] [-m 1.2|1.3] [-C CIPHERS]\n"
          "\n"
          "Serves TLS on one connection; mailrecv starts it. It finds the client on descriptor 0, the session\n"
          "on 1, the monitor on 3, certificate chain and key on 4 and 5, CA certificates on 6,\n"
-         "a second chain and key on 7 and 8.\n"
+         "a second chain and key on 7 and 8. With -c it is a client itself: the server is on 0, what it\n"
+         "is told in clear on 1, and with -v the certificates of those who sign those of servers on 4.\n"
          "  -m VERSION  the lowest version of TLS, 1.2 or 1.3; 1.2 if not given\n"
          "  -C CIPHERS  the ciphers for TLS 1.2, as openssl-ciphers(1) has it, instead of OpenSSL's\n"
          "  -a          ask clients for a certificate, which the CA certificates must verify\n"
          "  -s          there are a second chain and key, of another kind: RSA beside ECDSA\n"
          "  -k          serve the connections that come on descriptor 3, a process for each\n"
+         "  -c NAME     be a client of the server with this name or address, or \"\"\n"
+         "  -v          tell whether its certificate is good\n"
          "  -t          check certificates and key, serve nobody; status 1 on errors\n"
          "  -V          show the version\n"
          "  -h          show this help\n"
@@ -79,10 +87,12 @@ static void parse_options(int argc, char **argv, struct options *o)
     int letter;
 
     opterr = 0;
-    while ((letter = getopt(argc, argv, ":m:C:asktVh")) != -1) {
+    while ((letter = getopt(argc, argv, ":m:C:c:vasktVh")) != -1) {
         switch (letter) {
         case 'm': o->tls.min_version = optarg; break;
         case 'C': o->tls.ciphers = optarg; break;
+        case 'c': o->server = optarg; break;
+        case 'v': o->verify = true; break;
         case 'a': o->tls.ask_client = true; break;
         case 's': o->tls.second = true; break;
         case 'k': o->keep = true; break;
@@ -95,6 +105,8 @@ static void parse_options(int argc, char **argv, struct options *o)
     }
     if (optind < argc)
         die_usage("unknown argument '%s'", argv[optind]);
+    if (o->server != NULL ? o->tls.ask_client || o->tls.second || o->keep || o->test : o->verify)
+        die_usage("options -c and -v are for clients, -a, -s, -k and -t for servers");
     if (strcmp(o->tls.min_version, "1.2") != 0 && strcmp(o->tls.min_version, "1.3") != 0)
         die_usage("'%s' is no version of TLS, expected 1.2 or 1.3", o->tls.min_version);
 }
@@ -126,8 +138,8 @@ static bool prepare_connection(void)
 {
     const int on = 1;
 
-    (void)setsockopt(CLIENT, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails in tests without TCP */
-    return set_nonblocking(CLIENT) && set_nonblocking(SESSION);
+    (void)setsockopt(PEER, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails in tests without TCP */
+    return set_nonblocking(PEER) && set_nonblocking(PLAIN);
 }
 
 /* Monitors that then start it for one connection hear why. */
@@ -145,9 +157,9 @@ static SSL_CTX *load(const struct options *o, void (*complain)(const char *about
 
     if (!prepare_process())
         complain("start", strerror(errno));
-    context = credentials_load(&o->tls, complain);
-    if (o->tls.ask_client)
-        tzset(); /* the dates of client certificates are looked at, where glibc would now open the time zone */
+    context = o->server != NULL ? credentials_client(&o->tls, o->verify, complain) : credentials_load(&o->tls, complain);
+    if (o->tls.ask_client || o->server != NULL)
+        tzset(); /* the dates of certificates are looked at, where glibc would now open the time zone */
     if (close_range(CERTIFICATES, SECOND_KEY, 0) != 0)
         complain("start", strerror(errno));
     return context;
@@ -155,25 +167,27 @@ static SSL_CTX *load(const struct options *o, void (*complain)(const char *about
 
 static void __attribute__((noreturn)) serve(const struct options *o)
 {
-    SSL_CTX *context = load(o, o->keep ? fail_unheard : fail);
+    SSL_CTX *context = load(o, o->keep ? fail_unheard : channel_fail);
     SSL *ssl;
-    bool ready;
+    bool ready = true;
 
     if (o->keep)
         keeper_run(context);
     ssl = SSL_new(context);
-    if (ssl == NULL || SSL_set_fd(ssl, CLIENT) != 1)
-        fail("OpenSSL", credentials_reason());
+    if (ssl == NULL || SSL_set_fd(ssl, PEER) != 1 || (o->server != NULL && !credentials_expect(ssl, o->server)))
+        channel_fail("OpenSSL", credentials_reason());
     if ((!o->keep && !prepare_connection()) || !sandbox_enter(SANDBOX_TLS, 0))
-        fail("sandbox", strerror(errno));
+        channel_fail("sandbox", strerror(errno));
     if (o->keep)
         keeper_take();
-    ready = o->keep ? tell("ready %ld", (long)getpid()) : tell("ready");
+    if (o->server == NULL)
+        ready = o->keep ? channel_tell("ready %ld", (long)getpid()) : channel_tell("ready");
     if (!ready)
         _exit(EXIT_FAILURE); /* somebody else may serve the connection by now */
-    relay_serve(ssl);
+    handshake(ssl);
+    relay_run(ssl);
     if (o->keep)
-        (void)tell("done"); /* nobody else learns the exit status */
+        (void)channel_tell("done"); /* nobody else learns the exit status */
     _exit(EXIT_SUCCESS);
 }
 
