@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #ifndef LIBEXECDIR
 #define LIBEXECDIR "/usr/local/libexec"
@@ -151,6 +152,14 @@ bool process_find(const char *name, char *path, size_t size)
             return true;
     }
     return (size_t)snprintf(path, size, LIBEXECDIR "/%s", name) < size && access(path, X_OK) == 0;
+}
+
+void process_choose(struct slice chosen, const char *name, char *path, size_t size)
+{
+    if (chosen.len > 0)
+        text_string(path, size, chosen);
+    else
+        (void)process_find(name, path, size);
 }
 
 /*

@@ -50,6 +50,9 @@ int process_become(const char *program, char *const arguments[], char *const var
  */
 bool process_find(const char *name, char *path, size_t size);
 
+/* The path that the configuration has chosen, or where it has not, that of process_find. What is not there fails when it is started. */
+void process_choose(struct slice chosen, const char *name, char *path, size_t size);
+
 /* How a child has ended. Zeroed it is PROCESS_UNKNOWN, which is neither yes nor no. */
 struct process_end {
     enum { PROCESS_UNKNOWN, PROCESS_EXITED, PROCESS_KILLED } how;

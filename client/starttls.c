@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/pairs.h"
 #include "base/guarded.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -83,10 +84,7 @@ static int launch(pid_t *helper, const struct client_settings *settings, enum pu
         if (starttls_path(settings, i).len > 0)
             descriptors = FIRST_FILE + i + 1;
     }
-    if (settings->tls_helper.len > 0)
-        (void)snprintf(path, sizeof path, "%.*s", (int)settings->tls_helper.len, settings->tls_helper.text);
-    else
-        (void)process_find("mailrecv-tls", path, sizeof path); /* starting it will fail */
+    process_choose(settings->tls_helper, "mailrecv-tls", path, sizeof path);
     if (purpose != SERVE)
         arguments[count++] = purpose == TEST ? test : keep;
     if (settings->tls_min_version != 0) {
@@ -232,29 +230,13 @@ bool starttls_start(struct starttls *tls, const struct client_settings *settings
 /* key=value lines; text of clients comes in certificates and server names. */
 static void take_facts(char *message, struct client_tls *facts)
 {
-    const struct {
-        const char *key;
-        char *value;
-        size_t size;
-    } table[] = {
+    const struct pair table[] = {
         { "protocol", facts->protocol, sizeof facts->protocol }, { "cipher", facts->cipher, sizeof facts->cipher },
         { "sni", facts->sni, sizeof facts->sni },                { "subject", facts->subject, sizeof facts->subject },
         { "fingerprint", facts->fingerprint, sizeof facts->fingerprint },
     };
-    char *rest = message;
 
-    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-        char *value = strchr(line, '=');
-
-        if (value == NULL)
-            continue;
-        *value++ = '\0';
-        for (char *c = value; *c != '\0'; c++)
-            *c = (char)(*c >= ' ' && *c <= '~' ? *c : '?');
-        for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-            if (strcmp(line, table[i].key) == 0)
-                (void)snprintf(table[i].value, table[i].size, "%s", value); /* cut when too long */
-    }
+    pairs_take(message, table, sizeof table / sizeof table[0]);
 }
 
 static void log_facts(const struct client_tls *facts)

@@ -14,6 +14,7 @@
 #include "delivery/settings.h"
 #include "dns/dns.h"
 #include "listener/settings.h"
+#include "nexthop/settings.h"
 #include "rules.h"
 #include "session/settings.h"
 
@@ -56,6 +57,7 @@ struct conf {
     struct client_settings client;
     struct delivery_settings delivery;
     struct listener_settings listener;
+    struct nexthop_settings nexthop;
     struct rules rules;             /* domain, allow, deny, groups, deliver, error */
     struct rule dead_letter;        /* the rule of mail without a rule, line 0 */
 };

@@ -6,6 +6,7 @@
 #include "delivery/keywords.h"
 #include "dns/keywords.h"
 #include "listener/keywords.h"
+#include "nexthop/keywords.h"
 #include "session/keywords.h"
 
 #define AT(member) .offset = offsetof(struct conf, member)
@@ -43,6 +44,7 @@ static const struct {
     TABLE(base_keywords, offsetof(struct conf, base)),
     TABLE(session_keywords, offsetof(struct conf, session)),
     TABLE(dns_keywords, offsetof(struct conf, dns)),
+    TABLE(nexthop_keywords, offsetof(struct conf, nexthop)),
     TABLE(client_keywords, offsetof(struct conf, client)),
     TABLE(delivery_keywords, offsetof(struct conf, delivery)),
     TABLE(listener_keywords, offsetof(struct conf, listener)),

@@ -187,6 +187,11 @@ void dns_new_deadline(void)
     dns.until = 0;
 }
 
+void dns_new_deadline_by(uint64_t deadline)
+{
+    dns.until = clock_earlier(deadline, clock_earlier(clock_ms() + dns.settings->timeout, dns.deadline));
+}
+
 /* What of a name the log may show; `text` is room for it. */
 static struct slice shown_name(const char *name, struct text *text)
 {

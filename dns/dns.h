@@ -52,6 +52,9 @@ bool dns_wants_reverse(void);
 /* A new stage: the time of the next question is its beginning. */
 void dns_new_deadline(void);
 
+/* A new stage that begins now and ends by `deadline` (clock.h), if not before. */
+void dns_new_deadline_by(uint64_t deadline);
+
 /*
  * Sends a question unless it has been asked before in this session, and does not wait. `name` has no final
  * dot; it must be well-formed (envelope_domain, without UTF-8) or come from wire_reversed.

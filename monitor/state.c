@@ -13,6 +13,7 @@
 #include "delivery/copy.h"
 #include "dns/canonical.h"
 #include "dns/dns.h"
+#include "nexthop/tls.h"
 
 static const struct reply no_objection = { .code = 0 };
 
@@ -49,6 +50,7 @@ bool state_begin(struct session_state *s, struct conf *conf, struct client *clie
     };
     (void)clock_gettime(CLOCK_REALTIME, &s->connected_at); /* cannot fail with these arguments */
     dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, s->deadline, terminated);
+    nexthop_tls_use(conf->client.tls_helper, conf->nexthop.tls_ca);
     canonical_confine(conf->base.sandbox != SANDBOX_OFF);
     s->outcomes = (struct outcome *)(void *)(s->recipients + recipients_most(conf));
     s->hashes = (uint32_t *)(void *)(s->outcomes + recipients_most(conf));

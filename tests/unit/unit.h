@@ -52,5 +52,6 @@ void test_mend(void);
 void test_said(void);
 void test_where(void);
 void test_response(void);
+void test_connect(void);
 
 #endif

@@ -1,0 +1,171 @@
+/* tls.c - TLS with another server: starts mailrecv-tls as a client, and hears what became of it */
+#include "nexthop/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/pairs.h"
+#include "base/guarded.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "base/text.h"
+
+enum {
+    MESSAGE_MAX = 1024,
+    DESCRIPTORS = 5, /* server, plain bytes, standard error, channel, authorities: as in mailrecv-tls(8) */
+    END_MS = 2000
+};
+
+static struct slice helper_path, authorities_path;
+
+void nexthop_tls_use(struct slice helper, struct slice authorities)
+{
+    helper_path = helper;
+    authorities_path = authorities;
+}
+
+/* Starts the helper with these descriptors. Returns 0 or an error number. */
+static int launch(pid_t *helper, const char *name, bool verify, const int fds[DESCRIPTORS])
+{
+    static char client[] = "-c", look[] = "-v";
+    char path[PATH_MAX], copy[NEXTHOP_TLS_TEXT];
+    char *arguments[] = { path, client, copy, verify ? look : NULL, NULL }, *none[] = { NULL };
+
+    process_choose(helper_path, "mailrecv-tls", path, sizeof path);
+    text_string(copy, sizeof copy, slice_of(name));
+    return process_start(helper, path, arguments, none, fds, DESCRIPTORS - !verify);
+}
+
+/* A message of the helper, as a string; false: there is none, or it has ended. */
+static bool hear(const struct nexthop_tls *tls, char message[MESSAGE_MAX + 1])
+{
+    ssize_t len = recv(tls->channel, message, MESSAGE_MAX, MSG_DONTWAIT);
+
+    message[len > 0 ? len : 0] = '\0';
+    return len > 0;
+}
+
+static void take_facts(struct nexthop_tls *tls, char *message)
+{
+    const struct pair facts[] = {
+        { "protocol", tls->protocol, sizeof tls->protocol }, { "cipher", tls->cipher, sizeof tls->cipher },
+        { "subject", tls->subject, sizeof tls->subject },    { "names", tls->names, sizeof tls->names },
+        { "fingerprint", tls->fingerprint, sizeof tls->fingerprint },
+        { "days", tls->days, sizeof tls->days },             { "trust", tls->trust, sizeof tls->trust },
+    };
+
+    pairs_take(message, facts, sizeof facts / sizeof facts[0]);
+}
+
+/* What the handshake comes to. False with a reason. */
+static bool await_handshake(struct nexthop_tls *tls, uint64_t deadline, char *reason, size_t size)
+{
+    struct pollfd ready = { .fd = tls->channel, .events = POLLIN };
+    sigset_t waiting = clock_mask();
+    char message[MESSAGE_MAX + 1], shown[LOG_TEXT];
+    int count = clock_poll(&ready, 1, deadline, &waiting);
+
+    if (count != 1) {
+        (void)snprintf(reason, size, "TLS failed: %s", count == 0 ? "no answer in time" : strerror(errno));
+    } else if (!hear(tls, message)) {
+        (void)snprintf(reason, size, "TLS failed: mailrecv-tls has died");
+    } else if (strncmp(message, "secure\n", 7) == 0) {
+        take_facts(tls, message + 7);
+        return true;
+    } else {
+        (void)snprintf(reason, size, "TLS failed: %s",
+                       log_encode(shown, sizeof shown, slice_of(message + (strncmp(message, "failed ", 7) == 0 ? 7 : 0))));
+    }
+    return false;
+}
+
+/* Starts the helper on both sockets, and hears of the handshake. */
+static bool begin(struct nexthop_tls *tls, const int own[DESCRIPTORS], const char *name, enum nexthop_trust trust,
+                  uint64_t deadline, char *reason, size_t size)
+{
+    int error = launch(&tls->helper, name, trust != NEXTHOP_ANYBODY, own);
+
+    if (error != 0) {
+        tls->helper = 0;
+        (void)snprintf(reason, size, "TLS failed: cannot start mailrecv-tls: %s", strerror(error));
+        return false;
+    }
+    if (!await_handshake(tls, deadline, reason, size))
+        return false;
+    if (trust == NEXTHOP_ANYBODY)
+        tls->trust[0] = '\0'; /* without authorities it says nothing */
+    if (trust != NEXTHOP_VERIFY || (name[0] != '\0' && strcmp(tls->trust, "ok") == 0))
+        return true;
+    (void)snprintf(reason, size, "TLS failed: the certificate is not to be trusted: %s",
+                   name[0] != '\0' ? tls->trust : "the server has no name");
+    return false;
+}
+
+static void close_all(const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (fds[i] >= 0)
+            (void)close(fds[i]); /* nothing of ours is buffered there */
+}
+
+int nexthop_tls_start(struct nexthop_tls *tls, int server, const char *name, enum nexthop_trust trust,
+                      uint64_t deadline, char *reason, size_t size)
+{
+    int plain[2] = { -1, -1 }, channel[2] = { -1, -1 }, nothing, authorities = -1;
+    bool done = false;
+
+    *tls = (struct nexthop_tls){ .channel = -1 };
+    nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (trust != NEXTHOP_ANYBODY)
+        authorities = guarded_read(authorities_path);
+    if (trust != NEXTHOP_ANYBODY && authorities < 0) {
+        (void)snprintf(reason, size, "TLS failed: cannot open %.*s: %s", (int)authorities_path.len, authorities_path.text,
+                       strerror(errno));
+    } else if (nothing < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, plain) != 0 ||
+               socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0) {
+        (void)snprintf(reason, size, "TLS failed: %s", strerror(errno));
+    } else {
+        const int own[DESCRIPTORS] = { server, plain[1], nothing, channel[1], authorities };
+
+        tls->channel = channel[0];
+        done = begin(tls, own, name, trust, deadline, reason, size);
+    }
+    close_all((const int[]){ server, nothing, authorities, plain[1], channel[1] }, 5);
+    if (done)
+        return plain[0];
+    close_all(plain, 1);
+    nexthop_tls_end(tls);
+    return -1;
+}
+
+bool nexthop_tls_is_whole(const struct nexthop_tls *tls)
+{
+    char message[MESSAGE_MAX + 1];
+
+    return hear(tls, message) && strcmp(message, "closed") == 0;
+}
+
+void nexthop_tls_end(struct nexthop_tls *tls)
+{
+    const uint64_t until = clock_ms() + END_MS;
+    struct pollfd other = { .fd = tls->channel };
+    struct process_end end;
+    char text[PROCESS_TEXT];
+
+    if (tls->helper != 0) {
+        (void)clock_poll(&other, 1, until, NULL); /* without the channel it ends at once */
+        (void)close(tls->channel);
+        end = process_wait(tls->helper, until + END_MS);
+        if (end.how != PROCESS_EXITED)
+            log_line(LOG_ERR, "TLS failed reason=\"mailrecv-tls %s\"", process_end_text(&end, text));
+    } else if (tls->channel >= 0) {
+        (void)close(tls->channel);
+    }
+    *tls = (struct nexthop_tls){ .channel = -1 };
+}
