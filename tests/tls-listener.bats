@@ -411,6 +411,7 @@ END
     listen 'tls optional'
     clients <<'END'
 client = Client()
+expect(client.say("EHLO client.example"), "250 ") # in the midst of the handshake nothing could be said
 os.kill(LISTENER, signal.SIGTERM)
 expect(client.line(), "421 4.3.2")
 client.ends()
