@@ -21,3 +21,11 @@ wait_for() { # FILE PATTERN [SECONDS]
         sleep 0.02
     done
 }
+
+# A TCP port of loopback that nobody has, below those that the kernel gives to clients: none of them takes it meanwhile.
+free_port() {
+    local port
+
+    until port=$((10000 + RANDOM % 20000)) && ! grep -qi "$(printf ':%04X ' "$port")" /proc/net/tcp /proc/net/tcp6; do :; done
+    echo "$port"
+}

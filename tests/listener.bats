@@ -23,11 +23,6 @@ config() { # [LINE]...
     mv conf.new conf
 }
 
-# A port that is free on 127.0.0.1 and ::1.
-free_port() {
-    python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
 # Starts a listener on a port of 127.0.0.1, and waits until it listens.
 listen() { # [OPTION]...
     PORT=$(free_port)

@@ -53,7 +53,7 @@ listen() { # LINE...
     local hex
     printf '%s\n' 'domain mx.example' "spool_directory $PWD" "tls.cert $PWD/cert.pem" "tls.key $PWD/key.pem" \
         'limit.client_sessions 100 421 Too many' "listen.spares $SPARES" "$@" "deliver tls rcpt_to @example.com append $PWD/box" >conf
-    PORT=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    PORT=$(free_port)
     hex=$(printf ':%04X ' "$PORT")
     "${UNDER[@]}" "$MAILRECV" -L "127.0.0.1:$PORT" -c conf -l log 3>&- &
     LISTENER=$!
@@ -488,7 +488,7 @@ END
     openssl pkey -in key.pem -noout -text | sed -n '/^priv:/,/^pub:/s/^ //p' | tr -d ' :\n' | tail -c 64 >key.hex
     printf '%s\n' 'domain mx.example' "tls.cert $PWD/cert.pem" "tls.key $PWD/key.pem" 'tls optional' \
         'deliver rcpt_to @example.com append box' >conf
-    PORT=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    PORT=$(free_port)
     LISTENER=0
     clients </dev/null
     LISTENER=
