@@ -80,10 +80,16 @@ void monitor_end(struct monitor *monitor)
     monitor->memory = NULL;
 }
 
-/* May TLS begin later? */
+/* May TLS begin yet? */
 static bool may_begin_tls(const struct monitor *m)
 {
     return m->state.conf->client.tls != TLS_OFF && m->state.tls.helper == 0;
+}
+
+/* May it begin in the midst of a session? Else it has begun, or is to begin, before there is one. */
+static bool may_say_starttls(const struct monitor *m)
+{
+    return may_begin_tls(m) && m->state.conf->client.tls != TLS_IMPLICIT;
 }
 
 /* The client's socket, for mailrecv-tls: 0 and 1 go. False with errno set. */
@@ -97,12 +103,12 @@ static bool keep_client(struct monitor *m)
 /* What the session and mailrecv-tls will have between them. False with errno set. */
 static bool make_plain(struct monitor *m)
 {
-    return !may_begin_tls(m) || m->plain[SESSION] >= 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, m->plain) == 0;
+    return m->plain[SESSION] >= 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, m->plain) == 0;
 }
 
 bool wall_prepare_tls(struct monitor *m)
 {
-    return keep_client(m) && make_plain(m);
+    return keep_client(m) && (!may_begin_tls(m) || make_plain(m));
 }
 
 /* The monitor must not keep the connection open when the session ends; xinetd gives it thrice. */
@@ -154,7 +160,7 @@ static enum monitor_split cut(struct monitor *m)
 
     conf_reveal(m->state.conf);
     stack_forget();
-    if (!make_plain(m) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
+    if ((may_say_starttls(m) && !make_plain(m)) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0 ||
         (m->session = _Fork()) < 0) {
         log_line(LOG_ERR, "cannot split the process: %m");
         if (ends[0] >= 0) {

@@ -134,6 +134,8 @@ static int serve_arrived(struct line_io *io, struct conf *conf, struct client *c
         return refuse_service(io, false, "The service is out of resources, try again later");
     if (!monitor_admits(monitor))
         _exit(EX_OK); /* and with this process ends the session's */
+    if (conf->client.tls == TLS_IMPLICIT && !begin_implicit_tls(io, monitor))
+        _exit(EX_UNAVAILABLE);
     introduction = smtp_introduction(smtp_greet(io, monitor, conf));
     if (!monitor_introduce(monitor, &introduction))
         return refuse_service(io, true, "The service is out of resources, try again later");
@@ -144,8 +146,7 @@ int serve_ahead(struct conf *conf, struct client *client, const volatile sig_ato
                 serve_arrival *arrive, void *context)
 {
     static struct line_io io COLD_BSS;
-    bool splits = conf->errors == 0 && conf->base.sandbox != SANDBOX_OFF && conf->client.tls != TLS_IMPLICIT &&
-                  sandbox_usable(conf) && privileges_become(conf);
+    bool splits = conf->errors == 0 && conf->base.sandbox != SANDBOX_OFF && sandbox_usable(conf) && privileges_become(conf);
     struct monitor *monitor = splits ? monitor_prepare(conf) : NULL;
 
     if (monitor == NULL)

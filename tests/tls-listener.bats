@@ -204,6 +204,30 @@ END
     done
 }
 
+@test "tls implicit: spares wait as confined pairs, and their sessions have nothing of the client but what is decrypted" {
+    SPARES=2
+    listen 'tls implicit'
+    clients <<'END'
+def confined(pid):
+    return "Seccomp:\t2\n" in open(f"/proc/{pid}/status").read()
+def sessions():
+    return [s for m in monitors() for s in children(m)]
+until(lambda: len(sessions()) == 2 and all(map(confined, sessions())))
+waiting = set(sessions())
+client = Client("implicit")
+expect(client.say("EHLO client.example"), "250 ")
+served = [s for s in waiting if len(os.listdir(f"/proc/{s}/fd")) == 3 and
+          all(os.readlink(f"/proc/{s}/fd/{fd}").startswith("socket:") for fd in range(3)) and
+          os.readlink(f"/proc/{s}/fd/0") == os.readlink(f"/proc/{s}/fd/1")]
+assert len(served) == 1, served
+ends = [":%04X" % port for port in (PORT, client.socket.getsockname()[1])]
+inodes = [w[9] for w in map(str.split, open("/proc/net/tcp")) if [w[1][-5:], w[2][-5:]] == ends]
+assert len(inodes) == 1, inodes
+assert os.readlink(f"/proc/{served[0]}/fd/0") != f"socket:[{inodes[0]}]"
+client.quit()
+END
+}
+
 @test "tls implicit, -a and a second pair: the same" {
     openssl req -x509 -newkey rsa:2048 -nodes -keyout rsa-key.pem -out rsa.pem -days 30 -subj /CN=two.example.com 2>openssl.out
     listen 'tls implicit' "tls.client_ca $PWD/cert.pem" "tls.cert $PWD/rsa.pem" "tls.key $PWD/rsa-key.pem"
