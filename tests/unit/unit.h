@@ -53,5 +53,6 @@ void test_said(void);
 void test_where(void);
 void test_response(void);
 void test_connect(void);
+void test_credentials(void);
 
 #endif

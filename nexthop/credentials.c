@@ -1,0 +1,72 @@
+/* credentials.c - the file with name and password that another server wants */
+#include "nexthop/credentials.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/guarded.h"
+
+const char *nexthop_credentials_exposed(const struct stat *status, uid_t user)
+{
+    if ((status->st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        return "others may read or write it, expected chmod go-rwx";
+    if (status->st_uid != user)
+        return "it belongs to another user than the one who serves";
+    return NULL;
+}
+
+/* What the bytes say. NULL, or what is wrong with them. */
+static const char *take(struct nexthop_credentials *c, size_t len)
+{
+    const char *end = memchr(c->bytes, '\n', len), *colon;
+    size_t line = end != NULL ? (size_t)(end - c->bytes) : len;
+
+    if (line > CREDENTIALS_MOST)
+        return "its line is longer than 512 bytes";
+    if (line + 1 < len)
+        return "it has more than one line, expected user:password";
+    colon = memchr(c->bytes, ':', line);
+    if (colon == NULL || colon == c->bytes || colon + 1 == c->bytes + line)
+        return "expected one line, user:password";
+    if (memchr(c->bytes, '\0', line) != NULL || memchr(c->bytes, '\r', line) != NULL)
+        return "it holds a NUL or a CR";
+    c->user = (struct slice){ c->bytes, (size_t)(colon - c->bytes) };
+    c->password = (struct slice){ colon + 1, line - c->user.len - 1 };
+    return NULL;
+}
+
+/* NULL, or why there are none. */
+static const char *read_line(int fd, struct nexthop_credentials *c)
+{
+    struct stat status;
+    const char *wrong = fd < 0 || fstat(fd, &status) != 0 ? strerror(errno) : nexthop_credentials_exposed(&status, geteuid());
+    size_t len = 0;
+    ssize_t got = 1;
+
+    while (wrong == NULL && got > 0 && len < sizeof c->bytes) {
+        got = read(fd, c->bytes + len, sizeof c->bytes - len);
+        len += got > 0 ? (size_t)got : 0;
+        wrong = got < 0 ? strerror(errno) : NULL;
+    }
+    return wrong != NULL ? wrong : take(c, len);
+}
+
+bool nexthop_credentials_read(struct slice path, struct nexthop_credentials *credentials, char *reason, size_t size)
+{
+    int fd = guarded_read(path);
+    const char *wrong = read_line(fd, credentials);
+
+    if (wrong != NULL) {
+        nexthop_credentials_wipe(credentials);
+        (void)snprintf(reason, size, "%.*s: %s", (int)path.len, path.text, wrong);
+    }
+    if (fd >= 0)
+        (void)close(fd); /* only read */
+    return wrong == NULL;
+}
+
+void nexthop_credentials_wipe(struct nexthop_credentials *credentials)
+{
+    explicit_bzero(credentials, sizeof *credentials);
+}

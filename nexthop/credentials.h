@@ -1,0 +1,30 @@
+/* credentials.h - the file with name and password that another server wants */
+#ifndef NEXTHOP_CREDENTIALS_H
+#define NEXTHOP_CREDENTIALS_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "base/slice.h"
+
+enum { CREDENTIALS_MOST = 512 }; /* bytes of the line */
+
+/* The slices point into `bytes`, so that this is not to be copied. */
+struct nexthop_credentials {
+    struct slice user, password;
+    char bytes[CREDENTIALS_MOST + 2]; /* with the end of the line, and one more, to see that there is one too many */
+};
+
+/*
+ * Reads them: one line `user:password`; the password is all that follows the first colon. The file must be for the user
+ * that we are, and nobody else. False with a reason, one line, which does not hold anything of what is in the file.
+ */
+bool nexthop_credentials_read(struct slice path, struct nexthop_credentials *credentials, char *reason, size_t size);
+
+/* Forgets them, as soon as they have been said. */
+void nexthop_credentials_wipe(struct nexthop_credentials *credentials);
+
+/* What is wrong with who may read or change such a file, if it is to be for this user alone; NULL: nothing. */
+const char *nexthop_credentials_exposed(const struct stat *status, uid_t user);
+
+#endif
