@@ -74,14 +74,13 @@ static size_t answer_bytes(enum answer_type type, enum answer_status status, siz
         return count == 0 ? 0 : SIZE_MAX;
     switch (type) {
     case ANSWER_PTR:
+    case ANSWER_MX:
         return count <= ANSWER_NAMES ? count * sizeof ((struct answer *)NULL)->names[0] : SIZE_MAX;
     case ANSWER_A:
     case ANSWER_AAAA:
         return count <= ANSWER_ADDRESSES ? count * sizeof ((struct answer *)NULL)->addresses[0] : SIZE_MAX;
-    case ANSWER_TXT:
+    default: /* TXT */
         return ANSWER_TEXT + 1;
-    default: /* MX: its names are not wanted */
-        return 0;
     }
 }
 
@@ -118,8 +117,8 @@ static bool is_sound(const struct answer *answer, enum answer_type type)
         return false;
     if (answer->status == ANSWER_FOUND && type == ANSWER_TXT)
         return is_text(answer->text, sizeof answer->text, ' ');
-    for (size_t i = 0; type == ANSWER_PTR && i < answer->count; i++)
-        if (answer->names[i][0] == '\0' || !is_text(answer->names[i], sizeof answer->names[i], '!'))
+    for (size_t i = 0; (type == ANSWER_PTR || type == ANSWER_MX) && i < answer->count; i++)
+        if (answer->names[i][0] == '\0' ? type == ANSWER_PTR : answer->null_mx || !is_text(answer->names[i], DOMAIN_MAX + 1, '!'))
             return false;
     return true;
 }

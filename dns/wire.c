@@ -21,6 +21,7 @@ struct cursor {
     const unsigned char *message;
     size_t len, at;
     bool failed;
+    unsigned preferences[ANSWER_NAMES]; /* of the mail hosts so far */
 };
 
 /* A name in lower case without its final dot; the root is empty. */
@@ -138,14 +139,28 @@ static void add_name(struct cursor *c, struct answer *answer)
         memcpy(answer->names[answer->count++], name.text, name.len + 1);
 }
 
+/* To its place among the others: the lower its preference, the sooner it is tried (RFC 5321 5.1). */
 static void add_mail_host(struct cursor *c, struct answer *answer)
 {
+    unsigned preference = take_two(c);
     struct name name;
+    size_t at;
 
-    skip(c, 2); /* the preference */
     take_name(c, &name);
     answer->null_mx = name.len == 0 && (answer->count == 0 || answer->null_mx);
-    answer->count++;
+    at = answer->count < ANSWER_NAMES ? answer->count++ : ANSWER_NAMES;
+    for (; at > 0 && c->preferences[at - 1] > preference; at--) {
+        if (at == ANSWER_NAMES)
+            continue; /* the last one falls off */
+        c->preferences[at] = c->preferences[at - 1];
+        memcpy(answer->names[at], answer->names[at - 1], sizeof answer->names[at]);
+    }
+    if (at == ANSWER_NAMES)
+        return;
+    c->preferences[at] = preference;
+    memcpy(answer->names[at], name.text, name.len + 1);
+    if (name.odd)
+        answer->names[at][0] = '\0';
 }
 
 /* Character-strings, which are one text (RFC 7208 3.3). Of several records the first counts. */
@@ -210,7 +225,7 @@ static bool read_records(struct cursor *c, unsigned count, enum answer_type type
         if (record.type == (unsigned)type) {
             add_record(c, &record, answer);
         } else if (record.type == TYPE_CNAME) {
-            struct cursor data = { c->message, c->len, record.data, false };
+            struct cursor data = { .message = c->message, .len = c->len, .at = record.data };
 
             take_name(&data, &alias);
             c->failed = data.failed || data.at != record.end;
@@ -244,7 +259,7 @@ static unsigned read_question(struct cursor *c, enum answer_type type, const cha
 void wire_read(const unsigned char *message, size_t len, enum answer_type type, const char *name,
                  struct answer *answer)
 {
-    struct cursor c = { message, len, 0, false };
+    struct cursor c = { .message = message, .len = len };
     unsigned code, records = read_question(&c, type, name, &code);
     size_t begin = c.at;
     struct name at = { .len = 0 };

@@ -14,7 +14,7 @@ enum answer_status {
 };
 
 enum {
-    ANSWER_NAMES = 10,      /* that count of one PTR answer: who controls a reverse zone can list thousands */
+    ANSWER_NAMES = 10,      /* that count of one PTR or MX answer: who controls a zone can list thousands */
     ANSWER_ADDRESSES = 128, /* that count of one A or AAAA answer */
     ANSWER_CHAIN = 10,      /* CNAMEs that are followed */
     ANSWER_TEXT = 255       /* bytes of a TXT record that count */
@@ -26,7 +26,8 @@ struct answer {
     size_t count;
     bool null_mx; /* the only mail host is the root: no mail is wanted (RFC 7505) */
     union {
-        char names[ANSWER_NAMES][DOMAIN_MAX + 1]; /* PTR: as they came, without a final dot; any printable bytes */
+        /* As they came, without a final dot; any printable bytes. MX: the preferred ones first; "" is none that has a name. */
+        char names[ANSWER_NAMES][DOMAIN_MAX + 1];
         unsigned char addresses[ANSWER_ADDRESSES][16]; /* A: the first 4 bytes */
         char text[ANSWER_TEXT + 1]; /* the first TXT record, printable ASCII: other bytes are '?' */
     };

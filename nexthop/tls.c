@@ -35,10 +35,11 @@ static int launch(pid_t *helper, const char *name, bool verify, const int fds[DE
 {
     static char client[] = "-c", look[] = "-v";
     char path[PATH_MAX], copy[NEXTHOP_TLS_TEXT];
+    size_t len = strlen(name) - (name[0] != '\0' && name[strlen(name) - 1] == '.'); /* the dot of the root */
     char *arguments[] = { path, client, copy, verify ? look : NULL, NULL }, *none[] = { NULL };
 
     process_choose(helper_path, "mailrecv-tls", path, sizeof path);
-    text_string(copy, sizeof copy, slice_of(name));
+    text_string(copy, sizeof copy, (struct slice){ name, len });
     return process_start(helper, path, arguments, none, fds, DESCRIPTORS - !verify);
 }
 

@@ -38,8 +38,7 @@ enum nexthop_trust {
 void nexthop_tls_use(struct slice helper, struct slice authorities);
 
 /*
- * Encrypts a connection from the next byte on, with the server that is called so: a name (RFC 6066; without a dot at its
- * end), an address, or "" where there is neither, which NEXTHOP_VERIFY never finds good. `server` is closed in any case;
+ * Encrypts a connection from the next byte on, with the server that is called so: a name (RFC 6066), an address, or "" where there is neither, which NEXTHOP_VERIFY never finds good. `server` is closed in any case;
  * the connection ends with the socket that is returned, which does not wait and that exec closes. Returns -1 with a
  * reason, one line, when it has not come to that by `deadline` (clock.h); *tls needs no end then.
  */

@@ -85,8 +85,8 @@ static void check_answer(const struct answer *answer, enum answer_type type)
     HOLDS(answer->status <= ANSWER_UNSURE && (answer->status != ANSWER_FOUND || answer->count > 0));
     if (answer->status != ANSWER_FOUND)
         return;
-    HOLDS(type == ANSWER_MX || type == ANSWER_TXT || answer->count <= (type == ANSWER_PTR ? ANSWER_NAMES : ANSWER_ADDRESSES));
-    for (size_t i = 0; type == ANSWER_PTR && i < answer->count; i++)
+    HOLDS(type == ANSWER_TXT || answer->count <= (type == ANSWER_PTR || type == ANSWER_MX ? ANSWER_NAMES : ANSWER_ADDRESSES));
+    for (size_t i = 0; (type == ANSWER_PTR || type == ANSWER_MX) && i < answer->count; i++)
         check_text(answer->names[i], DOMAIN_MAX);
     if (type == ANSWER_TXT)
         check_text(answer->text, ANSWER_TEXT);

@@ -38,10 +38,11 @@ void fuzz_resolver(const uint8_t *data, size_t size)
     HOLDS(!answer.null_mx || (type == ANSWER_MX && answer.status == ANSWER_FOUND));
     if (answer.status != ANSWER_FOUND)
         return;
-    HOLDS(type == ANSWER_MX || type == ANSWER_TXT ||
-          answer.count <= (type == ANSWER_PTR ? ANSWER_NAMES : ANSWER_ADDRESSES));
-    for (size_t i = 0; type == ANSWER_PTR && i < answer.count; i++) {
-        HOLDS(answer.names[i][0] != '\0');
+    HOLDS(type == ANSWER_TXT ||
+          answer.count <= (type == ANSWER_PTR || type == ANSWER_MX ? ANSWER_NAMES : ANSWER_ADDRESSES));
+    for (size_t i = 0; (type == ANSWER_PTR || type == ANSWER_MX) && i < answer.count; i++) {
+        HOLDS(type == ANSWER_MX || answer.names[i][0] != '\0');
+        HOLDS(!answer.null_mx || answer.names[i][0] == '\0');
         check_text(answer.names[i], sizeof answer.names[i], '!');
     }
     if (type == ANSWER_TXT)

@@ -142,8 +142,39 @@ static void test_null_mx(void)
     }
 }
 
+/* A record whose preference is `low`, for a name of one letter. */
+#define HOST(low, letter) ASKED "\0\x0f\0\1\0\0\0\x3c\0\6\0" low "\1" letter "\xc0\x0e"
+
+static void test_mail_hosts(void)
+{
+    static const struct {
+        struct slice records;
+        unsigned count;
+        const char *order; /* first letters, '-' for a name that is none */
+    } hosts[] = {
+        { SLICE(HOST("\5", "b") HOST("\1", "c") HOST("\3", "d")), 3, "cdb" },
+        { SLICE(HOST("\5", "b") HOST("\5", "c") HOST("\1", "d") HOST("\5", "e")), 4, "dbce" },
+        { SLICE(HOST("\2", " ") HOST("\1", "b") MX("\3", "\0")), 3, "b--" },
+        { SLICE(HOST("\7", "a") HOST("\7", "b") HOST("\7", "c") HOST("\7", "d") HOST("\7", "e") HOST("\7", "f") HOST("\7", "g")
+                HOST("\7", "h") HOST("\7", "i") HOST("\7", "j") HOST("\7", "k") HOST("\1", "l")), 12, "labcdefghi" },
+    };
+
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        char order[ANSWER_NAMES];
+        unsigned char message[512];
+        struct answer answer;
+        size_t len = build(message, ANSWER_MX, 0x8180, hosts[i].count, hosts[i].records);
+
+        wire_read(message, len, ANSWER_MX, "a.example", &answer);
+        for (size_t j = 0; j < answer.count; j++)
+            order[j] = (char)(answer.names[j][0] != '\0' ? answer.names[j][0] : '-');
+        ok_text((struct slice){ order, answer.count }, slice_of(hosts[i].order), "the order of mail hosts %zu", i);
+    }
+}
+
 void test_wire(void)
 {
+    test_mail_hosts();
     test_table();
     test_cut();
     test_null_mx();
