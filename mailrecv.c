@@ -400,6 +400,8 @@ int main(int argc, char **argv)
     options_parse(argc, argv, &options);
     if (options_in_service(&options)) /* else a person may name /dev/fd/N */
         find_sockets(&options, &sockets);
+    if (options_in_service(&options) && sockets.count == 0 && !inherited_spare_client())
+        _exit(EX_OSERR);
     if (options.log != NULL && !options.test && !options.show)
         privileges_open_log(options.log, options.log);
     options_check(&options, &client);

@@ -1,4 +1,4 @@
-/* smtp.c - the dialogue (RFC 5321): commands, their order, replies */
+/* smtp.c - the dialogue (RFC 5321, RFC 2033): commands, their order, replies */
 /*
  * `smtp_commands` is the table of contents: which command is legal when, what argument it takes and
  * who handles it. A handler returns its one reply; only the loop (smtp/loop.c) counts, logs
@@ -35,6 +35,7 @@ static struct reply cmd_proxy(struct session *s, struct slice argument);
 const struct command smtp_commands[] = {
     { SLICE("HELO"), ANY, ARG_NEEDED, KIND_HELO, CAME_IDLE, EIGHT_BIT, "helo", cmd_helo, IN_ORDER },
     { SLICE("EHLO"), ANY, ARG_NEEDED, KIND_HELO, CAME_IDLE, EIGHT_BIT, "helo", cmd_ehlo, IN_ORDER },
+    { SLICE("LHLO"), ANY, ARG_NEEDED, KIND_LHLO, CAME_IDLE, EIGHT_BIT, "helo", cmd_ehlo, IN_ORDER },
     { SLICE("MAIL"), START | READY, ARG_NEEDED, KIND_MAIL, CAME_MAIL, UTF8, "mail", cmd_mail,
       SLICE("The sender is given already") },
     { SLICE("RCPT"), SENDER | RECIPIENT, ARG_NEEDED, KIND_RCPT, CAME_RECIPIENT, UTF8, "rcpt", cmd_rcpt,
@@ -119,6 +120,7 @@ void smtp_end_transaction(struct session *s)
 {
     s->state = s->greeted ? READY : START;
     s->smtputf8 = s->mail_refused = s->rcpt_refused = false;
+    s->recipients = 0;
 }
 
 /* What HELO and EHLO have in common; a session may say them again, which is a reset. */
@@ -207,7 +209,7 @@ static struct reply cmd_mail(struct session *s, struct slice argument)
 
     if (s->conf->session.helo_required.value != 0 && !s->greeted)
         return s->conf->session.helo_required.reply;
-    status = envelope_mail(argument, &mail);
+    status = envelope_mail(argument, session_lmtp(&s->conf->session), &mail);
     if (status != ENVELOPE_OK)
         return refuse_syntax(s, status, argument, true);
     if (mail.auth && s->conf->client.auth == AUTH_OFF)
@@ -227,20 +229,22 @@ static struct reply cmd_mail(struct session *s, struct slice argument)
 static struct reply cmd_rcpt(struct session *s, struct slice argument)
 {
     struct address recipient;
-    enum envelope_status status = envelope_rcpt(argument, s->smtputf8, &recipient);
+    enum envelope_status status = envelope_rcpt(argument, session_lmtp(&s->conf->session), s->smtputf8, &recipient);
     struct reply reply = status == ENVELOPE_OK ? monitor_rcpt(s->monitor, argument)
                                                : refuse_syntax(s, status, argument, false);
 
     if (reply.code != 0)
         return reply;
     s->state = RECIPIENT;
+    s->recipients++;
     return rcpt_ok;
 }
 
-/* RFC 2920 4: a client that sent its group at once wants a 554 when all recipients were refused. */
+/* A client that sent its group at once wants a 554 when all recipients were refused (RFC 2920 4), in LMTP 503 (RFC 2033 4.2). */
 static struct reply cmd_data(struct session *s, struct slice argument)
 {
-    struct reply reply = s->rcpt_refused && s->io->pipelined ? no_valid_recipients : no_recipients;
+    const bool group = s->io->pipelined && !session_lmtp(&s->conf->session);
+    struct reply reply = s->rcpt_refused && group ? no_valid_recipients : no_recipients;
 
     (void)argument;
     reply.counts = s->rcpt_refused ? COUNTS_NOT : COUNTS_FAILED;
@@ -349,14 +353,16 @@ static struct reply cmd_help(struct session *s, struct slice argument)
 {
     struct reply reply = REPLY(214, "0.0", "");
     struct text text = { s->text, sizeof s->text, 0 };
+    bool any = false;
 
     (void)argument;
     text_put(&text, (struct slice)SLICE("mailrecv takes mail for scripts. Commands:\n"));
     for (size_t i = 0; smtp_commands[i].verb.len > 0; i++) {
         if (smtp_commands[i].handler == cmd_not_implemented || smtp_commands[i].handler == cmd_http ||
-            smtp_commands[i].handler == cmd_proxy)
+            smtp_commands[i].handler == cmd_proxy || !smtp_speaks(s, &smtp_commands[i]))
             continue;
-        text_put(&text, slice_of(i > 0 ? " " : ""));
+        text_put(&text, slice_of(any ? " " : ""));
+        any = true;
         text_put(&text, smtp_commands[i].verb);
     }
     reply.text = text_slice(&text);

@@ -34,6 +34,7 @@ static struct play {
     const struct scenario *scenario;
     const struct client *client;
     int commands, replies;  /* our ends of the pipes */
+    bool lmtp;
     enum step step;
     size_t recipient;       /* the next one */
     size_t accepted;        /* recipients */
@@ -195,14 +196,15 @@ static bool needs_utf8(const struct scenario *s)
 static void say_helo(void)
 {
     const struct client *client = play.client;
+    const char *verb = play.lmtp ? "LHLO" : "EHLO";
     char line[LINE_MAX_COMMAND];
 
     if (play.scenario->helo != NULL)
-        (void)snprintf(line, sizeof line, "EHLO %s", play.scenario->helo);
+        (void)snprintf(line, sizeof line, "%s %s", verb, play.scenario->helo);
     else if (client->family == AF_UNSPEC)
-        (void)snprintf(line, sizeof line, "EHLO localhost");
+        (void)snprintf(line, sizeof line, "%s localhost", verb);
     else
-        (void)snprintf(line, sizeof line, "EHLO [%s%s]", client->family == AF_INET6 ? "IPv6:" : "", client->address);
+        (void)snprintf(line, sizeof line, "%s [%s%s]", verb, client->family == AF_INET6 ? "IPv6:" : "", client->address);
     say(line, NULL, "");
 }
 
@@ -370,7 +372,7 @@ int explain(struct conf *conf, struct client *client, const struct scenario *sce
     struct monitor *monitor;
     struct session *session;
 
-    play = (struct play){ .scenario = scenario, .client = client };
+    play = (struct play){ .scenario = scenario, .client = client, .lmtp = session_lmtp(&conf->session) };
     if (client->family != AF_UNSPEC && client->state == CLIENT_NAME_NONE)
         client->state = CLIENT_NAME_UNASKED; /* nobody has said that it has none */
     if (conf->client.tls == TLS_IMPLICIT)

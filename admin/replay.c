@@ -182,18 +182,19 @@ static struct reply say_envelope(struct attempt *a)
 {
     static const struct reply bad_sender = REPLY(501, "1.7", "Syntax error in the address of the sender");
     static const struct reply bad_recipient = REPLY(501, "1.3", "Syntax error in the address of the recipient");
+    const bool lmtp = session_lmtp(&a->conf->session);
     char text[ARGUMENT];
     struct mail_argument mail;
     struct address address;
     struct slice argument = path_argument(text, sizeof text, "FROM:", sender_of(a), needs_utf8(a) ? " SMTPUTF8" : "");
     struct reply reply;
 
-    if (envelope_mail(argument, &mail) != ENVELOPE_OK)
+    if (envelope_mail(argument, lmtp, &mail) != ENVELOPE_OK)
         return bad_sender;
     reply = state_mail(&a->state, argument);
     for (size_t i = 0; reply.code == 0 && i < recipient_count(a); i++) {
         argument = path_argument(text, sizeof text, "TO:", recipient_of(a, i), "");
-        if (envelope_rcpt(argument, mail.smtputf8, &address) != ENVELOPE_OK)
+        if (envelope_rcpt(argument, lmtp, mail.smtputf8, &address) != ENVELOPE_OK)
             return bad_recipient;
         reply = state_rcpt(&a->state, argument);
         a->reason = groups_trouble();
@@ -255,6 +256,7 @@ static enum fate attempt(struct attempt *a, const volatile sig_atomic_t *termina
     if (!state_begin(&a->state, a->conf, &client, terminated))
         return fail(a, "out of memory");
     a->state.greeted = true; /* when its message came */
+    a->state.answers_each = false; /* a message has one fate, whichever protocol it came by */
     fate = run_transaction(a);
     state_end(&a->state);
     return fate;

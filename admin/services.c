@@ -182,6 +182,14 @@ static void check_limit(struct conf *conf, struct slice unit, const char *path, 
     warn(conf, advice, "%s: without %s=0 %s", path, name, otherwise);
 }
 
+/* ListenStream=25, 192.0.2.1:25, [::]:25 */
+static bool is_port(struct slice place, const char *port)
+{
+    const char *colon = place.len > 0 ? memrchr(place.text, ':', place.len) : NULL;
+
+    return is(colon == NULL ? place : (struct slice){ colon + 1, place.len - (size_t)(colon + 1 - place.text) }, port);
+}
+
 static void check_socket(struct conf *conf, const char *name)
 {
     static struct service unit;
@@ -193,6 +201,9 @@ static void check_socket(struct conf *conf, const char *name)
     text = (struct slice){ unit.text, unit.len };
     check_limit(conf, text, path, "TriggerLimitIntervalSec",
                 "a burst of connections makes systemd close the port, until somebody starts the socket again");
+    if (session_lmtp(&conf->session) && is_port(value_of(text, "ListenStream"), "25"))
+        warn(conf, "write there another place: ListenStream=/run/mailrecv.lmtp, or ListenStream=127.0.0.1:24",
+             "%s: on port 25 clients of LMTP hear 421, since others believe that it is SMTP", path);
     if (value_of(text, "MaxConnections").text != NULL && !is(value_of(text, "Accept"), "yes"))
         warn(conf, "write: limit.sessions and limit.client_sessions in the configuration",
              "%s: MaxConnections has no effect with Accept=no", path);

@@ -11,7 +11,7 @@
  *   umask          077: what is made is for its owner, unless its mode is set
  *   core           none: it would hold other people's mail
  * Set elsewhere:
- *   descriptors    0 to 2 are there (mailrecv.c), others are closed in service (inherited_close), and never
+ *   descriptors    0 to 2 are there (mailrecv.c), 2 is not the client's (inherited_spare_client), others are closed in service (inherited_close), and never
  *                  handed on (process.c)
  *   environment    commands and helpers get one of our making (environment.c, auth.c, starttls.c). We read
  *                  TCPREMOTEIP and its family, NO_COLOR; the C library TZ, for the log; c-ares RES_OPTIONS, LOCALDOMAIN
@@ -27,6 +27,7 @@
 #include "base/inherited.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -90,6 +91,29 @@ bool inherited_reset(const sigset_t *blocked)
 bool inherited_was_ignored(int signal)
 {
     return sigismember(&ignored, signal) == 1;
+}
+
+static bool is_client(int fd, const struct stat *error)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && status.st_dev == error->st_dev && status.st_ino == error->st_ino;
+}
+
+bool inherited_spare_client(void)
+{
+    struct stat error;
+    bool done;
+    int nothing;
+
+    if (fstat(STDERR_FILENO, &error) != 0 || !(S_ISSOCK(error.st_mode) || S_ISFIFO(error.st_mode)) ||
+        !(is_client(STDIN_FILENO, &error) || is_client(STDOUT_FILENO, &error)))
+        return true;
+    nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    done = nothing >= 0 && dup2(nothing, STDERR_FILENO) == STDERR_FILENO;
+    if (nothing >= 0)
+        (void)close(nothing);
+    return done;
 }
 
 void inherited_close(void)

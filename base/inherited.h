@@ -16,6 +16,12 @@ bool inherited_reset(const sigset_t *blocked);
 /* Was this signal ignored before inherited_reset? As SIGHUP is by nohup(1). */
 bool inherited_was_ignored(int signal);
 
+/*
+ * Standard error may be the connection, too: xinetd and Postfix's spawn give a socket thrice, Exim one pipe as 1 and 2.
+ * What is written there the client would read; from here on it leads nowhere. False: that cannot be done.
+ */
+bool inherited_spare_client(void);
+
 /* Closes all descriptors above 2. What stays open in us could keep open a connection or a lock of somebody else. */
 void inherited_close(void);
 

@@ -76,13 +76,13 @@ static void set_host_name(struct conf *conf)
 
 static void set_greeting(struct conf *conf)
 {
-    static const char tail[] = " ESMTP mailrecv";
+    const struct slice tail = slice_of(session_lmtp(&conf->session) ? " LMTP mailrecv" : " ESMTP mailrecv");
     size_t len = conf->rules.domain.len;
-    char *text = memory_take(conf, len + sizeof tail);
+    char *text = memory_take(conf, len + tail.len);
 
     memcpy(text, conf->rules.domain.text, len);
-    memcpy(text + len, tail, sizeof tail);
-    conf->session.greeting = (struct slice){ text, len + sizeof tail - 1 };
+    memcpy(text + len, tail.text, tail.len);
+    conf->session.greeting = (struct slice){ text, len + tail.len };
 }
 
 static void complain_missing(struct conf *conf, const char *keyword, const char *missing)
@@ -151,9 +151,20 @@ static void raise_limit(struct limit *limit, const struct limit *other)
         limit->value = other->value;
 }
 
+/* HELO and EHLO are unknown there. */
+static void set_lmtp_texts(struct conf *conf)
+{
+    struct slice *text = &conf->session.helo_required.reply.text;
+
+    if (slice_equal(*text, slice_of("Say HELO or EHLO first")))
+        *text = slice_of("Say LHLO first");
+}
+
 /* What could not be known while the lines were read. */
 static void resolve_settings(struct conf *conf)
 {
+    if (session_lmtp(&conf->session))
+        set_lmtp_texts(conf);
     raise_limit(&conf->session.smtp_refused_rcpts, &conf->session.smtp_failcmds);
     raise_limit(&conf->session.smtp_undelivered, &conf->session.smtp_failcmds);
     raise_limit(&conf->session.smtp_undelivered, &conf->session.smtp_commands);

@@ -263,11 +263,36 @@ struct reply deliver_all(const struct transaction *transaction, struct recipient
     return deliver_list(transaction, recipients, count);
 }
 
+/* Why no further delivery is begun; code 0: one is. */
+static struct reply reply_late(const struct transaction *t)
+{
+    static const struct reply stopped = REPLY(451, "3.2", "The service is being stopped, try again later");
+    struct reply reply = { .code = 0 };
+
+    if (t->terminated != NULL && *t->terminated)
+        return stopped;
+    if (clock_left(t->deadline) == 0) {
+        reply = reply_as_temporary(t->session->connection_secs.reply);
+        reply.closes = true;
+    }
+    return reply;
+}
+
 struct reply deliver_one(const struct transaction *transaction, struct recipient *recipients, size_t count, size_t index)
 {
+    struct reply reply = { .code = 0 };
     size_t behind = index + 1;
 
+    violation = false;
     while (behind < count && recipients[behind].rule->kind == RULE_ALSO)
         behind++;
-    return deliver_list(transaction, &recipients[index], behind - index);
+    if (recipients[index].outcome->result == RESULT_NONE)
+        reply = reply_late(transaction);
+    if (reply.code == 0)
+        reply = deliver_list(transaction, &recipients[index], behind - index);
+    if (reply.code == 421 && clock_left(transaction->deadline) > 0) { /* it closes, and the others are to have answers, too */
+        reply.code = 451;
+        reply.closes = false;
+    }
+    return reply;
 }

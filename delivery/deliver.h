@@ -30,8 +30,9 @@ struct reply deliver_all(const struct transaction *transaction, struct recipient
 /*
  * The same where each recipient has its own reply (LMTP, PRDR): after deliver_prepare, once for a message, deliver_one
  * gives that of the recipient with this index, which is not a copy. It is the one that the recipient would have if the
- * message were for it and its copies by also lines alone. May be called in any order, and again: what has been delivered, or has
- * failed, stays as it is.
+ * message were for it and its copies by also lines alone, but for two things: once the service is being stopped, or the session's
+ * time is over, no further delivery is begun, and 421 is 451 unless the time is over. May be called in any order, and
+ * again: what has been delivered, or has failed, stays as it is.
  */
 void deliver_prepare(const struct transaction *transaction, struct recipient *recipients, size_t count);
 struct reply deliver_one(const struct transaction *transaction, struct recipient *recipients, size_t count, size_t index);

@@ -216,6 +216,13 @@ struct reply monitor_deliver(struct monitor *monitor, struct spool *spool)
     return ask(monitor, &q);
 }
 
+struct reply monitor_answer(struct monitor *monitor)
+{
+    if (is_direct(monitor, true))
+        return state_answer(&monitor->state);
+    return ask(monitor, &(struct question){ .kind = ASK_ANSWER });
+}
+
 void monitor_log_refusal(struct monitor *monitor, const char *stage, const struct reply *reply, struct slice line)
 {
     struct question q = { .kind = TELL_REFUSAL, .reply = *reply, .text = line };

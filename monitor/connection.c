@@ -1,8 +1,10 @@
 /* connection.c - the client before its first word: who it is, whether it is served and greeted */
 #include "monitor/state.h"
 
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -11,7 +13,10 @@
 
 static const struct reply no_objection = { .code = 0 };
 
-enum { PROXY_MS = 10000 }; /* how long a proxy may take for its header */
+enum {
+    PROXY_MS = 10000, /* how long a proxy may take for its header */
+    SMTP_PORT = 25
+};
 
 void state_log_trouble(void)
 {
@@ -81,12 +86,23 @@ bool state_admit(struct session_state *s)
     return s->locked != LOCKOUT_CLOSE;
 }
 
+/* Whoever delivers to port 25 speaks SMTP (RFC 2033 5). Replies that follow each other are not held back for an ACK. */
+static struct reply begin_lmtp(const struct session_state *s)
+{
+    static const struct reply wrong_port = REPLY(421, "5.1", "LMTP is not spoken on port 25");
+    const int on = 1;
+
+    (void)setsockopt(STDIN_FILENO, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails for what is no TCP */
+    return s->client->server_port == SMTP_PORT ? wrong_port : no_objection;
+}
+
 struct reply state_connect(struct session_state *s)
 {
-    struct reply reply;
+    struct reply reply = session_lmtp(&s->conf->session) ? begin_lmtp(s) : no_objection;
 
     dns_new_deadline();
-    reply = s->locked == LOCKOUT_TELL ? lockout_reply(&s->lockout) : rules_connect(&s->conf->rules, s->client);
+    if (reply.code == 0)
+        reply = s->locked == LOCKOUT_TELL ? lockout_reply(&s->lockout) : rules_connect(&s->conf->rules, s->client);
     if (reply.code == 0)
         reply = check_silence(s);
     s->greeted = reply.code == 0;

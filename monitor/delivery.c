@@ -2,6 +2,7 @@
 #include "monitor/state.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -21,14 +22,17 @@ void state_prepare(struct session_state *s)
 /* Of RFC 3848 and RFC 6531 4.3. */
 static const char *protocol(const struct session_state *s)
 {
-    static const char *const names[2][2][2] = {
-        { { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
-        { { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } },
+    static const char *const names[2][2][2][2] = {
+        { { { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
+          { { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } } },
+        { { { "LMTP", "LMTPA" }, { "LMTPS", "LMTPSA" } },
+          { { "UTF8LMTP", "UTF8LMTPA" }, { "UTF8LMTPS", "UTF8LMTPSA" } } },
     };
+    const bool lmtp = session_lmtp(&s->conf->session);
 
-    if (!s->extended)
+    if (!s->extended && !lmtp)
         return "SMTP";
-    return names[s->mail.smtputf8][s->client->tls.protocol[0] != '\0'][s->client->user[0] != '\0'];
+    return names[lmtp][s->mail.smtputf8][s->client->tls.protocol[0] != '\0'][s->client->user[0] != '\0'];
 }
 
 /* The id is time, process and number of the message in it: no other message on this host has the same. */
@@ -118,28 +122,55 @@ int state_spool(struct session_state *s, uint64_t *start)
     return fd;
 }
 
+/* What the replies to a message come to, once all have been given. */
+static void end_delivery(struct session_state *s)
+{
+    s->count = s->named = 0; /* nothing is delivered twice */
+    s->message_came = true;
+    if (s->best_answer < 500)
+        state_note(s, s->best_answer == 250 ? CAME_DELIVERY : CAME_DEFERRAL);
+    if (s->best_answer == 250 && !s->objected)
+        lockout_forgive(&s->lockout);
+}
+
+/* The next one of those that are due. Behind a reply that closes the session there is none. */
+static struct reply next_answer(struct session_state *s)
+{
+    const size_t index = s->order[s->named - s->answers_due];
+    struct reply reply = s->answers_each ? deliver_one(&s->transaction, s->recipients, s->count, index)
+                                         : deliver_all(&s->transaction, s->recipients, s->count);
+
+    s->answers_due = s->answers_each && !reply.closes ? s->answers_due - 1 : 0;
+    s->best_answer = reply.code < s->best_answer ? reply.code : s->best_answer;
+    if (deliver_violation() && !s->objected) {
+        s->objected = s->command_objects = true;
+        lockout_violation(&s->lockout, "command");
+    }
+    if (s->answers_due == 0)
+        end_delivery(s);
+    return reply;
+}
+
 struct reply state_deliver(struct session_state *s, const struct spool *spool)
 {
-    struct transaction transaction;
-    struct reply reply;
-
     if (!s->in_transaction || s->count == 0)
         return state_contradict(s);
     dns_new_deadline();
     if (spool->start == 0)
         stamp(s);
-    transaction = transaction_of(s, spool);
-    (void)clock_gettime(CLOCK_REALTIME, &transaction.received_at); /* cannot fail with these arguments */
+    s->spool = *spool;
+    s->transaction = transaction_of(s, &s->spool);
+    (void)clock_gettime(CLOCK_REALTIME, &s->transaction.received_at); /* cannot fail with these arguments */
     dns_rest(); /* the name of the client is known by now */
-    reply = deliver_all(&transaction, s->recipients, s->count);
-    s->count = 0; /* nothing is delivered twice */
-    s->message_came = true;
-    if (reply.code < 500)
-        state_note(s, reply.code == 250 ? CAME_DELIVERY : CAME_DEFERRAL);
-    s->command_objects = s->command_objects || deliver_violation();
-    if (deliver_violation())
-        lockout_violation(&s->lockout, "command");
-    else if (reply.code == 250)
-        lockout_forgive(&s->lockout);
-    return reply;
+    s->objected = false;
+    s->best_answer = UINT_MAX;
+    s->answers_due = s->named;
+    if (s->answers_each)
+        deliver_prepare(&s->transaction, s->recipients, s->count);
+    return next_answer(s);
+}
+
+struct reply state_answer(struct session_state *s)
+{
+    return s->answers_due > 0 ? next_answer(s) : state_contradict(s);
 }

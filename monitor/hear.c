@@ -145,6 +145,13 @@ static bool hear_deliver(struct monitor *m, const struct question *q, struct rep
     return true;
 }
 
+static bool hear_answer(struct monitor *m, const struct question *q, struct reply *reply)
+{
+    (void)q;
+    *reply = state_answer(&m->state);
+    return true;
+}
+
 static bool hear_refusal(struct monitor *m, const struct question *q, struct reply *reply)
 {
     (void)reply;
@@ -167,13 +174,15 @@ static bool hear_event(struct monitor *m, const struct question *q, struct reply
 static const struct {
     bool (*hear)(struct monitor *m, const struct question *q, struct reply *reply); /* false: a violation */
     bool answered;
+    bool between; /* it may come between two replies to a message */
 } kinds[KINDS] = {
-    [TELL_HELO] = { hear_helo, false },       [TELL_MAIL] = { hear_mail, false },
-    [TELL_RESET] = { hear_reset, false },     [TELL_REFUSAL] = { hear_refusal, false },
-    [TELL_EVENT] = { hear_event, false },     [ASK_RCPT] = { hear_rcpt, true },
-    [ASK_SPOOL] = { hear_spool, true },       [ASK_DELIVER] = { hear_deliver, true },
-    [ASK_MAIL] = { hear_mail, true },         [ASK_TLS] = { hear_tls, true },
-    [ASK_AUTH] = { hear_auth, true },         [ASK_HELO] = { hear_helo, true },
+    [TELL_HELO] = { hear_helo, false, false },   [TELL_MAIL] = { hear_mail, false, false },
+    [TELL_RESET] = { hear_reset, false, true },  [TELL_REFUSAL] = { hear_refusal, false, true },
+    [TELL_EVENT] = { hear_event, false, true },  [ASK_RCPT] = { hear_rcpt, true, false },
+    [ASK_SPOOL] = { hear_spool, true, false },   [ASK_DELIVER] = { hear_deliver, true, false },
+    [ASK_MAIL] = { hear_mail, true, false },     [ASK_TLS] = { hear_tls, true, false },
+    [ASK_AUTH] = { hear_auth, true, false },     [ASK_HELO] = { hear_helo, true, false },
+    [ASK_ANSWER] = { hear_answer, true, true },
 };
 
 /* Sends an answer, with a descriptor if `fd` is one. A session that cannot have it shall not wait for it. */
@@ -209,22 +218,24 @@ const char *monitor_hear(struct monitor *m, const struct packet *packet)
     do {
         struct reply reply = { .code = 0 };
         struct question q;
+        bool delivered;
 
         if (!packet_take(packet, &offset, &q) || q.kind >= KINDS)
             return "malformed packet";
-        if (!kinds[q.kind].hear(m, &q, &reply))
+        if ((m->state.answers_due > 0 && !kinds[q.kind].between) || !kinds[q.kind].hear(m, &q, &reply))
             return "impossible question";
         if (m->state.contradiction)
             return "contradiction";
         if (m->state.excess)
             return "command beyond all limits";
-        if (q.kind == ASK_DELIVER)
+        delivered = q.kind == ASK_DELIVER || q.kind == ASK_ANSWER;
+        if (delivered)
             allow_for_delivery(m);
         if (kinds[q.kind].answered)
             send_answer(m, &reply, q.kind == ASK_SPOOL ? m->spool : -1);
         if (q.kind == ASK_SPOOL && m->state.start > 0)
             reopen_read_only(m);
-        if (q.kind == ASK_DELIVER)
+        if (delivered && m->state.answers_due == 0)
             forget_spool(m); /* to free a large file takes a while, for which nobody has to wait */
     } while (offset < packet->used);
     return NULL;

@@ -105,9 +105,14 @@ struct reply monitor_auth(struct monitor *monitor, const struct sasl *sasl);
  */
 int monitor_spool(struct monitor *monitor, uint64_t *start);
 
-/* Delivers the spool to the accepted recipients and forgets them: the reply to the client. The spool is to be cleared
- * then, if it is not already. */
+/*
+ * Delivers the spool to the accepted recipients and forgets them: the reply to the client. The spool is to be cleared
+ * then, if it is not already. In LMTP this is the reply for the first RCPT that was accepted; monitor_answer gives those for
+ * the others, in their order, one with each call. Behind one that closes the session there are no more. Until the last
+ * nothing else may be asked; monitor_reset gives them up.
+ */
 struct reply monitor_deliver(struct monitor *monitor, struct spool *spool);
+struct reply monitor_answer(struct monitor *monitor);
 
 /* Ends a transaction, if there is one. */
 void monitor_reset(struct monitor *monitor);

@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "client/auth.h"
 #include "client/checks.h"
-#include "delivery/copy.h"
 #include "dns/canonical.h"
 #include "dns/dns.h"
 #include "nexthop/tls.h"
@@ -34,7 +33,7 @@ static size_t recipients_most(const struct conf *conf)
 static size_t recipients_size(const struct conf *conf)
 {
     return recipients_most(conf) *
-           (sizeof(struct recipient) + sizeof(struct outcome) + sizeof(uint32_t) + sizeof(struct recipient_forms));
+           (sizeof(struct recipient) + sizeof(struct outcome) + 2 * sizeof(uint32_t) + sizeof(struct recipient_forms));
 }
 
 bool state_begin(struct session_state *s, struct conf *conf, struct client *client,
@@ -46,6 +45,7 @@ bool state_begin(struct session_state *s, struct conf *conf, struct client *clie
     *s = (struct session_state){
         .conf = conf, .client = client, .terminated = terminated, .recipients = room, .tls.channel = -1,
         .lockout = { .settings = &conf->client, .groups = &conf->rules.groups, .client = client },
+        .answers_each = session_lmtp(&conf->session),
         .deadline = clock_ms() + conf->session.connection_secs.value * 1000
     };
     (void)clock_gettime(CLOCK_REALTIME, &s->connected_at); /* cannot fail with these arguments */
@@ -54,7 +54,8 @@ bool state_begin(struct session_state *s, struct conf *conf, struct client *clie
     canonical_confine(conf->base.sandbox != SANDBOX_OFF);
     s->outcomes = (struct outcome *)(void *)(s->recipients + recipients_most(conf));
     s->hashes = (uint32_t *)(void *)(s->outcomes + recipients_most(conf));
-    s->forms = (struct recipient_forms *)(void *)(s->hashes + recipients_most(conf));
+    s->order = s->hashes + recipients_most(conf);
+    s->forms = (struct recipient_forms *)(void *)(s->order + recipients_most(conf));
     if (room == MAP_FAILED)
         log_line(LOG_ERR, "no memory for %zu recipients", recipients_most(conf));
     return room != MAP_FAILED;
@@ -102,7 +103,7 @@ void state_refusal(struct session_state *s, const char *stage, const struct repl
     struct reply shown = *reply;
 
     s->mail_refused = s->mail_refused || strcmp(stage, "mail") == 0;
-    if (!s->refusal_counted) /* the session has refused it by itself */
+    if (!s->refusal_counted && !(s->answers_each && strcmp(stage, "data") == 0)) /* the session has refused it by itself */
         state_note(s, recipient && s->in_transaction ? CAME_REFUSED : CAME_LATER);
     s->refusal_counted = false;
     s->message_came = s->message_came || (s->count > 0 && strcmp(stage, "data") == 0);
@@ -202,11 +203,14 @@ static struct reply know_sender(struct session_state *s)
 
 struct reply state_mail(struct session_state *s, struct slice argument)
 {
+    const bool lmtp = session_lmtp(&s->conf->session);
     struct reply reply;
 
     log_release(); /* this is no mere look at whether somebody is there */
-    if (!state_is_possible(s) || s->in_transaction || envelope_mail(argument, &s->mail) != ENVELOPE_OK)
+    if (!state_is_possible(s) || s->in_transaction || envelope_mail(argument, lmtp, &s->mail) != ENVELOPE_OK)
         return state_contradict(s);
+    if (lmtp && s->mail.sender.len > 0)
+        recipient_complete(&s->conf->rules, &s->mail.sender);
     reply = know_sender(s);
     if (reply.code == 0)
         reply = check_requirements(s);
@@ -249,18 +253,18 @@ static bool is_same(const struct recipient *s, const struct recipient *b)
 }
 
 /*
- * Was the recipient behind the last of the list not named before, in whatever way it is written? Else it gets no further
- * copy; unless another rule is for the other way, which only an expression can see.
+ * Which one of the list is the recipient behind the last, in whatever way it is written? The same index: it is new. Else
+ * it gets no further copy; unless another rule is for the other way, which only an expression can see.
  */
-static bool is_new(struct session_state *s)
+static size_t find_recipient(struct session_state *s)
 {
     const struct recipient *recipient = &s->recipients[s->count];
     uint32_t hash = s->hashes[s->count] = hash_address(&recipient->address);
 
     for (size_t i = 0; i < s->count; i++)
         if (s->hashes[i] == hash && is_same(&s->recipients[i], recipient))
-            return false;
-    return true;
+            return i;
+    return s->count;
 }
 
 /* The accepted recipient behind the last of the list, if it is new, and copies by also lines. False: who gets one is unknown. */
@@ -271,7 +275,8 @@ static bool add_recipient(struct session_state *s, const struct asking *asking)
     size_t count = accepted + 1;
     enum match result;
 
-    if (!is_new(s))
+    s->order[s->named] = (uint32_t)find_recipient(s);
+    if (s->order[s->named] < accepted)
         return true;
     while ((result = rules_also(&s->conf->rules, asking, &s->recipients[accepted], &last, &s->recipients[count])) == MATCH_YES)
         s->hashes[count++] = s->hashes[accepted];
@@ -309,11 +314,14 @@ static struct reply decide_recipient(struct session_state *s, const struct addre
 /* Refused recipients are counted here, because a session that was taken over would not tell of them. */
 struct reply state_rcpt(struct session_state *s, struct slice argument)
 {
+    const bool lmtp = session_lmtp(&s->conf->session);
     struct address address;
     struct reply reply;
 
-    if (!s->in_transaction || envelope_rcpt(argument, s->mail.smtputf8, &address) != ENVELOPE_OK)
+    if (!s->in_transaction || envelope_rcpt(argument, lmtp, s->mail.smtputf8, &address) != ENVELOPE_OK)
         return state_contradict(s);
+    if (lmtp)
+        recipient_complete(&s->conf->rules, &address); /* for expressions, too */
     reply = decide_recipient(s, &address);
     s->refusal_counted = reply.code != 0;
     if (reply.code == 0)
@@ -347,5 +355,5 @@ void state_reset(struct session_state *s)
     if (s->in_transaction || s->mail_refused)
         state_note(s, CAME_RESET);
     s->in_transaction = s->mail_refused = false;
-    s->count = 0;
+    s->count = s->answers_due = 0;
 }

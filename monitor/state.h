@@ -8,11 +8,10 @@
 #include "client/lockout.h"
 #include "client/starttls.h"
 #include "conf/conf.h"
+#include "delivery/copy.h"
 #include "session/counts.h"
 #include "session/message.h"
 #include "session/reply.h"
-
-struct outcome;
 
 /*
  * The monitor's own view of a session. Whoever asks may be anybody: arguments are parsed here
@@ -60,11 +59,19 @@ struct session_state {
     uint32_t *hashes;             /* of their addresses */
     struct recipient_forms *forms; /* room for theirs */
     struct outcome *outcomes;     /* of their deliveries */
+    uint32_t *order;              /* which of them each accepted RCPT has named */
     bool spooled;                 /* the transaction has had its file */
     unsigned messages;            /* makes ids unique */
     char id[64];                  /* of the message that was delivered last, or for which there is a file */
     time_t received;              /* since when it has that id */
     uint64_t start;               /* of the message in that file */
+
+    bool answers_each;            /* a message has a reply for each accepted RCPT, in their order (LMTP); else one */
+    uint64_t answers_due;         /* how many replies are still to be asked for; while there are, nothing else is */
+    unsigned best_answer;         /* the lowest code of those that were given */
+    bool objected;                /* a command has said that this message is a violation */
+    struct spool spool;           /* of the message until then, */
+    struct transaction transaction; /* and what its deliveries share */
 };
 
 /* Prepares for a session; all arguments must outlive it. False without memory. */
@@ -100,6 +107,7 @@ struct reply state_rcpt(struct session_state *s, struct slice argument);
 struct reply state_tls(struct session_state *s, int client, int plain);
 struct reply state_auth(struct session_state *s, struct slice identity, struct slice user, struct slice password);
 struct reply state_deliver(struct session_state *s, const struct spool *spool);
+struct reply state_answer(struct session_state *s);
 void state_reset(struct session_state *s);
 int state_spool(struct session_state *s, uint64_t *start);
 

@@ -96,8 +96,7 @@ enum match recipient_match(const struct rules *rules, const struct mailboxes *ma
     return MATCH_NO;
 }
 
-/* <postmaster> is postmaster@DOMAIN (RFC 5321 4.5.1) */
-static void complete_address(const struct rules *rules, struct address *a)
+void recipient_complete(const struct rules *rules, struct address *a)
 {
     if (a->local_len < a->len || a->len + 1 + rules->domain.len > ADDRESS_MAX)
         return;
@@ -121,7 +120,7 @@ enum canonical_status recipient_know(const struct rules *rules, const struct add
         memcpy(recipient->other->given, given->text, given->len + 1U);
     if (rules->wants_unicode)
         write_unicode(recipient, whose);
-    complete_address(rules, &recipient->address);
+    recipient_complete(rules, &recipient->address);
     return status;
 }
 

@@ -36,6 +36,9 @@ struct recipient {
 /* The address in one of its forms, as expressions see it: without the domain that a bare postmaster lacks. */
 struct slice recipient_form(const struct recipient *recipient, enum recipient_form form);
 
+/* The address of a local part that stands alone, as <postmaster> may (RFC 5321 4.5.1), is at our domain. */
+void recipient_complete(const struct rules *rules, struct address *address);
+
 /* Finds out the forms of an address, for which `other` must be set. Not of one that is no address: see the status. */
 enum canonical_status recipient_know(const struct rules *rules, const struct address *given,
                                      enum canonical_words whose, struct recipient *recipient);

@@ -226,8 +226,11 @@ static bool take_address(const struct cursor *c, const unsigned char *begin, siz
     return true;
 }
 
-/* local@domain, or a lone postmaster where `bare` allows it; copied to address. */
-static enum envelope_status skip_mailbox(struct cursor *c, bool bare, struct address *address)
+/* Which local parts may stand alone, without @ and domain. */
+enum bare { BARE_NONE, BARE_POSTMASTER, BARE_ANY };
+
+/* local@domain, or a lone local part where `bare` allows it; copied to address. */
+static enum envelope_status skip_mailbox(struct cursor *c, enum bare bare, struct address *address)
 {
     const unsigned char *begin = c->at;
     size_t local_len;
@@ -238,7 +241,8 @@ static enum envelope_status skip_mailbox(struct cursor *c, bool bare, struct add
     if (skip(c, '@')) {
         if (!(peek(c, '[') ? skip_literal(c) : skip_domain(c)))
             return ENVELOPE_BAD_ADDRESS;
-    } else if (!bare || !is_postmaster((struct slice){ (const char *)begin, local_len })) {
+    } else if (bare == BARE_NONE ||
+               (bare == BARE_POSTMASTER && !is_postmaster((struct slice){ (const char *)begin, local_len }))) {
         return ENVELOPE_NO_DOMAIN;
     }
     return take_address(c, begin, local_len, address) ? ENVELOPE_OK : ENVELOPE_BAD_ADDRESS;
@@ -257,7 +261,8 @@ static bool skip_source_route(struct cursor *c)
 }
 
 /* Where the path may be: behind "FROM:" or "TO:", an optional blank, with or without "<". */
-static enum envelope_status skip_path(struct cursor *c, struct slice keyword, bool is_sender, struct address *address)
+static enum envelope_status skip_path(struct cursor *c, struct slice keyword, bool is_sender, enum bare bare,
+                                      struct address *address)
 {
     enum envelope_status status = ENVELOPE_OK;
     bool brackets;
@@ -271,7 +276,7 @@ static enum envelope_status skip_path(struct cursor *c, struct slice keyword, bo
     if (brackets && is_sender && skip(c, '>')) {
         *address = (struct address){ .len = 0 };
     } else {
-        status = brackets && !skip_source_route(c) ? ENVELOPE_BAD_ADDRESS : skip_mailbox(c, !is_sender, address);
+        status = brackets && !skip_source_route(c) ? ENVELOPE_BAD_ADDRESS : skip_mailbox(c, bare, address);
         if (brackets && !skip(c, '>'))
             status = ENVELOPE_BAD_ADDRESS;
     }
@@ -378,30 +383,30 @@ static enum envelope_status parse_parameters(struct cursor *c, struct mail_argum
     return ENVELOPE_OK;
 }
 
-enum envelope_status envelope_mail(struct slice argument, struct mail_argument *mail)
+enum envelope_status envelope_mail(struct slice argument, bool lmtp, struct mail_argument *mail)
 {
     struct cursor c = cursor_on(argument);
     enum envelope_status status;
 
     mail->size = 0;
     mail->eight_bit = mail->smtputf8 = mail->auth = false;
-    status = skip_path(&c, slice_of("FROM:"), true, &mail->sender);
+    status = skip_path(&c, slice_of("FROM:"), true, lmtp ? BARE_ANY : BARE_NONE, &mail->sender);
     mail->parameters = (uint16_t)((const char *)c.at - argument.text);
     if (status == ENVELOPE_OK)
         status = parse_parameters(&c, mail);
-    if (status == ENVELOPE_OK && mail->sender.utf8 && !mail->smtputf8)
+    if (status == ENVELOPE_OK && mail->sender.utf8 && !mail->smtputf8 && !lmtp)
         return ENVELOPE_NOT_UTF8;
     return status;
 }
 
-enum envelope_status envelope_rcpt(struct slice argument, bool smtputf8, struct address *recipient)
+enum envelope_status envelope_rcpt(struct slice argument, bool lmtp, bool smtputf8, struct address *recipient)
 {
     struct cursor c = cursor_on(argument);
-    enum envelope_status status = skip_path(&c, slice_of("TO:"), false, recipient);
+    enum envelope_status status = skip_path(&c, slice_of("TO:"), false, lmtp ? BARE_ANY : BARE_POSTMASTER, recipient);
 
     if (status == ENVELOPE_OK && c.at < c.end)
         return ENVELOPE_UNKNOWN;
-    if (status == ENVELOPE_OK && recipient->utf8 && !smtputf8)
+    if (status == ENVELOPE_OK && recipient->utf8 && !smtputf8 && !lmtp)
         return ENVELOPE_NOT_UTF8;
     return status;
 }
@@ -410,7 +415,7 @@ bool envelope_mailbox(struct slice text, struct address *address)
 {
     struct cursor c = cursor_on(text);
 
-    return skip_mailbox(&c, false, address) == ENVELOPE_OK && c.at == c.end;
+    return skip_mailbox(&c, BARE_NONE, address) == ENVELOPE_OK && c.at == c.end;
 }
 
 bool envelope_domain(struct slice text)

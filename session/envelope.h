@@ -49,11 +49,12 @@ enum envelope_status {
 /*
  * Parse the argument of MAIL ("FROM:<a@example.com> SIZE=100") and of RCPT ("TO:<b@example.com>",
  * which has no parameters; `smtputf8` is what MAIL said). Blanks behind the colon, missing angle brackets, dots anywhere
- * in a local part, underscores in a domain and a dot at its end are tolerated, for they are met. On any status but
+ * in a local part, underscores in a domain and a dot at its end are tolerated, for they are met. Clients of LMTP also leave
+ * out domains (then local_len == len), and SMTPUTF8. On any status but
  * ENVELOPE_OK and ENVELOPE_NOT_UTF8 the result is undefined.
  */
-enum envelope_status envelope_mail(struct slice argument, struct mail_argument *mail);
-enum envelope_status envelope_rcpt(struct slice argument, bool smtputf8, struct address *recipient);
+enum envelope_status envelope_mail(struct slice argument, bool lmtp, struct mail_argument *mail);
+enum envelope_status envelope_rcpt(struct slice argument, bool lmtp, bool smtputf8, struct address *recipient);
 
 /*
  * What a local part stands for: without its quotes and the backslashes in them, if it has any. Writes at most local.len

@@ -8,6 +8,8 @@
 #define AT(member) .offset = offsetof(struct session_settings, member)
 
 static const struct keyword session_keywords[] = {
+    { .name = "protocol", .order = 35, .kind = KEYWORD_CHOICE, AT(protocol), .words = "smtp lmtp",
+      .default_text = "smtp" },
     { .name = "greeting", .order = 40, .kind = KEYWORD_TEXT, AT(greeting) },
     { .name = "limit.smtp_commands", .order = 310, .kind = KEYWORD_LIMIT, AT(smtp_commands), .max = KEYWORD_MAX,
       .default_text = "25 421 Too many commands without a message", .status = "7.0" },

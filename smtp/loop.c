@@ -15,6 +15,8 @@ enum {
 
 static const struct reply unknown_command = { .code = 500, .status = SLICE("5.1"), .counts = COUNTS_UNKNOWN,
                                               .text = SLICE("Command is not known") };
+static const struct reply unknown_in_lmtp = { .code = 500, .status = SLICE("5.1"), .counts = COUNTS_UNKNOWN,
+                                              .text = SLICE("Command is not known in LMTP, which begins with LHLO") };
 static const struct reply bad_sequence = REPLY(503, "5.1", "");
 static const struct reply refused_wait = REPLY(503, "5.1", "Your host is not accepted, say QUIT");
 static const struct reply need_argument = REPLY(501, "5.4", "The argument is missing");
@@ -48,11 +50,11 @@ bool smtp_is_printable(struct slice line, enum alphabet alphabet)
 
 /* ---- one line ------------------------------------------------------------------------- */
 
-static const struct command *find_command(struct slice verb)
+static const struct command *find_command(const struct session *s, struct slice verb)
 {
     const struct command *c = smtp_commands;
 
-    while (c->verb.len > 0 && !slice_equal_nocase(c->verb, verb))
+    while (c->verb.len > 0 && !(slice_equal_nocase(c->verb, verb) && smtp_speaks(s, c)))
         c++;
     return c->verb.len > 0 ? c : NULL;
 }
@@ -88,7 +90,7 @@ static struct reply check_line(const struct session *s, const struct command *c,
     if (s->state == REFUSED && (c == NULL || (c->states & REFUSED) == 0))
         return refused_wait;
     if (c == NULL)
-        return unknown_command;
+        return session_lmtp(&s->conf->session) ? unknown_in_lmtp : unknown_command;
     if ((c->states & s->state) == 0) {
         reply = bad_sequence;
         reply.text = c->out_of_order;
@@ -260,7 +262,7 @@ static void answer(struct session *s, const struct reply *reply, const char *sta
 /* Has the command a syntax of its own, which no password has? */
 static bool is_structured(const struct command *c)
 {
-    return c->kind == KIND_MAIL || c->kind == KIND_RCPT || c->kind == KIND_HELO;
+    return c->kind == KIND_MAIL || c->kind == KIND_RCPT || c->kind == KIND_HELO || c->kind == KIND_LHLO;
 }
 
 /*
@@ -305,7 +307,7 @@ static void one_line(struct session *s, struct slice line)
     const char *stage;
 
     split_line(line, &verb, &argument);
-    c = find_command(verb);
+    c = find_command(s, verb);
     s->secrets = may_hold_secret(s, c, line, argument);
     shown = s->secrets ? loggable(c, line, argument) : line;
     if (monitor_wants(s->monitor, 's'))
@@ -347,6 +349,17 @@ static void bad_line(struct session *s, struct reply reply)
     answer(s, &reply, stage, slice_of(""));
 }
 
+/* A message, and its reply, in LMTP its replies. */
+static void one_message(struct session *s)
+{
+    struct reply reply = smtp_receive_message(s);
+
+    do
+        answer(s, &reply, "data", slice_of(""));
+    while (smtp_next_answer(s, &reply));
+    monitor_reset(s->monitor); /* not before: the log names the sender */
+}
+
 static void one_step(struct session *s)
 {
     struct slice line;
@@ -354,9 +367,7 @@ static void one_step(struct session *s)
     enum line_status status;
 
     if (s->state == MESSAGE) {
-        reply = smtp_receive_message(s);
-        answer(s, &reply, "data", slice_of(""));
-        monitor_reset(s->monitor); /* not before: the log names the sender */
+        one_message(s);
         return;
     }
     status = line_read(s->io, &line);

@@ -1,7 +1,8 @@
-/* message.c - the message behind DATA: received, delivered, answered */
+/* message.c - the message behind DATA: received, delivered, answered, in LMTP once for each recipient */
 #include "smtp/session.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -72,7 +73,37 @@ static struct reply refuse_spool(struct session *s, int error)
     return reply;
 }
 
-/* The message and its one reply. */
+/* One of the replies to the message. Behind the last, or one that closes, the transaction is over. */
+static struct reply take_answer(struct session *s, struct reply reply)
+{
+    s->answers_due = reply.closes ? 0 : s->answers_due - 1;
+    s->best_answer = reply.code != 0 && reply.code < s->best_answer ? reply.code : s->best_answer;
+    if (reply.closes && slice_equal(reply.text, s->conf->session.connection_secs.reply.text))
+        s->end_reason = "time"; /* the session's limit has ended the delivery; else it is a 421 of somebody's */
+    if (s->answers_due > 0)
+        return reply;
+    s->messages += s->best_answer == 250;
+    /* its reply stands; beyond a limit the next command has the limit's */
+    (void)counts_note(&s->counts, &s->conf->session, s->best_answer == 250  ? CAME_DELIVERY
+                                                     : s->best_answer < 500 ? CAME_DEFERRAL
+                                                                            : CAME_RESET, 0);
+    spool_clear(&s->spool);
+    smtp_end_transaction(s);
+    return reply;
+}
+
+/* Why a message that has come to its end is refused for all; code 0: it is to be delivered. */
+static struct reply check_message(struct session *s, const struct message *message)
+{
+    if (message->too_large)
+        return s->conf->session.smtp_data_size.reply;
+    if (message->hops > s->conf->session.hops.value)
+        return s->conf->session.hops.reply;
+    if (message->bare_newline && s->conf->session.bare_newline.value != 0)
+        return s->conf->session.bare_newline.reply;
+    return message->error != 0 ? refuse_spool(s, message->error) : (struct reply){ .code = 0 };
+}
+
 struct reply smtp_receive_message(struct session *s)
 {
     struct message message;
@@ -80,23 +111,23 @@ struct reply smtp_receive_message(struct session *s)
 
     if (reply.closes)
         return reply;
-    if (message.too_large)
-        reply = s->conf->session.smtp_data_size.reply;
-    else if (message.hops > s->conf->session.hops.value)
-        reply = s->conf->session.hops.reply;
-    else if (message.bare_newline && s->conf->session.bare_newline.value != 0)
-        reply = s->conf->session.bare_newline.reply;
-    else if (message.error != 0)
-        reply = refuse_spool(s, message.error);
+    s->answers_due = session_lmtp(&s->conf->session) ? s->recipients : 1;
+    s->best_answer = UINT_MAX;
+    s->answer = check_message(s, &message);
+    return take_answer(s, s->answer.code != 0 ? s->answer : monitor_deliver(s->monitor, &s->spool));
+}
+
+bool smtp_next_answer(struct session *s, struct reply *reply)
+{
+    enum line_status status;
+
+    if (s->answers_due == 0)
+        return false;
+    status = line_flush(s->io);
+    if (status != LINE_OK)
+        *reply = smtp_refuse_input(s, status);
     else
-        reply = monitor_deliver(s->monitor, &s->spool);
-    s->messages += reply.code == 250;
-    /* its reply stands; beyond a limit the next command has the limit's */
-    (void)counts_note(&s->counts, &s->conf->session,
-                      reply.code == 250 ? CAME_DELIVERY : reply.code < 500 ? CAME_DEFERRAL : CAME_RESET, 0);
-    if (reply.closes && slice_equal(reply.text, s->conf->session.connection_secs.reply.text))
-        s->end_reason = "time"; /* the session's limit has ended the delivery; else it is a 421 of somebody's */
-    spool_clear(&s->spool);
-    smtp_end_transaction(s);
-    return reply;
+        *reply = s->answer.code != 0 ? s->answer : monitor_answer(s->monitor);
+    *reply = take_answer(s, *reply);
+    return true;
 }

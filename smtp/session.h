@@ -32,7 +32,7 @@ enum alphabet {
 };
 
 /* What the loop has to know of a command. */
-enum command_kind { KIND_OTHER, KIND_HELO, KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_AUTH, KIND_RSET };
+enum command_kind { KIND_OTHER, KIND_HELO, KIND_LHLO, KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_AUTH, KIND_RSET };
 
 enum { SMTP_COMMANDS = 32 }; /* rows of the table at most */
 
@@ -55,6 +55,7 @@ struct session {
     int plain;             /* where the client is to be spoken to once it has heard 220, -1: nowhere else */
     struct sasl sasl;
     bool smtputf8;         /* of this transaction */
+    unsigned recipients;   /* RCPTs of it that were accepted */
     bool mail_refused;     /* so that what was sent behind it has nothing to stand on */
     bool rcpt_refused;     /* in this transaction */
 
@@ -64,6 +65,9 @@ struct session {
     unsigned messages;
     unsigned total[SMTP_COMMANDS], accepted[SMTP_COMMANDS]; /* per row of the table */
     struct spool spool;
+    unsigned answers_due;  /* replies to the message that its client still waits for: in LMTP one for each recipient */
+    unsigned best_answer;  /* the lowest code of those that it has */
+    struct reply answer;   /* where it is the same for all; code 0: the monitor has them */
     char text[1024];       /* of a reply that is made up */
 };
 
@@ -78,6 +82,12 @@ struct command {
     struct reply (*handler)(struct session *s, struct slice argument);
     struct slice out_of_order;  /* text of the 503; empty: legal in ANY */
 };
+
+/* Is there such a command in the protocol that is spoken? */
+static inline bool smtp_speaks(const struct session *s, const struct command *c)
+{
+    return c->kind != (session_lmtp(&s->conf->session) ? KIND_HELO : KIND_LHLO);
+}
 
 /* ---- smtp.c ---- */
 
@@ -114,7 +124,13 @@ struct reply smtp_refuse_input(struct session *s, enum line_status status);
 
 /* ---- smtp/message.c ---- */
 
-/* Receives the message up to its end, has it delivered, and returns its one reply. */
+/* Receives the message up to its end, has it delivered, and returns its reply, in LMTP the one for the first recipient. */
 struct reply smtp_receive_message(struct session *s);
+
+/*
+ * The reply for the next recipient, once the client has the one before. False: it waits for no more. What a client does not
+ * get to hear because the connection is at its end is not delivered.
+ */
+bool smtp_next_answer(struct session *s, struct reply *reply);
 
 #endif

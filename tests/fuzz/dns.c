@@ -187,7 +187,7 @@ static void decide(struct conf *conf, struct client *client)
     check_name(client);
     reply = checks_helo(&conf->client, &conf->rules.groups, client, slice_of("helo.example"));
     check_reply(&reply);
-    HOLDS(envelope_mail(slice_of("FROM:<a@b\xc3\xbc" "cher.example> SMTPUTF8"), &mail) == ENVELOPE_OK);
+    HOLDS(envelope_mail(slice_of("FROM:<a@b\xc3\xbc" "cher.example> SMTPUTF8"), false, &mail) == ENVELOPE_OK);
     HOLDS(canonical_address(&mail.sender, WORDS_OURS, &recipient.address) == CANONICAL_OK);
     reply = checks_sender(&conf->client, &conf->rules.groups, client, &mail.sender, &recipient.address);
     check_reply(&reply);

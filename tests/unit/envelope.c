@@ -4,6 +4,8 @@
 
 #include "unit.h"
 
+#include <stdio.h>
+
 #define L63 X10("abcdef") "abc"                          /* the longest label */
 #define D255 L63 "." L63 "." L63 "." L63                 /* the longest domain */
 #define LOCAL64 L63 "x"
@@ -133,6 +135,25 @@ static const struct {
 };
 
 /* Mailboxes that stand alone; `local` is the length of the local part, 0 for a refusal. */
+/* What LMTP takes besides: MAIL and RCPT, the address behind the colon, and how much of it is the local part. */
+static const struct {
+    struct slice path;
+    enum envelope_status status;
+    const char *address;
+    size_t local;
+} locals[] = {
+    { SLICE("<unknown>"), ENVELOPE_OK, "unknown", 7 },
+    { SLICE("unknown"), ENVELOPE_OK, "unknown", 7 },
+    { SLICE("<\"quo ted\">"), ENVELOPE_OK, "\"quo ted\"", 9 },
+    { SLICE("<\xc3\xa4@example.com>"), ENVELOPE_OK, "\xc3\xa4@example.com", 2 },
+    { SLICE("<\xc3\xa4>"), ENVELOPE_OK, "\xc3\xa4", 2 },
+    { SLICE("<a@example.com>"), ENVELOPE_OK, "a@example.com", 1 },
+    { SLICE("<two words>"), ENVELOPE_BAD_ADDRESS, NULL, 0 },
+    { SLICE("<user> ORCPT=rfc822;user"), ENVELOPE_UNKNOWN, NULL, 0 },
+    { SLICE("<a@>"), ENVELOPE_BAD_ADDRESS, NULL, 0 },
+    { SLICE("<\xc3@example.com>"), ENVELOPE_BAD_ADDRESS, NULL, 0 },
+};
+
 static const struct {
     struct slice text;
     size_t local;
@@ -325,7 +346,7 @@ void test_envelope(void)
     for (size_t i = 0; i < COUNT(mails); i++) {
         struct mail_argument mail;
         const char *shown = show(mails[i].argument);
-        enum envelope_status status = envelope_mail(mails[i].argument, &mail);
+        enum envelope_status status = envelope_mail(mails[i].argument, false, &mail);
 
         if (!ok_number(status, mails[i].status, "MAIL %s", shown) || mails[i].status != ENVELOPE_OK)
             continue;
@@ -338,11 +359,30 @@ void test_envelope(void)
     for (size_t i = 0; i < COUNT(rcpts); i++) {
         struct address address;
         const char *shown = show(rcpts[i].argument);
-        enum envelope_status status = envelope_rcpt(rcpts[i].argument, rcpts[i].smtputf8, &address);
+        enum envelope_status status = envelope_rcpt(rcpts[i].argument, false, rcpts[i].smtputf8, &address);
 
         ok_number(status, rcpts[i].status, "RCPT %s", shown);
         if (rcpts[i].recipient != NULL)
             ok_text(address_slice(&address), slice_of(rcpts[i].recipient), "RCPT %s: recipient", shown);
+    }
+    for (size_t i = 0; i < COUNT(locals); i++) {
+        const char *shown = show(locals[i].path);
+        char argument[128];
+        struct mail_argument mail;
+        struct address address;
+
+        (void)snprintf(argument, sizeof argument, "FROM:%s", locals[i].path.text);
+        if (ok_number(envelope_mail(slice_of(argument), true, &mail), locals[i].status, "LMTP: MAIL FROM:%s", shown) &&
+            locals[i].address != NULL) {
+            ok_text(address_slice(&mail.sender), slice_of(locals[i].address), "LMTP: sender %s", shown);
+            ok_number(mail.sender.local_len, locals[i].local, "LMTP: local part of sender %s", shown);
+        }
+        (void)snprintf(argument, sizeof argument, "TO:%s", locals[i].path.text);
+        if (ok_number(envelope_rcpt(slice_of(argument), true, false, &address), locals[i].status, "LMTP: RCPT TO:%s",
+                      shown) && locals[i].address != NULL) {
+            ok_text(address_slice(&address), slice_of(locals[i].address), "LMTP: recipient %s", shown);
+            ok_number(address.local_len, locals[i].local, "LMTP: local part of recipient %s", shown);
+        }
     }
     for (size_t i = 0; i < COUNT(mailboxes); i++) {
         struct slice text = mailboxes[i].text;

@@ -354,7 +354,7 @@ static void test_recipients(void)
         conf_parse(&conf, "test.conf", slice_of(recipients[i].conf));
         (void)snprintf(argument, sizeof argument, "TO:<%s>", recipients[i].recipient);
         if (ok(become(&client, recipients[i].client) && conf.errors == 0 &&
-               envelope_rcpt(slice_of(argument), true, &address) == ENVELOPE_OK, "%s: the test makes sense",
+               envelope_rcpt(slice_of(argument), false, true, &address) == ENVELOPE_OK, "%s: the test makes sense",
                recipients[i].name)) {
             memset(&recipient, 0x55, sizeof recipient); /* nothing may be left of what was there */
             recipient.other = &forms;
@@ -388,7 +388,7 @@ static void test_conditions(void)
         conf_parse(&conf, "test.conf", slice_of(conditions[i].conf));
         (void)snprintf(argument, sizeof argument, "FROM:<%s>", conditions[i].sender);
         if (ok(become(&client, "192.0.2.7") && conf.errors == 0 &&
-               envelope_mail(slice_of(argument), &mail) == ENVELOPE_OK &&
+               envelope_mail(slice_of(argument), false, &mail) == ENVELOPE_OK &&
                canonical_address(&mail.sender, WORDS_OURS, &canonical) == CANONICAL_OK &&
                envelope_mailbox(slice_of("a@example.com"), &address), "%s: the test makes sense", conditions[i].conf)) {
             client.server_port = conditions[i].port;
