@@ -37,7 +37,7 @@ endif
 
 # Each folder is a room of the program, but for those in programs/: they are programs of their own. mailrecv.c holds
 # main; all else can be linked into a test.
-ROOMS   = base patterns session dns nexthop client rules delivery listener conf monitor smtp admin
+ROOMS   = base patterns session dns nexthop client rules delivery handlers listener conf monitor smtp admin
 SOURCES = rules.c smtp.c $(sort $(wildcard $(ROOMS:%=%/*.c)))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 program_of = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard programs/$(1)/*.c)))
@@ -114,7 +114,7 @@ clean:
 
 TEST_CFLAGS  = $(filter-out -MMD -MP,$(ALL_CFLAGS))
 UNIT         = $(wildcard tests/unit/*.c)
-FUZZ_TARGETS = line envelope sasl message header conf session monitor starttls dns resolver proxy report response
+FUZZ_TARGETS = line envelope sasl message header conf session monitor starttls dns resolver proxy report response policy
 FUZZ         = $(FUZZ_TARGETS:%=tests/fuzz/%.c)
 FUZZ_SECONDS ?= 100
 FUZZED_OBJECTS = $(OBJECTS) $(filter-out %/report.o,$(call program_of,report))

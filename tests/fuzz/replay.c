@@ -21,6 +21,7 @@ static const struct {
     { "monitor", fuzz_monitor }, { "sasl", fuzz_sasl },       { "starttls", fuzz_starttls },
     { "dns", fuzz_dns },         { "proxy", fuzz_proxy },       { "report", fuzz_report },
     { "resolver", fuzz_resolver }, { "response", fuzz_response },
+    { "policy", fuzz_policy },
 };
 
 static unsigned tests;

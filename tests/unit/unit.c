@@ -20,6 +20,7 @@ static const struct {
     { "lockout_db", test_lockout_db }, { "proxy", test_proxy }, { "regex_lint", test_regex_lint }, { "scope", test_scope }, { "mend", test_mend },
     { "counts", test_counts }, { "said", test_said }, { "where", test_where }, { "response", test_response },
     { "connect", test_connect }, { "credentials", test_credentials },
+    { "policy", test_policy },
 };
 
 static const char *suite = "";

@@ -52,6 +52,7 @@ void test_mend(void);
 void test_said(void);
 void test_where(void);
 void test_response(void);
+void test_policy(void);
 void test_connect(void);
 void test_credentials(void);
 
