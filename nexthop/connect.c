@@ -173,12 +173,10 @@ int nexthop_reach(const union nexthop_address *address, uint64_t deadline, char 
 {
     int fd = socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int error = fd < 0 ? errno : try(fd, address, deadline);
-    char shown[NEXTHOP_SHOWN];
 
     if (error == 0)
         return fd;
-    (void)snprintf(reason, size, "%s: %s", nexthop_show(address, shown),
-                   error == ETIMEDOUT ? "no answer in time" : strerror(error));
+    (void)snprintf(reason, size, "%s", error == ETIMEDOUT ? "no answer in time" : strerror(error));
     if (fd >= 0)
         (void)close(fd);
     return -1;
@@ -187,6 +185,7 @@ int nexthop_reach(const union nexthop_address *address, uint64_t deadline, char 
 int nexthop_connect(const struct where *where, uint64_t deadline, char *reason, size_t size)
 {
     struct nexthop_addresses addresses;
+    char shown[NEXTHOP_SHOWN];
     size_t used = 0;
     int fd = -1;
 
@@ -195,12 +194,12 @@ int nexthop_connect(const struct where *where, uint64_t deadline, char *reason, 
     for (size_t i = 0; i < addresses.count && fd < 0; i++) {
         uint64_t share = (uint64_t)clock_left(deadline) / (addresses.count - i);
 
-        used += (size_t)snprintf(reason + used, size - used, "%s", i == 0 ? "cannot connect to " : ", ");
-        used = used < size ? used : size - 1;
+        (void)snprintf(reason + used, size - used, "%s%s: ", i == 0 ? "cannot connect to " : ", ",
+                       nexthop_show(&addresses.at[i], shown)); /* cut when too long */
+        used += strlen(reason + used);
         fd = nexthop_reach(&addresses.at[i], clock_ms() + (share < ATTEMPT_MS ? share : ATTEMPT_MS), reason + used,
                            size - used);
-        used += strnlen(reason + used, size - used);
-        used = used < size ? used : size - 1;
+        used += strlen(reason + used);
     }
     return fd;
 }

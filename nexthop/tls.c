@@ -19,6 +19,7 @@
 enum {
     MESSAGE_MAX = 1024,
     DESCRIPTORS = 5, /* server, plain bytes, standard error, channel, authorities: as in mailrecv-tls(8) */
+    AUTHORITIES = 4,
     END_MS = 2000
 };
 
@@ -90,7 +91,8 @@ static bool await_handshake(struct nexthop_tls *tls, uint64_t deadline, char *re
 static bool begin(struct nexthop_tls *tls, const int own[DESCRIPTORS], const char *name, enum nexthop_trust trust,
                   uint64_t deadline, char *reason, size_t size)
 {
-    int error = launch(&tls->helper, name, trust != NEXTHOP_ANYBODY, own);
+    const bool verified = own[AUTHORITIES] >= 0;
+    int error = launch(&tls->helper, name, verified, own);
 
     if (error != 0) {
         tls->helper = 0;
@@ -99,7 +101,7 @@ static bool begin(struct nexthop_tls *tls, const int own[DESCRIPTORS], const cha
     }
     if (!await_handshake(tls, deadline, reason, size))
         return false;
-    if (trust == NEXTHOP_ANYBODY)
+    if (!verified)
         tls->trust[0] = '\0'; /* without authorities it says nothing */
     if (trust != NEXTHOP_VERIFY || (name[0] != '\0' && strcmp(tls->trust, "ok") == 0))
         return true;
@@ -125,7 +127,7 @@ int nexthop_tls_start(struct nexthop_tls *tls, int server, const char *name, enu
     nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (trust != NEXTHOP_ANYBODY)
         authorities = guarded_read(authorities_path);
-    if (trust != NEXTHOP_ANYBODY && authorities < 0) {
+    if (trust == NEXTHOP_VERIFY && authorities < 0) {
         (void)snprintf(reason, size, "TLS failed: cannot open %.*s: %s", (int)authorities_path.len, authorities_path.text,
                        strerror(errno));
     } else if (nothing < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, plain) != 0 ||

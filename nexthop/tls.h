@@ -25,12 +25,12 @@ struct nexthop_tls {
     char names[NEXTHOP_TLS_TEXT];     /* the DNS names that it is for, with blanks between them */
     char fingerprint[65];             /* its SHA-256 */
     char days[16];                    /* until it expires; negative: since */
-    char trust[NEXTHOP_TLS_TEXT];     /* "ok", or why it cannot be trusted; "" where nobody has looked */
+    char trust[NEXTHOP_TLS_TEXT];     /* "ok", or why it cannot be trusted; "" where nobody has looked, or the authorities cannot be read */
 };
 
 enum nexthop_trust {
     NEXTHOP_ANYBODY, /* the certificate is not looked at: who can change what is sent can read it, too */
-    NEXTHOP_LOOK,    /* it is, and `trust` tells */
+    NEXTHOP_LOOK,    /* it is, and `trust` tells, but it decides nothing */
     NEXTHOP_VERIFY   /* it must be good: signed by one of the authorities, not expired, and for this server */
 };
 

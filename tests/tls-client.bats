@@ -218,7 +218,7 @@ trust() { # NAME TRUST
     helper=$(pgrep -P "$caller" -x mailrecv-tls || pgrep -P "$caller")
     grep -qE '^Seccomp:\s+2$' "/proc/$helper/status"
     grep -qE '^NoNewPrivs:\s+1$' "/proc/$helper/status"
-    [ "$(ls "/proc/$helper/fd" | tr '\n' ' ')" = '0 1 2 3 ' ]
+    [ "$(cd "/proc/$helper/fd" && echo *)" = '0 1 2 3' ]
     wait "$caller"
 }
 

@@ -35,8 +35,9 @@ enum { OTHERS = SECOND_KEY + 1 };
 
 struct options {
     struct credentials_options tls;
-    const char *server; /* whose client we are; NULL: we serve */
-    bool verify;        /* its certificate */
+    bool client;        /* do not serve, but call: */
+    const char *server; /* whom: a name, an address, or "" */
+    bool verify;        /* and tell whether its certificate is good */
     bool test;
     bool keep; /* for many connections */
 };
@@ -91,7 +92,7 @@ static void parse_options(int argc, char **argv, struct options *o)
         switch (letter) {
         case 'm': o->tls.min_version = optarg; break;
         case 'C': o->tls.ciphers = optarg; break;
-        case 'c': o->server = optarg; break;
+        case 'c': o->client = true; o->server = optarg; break;
         case 'v': o->verify = true; break;
         case 'a': o->tls.ask_client = true; break;
         case 's': o->tls.second = true; break;
@@ -105,7 +106,7 @@ static void parse_options(int argc, char **argv, struct options *o)
     }
     if (optind < argc)
         die_usage("unknown argument '%s'", argv[optind]);
-    if (o->server != NULL ? o->tls.ask_client || o->tls.second || o->keep || o->test : o->verify)
+    if (o->client ? o->tls.ask_client || o->tls.second || o->keep || o->test : o->verify)
         die_usage("options -c and -v are for clients, -a, -s, -k and -t for servers");
     if (strcmp(o->tls.min_version, "1.2") != 0 && strcmp(o->tls.min_version, "1.3") != 0)
         die_usage("'%s' is no version of TLS, expected 1.2 or 1.3", o->tls.min_version);
@@ -157,8 +158,8 @@ static SSL_CTX *load(const struct options *o, void (*complain)(const char *about
 
     if (!prepare_process())
         complain("start", strerror(errno));
-    context = o->server != NULL ? credentials_client(&o->tls, o->verify, complain) : credentials_load(&o->tls, complain);
-    if (o->tls.ask_client || o->server != NULL)
+    context = o->client ? credentials_client(&o->tls, o->verify, complain) : credentials_load(&o->tls, complain);
+    if (o->tls.ask_client || o->client)
         tzset(); /* the dates of certificates are looked at, where glibc would now open the time zone */
     if (close_range(CERTIFICATES, SECOND_KEY, 0) != 0)
         complain("start", strerror(errno));
@@ -174,13 +175,13 @@ static void __attribute__((noreturn)) serve(const struct options *o)
     if (o->keep)
         keeper_run(context);
     ssl = SSL_new(context);
-    if (ssl == NULL || SSL_set_fd(ssl, PEER) != 1 || (o->server != NULL && !credentials_expect(ssl, o->server)))
+    if (ssl == NULL || SSL_set_fd(ssl, PEER) != 1 || (o->client && !credentials_expect(ssl, o->server)))
         channel_fail("OpenSSL", credentials_reason());
     if ((!o->keep && !prepare_connection()) || !sandbox_enter(SANDBOX_TLS, 0))
         channel_fail("sandbox", strerror(errno));
     if (o->keep)
         keeper_take();
-    if (o->server == NULL)
+    if (!o->client)
         ready = o->keep ? channel_tell("ready %ld", (long)getpid()) : channel_tell("ready");
     if (!ready)
         _exit(EXIT_FAILURE); /* somebody else may serve the connection by now */
