@@ -99,7 +99,8 @@ static struct reply check_host(struct rules *rules, struct client *client)
     return reply;
 }
 
-struct reply rules_connect(struct rules *rules, struct client *client)
+/* `allow`: who may, besides those that the list for denying keeps out; an empty list is everybody. */
+static struct reply decide_client(struct rules *rules, const struct patterns *allow, struct client *client)
 {
     enum match denied, allowed;
 
@@ -107,9 +108,9 @@ struct reply rules_connect(struct rules *rules, struct client *client)
     denied = groups_match_address(&rules->groups, &rules->groups.deny, client);
     if (denied == MATCH_YES)
         return host_refused;
-    allowed = patterns_none(&rules->groups.allow) ? MATCH_YES
-                                                  : groups_match_address(&rules->groups, &rules->groups.allow, client);
-    if (allowed == MATCH_NO && !groups_want_name(&rules->groups, &rules->groups.allow))
+    allowed = patterns_none(allow) ? MATCH_YES
+                                                  : groups_match_address(&rules->groups, allow, client);
+    if (allowed == MATCH_NO && !groups_want_name(&rules->groups, allow))
         return host_refused;
     if (rules->groups.lists != NULL)
         send_questions(rules, client, allowed == MATCH_NO || groups_want_name(&rules->groups, &rules->groups.deny));
@@ -118,12 +119,24 @@ struct reply rules_connect(struct rules *rules, struct client *client)
     if (denied == MATCH_YES)
         return host_refused;
     if (allowed == MATCH_NO)
-        allowed = groups_match_name(&rules->groups, &rules->groups.allow, client);
+        allowed = groups_match_name(&rules->groups, allow, client);
     if (allowed == MATCH_NO)
         return host_refused;
     if (denied == MATCH_UNSURE || allowed == MATCH_UNSURE)
         return host_unsure;
     return check_host(rules, client);
+}
+
+struct reply rules_connect(struct rules *rules, struct client *client)
+{
+    return decide_client(rules, &rules->groups.allow, client);
+}
+
+struct reply rules_forward(struct rules *rules, struct client *client)
+{
+    static const struct patterns everybody;
+
+    return decide_client(rules, &everybody, client);
 }
 
 enum match rules_names(const struct rules *rules, const struct rule *rule, const struct address *given)

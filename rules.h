@@ -22,6 +22,9 @@ void rules_free(struct rules *rules);
 /* May this client speak to us at all? Code 0, or the reply that takes the greeting's place. */
 struct reply rules_connect(struct rules *rules, struct client *client);
 
+/* The same of a client that has not connected: a peer forwards its mail. `allow` is for the peer, and has been asked. */
+struct reply rules_forward(struct rules *rules, struct client *client);
+
 /*
  * THE decision: is mail for this recipient accepted from this client, and where does it go? However the address is
  * written (envelope.h), it is the same for all that is one canonical address.

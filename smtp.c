@@ -46,6 +46,10 @@ const struct command smtp_commands[] = {
       SLICE("Not within a transaction") },
     { SLICE("AUTH"), READY, ARG_NEEDED, KIND_AUTH, CAME_ON, ASCII, "auth", cmd_auth,
       SLICE("Say EHLO first, and not within a transaction") },
+    { SLICE("XCLIENT"), START | READY, ARG_NEEDED, KIND_SPEAKER, CAME_ON, ASCII, "command", cmd_xclient,
+      SLICE("Not within a transaction") },
+    { SLICE("XFORWARD"), START | READY, ARG_NEEDED, KIND_SPEAKER, CAME_ON, ASCII, "command", cmd_xforward,
+      SLICE("Not within a transaction") },
     { SLICE("RSET"), ANY, ARG_NONE, KIND_RSET, CAME_IDLE, ASCII, "command", cmd_rset, IN_ORDER },
     { SLICE("NOOP"), ANY, ARG_OPTIONAL, KIND_OTHER, CAME_IDLE, ASCII, "command", cmd_noop, IN_ORDER },
     { SLICE("VRFY"), ANY, ARG_NEEDED, KIND_OTHER, CAME_IDLE, ASCII, "command", cmd_vrfy, IN_ORDER },
@@ -121,6 +125,9 @@ void smtp_end_transaction(struct session *s)
     s->state = s->greeted ? READY : START;
     s->smtputf8 = s->mail_refused = s->rcpt_refused = false;
     s->recipients = 0;
+    if (s->forwarded)
+        counts_forget_guesses(&s->counts); /* they were of another client */
+    s->forwarded = false;
 }
 
 /* What HELO and EHLO have in common; a session may say them again, which is a reset. */
@@ -130,6 +137,10 @@ static struct reply greet(struct session *s, bool extended, struct slice name)
 
     if (!envelope_helo(name))
         return bad_helo;
+    if (s->forwarded) { /* it is not for the client of that transaction */
+        monitor_reset(s->monitor);
+        smtp_end_transaction(s);
+    }
     reply = monitor_helo(s->monitor, extended, name);
     if (reply.code != 0)
         return reply;
@@ -171,6 +182,14 @@ static struct reply cmd_ehlo(struct session *s, struct slice argument)
         text_put(&text, (struct slice)SLICE("\nSTARTTLS"));
     if (offers_auth(s))
         text_put(&text, (struct slice)SLICE("\nAUTH PLAIN LOGIN"));
+    if ((s->speaks & 1U << TOLD_XCLIENT) != 0) {
+        text_put(&text, (struct slice)SLICE("\nXCLIENT"));
+        told_put_offer(&text, TOLD_XCLIENT);
+    }
+    if ((s->speaks & 1U << TOLD_XFORWARD) != 0) {
+        text_put(&text, (struct slice)SLICE("\nXFORWARD"));
+        told_put_offer(&text, TOLD_XFORWARD);
+    }
     text_put(&text, (struct slice)SLICE("\nHELP"));
     reply.text = text_slice(&text);
     return reply;
@@ -359,7 +378,8 @@ static struct reply cmd_help(struct session *s, struct slice argument)
     text_put(&text, (struct slice)SLICE("mailrecv takes mail for scripts. Commands:\n"));
     for (size_t i = 0; smtp_commands[i].verb.len > 0; i++) {
         if (smtp_commands[i].handler == cmd_not_implemented || smtp_commands[i].handler == cmd_http ||
-            smtp_commands[i].handler == cmd_proxy || !smtp_speaks(s, &smtp_commands[i]))
+            smtp_commands[i].handler == cmd_proxy || smtp_commands[i].kind == KIND_SPEAKER ||
+            !smtp_speaks(s, &smtp_commands[i]))
             continue;
         text_put(&text, slice_of(any ? " " : ""));
         any = true;

@@ -184,9 +184,42 @@ static void lint_hosts(struct patterns *list, void *context)
     }
 }
 
+static void complain_of_all(struct conf *conf, unsigned line, struct slice text)
+{
+    warn(conf, line, conf_column_of(conf, line, text), "this is every host, and each could claim to be any other");
+    conf_advise(conf, "name the addresses of your own servers, and no others");
+}
+
+/* Who is believed: whoever that is can get by every rule about hosts. */
+static void lint_believed(struct conf *conf, const struct patterns *list)
+{
+    static const unsigned char first[16], last[16] = { 255, 255, 255, 255, 255, 255, 255, 255,
+                                                       255, 255, 255, 255, 255, 255, 255, 255 };
+    const struct network_table *networks = &conf->rules.groups.networks;
+
+    for (const struct pattern *p = list->first; p != NULL; p = p->next)
+        if (regex_lint_is_any(p->text))
+            complain_of_all(conf, p->line, p->text);
+    for (unsigned six = 0; six < 2 && list->networks > 0; six++) {
+        uint32_t place = network_table_find(networks, list, six != 0, first);
+        unsigned line;
+
+        if (place > 0 && place == network_table_find(networks, list, six != 0, last)) {
+            struct slice text = network_table_text(networks, place, &line);
+
+            complain_of_all(conf, line, text);
+        }
+    }
+}
+
 static void lint_patterns(struct conf *conf)
 {
+    const struct groups *groups = &conf->rules.groups;
+
     groups_each(&conf->rules.groups, lint_hosts, conf);
+    lint_believed(conf, &groups->proxies);
+    for (size_t i = 0; i < TOLD_COMMANDS; i++)
+        lint_believed(conf, &groups->speakers[i]);
     for (const struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
         lint_pattern(conf, &r->pattern, REGEX_RECIPIENT, 0);
 }

@@ -12,7 +12,8 @@
 
 static bool has_auth(const struct conf *conf)
 {
-    return conf->client.auth != AUTH_OFF && (conf->client.tls != TLS_OFF || conf->client.auth_insecure);
+    return (conf->client.auth != AUTH_OFF && (conf->client.tls != TLS_OFF || conf->client.auth_insecure)) ||
+           !patterns_none(&conf->rules.groups.speakers[TOLD_XCLIENT]); /* which has LOGIN= */
 }
 
 /* Is there such a condition in the line? */
@@ -54,7 +55,7 @@ static bool is_met(const struct conf *conf, const struct rule *rule, const struc
     if (condition->kind == CONDITION_TLS && (conf->client.tls == TLS_REQUIRED || conf->client.tls == TLS_IMPLICIT))
         return true;
     if (condition->kind == CONDITION_AUTH && condition->text.len == 0 && conf->client.auth == AUTH_REQUIRED)
-        return true;
+        return patterns_none(&conf->rules.groups.speakers[TOLD_XFORWARD]); /* it was the peer that has said who it is */
     for (const struct condition *c = rule->conditions; c != NULL; c = c->next)
         if (condition_same(c, condition) || (c->kind == CONDITION_AUTH && condition->kind == CONDITION_AUTH &&
                                              condition->text.len == 0))

@@ -189,6 +189,51 @@ static bool set_name(struct client *client, const char *name)
     return true;
 }
 
+/* Whom it was connected to. */
+static void set_destination(struct client *client, const struct told *told)
+{
+    struct client own;
+
+    if (told_has(told, TOLD_DESTADDR)) {
+        set_bytes(&own, told->destaddr.family, told->destaddr.bytes);
+        memcpy(client->server_address, own.address, sizeof own.address);
+    }
+    if (told_has(told, TOLD_DESTPORT))
+        client->server_port = told->destport;
+}
+
+static void set_told_name(struct client *client, const struct told *told)
+{
+    if (told_has(told, TOLD_NAME) && set_name(client, told->name)) {
+        client->state = CLIENT_NAME_CONFIRMED;
+    } else if ((told->given & 1U << TOLD_NAME) != 0) {
+        client->state = told->later ? CLIENT_NAME_UNSURE : CLIENT_NAME_NONE;
+        memcpy(client->name, "unknown", sizeof "unknown");
+    }
+}
+
+void client_from_peer(struct client *client, const struct told *told)
+{
+    const struct client peer = *client;
+
+    if ((told->given & 1U << TOLD_ADDR) != 0) {
+        set_none(client);
+        memcpy(client->address, "unknown", sizeof "unknown");
+        memcpy(client->server_address, peer.server_address, sizeof peer.server_address);
+        client->server_port = peer.server_port;
+        client->tls = peer.tls;
+    }
+    if (told_has(told, TOLD_ADDR))
+        set_bytes(client, told->addr.family, told->addr.bytes);
+    if ((told->given & 1U << TOLD_PORT) != 0)
+        client->port = told_has(told, TOLD_PORT) ? told->port : 0;
+    set_told_name(client, told);
+    set_destination(client, told);
+    memcpy(client->via, peer.address, sizeof peer.address);
+    client->tls.subject[0] = client->tls.fingerprint[0] = '\0';
+    text_string(client->user, sizeof client->user, slice_of(told_has(told, TOLD_LOGIN) ? told->login : ""));
+}
+
 enum client_status client_pretend(struct client *client, const char *who)
 {
     char address[INET6_ADDRSTRLEN], name[DOMAIN_MAX + 1];

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "client/proxy.h"
-#include "session/envelope.h"
+#include "session/told.h"
 
 /* What is known of the client's name. It counts only when it is forward-confirmed. */
 enum client_name_state {
@@ -32,12 +32,13 @@ struct client_tls {
 };
 
 struct client {
-    char address[INET6_ADDRSTRLEN];      /* as text; IPv4-mapped as IPv4; or "local" */
+    char address[INET6_ADDRSTRLEN];      /* as text; IPv4-mapped as IPv4; or "local"; "unknown" to the peer that spoke for it */
     char address_full[INET6_ADDRSTRLEN]; /* IPv6 in full (eight groups of four digits), else "" */
     char server_address[INET6_ADDRSTRLEN]; /* ours; "" when there is none */
     unsigned port, server_port;          /* 0 when there is none */
     char proxy[INET6_ADDRSTRLEN];        /* the proxy that has told all this, "" if there is none */
-    int family;                          /* AF_INET, AF_INET6, or AF_UNSPEC for "local" */
+    char via[INET6_ADDRSTRLEN];          /* the peer that has told it by XCLIENT or XFORWARD, "" if there is none */
+    int family;                          /* AF_INET, AF_INET6, or AF_UNSPEC for "local" and "unknown" */
     unsigned char bytes[16];             /* the address in network order */
     enum client_name_state state;
     char name[DOMAIN_MAX + 1];           /* the confirmed name in lower case, else "unknown" */
@@ -90,6 +91,13 @@ const char *client_fcrdns(const struct client *client);
 
 /* What a trusted proxy has said: that the client is another, or nothing of the kind. */
 void client_from_proxy(struct client *client, const struct proxy_header *header);
+
+/*
+ * What a peer that is trusted has said of a client by XCLIENT or XFORWARD: the peer becomes that client. A name that was given is
+ * confirmed; of a client without one DNS is asked. Certificate and user are what they were of the peer, and no longer
+ * there. How the connection is encrypted stays.
+ */
+void client_from_peer(struct client *client, const struct told *told);
 
 /* Is the descriptor a connected TCP socket? True also where that cannot be told: then nobody is a local client. */
 bool client_is_tcp(int fd);

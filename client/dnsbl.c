@@ -143,6 +143,14 @@ struct reply dnsbl_check(struct host_list *lists, const struct client *client)
     return (struct reply){ .code = 0 };
 }
 
+void dnsbl_forget(struct host_list *lists)
+{
+    for (struct host_list *list = lists; list != NULL; list = list->next) {
+        list->verdict = LIST_UNASKED;
+        memset(list->answer, 0, sizeof list->answer);
+    }
+}
+
 /* Does a line before say the same? A zone may stand on several, with other filters. */
 static bool is_repeated(const struct host_list *lists, const struct host_list *list)
 {

@@ -55,6 +55,9 @@ void dnsbl_send(const struct host_list *lists, const struct client *client);
  */
 struct reply dnsbl_check(struct host_list *lists, const struct client *client);
 
+/* Another client comes: what the lists have said of the last one is forgotten. */
+void dnsbl_forget(struct host_list *lists);
+
 /* Logs on which lists the client is, and which ones have said nothing. */
 void dnsbl_log(const struct host_list *lists);
 

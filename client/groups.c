@@ -313,7 +313,7 @@ void groups_forget(struct groups *groups)
 void groups_each(struct groups *groups, void (*visit)(struct patterns *list, void *context), void *context)
 {
     struct patterns *const alone[] = { &groups->allow, &groups->deny, &groups->exempt, &groups->proxies,
-                                       &groups->quiet };
+                                       &groups->speakers[TOLD_XCLIENT], &groups->speakers[TOLD_XFORWARD], &groups->quiet };
 
     for (size_t i = 0; i < sizeof alone / sizeof alone[0]; i++)
         visit(alone[i], context);

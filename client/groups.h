@@ -48,6 +48,7 @@ struct groups {
     struct patterns allow, deny;
     struct patterns exempt;     /* lockout.exempt */
     struct patterns proxies;    /* proxy_protocol */
+    struct patterns speakers[TOLD_COMMANDS]; /* xclient, xforward: who may say on whose behalf it speaks */
     struct patterns quiet;      /* whose sessions are not logged, as long as nothing happens */
     struct network_table networks; /* of all these lists, and of the groups */
     unsigned client;            /* the number of the client */

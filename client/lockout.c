@@ -192,7 +192,7 @@ const char *lockout_time(uint64_t seconds, char *out)
     return out;
 }
 
-enum lockout_verdict lockout_connect(struct lockout *lockout)
+enum lockout_verdict lockout_connect(struct lockout *lockout, bool told)
 {
     struct lockout *l = lockout;
     char until[LOCKOUT_TIME];
@@ -204,7 +204,7 @@ enum lockout_verdict lockout_connect(struct lockout *lockout)
     if (l->until == 0 || lockout_is_exempt(l))
         return LOCKOUT_NONE;
     l->counted = true; /* to be refused for this is no violation */
-    if (contact.told != TOLD)
+    if (contact.told != TOLD || told)
         return LOCKOUT_TELL;
     log_line(LOG_NOTICE, "lockout: closed until=%s connections=%ju", lockout_time(l->until, until),
              (uintmax_t)contact.connections);

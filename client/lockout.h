@@ -30,8 +30,11 @@ enum lockout_verdict {
 
 enum { LOCKOUT_TIME = 32 };
 
-/* Counts the connection; to be called once, first. `settings`, `groups` and `client` are set, the rest is zeros. */
-enum lockout_verdict lockout_connect(struct lockout *lockout);
+/*
+ * Counts the connection; to be called once, first. `settings`, `groups` and `client` are set, the rest is zeros. Where it cannot
+ * be closed without a word, since it is not the client's own (`told`: a peer speaks for it), a locked client is always told.
+ */
+enum lockout_verdict lockout_connect(struct lockout *lockout, bool told);
 
 /* What a locked client hears; its text lives until the next call. */
 struct reply lockout_reply(const struct lockout *lockout);

@@ -131,6 +131,18 @@ void parse_clients(struct parser *p, const struct keyword *k, void *value)
     parse_pattern(p, k->name, value);
 }
 
+/* xclient PATTERN, xforward PATTERN; the word local is no part of a longer name there: that would let in whoever has one. */
+void parse_speakers(struct parser *p, const struct keyword *k, void *value)
+{
+    struct word word;
+
+    if (!word_need(p, &word, "a network, a regular expression, or local"))
+        return;
+    if (slice_equal(word.text, (struct slice)SLICE("local")))
+        word.text = (struct slice)SLICE("^local$");
+    add_hosts(p, word, k->name, value);
+}
+
 /* ---- groups ------------------------------------------------------------------------------ */
 
 /* About as many buckets as there are groups in files that are long because of them. */

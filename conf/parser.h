@@ -219,6 +219,7 @@ enum {
     CONF_SERVER,                  /* dns.server: struct dns_settings */
     CONF_HOSTS,                   /* allow, deny: struct patterns */
     CONF_CLIENTS,                 /* lockout.exempt, proxy_protocol, quiet: struct patterns */
+    CONF_SPEAKERS,                /* xclient, xforward: struct patterns */
     CONF_GROUP,
     CONF_DNSBL,
     CONF_DNSWL,
@@ -260,7 +261,7 @@ kind_parse parse_word, parse_words, parse_domain, parse_flags, parse_text, parse
     parse_delay, parse_check, parse_pause, parse_server;
 
 /* clients.c, deliveries.c, targets.c */
-kind_parse parse_hosts, parse_clients, parse_group, parse_dnsbl, parse_dnswl, parse_bypass;
+kind_parse parse_hosts, parse_clients, parse_speakers, parse_group, parse_dnsbl, parse_dnswl, parse_bypass;
 kind_parse parse_program, parse_deliver, parse_refuse, parse_also, parse_error, parse_status;
 
 /* include.c */

@@ -155,7 +155,7 @@ static void refuse(int fd, const struct reply *reply, const char *stage, const s
     text_put(&text, reply->text);
     text_put(&text, (struct slice)SLICE("\r\n"));
     log_set_client(client->address);
-    reply_log(reply, &(struct reply_context){ .stage = stage, .host = "" }, slice_of(""));
+    reply_log(reply, &(struct reply_context){ .stage = stage, .host = "", .via = "" }, slice_of(""));
     log_set_client("");
     (void)send(fd, bytes, text_slice(&text).len, MSG_DONTWAIT | MSG_NOSIGNAL); /* a fresh connection takes it, or is gone */
     (void)shutdown(fd, SHUT_WR);

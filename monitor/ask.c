@@ -137,6 +137,34 @@ struct reply monitor_mail(struct monitor *monitor, struct slice argument)
     return no_objection;
 }
 
+unsigned monitor_speaks(const struct monitor *monitor)
+{
+    return monitor->state.speaks;
+}
+
+struct reply monitor_xclient(struct monitor *monitor, struct slice argument, unsigned *speaks)
+{
+    struct question answer;
+
+    if (is_direct(monitor, true)) {
+        answer.reply = state_xclient(&monitor->state, argument);
+        *speaks = monitor->state.speaks;
+        return answer.reply;
+    }
+    answer = ask_for(monitor, &(struct question){ .kind = ASK_XCLIENT, .text = argument }, NULL);
+    *speaks = answer.number;
+    return answer.reply;
+}
+
+void monitor_xforward(struct monitor *monitor, struct slice argument)
+{
+    monitor->asks_mail = true; /* whose mail it is may be a reason to refuse it */
+    if (is_direct(monitor, false))
+        state_xforward(&monitor->state, argument);
+    else
+        (void)tell(monitor, &(struct question){ .kind = TELL_XFORWARD, .text = argument });
+}
+
 struct reply monitor_tls(struct monitor *monitor, int *plain)
 {
     struct reply reply;

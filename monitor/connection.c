@@ -82,7 +82,7 @@ bool state_admit(struct session_state *s)
     dns_new_deadline();
     if (!learn_client(s))
         return false;
-    s->locked = lockout_connect(&s->lockout);
+    s->locked = lockout_connect(&s->lockout, false);
     return s->locked != LOCKOUT_CLOSE;
 }
 
@@ -96,13 +96,43 @@ static struct reply begin_lmtp(const struct session_state *s)
     return s->client->server_port == SMTP_PORT ? wrong_port : no_objection;
 }
 
+/*
+ * May it say on whose behalf it speaks? Where that cannot be found out it is not served: its mail would be judged as if it were
+ * its own. What such a peer does is done for its clients, and no violation of its own.
+ */
+static struct reply find_speaker(struct session_state *s)
+{
+    static const struct reply unsure = REPLY(451, "4.3", "Your host cannot be checked now, try again later");
+    const struct groups *groups = &s->conf->rules.groups;
+    enum match named = MATCH_NO;
+
+    s->speaks = 0;
+    for (unsigned i = 0; i < TOLD_COMMANDS && named != MATCH_UNSURE; i++) {
+        named = patterns_none(&groups->speakers[i]) ? MATCH_NO : groups_match(groups, &groups->speakers[i], s->client);
+        s->speaks |= named == MATCH_YES ? 1U << i : 0;
+    }
+    s->lockout.counted = s->lockout.counted || s->speaks != 0;
+    return named == MATCH_UNSURE ? unsure : no_objection;
+}
+
+struct reply state_judge(struct session_state *s)
+{
+    struct reply reply;
+
+    dns_new_deadline();
+    reply = s->locked != LOCKOUT_NONE ? lockout_reply(&s->lockout) : rules_connect(&s->conf->rules, s->client);
+    if (reply.code == 0)
+        reply = find_speaker(s);
+    s->greeted = reply.code == 0;
+    return reply;
+}
+
 struct reply state_connect(struct session_state *s)
 {
     struct reply reply = session_lmtp(&s->conf->session) ? begin_lmtp(s) : no_objection;
 
-    dns_new_deadline();
     if (reply.code == 0)
-        reply = s->locked == LOCKOUT_TELL ? lockout_reply(&s->lockout) : rules_connect(&s->conf->rules, s->client);
+        reply = state_judge(s);
     if (reply.code == 0)
         reply = check_silence(s);
     s->greeted = reply.code == 0;
@@ -134,9 +164,12 @@ void state_announce(struct session_state *s)
         log_hold();
     if (log_wants('h'))
         (void)client_shown_name(client); /* asked for so that the log has it */
-    log_line(LOG_INFO, "SMTP connection from remote host %s [%s]%s%s%s", client->name, client->address,
-             client->proxy[0] != '\0' ? " by proxy [" : "", client->proxy, client->proxy[0] != '\0' ? "]" : "");
-    if (geteuid() == 0)
+    if (client->via[0] != '\0')
+        state_show_client(s, "");
+    else
+        log_line(LOG_INFO, "SMTP connection from remote host %s [%s]%s%s%s", client->name, client->address,
+                 client->proxy[0] != '\0' ? " by proxy [" : "", client->proxy, client->proxy[0] != '\0' ? "]" : "");
+    if (geteuid() == 0 && client->via[0] == '\0')
         log_line(may_be_quiet ? LOG_INFO : LOG_WARNING, "serving as root: user NAME in the configuration changes that");
     state_log_trouble();
     dnsbl_log(s->conf->rules.groups.lists);

@@ -28,11 +28,10 @@ static const char *protocol(const struct session_state *s)
         { { { "LMTP", "LMTPA" }, { "LMTPS", "LMTPSA" } },
           { { "UTF8LMTP", "UTF8LMTPA" }, { "UTF8LMTPS", "UTF8LMTPSA" } } },
     };
-    const bool lmtp = session_lmtp(&s->conf->session);
 
-    if (!s->extended && !lmtp)
+    if (!s->extended && !s->lmtp)
         return "SMTP";
-    return names[lmtp][s->mail.smtputf8][s->client->tls.protocol[0] != '\0'][s->client->user[0] != '\0'];
+    return names[s->lmtp][s->mail.smtputf8][s->client->tls.protocol[0] != '\0'][s->client->user[0] != '\0'];
 }
 
 /* The id is time, process and number of the message in it: no other message on this host has the same. */

@@ -34,7 +34,7 @@ void wall_log_end(struct monitor *m, int severity, const char *text, bool cut)
     name = client_known_name(m->state.client);
     if (cut || verdict[0] != '\0')
         log_release();
-    log_line(severity, "end %s%s%s%s%s%s%s", text, verdict, name[0] != '\0' ? " host=" : "",
+    log_line(severity, "end %s%s%s%s%s%s%s%s", text, verdict[0] != '\0' ? " violation=" : "", verdict, name[0] != '\0' ? " host=" : "",
              log_encode(host, sizeof host, slice_of(name)), said ? " helo-name=\"" : "",
              log_encode(helo, sizeof helo, slice_of(m->state.helo)), said ? "\"" : "");
     log_drop(); /* nothing has happened that somebody of `quiet` wants logged */

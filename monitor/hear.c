@@ -89,6 +89,19 @@ static bool hear_auth(struct monitor *m, const struct question *q, struct reply 
     return true;
 }
 
+static bool hear_xclient(struct monitor *m, const struct question *q, struct reply *reply)
+{
+    *reply = state_xclient(&m->state, q->text);
+    return true;
+}
+
+static bool hear_xforward(struct monitor *m, const struct question *q, struct reply *reply)
+{
+    (void)reply;
+    state_xforward(&m->state, q->text);
+    return true;
+}
+
 static bool hear_reset(struct monitor *m, const struct question *q, struct reply *reply)
 {
     (void)q;
@@ -182,14 +195,15 @@ static const struct {
     [ASK_SPOOL] = { hear_spool, true, false },   [ASK_DELIVER] = { hear_deliver, true, false },
     [ASK_MAIL] = { hear_mail, true, false },     [ASK_TLS] = { hear_tls, true, false },
     [ASK_AUTH] = { hear_auth, true, false },     [ASK_HELO] = { hear_helo, true, false },
-    [ASK_ANSWER] = { hear_answer, true, true },
+    [ASK_ANSWER] = { hear_answer, true, true },  [ASK_XCLIENT] = { hear_xclient, true, false },
+    [TELL_XFORWARD] = { hear_xforward, false, false },
 };
 
 /* Sends an answer, with a descriptor if `fd` is one. A session that cannot have it shall not wait for it. */
 static void send_answer(const struct monitor *m, const struct reply *reply, int fd)
 {
     wall_sent.used = 0;
-    (void)packet_put(&wall_sent, &(struct question){ .reply = *reply, .size = m->state.start });
+    (void)packet_put(&wall_sent, &(struct question){ .number = m->state.speaks, .reply = *reply, .size = m->state.start });
     if (passing_send(m->channel, wall_sent.bytes, wall_sent.used, fd, MSG_DONTWAIT) == (ssize_t)wall_sent.used)
         return;
     if (errno != EPIPE) /* it has not just ended */

@@ -51,7 +51,7 @@ enum monitor_split monitor_split_ahead(struct monitor *monitor);
 /* What the session has to know of the greeting (smtp.h). */
 struct introduction {
     uint64_t begin;
-    uint32_t state, refused;
+    uint32_t state, refused, speaks;
 };
 
 bool monitor_introduce(struct monitor *monitor, const struct introduction *introduction);
@@ -77,6 +77,9 @@ bool monitor_admits(struct monitor *monitor);
 /* Code 0, or the reply that takes the greeting's place. */
 struct reply monitor_connect(struct monitor *monitor);
 
+/* By which commands the client that was greeted may say for whom it speaks: a set of 1 << enum told_command. Before the split. */
+unsigned monitor_speaks(const struct monitor *monitor);
+
 /* The greeting is on its way: logs who has connected. monitor_split does so, too. */
 void monitor_announce(struct monitor *monitor);
 
@@ -86,6 +89,15 @@ struct reply monitor_helo(struct monitor *monitor, bool extended, struct slice n
 
 /* MAIL with this argument: code 0 and a transaction has begun, or a refusal. */
 struct reply monitor_mail(struct monitor *monitor, struct slice argument);
+
+/*
+ * XCLIENT with this argument: as monitor_connect and monitor_speaks for the client that it tells of, who has connected now, as it
+ * were. Both this and XFORWARD are for those only who may say them, and not for within a transaction.
+ */
+struct reply monitor_xclient(struct monitor *monitor, struct slice argument, unsigned *speaks);
+
+/* XFORWARD with this argument: whose mail the next transaction brings. */
+void monitor_xforward(struct monitor *monitor, struct slice argument);
 
 /* RCPT with this argument: code 0 and the recipient is accepted, or a refusal. */
 struct reply monitor_rcpt(struct monitor *monitor, struct slice argument);

@@ -46,7 +46,7 @@ bool state_begin(struct session_state *s, struct conf *conf, struct client *clie
         .conf = conf, .client = client, .terminated = terminated, .recipients = room, .tls.channel = -1,
         .lockout = { .settings = &conf->client, .groups = &conf->rules.groups, .client = client },
         .answers_each = session_lmtp(&conf->session),
-        .deadline = clock_ms() + conf->session.connection_secs.value * 1000
+        .lmtp = session_lmtp(&conf->session), .deadline = clock_ms() + conf->session.connection_secs.value * 1000
     };
     (void)clock_gettime(CLOCK_REALTIME, &s->connected_at); /* cannot fail with these arguments */
     dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, s->deadline, terminated);
@@ -109,27 +109,37 @@ void state_refusal(struct session_state *s, const char *stage, const struct repl
     s->message_came = s->message_came || (s->count > 0 && strcmp(stage, "data") == 0);
     if (recipient)
         shown.note = refused_fact(s, reply->note);
-    reply_log(&shown, &(struct reply_context){ .stage = stage, .host = client_known_name(s->client),
+    reply_log(&shown, &(struct reply_context){ .stage = stage, .host = client_known_name(s->client), .via = s->client->via,
                                                .helo = helo_of(s, stage, line),
                                                .sender = s->in_transaction ? address_slice(&s->mail.sender) : slice_of("") },
               line);
     s->violation = lockout_refusal(&s->lockout, stage, reply->code) || s->violation;
+    if (!s->in_transaction && s->forwarded)
+        state_end_forwarded(s); /* it was MAIL that was refused */
+}
+
+const char *state_settle(struct session_state *s, bool cut)
+{
+    bool guessed = counts_guesses(&s->counts) && !s->message_came && !s->violation;
+
+    if (s->speaks != 0 && !s->forwarded)
+        return ""; /* what a peer does that speaks for others is not its own doing */
+    if (s->command_objects)
+        return "command"; /* counted when that was */
+    if (guessed || cut)
+        lockout_violation(&s->lockout, guessed ? "rcpt" : "cut");
+    return guessed ? "rcpt" : "";
 }
 
 const char *state_verdict(struct session_state *s, bool cut)
 {
-    bool guessed = counts_guesses(&s->counts) && !s->message_came && !s->violation;
-
     if (s->ended)
         return "";
+    state_end_forwarded(s);
     (void)starttls_learn(&s->tls, s->client); /* what it says is in the log */
     dns_rest();
     s->ended = true;
-    if (s->command_objects)
-        return " violation=command"; /* counted when that was */
-    if (guessed || cut)
-        lockout_violation(&s->lockout, guessed ? "rcpt" : "cut");
-    return guessed ? " violation=rcpt" : "";
+    return state_settle(s, cut);
 }
 
 /*
@@ -142,22 +152,28 @@ bool state_is_possible(struct session_state *s)
     return s->greeted && (s->tls.helper == 0 || s->client->tls.protocol[0] != '\0');
 }
 
+struct reply state_check_helo(struct session_state *s, struct slice name)
+{
+    return s->helo_refusal = checks_helo(&s->conf->client, &s->conf->rules.groups, s->client, name);
+}
+
 struct reply state_helo(struct session_state *s, bool extended, struct slice name)
 {
     struct reply reply;
 
-    if (!state_is_possible(s) || !envelope_helo(name))
+    if (!state_is_possible(s) || s->forwarded || !envelope_helo(name))
         return state_contradict(s);
     state_note(s, s->helo[0] != '\0' ? CAME_IDLE : CAME_ON);
     dns_new_deadline();
-    reply = s->helo_refusal = checks_helo(&s->conf->client, &s->conf->rules.groups, s->client, name);
+    reply = s->helo_told ? no_objection : state_check_helo(s, name);
     reply.status.len = 0; /* RFC 2034 4: nothing that answers HELO has an enhanced code */
     if (reply.code != 0)
         return reply;
     state_reset(s);
-    s->extended = extended;
-    memcpy(s->helo, name.text, name.len);
-    s->helo[name.len] = '\0';
+    if (!s->proto_told)
+        s->extended = extended;
+    if (!s->helo_told)
+        text_string(s->helo, sizeof s->helo, name);
     return no_objection;
 }
 
@@ -214,6 +230,9 @@ struct reply state_mail(struct session_state *s, struct slice argument)
     reply = know_sender(s);
     if (reply.code == 0)
         reply = check_requirements(s);
+    if (reply.code != 0)
+        return reply;
+    reply = state_begin_forwarded(s);
     if (reply.code != 0)
         return reply;
     dns_new_deadline();
@@ -345,7 +364,7 @@ struct reply state_tls(struct session_state *s, int client, int plain)
     state_reset(s);
     s->helo[0] = '\0';
     s->helo_refusal.code = 0;
-    s->extended = false;
+    s->extended = s->helo_told = s->proto_told = false;
     s->client->user[0] = '\0';
     return no_objection;
 }
@@ -356,4 +375,6 @@ void state_reset(struct session_state *s)
         state_note(s, CAME_RESET);
     s->in_transaction = s->mail_refused = false;
     s->count = s->answers_due = 0;
+    s->told = false;
+    state_end_forwarded(s);
 }

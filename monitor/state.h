@@ -44,7 +44,14 @@ struct session_state {
     struct lockout lockout;
     enum lockout_verdict locked;
 
+    unsigned speaks;              /* the client is a peer that may say for whom it speaks: a set of 1 << enum told_command */
+    bool told;                    /* XFORWARD has said whose mail the next transaction brings */
+    bool forwarded;               /* and that is the client as long as it lasts */
+    bool unlisted;                /* what lists of hosts say of the client was forgotten */
+
     bool extended;                /* the client said EHLO */
+    bool lmtp;                    /* it speaks LMTP */
+    bool helo_told, proto_told;   /* a peer has said how the client greeted it: what the peer says itself is not the client's */
     char helo[HELO_MAX + 1];
     struct reply helo_refusal;    /* of the last HELO, which whoever goes on with MAIL hears again; code 0: none */
 
@@ -106,6 +113,8 @@ struct reply state_mail(struct session_state *s, struct slice argument);
 struct reply state_rcpt(struct session_state *s, struct slice argument);
 struct reply state_tls(struct session_state *s, int client, int plain);
 struct reply state_auth(struct session_state *s, struct slice identity, struct slice user, struct slice password);
+struct reply state_xclient(struct session_state *s, struct slice argument);
+void state_xforward(struct session_state *s, struct slice argument);
 struct reply state_deliver(struct session_state *s, const struct spool *spool);
 struct reply state_answer(struct session_state *s);
 void state_reset(struct session_state *s);
@@ -119,12 +128,33 @@ void state_refusal(struct session_state *s, const char *stage, const struct repl
 
 /*
  * The session has said its last word, or ended without: hears what is still to be logged of TLS, and counts what only
- * the whole session tells against the client. `cut`: it has gone in the middle of a command. Returns the fact that the last
- * line of the log has to have for the filter of fail2ban, or nothing.
+ * the whole session tells against the client. `cut`: it has gone in the middle of a command. Returns the violation that the last
+ * line of the log has to name for the filter of fail2ban, or "".
  */
 const char *state_verdict(struct session_state *s, bool cut);
 
 /* ---- for the files of these functions ---- */
+
+/* What there is against the client, by who it is: code 0 and `greeted`, or a refusal. `speaks` is found out. */
+struct reply state_judge(struct session_state *s);
+
+/* The checks of HELO, whose refusal MAIL gets, too. */
+struct reply state_check_helo(struct session_state *s, struct slice name);
+
+/* The client is another from now on: what was counted against the last one ends, and what was found out is forgotten. */
+void state_change_client(struct session_state *s);
+
+/* Logs that the client is another than the peer, and what that calls its message, which may be "". */
+void state_show_client(const struct session_state *s, const char *ident);
+
+/* MAIL: the client is from now on the one that XFORWARD has told of, if it has. Code 0, or what there is against that. */
+struct reply state_begin_forwarded(struct session_state *s);
+
+/* The transaction is over, or MAIL was refused, for which what XFORWARD has told still holds when it is tried again: the client is the peer. */
+void state_end_forwarded(struct session_state *s);
+
+/* What tells against the client of so far: counts it, and returns what kind of violation it is for the filter of fail2ban, or "". */
+const char *state_settle(struct session_state *s, bool cut);
 
 /* The question is one that no honest session asks: sets `contradiction`. */
 struct reply state_contradict(struct session_state *s);

@@ -67,6 +67,13 @@ struct excess counts_note(struct counts *counts, const struct session_settings *
     return (struct excess){ NULL, NULL };
 }
 
+void counts_forget_guesses(struct counts *counts)
+{
+    for (size_t i = 0; i < COUNTED; i++)
+        counts->of[i] = limits[i].guesses ? 0 : counts->of[i];
+    counts->accepted = 0;
+}
+
 bool counts_guesses(const struct counts *counts)
 {
     return counts->of[COUNTED_REFUSED] > counts->accepted;

@@ -53,6 +53,9 @@ struct excess {
 struct excess counts_note(struct counts *counts, const struct session_settings *settings, enum came_to came_to,
                           unsigned slack);
 
+/* Another client comes: what one that guesses is blamed for is forgotten. What is idle, or in vain, is the connection's. */
+void counts_forget_guesses(struct counts *counts);
+
 /* Were more recipients refused than accepted, since the last delivery? */
 bool counts_guesses(const struct counts *counts);
 

@@ -86,10 +86,11 @@ void reply_log(const struct reply *reply, const struct reply_context *context, s
     char text[LOG_TEXT], note[LOG_TEXT], host[LOG_TEXT], detail[LOG_TEXT], helo[LOG_TEXT], from[LOG_TEXT], shown[LOG_TEXT];
     const bool named = context->host[0] != '\0';
 
-    log_line(LOG_NOTICE, "ERROR: %u %s stage=%s%s%s%s%s%s%s%s%s%s%s from=\"%s\" line=\"%s\"", reply->code,
+    log_line(LOG_NOTICE, "ERROR: %u %s stage=%s%s%s%s%s%s%s%s%s%s%s%s%s from=\"%s\" line=\"%s\"", reply->code,
              reply->text.len > 0 ? log_encode(text, sizeof text, reply->text) : "-", context->stage,
              reply->note.len > 0 ? " " : "", log_encode(note, sizeof note, reply->note),
              named ? " host=" : "", log_encode(host, sizeof host, slice_of(context->host)),
+             context->via[0] != '\0' ? " via=" : "", context->via,
              reply->detail.len > 0 ? " detail=\"" : "", log_encode(detail, sizeof detail, reply->detail),
              reply->detail.len > 0 ? "\"" : "",
              context->helo.len > 0 ? " helo=\"" : "", log_encode(helo, sizeof helo, context->helo),

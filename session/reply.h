@@ -59,13 +59,14 @@ void reply_send(struct line_io *io, const struct reply *reply);
 struct reply_context {
     const char *stage;   /* at which it was given, a word */
     const char *host;    /* the client's confirmed name, "" if it is not known */
+    const char *via;     /* the peer that has told who the client is, "" if there is none */
     struct slice helo;   /* what the client calls itself, empty if it has said nothing */
     struct slice sender; /* of the transaction, empty if there is none */
 };
 
 /*
  * Logs a refusal in the one shape that it has, which fail2ban looks for:
- * `ERROR: CODE text stage=... ... host=... helo="..." from="..." line="client text"`; host= and helo= where there are any.
+ * `ERROR: CODE text stage=... ... host=... via=... helo="..." from="..." line="client text"`; host=, via= and helo= where there are any.
  */
 void reply_log(const struct reply *reply, const struct reply_context *context, struct slice line);
 

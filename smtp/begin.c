@@ -31,7 +31,8 @@ void smtp_enter_state(struct session *s, enum state state)
 
 struct introduction smtp_introduction(const struct session *session)
 {
-    return (struct introduction){ .begin = session->begin, .state = session->state, .refused = (uint32_t)session->refused };
+    return (struct introduction){ .begin = session->begin, .state = session->state, .refused = (uint32_t)session->refused,
+                                  .speaks = session->speaks };
 }
 
 struct session *smtp_take_over(struct line_io *io, struct monitor *monitor, const struct conf *conf,
@@ -41,5 +42,6 @@ struct session *smtp_take_over(struct line_io *io, struct monitor *monitor, cons
 
     smtp_enter_state(session, introduction->state);
     session->refused = introduction->refused;
+    session->speaks = introduction->speaks;
     return session;
 }

@@ -153,6 +153,8 @@ static const char *count_line(struct session *s, const struct command *c, const 
     enum came_to what = came_to(s, c, reply);
     struct excess excess = counts_note(&s->counts, &s->conf->session, what, 0);
 
+    if (c != NULL && c->kind == KIND_SPEAKER && (s->state & (REFUSED | END)) != 0)
+        stage = "connect"; /* it is the greeting of another client that is refused */
     if (reply->code == 535 && reply->counts == COUNTS_IDLE)
         stage = "identity"; /* the password was right, and for somebody else */
     if (c != NULL) {
@@ -262,7 +264,8 @@ static void answer(struct session *s, const struct reply *reply, const char *sta
 /* Has the command a syntax of its own, which no password has? */
 static bool is_structured(const struct command *c)
 {
-    return c->kind == KIND_MAIL || c->kind == KIND_RCPT || c->kind == KIND_HELO || c->kind == KIND_LHLO;
+    return c->kind == KIND_MAIL || c->kind == KIND_RCPT || c->kind == KIND_HELO || c->kind == KIND_LHLO ||
+           c->kind == KIND_SPEAKER;
 }
 
 /*
@@ -423,22 +426,27 @@ static void log_end(struct session *s)
     monitor_log(s->monitor, s->cut ? MONITOR_CUT : MONITOR_END, text_slice(&text));
 }
 
-static void open_session(struct session *s)
+struct reply smtp_open(struct session *s, struct reply reply)
 {
-    struct reply reply = monitor_connect(s->monitor);
-
     if (reply.code == 0) {
         reply = (struct reply){ .code = 220, .text = s->conf->session.greeting };
-        smtp_enter_state(s, START);
+        smtp_enter_state(s, s->greeted ? READY : START);
     } else {
         smtp_enter_state(s, reply.code < 500 ? END : REFUSED);
     }
-    /* RFC 2034 4: the greeting has no enhanced code */
+    reply.status.len = 0; /* RFC 2034 4: the greeting has no enhanced code */
+    return reply;
+}
+
+static void open_session(struct session *s)
+{
+    struct reply reply = smtp_open(s, monitor_connect(s->monitor));
+
+    s->speaks = monitor_speaks(s->monitor);
     if (reply_refuses(&reply)) {
         monitor_log_refusal(s->monitor, "connect", &reply, slice_of(""));
         delay_refusal(s, &reply, "connect");
     }
-    reply.status.len = 0;
     say(s, &reply);
 }
 

@@ -23,7 +23,7 @@ static int refuse_service(struct line_io *io, bool greeted, const char *text)
 {
     const struct reply reply = { .code = 421, .status = slice_of(greeted ? "3.0" : ""), .text = slice_of(text) };
 
-    reply_log(&reply, &(struct reply_context){ .stage = "connect", .host = "" }, slice_of(""));
+    reply_log(&reply, &(struct reply_context){ .stage = "connect", .host = "", .via = "" }, slice_of(""));
     smtp_say(io, &reply);
     return greeted ? EX_OSERR : EX_CONFIG;
 }

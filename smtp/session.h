@@ -32,7 +32,7 @@ enum alphabet {
 };
 
 /* What the loop has to know of a command. */
-enum command_kind { KIND_OTHER, KIND_HELO, KIND_LHLO, KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_AUTH, KIND_RSET };
+enum command_kind { KIND_OTHER, KIND_HELO, KIND_LHLO, KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_AUTH, KIND_RSET, KIND_SPEAKER };
 
 enum { SMTP_COMMANDS = 32 }; /* rows of the table at most */
 
@@ -51,6 +51,8 @@ struct session {
     bool extended;         /* it was EHLO */
     bool secure;           /* TLS has begun */
     bool authenticated;
+    unsigned speaks;       /* by which commands the client may say for whom it speaks (monitor_speaks) */
+    bool forwarded;        /* XFORWARD was said: for this transaction, or the next */
     bool secrets;          /* AUTH was the last command: what comes may be a password, understood or not */
     int plain;             /* where the client is to be spoken to once it has heard 220, -1: nowhere else */
     struct sasl sasl;
@@ -103,6 +105,11 @@ void smtp_begin_tls(struct session *s);
 /* What an exchange of AUTH has come to (RFC 4954 4 and 6). */
 struct reply smtp_go_on_with_auth(struct session *s, enum sasl_status status);
 
+/* ---- smtp/behalf.c ---- */
+
+struct reply cmd_xclient(struct session *s, struct slice argument);
+struct reply cmd_xforward(struct session *s, struct slice argument);
+
 /* ---- smtp/begin.c ---- */
 
 /* The session of this process, and of `io`; it has begun then (clock.h). */
@@ -112,6 +119,9 @@ struct session *smtp_make_session(struct line_io *io, struct monitor *monitor, c
 void smtp_enter_state(struct session *s, enum state state);
 
 /* ---- smtp/loop.c ---- */
+
+/* The greeting, or the refusal that takes its place (monitor_connect): enters the state behind it, and returns what is to be said. */
+struct reply smtp_open(struct session *s, struct reply reply);
 
 /* Printable ASCII with blanks and tabs, and what the alphabet has besides. */
 bool smtp_is_printable(struct slice line, enum alphabet alphabet);

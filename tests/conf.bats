@@ -797,7 +797,7 @@ b@example.com' ]
     # shellcheck disable=SC1112 # they are what a word processor makes of quotes
     for word in "'^198\\.51\\.100\\.'" '"^198\.51\.100\.' '^198\.51\.100\."' "^198\\.51\\.100\\.'" '“^198\.51\.100\.”' \
         '‘^198\.51\.100\.’' '«^198\.51\.100\.»' '"^198\.51"\.100\.' "'^(198\\.51\\.100\\.| )'"; do
-        for directive in 'deny remotehost' 'allowgroup office' lockout.exempt proxy_protocol; do
+        for directive in 'deny remotehost' 'allowgroup office' lockout.exempt proxy_protocol xclient xforward; do
             config "$directive $word"
             run -78 --separate-stderr "$MAILRECV" -t -c conf
             [[ $stderr == *"conf:"*"quote"*"write: "* ]] || { echo "$directive $word: $stderr"; false; }

@@ -90,7 +90,7 @@ rendered() {
 }
 
 @test "the table of keywords is found: repeatable and single ones, each once" {
-    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup also bypass deliver deny dns.server dnsbl dnswl error include lockout.exempt proxy_protocol quiet refuse status' ]
+    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup also bypass deliver deny dns.server dnsbl dnswl error include lockout.exempt proxy_protocol quiet refuse status xclient xforward' ]
     keywords single >ones
     [ "$(wc -l <ones)" -gt 20 ]
     [ "$(keywords | sort | uniq -d)" = '' ]
@@ -380,6 +380,7 @@ deliver rcpt_to no@example.com pipe echo sorry; exit 100
 spool_directory /nonexistent
 lockout.db contacts.db
 lockout.violations 1
+xforward ^192\.0\.2\.10$
 END
     {
         printf 'EHLO client.example\r\nNOOP\r\nBLAH\r\nMAIL FROM:<>\r\nRCPT TO:<office@example.com>\r\n'
@@ -399,6 +400,9 @@ END
     for _ in one two; do # violations, for a message was delivered
         printf '%s\r\n' 'MAIL FROM:<>' 'RCPT TO:<nobody@example.com>' QUIT | "$MAILRECV" -c keys.conf -l log -P 192.0.2.7 >replies
     done
+    printf '%s\r\n' 'XFORWARD ADDR=192.0.2.70 IDENT=4F2A' 'MAIL FROM:<>' 'RCPT TO:<nobody@example.com>' RSET QUIT |
+        "$MAILRECV" -c keys.conf -l log -P 192.0.2.10 >replies
+    sed -i '/192\.0\.2\.10\] end /d' log # and of this one, too
     for _ in told closed; do # for it was locked out
         "$MAILRECV" -c keys.conf -l log -P 192.0.2.7 <<<QUIT >replies
     done

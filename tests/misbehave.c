@@ -324,6 +324,56 @@ static void auth_guess(struct monitor *m)
         auth_as(m, "ann", "wrong");
 }
 
+static void speak_for_another(struct monitor *m)
+{
+    unsigned speaks;
+
+    (void)monitor_xclient(m, slice_of("ADDR=192.0.2.8"), &speaks);
+}
+
+/* Who may do so once may not again. */
+static void speak_for_two(struct monitor *m)
+{
+    speak_for_another(m);
+    speak_for_another(m);
+}
+
+static void speak_in_transaction(struct monitor *m)
+{
+    (void)monitor_mail(m, slice_of("FROM:<sender@example.com>"));
+    speak_for_another(m);
+}
+
+static void speak_with_bad_syntax(struct monitor *m)
+{
+    unsigned speaks;
+
+    (void)monitor_xclient(m, slice_of("ADDR=192.0.2.8\n"), &speaks);
+}
+
+static void forward(struct monitor *m)
+{
+    monitor_xforward(m, slice_of("ADDR=192.0.2.66"));
+}
+
+static void forward_in_transaction(struct monitor *m)
+{
+    (void)monitor_mail(m, slice_of("FROM:<sender@example.com>"));
+    forward(m);
+}
+
+static void forward_with_bad_syntax(struct monitor *m)
+{
+    monitor_xforward(m, slice_of("LOGIN=ann"));
+}
+
+/* Does not hear that MAIL was refused, for the client is not wanted. */
+static void forward_and_deliver(struct monitor *m)
+{
+    forward(m);
+    deliver(m);
+}
+
 /* Tells the client which descriptors there are. */
 static void list_descriptors(struct monitor *m)
 {
@@ -511,6 +561,14 @@ static const struct {
     { "auth-without-nul", auth_without_nul },
     { "auth-with-more-nuls", auth_with_more_nuls },
     { "auth-guess", auth_guess },
+    { "xclient", speak_for_another },
+    { "xclient-twice", speak_for_two },
+    { "xclient-in-transaction", speak_in_transaction },
+    { "xclient-syntax", speak_with_bad_syntax },
+    { "xforward", forward },
+    { "xforward-in-transaction", forward_in_transaction },
+    { "xforward-syntax", forward_with_bad_syntax },
+    { "xforward-refused", forward_and_deliver },
     { "descriptors", list_descriptors },
     { "forge-log", forge_log },
     { "guess-recipients", guess_recipients },

@@ -306,6 +306,27 @@ offer() {
     [ "$(grep -c 'auth output text=.*: wrong password' log)" = 2 ]
 }
 
+@test "a session that speaks for another client than its own, where nobody may, is ended" {
+    is_violation xclient contradiction
+    rm log
+    is_violation xforward contradiction
+    echo 'xclient 192.0.2.7/32' >>conf
+    rm log
+    is_violation xforward contradiction
+    for act in twice in-transaction syntax; do
+        rm log
+        is_violation xclient-$act contradiction
+    done
+    echo 'xforward 192.0.2.7/32' >>conf
+    for act in in-transaction syntax; do
+        rm log
+        is_violation xforward-$act contradiction
+    done
+    echo 'deny remotehost 192.0.2.66/32' >>conf
+    rm log
+    is_violation xforward-refused contradiction
+}
+
 # ---- what a session knows ----
 
 # A configuration in which all that the session need not know is marked with the word "sekrit".

@@ -92,6 +92,7 @@ void fuzz_monitor(const uint8_t *data, size_t size)
     HOLDS(client_pretend(&client, "192.0.2.7=client.example") == CLIENT_OK);
     conf_parse(&conf, "fuzz.conf", slice_of("domain mx.example\nlimit.smtp_rcpt_to 3\nrecipient_delimiter +\n"
                                             "auth optional\nauth.insecure on\nauth.command /nonexistent\n"
+                                            "dns.reverse off\nxclient ^192[.]0[.]2[.]7$\nxforward ^192[.]0[.]2[.]7$\ndeny remotehost ^192[.]0[.]2[.]66$\n"
                                             "deliver rcpt_to a@mx.example append /dev/null\n"
                                             "deliver rcpt_to /^list-(.*)@mx/ append /dev/null\n"
                                             "error rcpt_to ^old 551 Gone\\, try elsewhere\n"));

@@ -19,7 +19,8 @@ static const struct {
     { "header", fuzz_header },
     { "conf", fuzz_conf },       { "session", fuzz_session },
     { "monitor", fuzz_monitor }, { "sasl", fuzz_sasl },       { "starttls", fuzz_starttls },
-    { "dns", fuzz_dns },         { "proxy", fuzz_proxy },       { "report", fuzz_report },
+    { "dns", fuzz_dns },         { "proxy", fuzz_proxy },       { "told", fuzz_told },
+    { "report", fuzz_report },
     { "resolver", fuzz_resolver }, { "response", fuzz_response },
     { "policy", fuzz_policy },
 };

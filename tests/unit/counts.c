@@ -69,7 +69,7 @@ void test_counts(void)
     const struct limit *limits[COUNTED] = { &settings.smtp_unknowncmd, &settings.smtp_failcmds,
                                             &settings.smtp_refused_rcpts, &settings.auth_failures,
                                             &settings.smtp_commands, &settings.smtp_undelivered };
-    struct counts slack = { .accepted = 0 };
+    struct counts slack = { .accepted = 0 }, other = { .accepted = 0 };
     struct excess excess = { .stage = "" };
 
     settings.smtp_unknowncmd.value = 1;
@@ -88,6 +88,11 @@ void test_counts(void)
                "%s is beyond its own limit", rows[i].session);
     }
     ok_number(play(&slack, &settings, "xxxxxxxxxxxxxxxx", 1, &excess), 15, "the monitor allows twice as much and eight more");
+    (void)play(&other, &settings, "mrruffgxxxlllii", 0, &excess);
+    counts_forget_guesses(&other);
+    ok(!counts_guesses(&other) && other.of[COUNTED_UNKNOWN] + other.of[COUNTED_FAILED] + other.of[COUNTED_GUESSED] == 0 &&
+       other.accepted == 0, "another client is blamed for nothing");
+    ok(other.of[COUNTED_IDLE] == 6 && other.of[COUNTED_UNDELIVERED] == 4, "what was idle or in vain is of the connection");
     ok(counts_guesses(&(struct counts){ .of = { [COUNTED_REFUSED] = 2 }, .accepted = 1 }), "more refused than accepted");
     ok(!counts_guesses(&(struct counts){ .of = { [COUNTED_REFUSED] = 2 }, .accepted = 2 }), "as many accepted as refused");
 }
