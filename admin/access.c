@@ -25,6 +25,7 @@
 #include "delivery/environment.h"
 
 enum {
+    RULE_MOST = 2,         /* questions about one line */
     SETTINGS_MAX = 16,     /* questions about directives other than deliver */
     ANSWER_MS = 30 * 1000  /* longer than that no file system takes that works */
 };
@@ -34,8 +35,8 @@ enum {
 
 /* How a need is told. */
 static const char verbs[][12] = {
-    [NEED_READ] = "read",       [NEED_EXECUTE] = "executed", [NEED_COMMAND] = "executed", [NEED_MAILBOX] = "written",
-    [NEED_LOG] = "written",     [NEED_MAILDIR] = "written",  [NEED_SPOOL] = "written",
+    [NEED_READ] = "read",       [NEED_EXECUTE] = "executed", [NEED_COMMAND] = "executed", [NEED_SOCKET] = "written",
+    [NEED_MAILBOX] = "written", [NEED_LOG] = "written",      [NEED_MAILDIR] = "written",  [NEED_SPOOL] = "written",
 };
 
 static struct question *questions; /* room for all that a configuration can ask */
@@ -69,6 +70,8 @@ static void advise(struct conf *conf, const struct question *q, char *path)
     if (q->error == EACCES && q->in_parent)
         conf_advise(conf, directory ? "run: install -d -o %s -m 700 %s" : "run: install -o %s -m 600 /dev/null %s",
                     probe_who.account.name, path);
+    else if (q->error == EACCES && q->need == NEED_SOCKET)
+        conf_advise(conf, "let the server that listens there make the socket, and the way to it, for %s, too", probe_who.account.name);
     else if (q->error == EACCES && to_write)
         conf_advise(conf, "run: chown %s%s %s", directory ? "-R " : "", probe_who.account.name, path);
     else if (q->error == EACCES && q->need == NEED_READ)
@@ -88,6 +91,8 @@ static const struct special {
 } specials[] = {
     { NEED_EXECUTE, ENOTSUP, "is on a file system that is mounted noexec", "put the program somewhere else" },
     { NEED_COMMAND, ENOTSUP, "is on a file system that is mounted noexec", "put the program somewhere else" },
+    { NEED_SOCKET, ENOENT, "is not there: the server that makes it is not running, or makes it somewhere else", NULL },
+    { NEED_SOCKET, ENOTSOCK, "is no socket", "write the path of the socket that the server listens at" },
     { NEED_MAILBOX, ELOOP, "is a symbolic link: mailrecv refuses to append to it", NULL },
     { NEED_MAILBOX, ESPIPE, "is not a regular file: mailrecv refuses to append to it",
       "a command may write to it: pipe cat >PATH" },
@@ -311,6 +316,16 @@ static struct slice program_of(struct slice command)
     return is_of_shell(word) ? (struct slice){ "", 0 } : word;
 }
 
+static void ask_hop(struct conf *conf, const struct rule *rule)
+{
+    const struct hop *hop = rule->target.hop;
+
+    if (hop->where.kind == WHERE_UNIX)
+        (void)ask(conf, NEED_SOCKET, rule->line, hop->where.text);
+    if (hop->auth.len > 0)
+        (void)ask(conf, NEED_READ, rule->line, hop->auth);
+}
+
 static void ask_targets(struct conf *conf)
 {
     static const enum need needs[] = { [TARGET_APPEND] = NEED_MAILBOX, [TARGET_MAILDIR] = NEED_MAILDIR,
@@ -320,7 +335,9 @@ static void ask_targets(struct conf *conf)
         const struct target *target = &rule->target;
         struct slice path = target->kind == TARGET_PIPE ? program_of(target->text) : target->text;
 
-        if (path.len > 0)
+        if (target->hop != NULL)
+            ask_hop(conf, rule);
+        else if (path.len > 0)
             (void)ask(conf, needs[target->kind], rule->line, path);
     }
 }
@@ -388,7 +405,7 @@ static void tell_answers(struct conf *conf)
 
 bool access_check(struct conf *conf, const char *user)
 {
-    const size_t size = (count_rules(conf) + SETTINGS_MAX) * sizeof *questions;
+    const size_t size = (RULE_MOST * count_rules(conf) + SETTINGS_MAX) * sizeof *questions;
 
     if (!find_who(conf, user))
         return true; /* there is no such user, which others have said */

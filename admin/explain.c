@@ -111,6 +111,23 @@ static void print_command(const struct transaction *t, const struct recipient *r
     }
 }
 
+/* What the next server would hear. */
+static void print_handover(const struct transaction *t, const struct recipient *r, const struct hop *hop)
+{
+    static const char *const ways[] = { [HOP_IF_OFFERED] = "with STARTTLS if it is offered", [HOP_CLEAR] = "in clear",
+                                        [HOP_STARTTLS] = "with STARTTLS", [HOP_TLS] = "in TLS" };
+
+    printf("        %s, %s%s%s\n", hop->lmtp ? "LMTP" : "SMTP", ways[hop->security],
+           hop->verify ? ", to nobody without a good certificate" : "", hop->auth.len > 0 ? ", logged in" : "");
+    fputs("        MAIL FROM:<", stdout);
+    print_text(t->sender->text);
+    for (; r != NULL; r = r->together) {
+        fputs(">\n        RCPT TO:<", stdout);
+        print_text(r->address.text);
+    }
+    puts(">");
+}
+
 /* A target that lies where whoever asks may not look: nobody knows whether it is there. */
 static void print_target_trouble(struct slice target)
 {
@@ -127,7 +144,8 @@ static void print_target_trouble(struct slice target)
 static void print_delivery(const struct transaction *t, const struct recipient *r, const struct target *target)
 {
     static const char *const kinds[] = { [TARGET_APPEND] = "append", [TARGET_MAILDIR] = "maildir",
-                                         [TARGET_PIPE] = "pipe", [TARGET_EXEC] = "exec" };
+                                         [TARGET_PIPE] = "pipe", [TARGET_EXEC] = "exec",
+                                         [TARGET_LMTP] = "lmtp", [TARGET_SMTP] = "smtp" };
 
     fputs("delivery to ", stdout);
     print_text(r->address.text);
@@ -141,7 +159,9 @@ static void print_delivery(const struct transaction *t, const struct recipient *
         print_command(t, r, target);
     else
         putchar('\n');
-    if (target->kind != TARGET_PIPE)
+    if (target->hop != NULL)
+        print_handover(t, r, target->hop);
+    else if (target->kind != TARGET_PIPE)
         print_target_trouble(target->text);
 }
 

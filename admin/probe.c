@@ -218,6 +218,15 @@ static void answer_program(struct question *q, const char *name)
         script_check(&q->script, path, q->need == NEED_COMMAND, test_name);
 }
 
+/* connect(2) asks for write permission. */
+static int test_socket(const char *path)
+{
+    struct stat status;
+    int error = test(path, W_OK);
+
+    return error == 0 && stat(path, &status) == 0 && !S_ISSOCK(status.st_mode) ? ENOTSOCK : error;
+}
+
 /* The path of a question, of a maildir without slashes at its end, of which no parent can be told. False if it is cut. */
 bool probe_path(const struct question *q, char path[PATH_MAX])
 {
@@ -245,6 +254,7 @@ static void answer(struct question *q)
     case NEED_READ: q->error = test(path, R_OK); break;
     case NEED_EXECUTE:
     case NEED_COMMAND: answer_program(q, path); break;
+    case NEED_SOCKET: q->error = test_socket(path); break;
     case NEED_MAILBOX: answer_file(q, path, R_OK | W_OK); break;
     case NEED_LOG: answer_file(q, path, W_OK); break;
     case NEED_MAILDIR: answer_maildir(q, path); break;

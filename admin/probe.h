@@ -15,6 +15,7 @@ enum need {
     NEED_READ,
     NEED_EXECUTE,
     NEED_COMMAND, /* the same, and a name without a slash is looked for in the search path of commands */
+    NEED_SOCKET,  /* to connect to the UNIX socket */
     NEED_MAILBOX, /* to read and write the file, or to make it */
     NEED_LOG,     /* to write it, or to make it */
     NEED_MAILDIR, /* to make files in the three directories, or to make them */

@@ -249,35 +249,128 @@ static void parse_command(struct parser *p, struct target *target)
     target->text = word_need_rest(p, "a command");
 }
 
+/* ---- the next server ---- */
+
+static bool take_flag(struct word word, struct hop *hop)
+{
+    const struct {
+        const char *word;
+        bool *flag;
+    } flags[] = { { "verify", &hop->verify }, { "ask", &hop->ask } };
+
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        if (word_is(word, flags[i].word)) {
+            *flags[i].flag = true;
+            return true;
+        }
+    return false;
+}
+
+static bool take_security(struct parser *p, struct word word, struct hop *hop)
+{
+    static const char words[][9] = { [HOP_CLEAR] = "clear", [HOP_STARTTLS] = "starttls", [HOP_TLS] = "tls" };
+
+    for (unsigned i = HOP_CLEAR; i <= HOP_TLS; i++)
+        if (word_is(word, words[i])) {
+            if (hop->security != HOP_IF_OFFERED)
+                fail(p, word.column, "'%s' is too much, there is '%s' already", words[i], words[hop->security]);
+            hop->security = (enum hop_security)i;
+            return true;
+        }
+    return false;
+}
+
+static void parse_hop_option(struct parser *p, struct word word, struct hop *hop)
+{
+    if (take_flag(word, hop) || take_security(p, word, hop))
+        return;
+    if (!word_is(word, "auth")) {
+        fail(p, word.column, "unexpected '%.*s', expected tls, starttls, clear, verify, auth or ask", (int)word.text.len,
+             word.text.text);
+        return;
+    }
+    if (word_need_value(p, &word, "the path of a file with user:password"))
+        hop->auth = word.text;
+}
+
+/* What was not said: nothing that stays on this host is encrypted, and who wants to know the server wants TLS. */
+static void decide_security(struct parser *p, unsigned column, struct hop *hop)
+{
+    if (hop->verify && hop->where.kind == WHERE_UNIX)
+        fail(p, column, "a UNIX socket has no name that a certificate could be for, expected no 'verify'");
+    else if (hop->verify && hop->security == HOP_CLEAR)
+        fail(p, column, "without TLS there is no certificate, expected no 'clear' beside 'verify'");
+    if (hop->security == HOP_IF_OFFERED && hop->verify)
+        hop->security = HOP_STARTTLS;
+    else if (hop->security == HOP_IF_OFFERED && where_is_local(&hop->where))
+        hop->security = HOP_CLEAR;
+}
+
+/* lmtp WHERE [OPTION...], smtp WHERE [OPTION...] */
+static void parse_hop(struct parser *p, struct target *target)
+{
+    struct hop *hop = memory_take(p->conf, sizeof *hop);
+    struct word where, word;
+    const char *wrong;
+
+    target->hop = hop;
+    hop->lmtp = target->kind == TARGET_LMTP;
+    if (!word_need_value(p, &where, "unix:PATH, HOST:PORT or [ADDRESS]:PORT"))
+        return;
+    target->text = where.text;
+    wrong = where_parse(where.text, &hop->where);
+    if (wrong != NULL) {
+        fail(p, where.column, "'%.*s' is no place of a server, expected unix:PATH, HOST:PORT or [ADDRESS]:PORT: %s",
+             (int)where.text.len, where.text.text, wrong);
+        return;
+    }
+    while (!p->failed && word_next_value(p, &word))
+        parse_hop_option(p, word, hop);
+    decide_security(p, where.column, hop);
+}
+
+/* What may stand before it. */
+enum { NOTHING, MAY_BE_TEMPORARY, HAS_STATUS };
+
 static const struct {
     struct slice word;
     enum target_kind kind;
-    bool runs_command;
+    unsigned before;
     void (*parse)(struct parser *p, struct target *target);
 } targets[] = {
-    { SLICE("append"), TARGET_APPEND, false, parse_target_path },
-    { SLICE("pipe"), TARGET_PIPE, true, parse_command },
-    { SLICE("exec"), TARGET_EXEC, true, parse_exec },
-    { SLICE("maildir"), TARGET_MAILDIR, false, parse_target_path },
+    { SLICE("append"), TARGET_APPEND, NOTHING, parse_target_path },
+    { SLICE("pipe"), TARGET_PIPE, HAS_STATUS, parse_command },
+    { SLICE("exec"), TARGET_EXEC, HAS_STATUS, parse_exec },
+    { SLICE("maildir"), TARGET_MAILDIR, NOTHING, parse_target_path },
+    { SLICE("lmtp"), TARGET_LMTP, MAY_BE_TEMPORARY, parse_hop },
+    { SLICE("smtp"), TARGET_SMTP, MAY_BE_TEMPORARY, parse_hop },
 };
+
+static void check_options(struct parser *p, struct word word, const struct target *target, unsigned before)
+{
+    if (target->statuses != NULL && before < HAS_STATUS)
+        fail(p, word.column, "'%.*s' has no exit status, expected pipe or exec behind 'status'", (int)word.text.len, word.text.text);
+    else if (target->temporary && before < MAY_BE_TEMPORARY)
+        fail(p, word.column, "'%.*s' refuses nothing, expected pipe, exec, lmtp or smtp behind 'temporary'", (int)word.text.len,
+             word.text.text);
+}
+
+static const char kinds[] = "append, pipe, exec, maildir, lmtp or smtp";
 
 void target_parse(struct parser *p, struct target *target)
 {
     struct word word;
 
     do {
-        if (p->failed || !word_need(p, &word, "append, pipe, exec or maildir"))
+        if (p->failed || !word_need(p, &word, kinds))
             return;
     } while (target_option(p, word, target));
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
         if (slice_equal(word.text, targets[i].word)) {
             target->kind = targets[i].kind;
-            if (!targets[i].runs_command && (target->statuses != NULL || target->temporary))
-                fail(p, word.column, "'%.*s' has no exit status, expected pipe or exec behind 'status' and 'temporary'",
-                     (int)word.text.len, word.text.text);
+            check_options(p, word, target, targets[i].before);
             targets[i].parse(p, target);
             return;
         }
-    fail(p, word.column, "unexpected '%.*s', expected append, pipe, exec or maildir", (int)word.text.len,
-         word.text.text);
+    fail(p, word.column, "unexpected '%.*s', expected %s", (int)word.text.len, word.text.text, kinds);
 }

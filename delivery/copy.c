@@ -114,8 +114,10 @@ void copy_begin(struct copy *copy, const struct transaction *transaction, const 
     copy->head_len = 0;
     if (from_line)
         add_from_line(copy);
-    add(copy, "Return-Path: <%s>\n", transaction->sender->text);
-    add(copy, "Delivered-To: %s\n", recipient->address.text);
+    if (recipient != NULL) {
+        add(copy, "Return-Path: <%s>\n", transaction->sender->text);
+        add(copy, "Delivered-To: %s\n", recipient->address.text);
+    }
     add_received(copy);
 }
 

@@ -62,7 +62,10 @@ struct copy {
     char head[COPY_HEAD]; /* From_ line if wanted, Return-Path:, Delivered-To:, Received: */
 };
 
-/* Builds the head of a recipient's copy (RFC 5321 4.4; RFC 9228 for Delivered-To). */
+/*
+ * Builds the head of a recipient's copy (RFC 5321 4.4; RFC 9228 for Delivered-To). NULL: it goes on to another server,
+ * which alone adds the first two fields: delivery is not final here, and one recipient must not read of the others.
+ */
 void copy_begin(struct copy *copy, const struct transaction *transaction, const struct recipient *recipient,
                 bool from_line);
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "delivery/command.h"
+#include "delivery/handover.h"
 #include "delivery/maildir.h"
 #include "delivery/mbox.h"
 
@@ -16,14 +17,17 @@ static const struct reply refused = REPLY(554, "7.0", "Delivery refused:");
 /* `deliver` sets the outcome of the recipient; it may set, too, those of the recipients that are together with it. */
 static const struct way {
     const char *name;
+    bool comes_first; /* it fails more often than a file */
     bool runs_command;
     void (*deliver)(const struct transaction *transaction, const struct recipient *recipient,
                     const struct target *target, struct outcome *outcome);
 } ways[] = {
-    [TARGET_APPEND] = { "append", false, mbox_append },
-    [TARGET_MAILDIR] = { "maildir", false, maildir_deliver },
-    [TARGET_PIPE] = { "pipe", true, command_run },
-    [TARGET_EXEC] = { "exec", true, command_run },
+    [TARGET_APPEND] = { "append", false, false, mbox_append },
+    [TARGET_MAILDIR] = { "maildir", false, false, maildir_deliver },
+    [TARGET_PIPE] = { "pipe", true, true, command_run },
+    [TARGET_EXEC] = { "exec", true, true, command_run },
+    [TARGET_LMTP] = { "lmtp", true, false, handover_deliver },
+    [TARGET_SMTP] = { "smtp", true, false, handover_deliver },
 };
 
 enum { REHEARSED = RESULT_REFUSED + 1, RUN_BYTES = 32768 };
@@ -192,6 +196,16 @@ ssize_t deliver_begin(const struct transaction *transaction, const struct recipi
     return copy_head_to(&copy, fd);
 }
 
+/* Is one delivery for both? */
+static bool is_together(const struct recipient *before, const struct recipient *r)
+{
+    const struct target *a = &before->rule->target, *b = &r->rule->target;
+
+    if (b->hop != NULL)
+        return a->hop != NULL && a->temporary == b->temporary && hop_equal(a->hop, b->hop);
+    return b->once && before->rule == r->rule;
+}
+
 /* Puts a recipient together with the last one that its delivery is for, too. What they take of the environment is bounded. */
 static void join(struct recipient *recipients, struct recipient *r)
 {
@@ -199,11 +213,11 @@ static void join(struct recipient *recipients, struct recipient *r)
 
     r->together = NULL;
     r->run_bytes = r->address.len + 1U;
-    if (!r->rule->target.once)
+    if (!r->rule->target.once && r->rule->target.hop == NULL)
         return;
-    while (before > recipients && (--before)->rule != r->rule)
+    while (before > recipients && !is_together(--before, r))
         ;
-    if (before == r || before->rule != r->rule || before->run_bytes + r->run_bytes > RUN_BYTES)
+    if (before == r || !is_together(before, r) || before->run_bytes + r->run_bytes > RUN_BYTES)
         return;
     r->run_bytes += before->run_bytes;
     before->together = r;
@@ -233,12 +247,12 @@ static struct reply deliver_list(const struct transaction *t, struct recipient *
     struct reply refusal = { .code = 0 };
 
     violation = false;
-    for (int commands = 1; commands >= 0; commands--) {
+    for (int first = 1; first >= 0; first--) {
         for (size_t i = 0; i < count; i++) {
             struct recipient *r = &recipients[i];
             const struct recipient *failed;
 
-            if (ways[r->rule->target.kind].runs_command != (commands == 1))
+            if (ways[r->rule->target.kind].comes_first != (first == 1))
                 continue;
             outcome = r->outcome;
             if (outcome->result == RESULT_NONE)

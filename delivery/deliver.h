@@ -8,7 +8,7 @@
 /*
  * Each recipient of the list, and each copy by an also line, has an outcome of its own, which lasts until the next
  * message. A delivery is made for a unit: for one recipient, or for all that a line with `once` (rules/rule.h) has
- * accepted, which are `together`. It is made once, when the first of them is due; its outcome is that of all, or it gives
+ * accepted, or that the same next server takes, which are `together`. It is made once, when the first of them is due; its outcome is that of all, or it gives
  * some of them another one. Each recipient has one line in the log.
  *
  * A delivery that failed temporarily and whose copy could be put into a real dead-letter file counts as delivered; one
@@ -19,7 +19,7 @@
  */
 
 /*
- * Delivers a message to all its recipients, which have one reply: commands first, then files, each in the order in which
+ * Delivers a message to all its recipients, which have one reply: commands and next servers first, then files, each in the order in which
  * they were named. The reply is the promise of README:
  *   250  every copy is delivered, or lies in the dead-letter file
  *   4xx  a delivery failed temporarily; what comes after it in the order was not tried

@@ -17,6 +17,8 @@ static const struct keyword delivery_keywords[] = {
     { .name = "pipe.from_line", .order = 110, .kind = KEYWORD_SWITCH, AT(pipe_from_line), .default_text = "off" },
     { .name = "limit.pipe_secs", .order = 520, .kind = KEYWORD_LIMIT, AT(pipe_secs), .max = KEYWORD_MAX,
       .default_text = "120 451 The delivery took too long", .status = "3.0" },
+    { .name = "limit.handover_secs", .order = 525, .kind = KEYWORD_LIMIT, AT(handover_secs), .max = KEYWORD_MAX,
+      .default_text = "120 451 The next server took too long", .status = "4.1" },
     { .name = "limit.lock_secs", .order = 530, .kind = KEYWORD_LIMIT, AT(lock_secs), .max = KEYWORD_MAX,
       .default_text = "30 451 The mailbox is locked", .status = "2.0" },
 };

@@ -8,6 +8,7 @@
 
 #include "base/slice.h"
 #include "client/groups.h"
+#include "nexthop/hop.h"
 #include "patterns/pattern.h"
 #include "session/reply.h"
 
@@ -15,7 +16,7 @@
 
 struct statuses;
 
-enum target_kind { TARGET_APPEND, TARGET_MAILDIR, TARGET_PIPE, TARGET_EXEC };
+enum target_kind { TARGET_APPEND, TARGET_MAILDIR, TARGET_PIPE, TARGET_EXEC, TARGET_LMTP, TARGET_SMTP };
 
 /* What an argument of exec may stand for; the text of each is in rules_placeholders. */
 enum placeholder {
@@ -38,11 +39,12 @@ struct argument {
 /* Where the mail of a recipient goes. */
 struct target {
     enum target_kind kind;
-    struct slice text;          /* the path, the shell command, or the program */
+    struct slice text;          /* the path, the shell command, the program, or where the next server is */
     struct argument *arguments; /* TARGET_EXEC: behind the program */
     size_t argument_count;
     const struct statuses *statuses; /* what the exit status of a command means (delivery/statuses.h); NULL: as usual */
-    bool temporary;             /* no failure of the command is final */
+    struct hop *hop;            /* TARGET_LMTP and TARGET_SMTP */
+    bool temporary;             /* no failure of the command, no refusal of the next server is final */
     bool once;                  /* one delivery of a message for all its recipients that the line names */
 };
 

@@ -160,8 +160,8 @@ conf:7:8: 'fifth' is defined on line 6 already
 conf:8:7: the line ends too early, expected a name for the meanings of exit statuses
 conf:9:13: the line ends too early, expected CODE=MEANING
 conf:10:16: there is no status line 'nowhere', expected one, or sysexits, qmail or postfix
-conf:11:41: 'append' has no exit status, expected pipe or exec behind 'status' and 'temporary'
-conf:12:44: 'maildir' has no exit status, expected pipe or exec behind 'status' and 'temporary'" ]
+conf:11:41: 'append' refuses nothing, expected pipe, exec, lmtp or smtp behind 'temporary'
+conf:12:44: 'maildir' has no exit status, expected pipe or exec behind 'status'" ]
 }
 
 @test "an empty file loads and accepts nothing" {
@@ -663,7 +663,7 @@ ALL@EXAMPLE.COM' ]
 @test "1.x, every directive: the same under all line ends, indents and quotes" {
     take good/1x-all.conf
     "$MAILRECV" -t -c 1x-all.conf 2>/dev/null >expected
-    [ "$(grep -c '^limit' expected)" = 27 ]
+    [ "$(grep -c '^limit' expected)" = 28 ]
     sed 's/$/\r/' 1x-all.conf >crlf
     sed 's/$/\r\r/' 1x-all.conf >crcrlf
     printf %s "$(cat 1x-all.conf)" >unfinished

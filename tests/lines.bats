@@ -90,7 +90,7 @@ conf:2:6: this quote is never closed, expected another " behind the word
          "x \
          ^
     write: x
-conf:6:4: unexpected 'throw', expected append, pipe, exec or maildir
+conf:6:4: unexpected 'throw', expected append, pipe, exec, maildir, lmtp or smtp
        throw /x
        ^
 conf:9:2: '250' is not a reply code, expected 400 to 599

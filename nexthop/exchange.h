@@ -1,0 +1,56 @@
+/* exchange.h - what is said to another server and heard from it, over a stream socket, with a deadline */
+#ifndef EXCHANGE_H
+#define EXCHANGE_H
+
+#include <signal.h>
+
+#include "nexthop/response.h"
+
+enum { EXCHANGE_IN = 8192, EXCHANGE_OUT = 65536, EXCHANGE_WHY = 128 };
+
+/* Why there is nothing more to be heard. */
+enum exchange_end { EXCHANGE_GOES_ON, EXCHANGE_CLOSED, EXCHANGE_BROKEN, EXCHANGE_TIMED_OUT, EXCHANGE_STOPPED, EXCHANGE_GARBAGE };
+
+/* One connection. What is said is collected, and leaves before an answer is waited for, and when there is no more room. */
+struct exchange {
+    int fd;
+    uint64_t deadline; /* of all of it (clock.h) */
+    const volatile sig_atomic_t *terminated; /* set by SIGTERM, which is let in while waiting; NULL: nobody sets it */
+    enum exchange_end end;
+    int error;         /* errno of EXCHANGE_BROKEN */
+    bool mute;         /* the other side takes nothing more; what it has said before can be heard */
+    size_t in_start, in_end, out_len;
+    struct response response; /* the last reply */
+    char in[EXCHANGE_IN], out[EXCHANGE_OUT];
+};
+
+/* Takes over a connected stream socket. */
+void exchange_begin(struct exchange *exchange, int fd, uint64_t deadline, const volatile sig_atomic_t *terminated);
+
+/* Says something. Never fails: what was not taken is seen when the answer does not come. */
+void exchange_say(struct exchange *exchange, struct slice words);
+
+/* Room for at least `least` bytes (at most EXCHANGE_OUT) that are to be said next; exchange_said tells how many there were. */
+char *exchange_room(struct exchange *exchange, size_t least, size_t *size);
+
+static inline void exchange_said(struct exchange *exchange, size_t len)
+{
+    exchange->out_len += len;
+}
+
+/* Sends what was said. */
+void exchange_flush(struct exchange *exchange);
+
+/*
+ * Hears the next reply, into exchange->response; of EHLO and LHLO also what is offered (`offers`, may be NULL). False:
+ * there is none, and exchange->end says why.
+ */
+bool exchange_hear(struct exchange *exchange, struct capabilities *offers);
+
+/* What exchange->end says, for people: "has closed the connection". Lives as long as `why`. */
+const char *exchange_why(const struct exchange *exchange, char why[EXCHANGE_WHY]);
+
+/* Other words with the same server: what was said and heard so far is over. Nothing of it may be left unread. */
+bool exchange_is_quiet(const struct exchange *exchange);
+
+#endif

@@ -1,0 +1,392 @@
+#!/usr/bin/env bats
+# lmtp and smtp: messages handed to another server, and its answers
+
+# shellcheck disable=SC2030,SC2031 # each test is a process of its own
+
+load common
+load tools/delivery
+
+DEFERRED='451 4.3.0 The message cannot be delivered now, try again later'
+ALL='250-next.example\n250-SIZE\n250-8BITMIME\n250-SMTPUTF8\n250-PIPELINING\n250-CHUNKING\n250 ENHANCEDSTATUSCODES'
+
+teardown() {
+    [ ! -e server.pid ] || kill "$(cat server.pid)" 2>/dev/null || true
+}
+
+# Starts the server that plays a part: tools/next-server says what the arguments are. At the socket `next`, without another place.
+next() { # [OPTION...] [WHERE] VERB=REPLY...
+    local options=() where="$HERE/next"
+
+    rm -f next port
+    while [[ $1 == -* ]]; do options+=("$1" "$2"); shift 2; done
+    if [[ $1 =~ ^[0-9]+$ ]]; then where=$1; shift; fi
+    "$TESTS/tools/next-server" "${options[@]}" "$where" "$@" 3>&- &
+    echo $! >server.pid
+    until_true test -e next -o -e port
+}
+
+# All mail goes there, as LMTP unless told otherwise.
+all_to_next() { # [KIND [OPTION...]]
+    config <<END
+fsync off
+deliver rcpt_to @mx.example ${1:-lmtp} unix:$HERE/next ${*:2}
+END
+}
+
+mail() { # RECIPIENT...
+    printf 'Subject: x\n\ntext\n' | send ann@a.example "$@"
+}
+
+# Which recipients had which result, one after the other.
+results() {
+    sed -nE 's/^.*\] delivery result=([a-z]+) .* to="([^"@]*)@[^"]*".*$/\2=\1/p' log | tr '\n' ' '
+}
+
+# What the server was told, without the message and CRs.
+commands() {
+    tr -d '\r' <heard | grep -aE '^(LHLO|EHLO|HELO|STARTTLS|AUTH|MAIL|RCPT|DATA|BDAT|RSET|QUIT)' | sed -E 's/(SIZE=|BDAT )[0-9]+/\1N/'
+}
+
+# The message that the server was given by DATA, without what is ours: the Received: field of three lines.
+handed_over() {
+    sed -n '/^DATA\r$/,/^\.\r$/p' heard | sed -e '1,4d' -e '$d'
+}
+
+@test "a message in clear, without any extension: one command, one answer" {
+    all_to_next
+    next 'LHLO=250 next.example'
+    mail bob@mx.example carl@mx.example
+    [[ $REPLY == '250 2.0.0 Ok, delivered as '* ]]
+    commands | expect_file <(printf '%s\n' 'LHLO mx.example' 'MAIL FROM:<ann@a.example>' 'RCPT TO:<bob@mx.example>' \
+        'RCPT TO:<carl@mx.example>' DATA QUIT)
+    expect "$(results)" "bob=delivered carl=delivered "
+    grep -qE "delivery result=delivered id=[^ ]+ rule=4 target=lmtp .* path=\"unix:$HERE/next\" .* reason=\"ok\"" log
+}
+
+@test "what is offered is used: SIZE, 8BITMIME, PIPELINING, CHUNKING" {
+    all_to_next smtp
+    next "EHLO=$ALL"
+    printf 'Subject: x\n\n\xc3\xa4\n' | send ann@a.example bob@mx.example carl@mx.example
+    [[ $REPLY == 250* ]]
+    commands | expect_file <(printf '%s\n' 'EHLO mx.example' 'MAIL FROM:<ann@a.example> SIZE=N BODY=8BITMIME' \
+        'RCPT TO:<bob@mx.example>' 'RCPT TO:<carl@mx.example>' 'BDAT N LAST' QUIT)
+    # SIZE and BDAT say the bytes that there are
+    size=$(sed -n 's/^MAIL .* SIZE=\([0-9]*\) .*/\1/p' heard)
+    expect "$(sed -n 's/^BDAT \([0-9]*\) .*/\1/p' heard)" "$size"
+    expect "$(sed -n '/^BDAT/,/^QUIT/p' heard | sed -e '1d' -e '$d' | wc -c)" "$size"
+}
+
+@test "no parameter is said that was not offered" {
+    all_to_next
+    next 'LHLO=250-next.example\n250-STARTTLSX\n250 PIPELINING'
+    printf 'Subject: \xc3\xa4\n\n\xc3\xa4\n' | send 'ann@a.example> BODY=8BITMIME SMTPUTF8' bob@mx.example
+    [[ $REPLY == 250* ]]
+    expect "$(commands | sed -n 2p)" 'MAIL FROM:<ann@a.example>'
+}
+
+@test "the message arrives as it was sent, with one Received: field above it" {
+    all_to_next
+    next
+    printf 'Subject: x\r\n\r\n..dot\r\n...\r\n.. \r\nFrom x\r\nlong %0100000d\r\n\r\n\r\n' 0 | send_raw ann@a.example bob@mx.example
+    [[ $REPLY == 250* ]]
+    cmp <(printf 'Subject: x\r\n\r\n..dot\r\n...\r\n.. \r\nFrom x\r\nlong %0100000d\r\n\r\n\r\n' 0) <(handed_over)
+    expect "$(sed -n '/^DATA/,$p' heard | sed -n 2p | cut -d' ' -f1-3)" 'Received: from helo.example'
+    refute grep -qaE '^(Return-Path|Delivered-To):' heard
+}
+
+@test "a message that is larger than all buffers, by DATA and by BDAT" {
+    { printf 'Subject: x\r\n\r\n'; yes "$(printf '..%070d\r' 1)" | head -n 20000; } >large
+    all_to_next
+    next
+    send_raw ann@a.example bob@mx.example <large
+    [[ $REPLY == 250* ]]
+    cmp large <(handed_over)
+    next "LHLO=$ALL"
+    send_raw ann@a.example bob@mx.example <large
+    [[ $REPLY == 250* ]]
+    cmp <(sed 's/^\.//' large) <(sed -n '/^BDAT/,/^QUIT/p' heard | sed -e '1,4d' -e '$d')
+}
+
+@test "a lone CR and NUL: refused where only DATA can take them, else handed over" {
+    all_to_next
+    next
+    printf 'Subject: x\r\n\r\na\rb\r\n' | send_raw ann@a.example bob@mx.example
+    expect "$REPLY" '554 5.6.0 The message has a NUL or a lone CR, which the next server cannot take'
+    refute grep -q DATA heard
+    next
+    printf 'Subject: x\r\n\r\na\0b\r\n' | send_raw ann@a.example bob@mx.example
+    expect "$REPLY" '554 5.6.0 The message has a NUL or a lone CR, which the next server cannot take'
+    next "LHLO=$ALL"
+    printf 'Subject: x\r\n\r\na\rb\0c\r\n' | send_raw ann@a.example bob@mx.example
+    [[ $REPLY == 250* ]]
+    grep -qaP 'a\rb\x00c\r$' heard
+}
+
+@test "an address outside ASCII: by SMTPUTF8, or refused" {
+    all_to_next
+    next "LHLO=$ALL"
+    printf 'Subject: x\n\ntext\n' | send 'j\xc3\xb6rg@a.example> SMTPUTF8' bob@mx.example 2>/dev/null || true
+    printf '%s\r\nMAIL FROM:<j\xc3\xb6rg@a.example> SMTPUTF8\r\nRCPT TO:<bob@mx.example>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\nQUIT\r\n' \
+        "$HELLO" >input
+    next "LHLO=$ALL"
+    session <input
+    get_reply
+    [[ $REPLY == 250* ]]
+    grep -qa '^MAIL FROM:<j.*rg@a.example> SIZE=[0-9]* SMTPUTF8' heard
+    next
+    session <input
+    get_reply
+    expect "$REPLY" '550 5.6.7 The next server takes no addresses outside ASCII'
+    expect "$(commands | tr '\n' ' ')" 'LHLO mx.example QUIT '
+    # only the recipient that is one
+    printf '%s\r\nMAIL FROM:<ann@a.example> SMTPUTF8\r\nRCPT TO:<j\xc3\xb6rg@mx.example>\r\nRCPT TO:<bob@mx.example>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\nQUIT\r\n' \
+        "$HELLO" >input
+    rm log
+    next
+    session <input
+    get_reply
+    [[ $REPLY == '550 5.6.7 <j'*'> The next server takes no addresses outside ASCII' ]]
+    expect "$(cat accepted | tr -d '\r')" 'RCPT TO:<bob@mx.example>'
+}
+
+@test "one of three is refused, for now or for good, at RCPT or after the message" {
+    for kind in lmtp smtp; do
+        all_to_next "$kind"
+        rm -f log
+        next 'RCPT=250 ok' 'RCPT=550-5.1.1 <b> no such\n550 5.1.1 user' 'RCPT=250 ok'
+        mail a@mx.example b@mx.example c@mx.example
+        expect "$REPLY" '550 5.1.1 <b@mx.example> <b> no such'
+        expect "$(results)" "a=delivered b=refused c=delivered "
+        rm log
+        next 'RCPT=250 ok' 'RCPT=452 4.2.2 full' 'RCPT=250 ok'
+        mail a@mx.example b@mx.example c@mx.example
+        expect "$REPLY" '452 4.2.2 <b@mx.example> full'
+        expect "$(results)" "a=delivered b=deferred c=delivered "
+    done
+    all_to_next lmtp
+    for last in '452 4.2.2 full' '552 full'; do
+        rm -f log
+        next '.=250 2.0.0 stored' ".=$last" '.=250 2.0.0 stored'
+        mail a@mx.example b@mx.example c@mx.example
+        expect "$REPLY" "${last% full} <b@mx.example> full"
+        expect "$(results)" "a=delivered b=$([[ $last == 4* ]] && echo deferred || echo refused) c=delivered "
+    done
+    all_to_next smtp
+    rm log
+    next '.=550 5.7.1 spam'
+    mail a@mx.example b@mx.example
+    expect "$REPLY" '550 5.7.1 <a@mx.example> spam'
+    expect "$(results)" "a=refused b=refused "
+}
+
+@test "a single recipient hears the answer as it is, whatever it is" {
+    all_to_next
+    next 'RCPT=550 5.1.1 <bob@mx.example> no such user'
+    mail bob@mx.example
+    expect "$REPLY" '550 5.1.1 <bob@mx.example> no such user'
+    refute grep -q DATA heard # nobody is left
+    next '.=250 2.0.0 Saved as 17'
+    mail bob@mx.example
+    expect "$REPLY" '250 2.0.0 Saved as 17'
+    next 'MAIL=553 5.1.8 no such sender'
+    mail bob@mx.example
+    expect "$REPLY" '553 5.1.8 no such sender'
+    next 'DATA=451 4.3.1 no room'
+    mail bob@mx.example
+    expect "$REPLY" '451 4.3.1 no room'
+    next '.=550'
+    mail bob@mx.example
+    expect "$REPLY" '550 the next server gives no reason'
+    next $'.=550 5.7.1 a\xc3\xa4\tb"[]'
+    mail bob@mx.example
+    expect "$REPLY" '550 5.7.1 a???b"[]'
+}
+
+@test "what is no answer about the mail defers it, and is in the log" {
+    all_to_next
+    while read -r replies; do
+        [[ $replies == 'LHLO=500 what' ]] || :
+        rm -f log
+        next "$replies"
+        mail bob@mx.example
+        expect "$REPLY" "$DEFERRED"
+        grep -q 'result=deferred .* reason="' log
+    done <<'END'
+hello=554 5.3.2 go away
+hello=421 busy
+hello=HTTP/1.1 400 Bad Request
+hello=close
+LHLO=500 what
+LHLO=451 later
+MAIL=530 5.7.0 Must issue a STARTTLS command first
+MAIL=421 4.3.2 stopping\nclose
+RCPT=421 4.3.2 stopping\nclose
+RCPT=354 what
+DATA=250 what
+.=221 bye
+.=421 4.3.2 stopping\nclose
+.=close
+.=250-ok\n251 not
+END
+    expect "$(sed -n 's/.* reason="\(.*\)"$/\1/p' log | tail -n 1)" 'no answer to the message: the next server has said what is no reply'
+}
+
+@test "the connection is cut at each line: nobody is told a lie" {
+    # LHLO, MAIL, three RCPT, DATA, the message of 6 lines and its dot, QUIT
+    all_to_next
+    for cut in {1..13}; do
+        rm -f log
+        next -c "$cut" 'LHLO=250-x\n250 PIPELINING'
+        mail a@mx.example b@mx.example c@mx.example
+        expect "$REPLY" "$DEFERRED"
+        expect "$(results)" "a=deferred b=deferred c=deferred "
+    done
+    next -c 14
+    mail a@mx.example b@mx.example c@mx.example
+    [[ $REPLY == 250* ]]
+}
+
+@test "cut between the answers of LMTP: those that were given count, the others come again" {
+    all_to_next
+    next '.=250 2.0.0 stored' '.=550 5.2.2 full\nclose'
+    mail a@mx.example b@mx.example c@mx.example
+    expect "$(results)" "a=delivered b=refused c=deferred "
+    expect "$REPLY" "$DEFERRED"
+    expect "$(grep -c QUIT heard)" 0
+}
+
+@test "221 is nobody's answer, and QUIT does not go ahead of the answers" {
+    all_to_next
+    next '.=250 2.0.0 stored' '.=221 2.0.0 bye\nclose'
+    mail a@mx.example b@mx.example
+    expect "$(results)" "a=delivered b=deferred "
+    expect "$REPLY" "$DEFERRED"
+}
+
+@test "SMTP without EHLO; LMTP knows no other word" {
+    all_to_next smtp
+    next 'EHLO=502 what'
+    mail bob@mx.example
+    [[ $REPLY == 250* ]]
+    expect "$(commands | head -n 3 | tr '\n' ' ')" 'EHLO mx.example HELO mx.example MAIL FROM:<ann@a.example> '
+}
+
+@test "one transaction for all lines with the same server; others have their own" {
+    config <<END
+fsync off
+deliver rcpt_to a@mx.example lmtp unix:$HERE/next
+deliver rcpt_to b@mx.example append $HERE/b
+deliver rcpt_to c@mx.example lmtp $HERE/next ask
+deliver rcpt_to d@mx.example lmtp $HERE/next
+also rcpt_to b@mx.example lmtp $HERE/next
+END
+    next -n 2
+    mail a@mx.example b@mx.example c@mx.example d@mx.example
+    [[ $REPLY == 250* ]]
+    expect "$(grep -ac '^LHLO' heard)" 2
+    expect "$(results)" "a=delivered b=delivered d=delivered c=delivered b=delivered "
+}
+
+@test "temporary: a refusal for good is none" {
+    config <<END
+deliver temporary rcpt_to @mx.example lmtp $HERE/next
+END
+    next 'RCPT=550 5.1.1 no such user'
+    mail bob@mx.example
+    expect "$REPLY" '451 4.1.1 no such user'
+}
+
+@test "what the next server does not take goes to the dead letters" {
+    config <<END
+fsync off
+deadletter_file $HERE/dead
+deliver rcpt_to @mx.example lmtp $HERE/next
+END
+    next '.=250 2.0.0 stored' '.=452 4.2.2 full'
+    mail a@mx.example b@mx.example
+    [[ $REPLY == '250 2.0.0 Ok, delivered as '* ]]
+    expect "$(deliveries | tr '\n' ' ')" 'delivered 5 lmtp a@mx.example deferred 5 lmtp b@mx.example delivered 5 append b@mx.example '
+    expect "$(grep -c '^Delivered-To: b@mx.example' dead)" 1
+}
+
+@test "no server, no socket, no host" {
+    all_to_next
+    mail bob@mx.example
+    expect "$REPLY" "$DEFERRED"
+    grep -q 'reason=".*No such file or directory"' log
+    run -1 --separate-stderr "$MAILRECV" -t -c conf
+    [[ $stderr == *"conf:4:39: warning: $HERE/next is not there: the server that makes it is not running, or makes it somewhere else"* ]]
+    : >next
+    run -1 --separate-stderr "$MAILRECV" -t -c conf
+    [[ $stderr == *"warning: $HERE/next is no socket"* ]]
+}
+
+@test "limit.handover_secs ends it, with its reply" {
+    all_to_next
+    echo 'limit.handover_secs 1 452 Too slow a server' >>conf
+    for verb in hello LHLO MAIL RCPT DATA .; do
+        next "$verb=hang"
+        mail bob@mx.example
+        expect "$REPLY" '452 4.4.1 Too slow a server'
+        wait "$(cat server.pid)"
+    done
+}
+
+@test "a server that reads nothing of a large message: the limit holds" {
+    all_to_next
+    echo 'limit.handover_secs 1 452 Too slow a server' >>conf
+    next 'DATA=354 go on'
+    kill -STOP "$(cat server.pid)"
+    { printf 'Subject: x\r\n\r\n'; yes "$(printf '%070d\r' 1)" | head -n 200000; } | send_raw ann@a.example bob@mx.example
+    kill -CONT "$(cat server.pid)"
+    expect "$REPLY" '452 4.4.1 Too slow a server'
+}
+
+@test "limit.connection_secs ends it, too" {
+    all_to_next
+    echo 'limit.connection_secs 1' >>conf
+    next '.=hang'
+    mail bob@mx.example || true
+    grep -qE '^421 4.4.2 The session took too long' replies
+}
+
+@test "SIGTERM ends it: the client keeps the mail" {
+    all_to_next
+    next '.=hang'
+    { printf '%s\r\n' "$HELLO"; envelope ann@a.example bob@mx.example; printf 'Subject: x\r\n\r\nx\r\n.\r\nQUIT\r\n'; } >input
+    "$MAILRECV" -c conf -l "$HERE/log" -P "$CLIENT" <input >raw 3>&- &
+    session=$!
+    wait_for heard '^\.'
+    kill -TERM "$session"
+    wait "$session" || true
+    grep -q "^${DEFERRED}" raw
+    grep -q 'result=deferred .* reason="no answer to the message: the next server was not waited for: the service is being stopped"' log
+}
+
+@test "debug s shows what is said, both ways" {
+    all_to_next
+    echo 'debug s' >>conf
+    next
+    mail bob@mx.example
+    grep -q 'DEBUG s: to the next server: "RCPT TO:<bob@mx.example>"$' log
+    grep -q 'DEBUG s: from the next server: "354 go on"$' log
+}
+
+@test "-x shows what would be handed over, and connects to nobody" {
+    config <<END
+deliver rcpt_to @mx.example lmtp $HERE/next
+deliver rcpt_to @b.example smtp mail.example.com:25 verify auth $HERE/secret
+END
+    run -0 "$MAILRECV" -x -c conf from ann@a.example rcpt a@mx.example b@b.example c@mx.example
+    [[ $output == *"delivery to a@mx.example
+    conf:3: lmtp $HERE/next
+        LMTP, in clear
+        MAIL FROM:<ann@a.example>
+        RCPT TO:<a@mx.example>
+        RCPT TO:<c@mx.example>
+delivery to b@b.example
+    conf:4: smtp mail.example.com:25
+        SMTP, with STARTTLS, to nobody without a good certificate, logged in
+        MAIL FROM:<ann@a.example>
+        RCPT TO:<b@b.example>" ]]
+}
