@@ -5,25 +5,10 @@
 
 load common
 load tools/delivery
+load tools/handover
 
 DEFERRED='451 4.3.0 The message cannot be delivered now, try again later'
 ALL='250-next.example\n250-SIZE\n250-8BITMIME\n250-SMTPUTF8\n250-PIPELINING\n250-CHUNKING\n250 ENHANCEDSTATUSCODES'
-
-teardown() {
-    [ ! -e server.pid ] || kill "$(cat server.pid)" 2>/dev/null || true
-}
-
-# Starts the server that plays a part: tools/next-server says what the arguments are. At the socket `next`, without another place.
-next() { # [OPTION...] [WHERE] VERB=REPLY...
-    local options=() where="$HERE/next"
-
-    rm -f next port
-    while [[ $1 == -* ]]; do options+=("$1" "$2"); shift 2; done
-    if [[ $1 =~ ^[0-9]+$ ]]; then where=$1; shift; fi
-    "$TESTS/tools/next-server" "${options[@]}" "$where" "$@" 3>&- &
-    echo $! >server.pid
-    until_true test -e next -o -e port
-}
 
 # All mail goes there, as LMTP unless told otherwise.
 all_to_next() { # [KIND [OPTION...]]
@@ -31,20 +16,6 @@ all_to_next() { # [KIND [OPTION...]]
 fsync off
 deliver rcpt_to @mx.example ${1:-lmtp} unix:$HERE/next ${*:2}
 END
-}
-
-mail() { # RECIPIENT...
-    printf 'Subject: x\n\ntext\n' | send ann@a.example "$@"
-}
-
-# Which recipients had which result, one after the other.
-results() {
-    sed -nE 's/^.*\] delivery result=([a-z]+) .* to="([^"@]*)@[^"]*".*$/\2=\1/p' log | tr '\n' ' '
-}
-
-# What the server was told, without the message and CRs.
-commands() {
-    tr -d '\r' <heard | grep -aE '^(LHLO|EHLO|HELO|STARTTLS|AUTH|MAIL|RCPT|DATA|BDAT|RSET|QUIT)' | sed -E 's/(SIZE=|BDAT )[0-9]+/\1N/'
 }
 
 # The message that the server was given by DATA, without what is ours: the Received: field of three lines.
@@ -361,6 +332,29 @@ END
     wait "$session" || true
     grep -q "^${DEFERRED}" raw
     grep -q 'result=deferred .* reason="no answer to the message: the next server was not waited for: the service is being stopped"' log
+}
+
+@test "to another mailrecv: dots, long lines and the header arrive as they were sent" {
+    mkdir other
+    cat >other/conf <<END
+domain other.example
+fsync off
+deliver rcpt_to bob@mx.example append $HERE/other/bob
+deliver rcpt_to carl@mx.example append $HERE/other/carl
+END
+    "$MAILRECV" -c other/conf -l "$HERE/other/log" -L "unix:$HERE/next" 3>&- &
+    echo $! >server.pid
+    until_true test -e next
+    all_to_next smtp
+    printf 'Subject: x\n\n.\n..\n%05000d\n' 0 | send ann@a.example bob@mx.example carl@mx.example nobody@mx.example
+    expect "$REPLY" '550 5.1.1 <nobody@mx.example> No one here by that name'
+    expect "$(results)" "bob=delivered carl=delivered nobody=refused "
+    for name in bob carl; do
+        sed -n '/^Subject/,$p' "other/$name" | expect_file <(printf 'Subject: x\n\n.\n..\n%05000d\n\n' 0)
+        expect "$(grep -c '^Received: ' "other/$name")" 2
+        expect "$(grep '^Delivered-To: ' "other/$name")" "Delivered-To: $name@mx.example"
+        expect "$(grep -c '^Return-Path: <ann@a.example>' "other/$name")" 1
+    done
 }
 
 @test "debug s shows what is said, both ways" {
