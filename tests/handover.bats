@@ -357,6 +357,38 @@ END
     done
 }
 
+@test "LMTP in and out: each recipient hears what the next server says of it" {
+    config <<END
+fsync off
+protocol lmtp
+deliver rcpt_to @mx.example lmtp unix:$HERE/next
+END
+    mkdir other
+    cat >other/conf <<END
+domain other.example
+protocol lmtp
+fsync off
+deliver rcpt_to bob@mx.example append $HERE/other/bob
+deliver rcpt_to carl@mx.example pipe echo 4.2.2 Over quota; exit 75
+deliver rcpt_to dora@mx.example pipe echo 5.7.1 Spam; exit 65
+END
+    "$MAILRECV" -c other/conf -l "$HERE/other/log" -L "unix:$HERE/next" 3>&- &
+    echo $! >server.pid
+    until_true test -e next
+    HELLO='LHLO helo.example'
+    mail bob@mx.example carl@mx.example dora@mx.example nobody@mx.example
+    tail -n 5 replies | sed 's/delivered as .*/delivered as ID/' | expect_file <(cat <<'END'
+250 2.0.0 Ok, delivered as ID
+451 4.2.2 Over quota
+554 5.7.1 Spam
+550 5.1.1 No one here by that name
+221 2.0.0 Goodbye
+END
+    )
+    expect "$(results)" "bob=delivered carl=deferred dora=refused nobody=refused "
+    expect "$(grep -c 'connection from' other/log)" 1
+}
+
 @test "debug s shows what is said, both ways" {
     all_to_next
     echo 'debug s' >>conf
