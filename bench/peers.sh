@@ -154,7 +154,7 @@ start_postfix() {
     chown postfix:postdrop "$base/queue/public" "$base/queue/maildrop"
     chmod 710 "$base/queue/public"
     chmod 730 "$base/queue/maildrop"
-    for port in 20125 20225 20325 20425; do
+    for port in ${POSTFIX_PORTS:-20125 20225 20325 20425}; do
         ! listening "$port" 4 || continue
         postfix_main "$root" >"$base/main.cf"
         postfix_master "$port" >"$base/master.cf"

@@ -14,12 +14,6 @@ listening() {
                                                             END { exit !found }' "$file"
 }
 
-# Sets PORT to one that nobody listens on, and that was not given before.
-free_port() {
-    until PORT=$((20000 + RANDOM % 12000)) && ! listening "$PORT" 4 && [[ " ${PORTS:-} " != *" $PORT "* ]]; do :; done
-    PORTS="${PORTS:-} $PORT"
-}
-
 have_ipv6() { grep -qs '^0\{31\}1 ' /proc/net/if_inet6; }
 
 # One xinetd service on address $1, port $2, with wait = $3; the rest is the command.

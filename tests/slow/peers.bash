@@ -54,20 +54,18 @@ await_socket() { # PATH
 start_postfix_peer() {
     touch main.cf
     # shellcheck disable=SC2016 # for the shell inside
-    start_peer postfix postfix postfix,postdrop,Debian-exim "$TESTS/slow/with-postfix" sh -c 'echo "$POSTFIX_PORT" >postfix/port; exec sleep infinity'
+    POSTFIX_PORTS=$(free_port) start_peer postfix postfix postfix,postdrop,Debian-exim "$TESTS/slow/with-postfix" sh -c 'echo "$POSTFIX_PORT" >postfix/port; exec sleep infinity'
     wait_for postfix/port . 20
     POSTFIX_PORT=$(cat postfix/port)
 }
 
-# Exim, with the options, routers and transports in exim.main, exim.router, exim.transport; sets EXIM_PORT. What is to be
-# tried again is tried when `in_peer exim exim4 -qf` says so.
+# Exim, with the routers and transports in exim.router and exim.transport; takes mail for recipients whom a router knows;
+# sets EXIM_PORT. What is to be tried again is tried when `in_peer exim exim4 -qf` says so.
 start_exim() {
     mkdir -p exim
     chmod 777 exim
-    touch exim.main exim.router exim.transport
-    free_port
-    EXIM_PORT=$PORT
-    cat - exim.main >exim.conf <<END
+    EXIM_PORT=$(free_port)
+    cat >exim.conf <<END
 primary_hostname = mx.example.com
 spool_directory = $PWD/exim
 log_file_path = $PWD/exim/%slog
@@ -78,7 +76,10 @@ host_lookup =
 rfc1413_query_timeout = 0s
 tls_advertise_hosts =
 keep_environment =
-acl_smtp_rcpt = accept
+acl_smtp_rcpt = ask
+begin acl
+ask:
+  accept verify = recipient
 END
     { echo 'begin routers' && cat exim.router && echo 'begin transports' && cat exim.transport
         printf 'begin retry\n* * F,1h,1s\n'; } >>exim.conf
@@ -90,8 +91,7 @@ END
 # OpenSMTPD with the lines of smtpd.conf, which must not name a listener; sets OPENSMTPD_PORT. What is to be tried again
 # is tried when `in_peer opensmtpd smtpctl schedule all` says so.
 start_opensmtpd() {
-    free_port
-    OPENSMTPD_PORT=$PORT
+    OPENSMTPD_PORT=$(free_port)
     echo "listen on 127.0.0.1 port $OPENSMTPD_PORT" | cat - smtpd.conf >opensmtpd.conf
     chmod 600 opensmtpd.conf
     # shellcheck disable=SC2016 # for the shell inside
@@ -110,8 +110,7 @@ start_dovecot_lmtp() {
     sed -i '/^joe/s/10M/1/' dovecot/users
     chown 65534:65534 dovecot/mail
     touch dovecot.extra
-    free_port
-    DOVECOT_PORT=$PORT
+    DOVECOT_PORT=$(free_port)
     cat - dovecot.extra >dovecot.conf <<END
 base_dir = $PWD/dovecot/run
 state_dir = $PWD/dovecot/state
@@ -152,8 +151,7 @@ END
 start_cyrus() {
     mkdir -p cyrus/{config/socket,mail,proc,lock}
     chmod -R 777 cyrus
-    free_port
-    CYRUS_PORT=$PORT
+    CYRUS_PORT=$(free_port)
     cat >imapd.conf <<END
 configdirectory: $PWD/cyrus/config
 partition-default: $PWD/cyrus/mail

@@ -98,9 +98,9 @@ END
 # A broker on a port of its own, with its own little name server, in this directory.
 start_broker() {
     local epmd distribution
-    free_port; epmd=$PORT
-    free_port; distribution=$PORT
-    free_port
+    epmd=$(free_port)
+    distribution=$(free_port)
+    PORT=$(free_port)
     printf 'default_user = mailrecv\ndefault_pass = secret\n' >rabbitmq.conf
     timeout 120 epmd -port "$epmd" -address 127.0.0.1 >epmd.out 2>&1 3>&- </dev/null &
     PIDS+=($!)

@@ -1,0 +1,134 @@
+# slow/behind.bats - the recipes with a real Postfix, Exim or OpenSMTPD before us, which only root can start
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+load ../common
+load ../serving
+load ../recipes
+load peers
+
+setup() {
+    chmod 755 "$BATS_RUN_TMPDIR"
+    cd "$BATS_TEST_TMPDIR"
+    umask 022
+    mkdir bin && cp "$MAILRECV" bin # where all users can execute it
+    MAILRECV=$PWD/bin/mailrecv
+}
+
+teardown() {
+    stop_peers
+    stop_server
+}
+
+# More recipients than the recipe has, who show what a refusal comes to.
+refusing_recipients() {
+    cat >>mailrecv.conf <<'END'
+deliver rcpt_to later@scripts.example.com pipe exit 75
+deliver rcpt_to never@scripts.example.com pipe echo "Not wanted"; exit 65
+END
+}
+
+# What a socket unit does that has the lines of the recipe: PATH is open to USER, of this PEER, alone.
+listen_for() { # PEER PATH USER
+    # what is not tried here: a socket unit that listens there, and nowhere else
+    [ "$(cat "$1.conf")" = $'[Socket]\nListenStream=\nListenStream='"$2"$'\nSocketUser='"$3"$'\nSocketMode=0600' ]
+    timeout 120 "$MAILRECV" -L "$2" -c "$PWD/mailrecv.conf" -l "$PWD/log" >mailrecv.out 2>&1 3>&- </dev/null &
+    SERVER_PID=$!
+    await_socket "$2"
+    in_peer "$1" chown "$3" "$2"
+    chmod 600 "$2"
+}
+
+# Prints the reply of the server in front to each recipient, and sends those that are taken a message.
+send() { # PORT NAME...
+    python3 - "$@" <<'END'
+import smtplib, sys
+for name in sys.argv[2:]:
+    source, _, name = name.rpartition("/")
+    with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "client.example", 30, (source or "127.0.0.1", 0)) as s:
+        try:
+            s.sendmail("ann@example.com", name + "@scripts.example.com", "Subject: for %s\r\n\r\ntext\r\n" % name)
+            print(name, 250)
+        except smtplib.SMTPRecipientsRefused as e:
+            print(name, *e.recipients.popitem()[1])
+END
+}
+
+@test "recipe: Behind Postfix" {
+    recipe 'Behind Postfix' -e "s,/var/spool/postfix,$PWD/postfix/queue,; s,192\.0\.2\.0/24,127.0.0.2/32,"
+    refusing_recipients
+    # strangers to Postfix, although they come from this host
+    printf '%s\n' 'mynetworks = 192.0.2.0/24' 'smtpd_relay_restrictions = reject_unauth_destination' >>main.cf
+    mv postfix.conf unit
+    start_postfix_peer
+    mv unit postfix.conf
+    listen_for postfix "$PWD/postfix/queue/private/mailrecv" postfix
+    send "$POSTFIX_PORT" report nobody later never >replies
+    for name in report later never; do
+        wait_for postfix/log "lmtp\\[.*to=<$name@scripts.example.com>.*status=" 60
+    done
+    wait_for postfix/log 'from=<>, size=' 60 # the sender of the third is told
+    # Postfix has asked before it took the mail
+    grep -qx 'report 250' replies
+    grep -q '^nobody 550 .*No one here by that name' replies
+    grep -qx 'later 250' replies
+    grep -qx 'never 250' replies
+    wait_for lib/report '^Subject: for report$'
+    grep -q 'to=<report@scripts.example.com>.*status=sent (250 2.0.0 Ok, delivered as ' postfix/log
+    grep -q 'to=<later@scripts.example.com>.*status=deferred (.*451 4.3.0 ' postfix/log
+    grep -q 'to=<never@scripts.example.com>.*status=bounced (.*554 5.7.0 .*Not wanted' postfix/log
+    grep -q 'ERROR: 550 No one here by that name stage=rcpt.* from="double-bounce@' log
+}
+
+@test "recipe: Behind Exim" {
+    recipe 'Behind Exim' -e "s,/run/mailrecv/,$PWD/,; s,/usr/local/sbin/mailrecv,$MAILRECV -c $PWD/mailrecv.conf,; s,user = mailrecv,user = nobody," \
+        -e "s,/var/log/mailrecv.log,$PWD/log,"
+    install -m 666 /dev/null log
+    chmod 777 lib
+    mv 30_mailrecv exim.transport
+    sed -i 's/report : postmaster/report : later : never : postmaster/' 150_mailrecv
+    refusing_recipients
+    { cat 150_mailrecv; printf 'sender:\n  driver = accept\n  local_parts = ann\n  transport = discarded\n'; } >exim.router
+    printf 'discarded:\n  driver = appendfile\n  file = /dev/null\n  user = nobody\n' >>exim.transport
+    mv exim.conf unit
+    start_exim
+    mv unit exim.conf
+    listen_for exim "$PWD/lmtp" Debian-exim
+    outcome() {
+        send "$EXIM_PORT" report nobody later never >replies
+        grep -qx 'report 250' replies
+        grep -q '^nobody 550 .*No one here by that name' replies
+        wait_for lib/report '^Subject: for report$'
+        wait_for exim/mainlog "=> report <.* T=$1 C=.250 2.0.0 Ok, delivered as "
+        wait_for exim/mainlog "== later@.* T=$1 defer .* 451 4.3.0 "
+        wait_for exim/mainlog "\*\* never@.* T=$1: .*554 5.7.0 .*Not wanted"
+        rm lib/report
+    }
+    outcome mailrecv
+    stop_peer exim
+    stop_server
+    sed -i 's/transport = mailrecv$/&_started/' exim.router
+    start_exim
+    outcome mailrecv_started
+}
+
+@test "recipe: Behind OpenSMTPD" {
+    recipe 'Behind OpenSMTPD' -e "s,/run/mailrecv/,$PWD/,; s,= mailrecv\>,= nobody,g"
+    refusing_recipients
+    sed -i '/^table/s/ }$/, "later@scripts.example.com" = nobody, "never@scripts.example.com" = nobody }/' smtpd.conf
+    mv opensmtpd.conf unit
+    start_opensmtpd
+    mv unit opensmtpd.conf
+    sed -i s/SocketUser=mailrecv/SocketUser=nobody/ opensmtpd.conf
+    listen_for opensmtpd "$PWD/lmtp" nobody
+    send "$OPENSMTPD_PORT" report nobody later never >replies
+    grep -qx 'report 250' replies
+    grep -q '^nobody 5' replies
+    wait_for lib/report '^Subject: for report$'
+    wait_for opensmtpd.out 'to=<report@.* result=Ok '
+    wait_for opensmtpd.out 'to=<later@.* result=TempFail .*451 4.3.0 '
+    wait_for opensmtpd.out 'to=<never@.* result=TempFail .*554 5.7.0 .*Not wanted'
+    in_peer opensmtpd smtpctl schedule all
+    wait_for log 'to="never@.*' 10
+    [ "$(in_peer opensmtpd smtpctl show queue | wc -l)" -eq 2 ]
+}
