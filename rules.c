@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 
-#include "base/log.h"
 #include "dns/canonical.h"
 #include "rules/index.h"
 
@@ -271,6 +270,20 @@ enum match rules_also(const struct rules *rules, const struct asking *asking, co
     return MATCH_NO;
 }
 
+const char *rules_place(const struct rules *rules, unsigned line, char out[RULES_PLACE])
+{
+    const struct source *sources = rules->groups.sources;
+    const char *path = source_path(sources, line);
+    char shown[LOG_TEXT];
+
+    if (path == sources->path)
+        (void)snprintf(out, RULES_PLACE, "%u", source_line(sources, line));
+    else
+        (void)snprintf(out, RULES_PLACE, "\"%s:%u\"", log_encode(shown, sizeof shown, slice_of(path)),
+                       source_line(sources, line));
+    return out;
+}
+
 static void free_patterns(struct patterns *list, void *context)
 {
     (void)context;
@@ -301,4 +314,7 @@ void rules_free(struct rules *rules)
         free_rule(r);
     for (struct refusal *r = rules->first_refusal; r != NULL; r = r->next)
         pattern_free(&r->pattern);
+    for (enum rewritten i = 0; i < REWRITTEN; i++)
+        for (struct rewrite *r = rules->first_rewrite[i]; r != NULL; r = r->next)
+            pattern_free(&r->pattern);
 }

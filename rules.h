@@ -2,6 +2,7 @@
 #ifndef RULES_H
 #define RULES_H
 
+#include "base/log.h"
 #include "rules/condition.h"
 #include "rules/recipient.h"
 #include "rules/rule.h"
@@ -44,5 +45,9 @@ enum match rules_also(const struct rules *rules, const struct asking *asking, co
 /* Does the rule name this recipient, whoever may send to it? The part of that decision that -t needs alone, of an
  * address that the configuration names. */
 enum match rules_names(const struct rules *rules, const struct rule *rule, const struct address *given);
+
+/* Which line that was, for the log: its number, or "FILE:NUMBER" in quotes where that is not the main file. */
+enum { RULES_PLACE = LOG_TEXT + 16 };
+const char *rules_place(const struct rules *rules, unsigned line, char out[RULES_PLACE]);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/outlet.h"
 #include "base/sandbox.h"
 #include "conf/mend.h"
+#include "rules/rewrite.h"
 
 /* ---- patterns ---------------------------------------------------------------------------- */
 
@@ -59,6 +60,20 @@ static void check_rule(struct conf *conf, const struct rule *rule)
             check_pattern(conf, c->pattern, 1);
 }
 
+/* What the new address wants of the expression, it must have. */
+static void check_rewrite(struct conf *conf, struct rewrite *rewrite)
+{
+    const unsigned errors = conf->errors;
+    struct slice missing;
+
+    check_pattern(conf, &rewrite->pattern, 1);
+    if (conf->errors > errors || !rewrite_misses(rewrite, &missing))
+        return;
+    conf_complain(conf, SEVERITY_ERROR, rewrite->line, conf_column_of(conf, rewrite->line, missing),
+                  "the expression has no group for ${%.*s}", (int)missing.len, missing.text);
+    conf_advise(conf, "write ( and ) around what it is to catch, or (?<NAME> and ) for a name");
+}
+
 static void check_patterns(struct conf *conf)
 {
     groups_each(&conf->rules.groups, check_list, conf);
@@ -66,6 +81,9 @@ static void check_patterns(struct conf *conf)
         check_rule(conf, r);
     for (struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
         check_pattern(conf, &r->pattern, 0);
+    for (enum rewritten whose = 0; whose < REWRITTEN; whose++)
+        for (struct rewrite *r = conf->rules.first_rewrite[whose]; r != NULL; r = r->next)
+            check_rewrite(conf, r);
 }
 
 /* ---- settings ---------------------------------------------------------------------------- */

@@ -222,6 +222,9 @@ static void lint_patterns(struct conf *conf)
         lint_believed(conf, &groups->speakers[i]);
     for (const struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
         lint_pattern(conf, &r->pattern, REGEX_RECIPIENT, 0);
+    for (enum rewritten whose = 0; whose < REWRITTEN; whose++)
+        for (const struct rewrite *r = conf->rules.first_rewrite[whose]; r != NULL; r = r->next)
+            lint_pattern(conf, &r->pattern, REGEX_RECIPIENT, 1);
 }
 
 /* A mailbox with a star in its name is one that nobody has. */
@@ -279,5 +282,6 @@ void lint_rules(struct conf *conf)
         lint_mailboxes(conf, rule);
         lint_command(conf, rule);
     }
+    lint_rewrites(conf);
     lint_reach(conf);
 }

@@ -13,4 +13,7 @@ void lint_rules(struct conf *conf);
 /* The part of that about lines that mean something, and decide nothing. */
 void lint_reach(struct conf *conf);
 
+/* The part about rewrite lines. */
+void lint_rewrites(struct conf *conf);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "patterns/regex_lint.h"
+#include "rules/rewrite.h"
 
 /* Adds a warning to a configuration: line, column, format. */
 #define warn(conf, ...) conf_complain(conf, SEVERITY_WARNING, __VA_ARGS__)
@@ -213,6 +214,7 @@ static void lint_group(struct conf *conf, const struct allowgroup *group)
 static bool reaches_somebody(struct conf *conf, const char *text)
 {
     struct address address = { .len = 0 };
+    const struct rewrite *by;
 
     if (strchr(text, '@') == NULL) { /* the bare one: given without a domain */
         (void)memcpy(address.text, text, strlen(text) + 1);
@@ -220,6 +222,7 @@ static bool reaches_somebody(struct conf *conf, const char *text)
     } else if (!envelope_mailbox(slice_of(text), &address)) {
         return true; /* too long to be asked for */
     }
+    (void)rewrite_address(&conf->rules, REWRITE_RECIPIENT, &address, &by);
     for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
         if (r->kind == RULE_DELIVER && rules_names(&conf->rules, r, &address) == MATCH_YES)
             return true;

@@ -353,7 +353,8 @@ static bool is_stopped(const volatile sig_atomic_t *terminated)
 
 /*
  * What fails stays where it is: a copy of it in the dead-letter file would be one too many. Who has called,
- * and in whose name, was checked when the message came; what DNS says of them today is no matter.
+ * and in whose name, was checked when the message came; what DNS says of them today is no matter. Its addresses are
+ * those that rewrite lines have made.
  */
 static void forget_checks(struct conf *conf)
 {
@@ -364,6 +365,7 @@ static void forget_checks(struct conf *conf)
     conf->delivery.deadletter_file = (struct slice){ "", 0 };
     conf->client.lockout_db = (struct slice){ "", 0 };
     conf->rules.dead_letter = NULL;
+    conf->rules.first_rewrite[REWRITE_SENDER] = conf->rules.first_rewrite[REWRITE_RECIPIENT] = NULL; /* that was done */
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         checks[i]->value = 0;
 }

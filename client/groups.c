@@ -50,7 +50,7 @@ void groups_forget_trouble(void)
         explicit_bzero(trouble, sizeof trouble);
 }
 
-static enum match blame_pattern(const struct groups *groups, const struct pattern *pattern, const char *why)
+enum match groups_blame_pattern(const struct groups *groups, const struct pattern *pattern, const char *why)
 {
     struct place at = source_place(groups->sources, pattern->line, pattern->column);
     char shown[LOG_TEXT];
@@ -97,7 +97,7 @@ enum match groups_try(const struct groups *groups, struct pattern *pattern, stru
     enum match result = pattern_match(pattern, subject, captures, why, sizeof why);
 
     if (result == MATCH_UNSURE)
-        return blame_pattern(groups, pattern, why);
+        return groups_blame_pattern(groups, pattern, why);
     show_match(groups, pattern, subject, result == MATCH_YES);
     return result;
 }

@@ -108,4 +108,7 @@ enum match groups_member_by_address(const struct groups *groups, struct allowgro
 /* The name of the client was needed and could not be found out: that is the trouble. Returns MATCH_UNSURE. */
 enum match groups_blame_dns(void);
 
+/* A pattern decides nothing, and that is the trouble: why. Returns MATCH_UNSURE. */
+enum match groups_blame_pattern(const struct groups *groups, const struct pattern *pattern, const char *why);
+
 #endif

@@ -57,20 +57,33 @@ static void doubt_quotes(struct parser *p, const struct word *word, const struct
 }
 
 /* An expression between slashes. */
-static void take_pattern(struct parser *p, struct word word, const char *directive, struct mailboxes *mailboxes)
+static struct pattern *take_pattern(struct parser *p, struct word word, const char *directive)
 {
-    mailboxes->kind = MAILBOXES_PATTERN;
-    mailboxes->pattern = memory_take(p->conf, sizeof *mailboxes->pattern);
-    *mailboxes->pattern = (struct pattern){ .text = { word.text.text + 1, word.text.len - 2 }, .line = p->number,
-                                            .column = word.column, .directive = directive, .utf = true };
-    p->conf->rules.wants_unicode = p->conf->rules.wants_unicode || !slice_is_ascii(mailboxes->pattern->text);
-    if (mailboxes->pattern->text.len == 0)
+    struct pattern *pattern = memory_take(p->conf, sizeof *pattern);
+
+    *pattern = (struct pattern){ .text = { word.text.text + 1, word.text.len - 2 }, .line = p->number,
+                                 .column = word.column, .directive = directive, .utf = true };
+    p->conf->rules.wants_unicode = p->conf->rules.wants_unicode || !slice_is_ascii(pattern->text);
+    if (pattern->text.len == 0)
         fail(p, word.column, "the regular expression is empty, expected /./ for any address");
+    return pattern;
 }
 
 static bool is_expression(struct slice text)
 {
     return text.len >= 2 && text.text[0] == '/' && text.text[text.len - 1] == '/';
+}
+
+struct pattern *expression_parse(struct parser *p, const char *directive)
+{
+    struct word word;
+
+    if (!word_need(p, &word, "/REGEX/"))
+        return NULL;
+    if (is_expression(word.text))
+        return take_pattern(p, word, directive);
+    fail(p, word.column, "'%.*s' is no expression, expected /REGEX/", (int)word.text.len, word.text.text);
+    return NULL;
 }
 
 void mailboxes_parse(struct parser *p, const char *directive, bool senders, struct mailboxes *mailboxes)
@@ -89,7 +102,8 @@ void mailboxes_parse(struct parser *p, const char *directive, bool senders, stru
         return;
     mailboxes->text = mailboxes->canonical = word.text;
     if (is_expression(word.text)) {
-        take_pattern(p, word, directive, mailboxes);
+        mailboxes->kind = MAILBOXES_PATTERN;
+        mailboxes->pattern = take_pattern(p, word, directive);
     } else if (word.text.len >= 1 && word.text.text[0] == '@') {
         mailboxes->kind = MAILBOXES_DOMAIN;
         mailboxes->text = (struct slice){ word.text.text + 1, word.text.len - 1 };
@@ -192,16 +206,11 @@ static void parse_from_condition(struct parser *p, struct word word, struct rule
 
 static void parse_helo_condition(struct parser *p, struct word word, struct rule *rule)
 {
-    struct mailboxes expression;
+    struct pattern *pattern = expression_parse(p, "helo");
 
-    if (!word_need(p, &word, "/REGEX/"))
-        return;
-    if (!is_expression(word.text)) {
-        fail(p, word.column, "'%.*s' is no expression, expected /REGEX/", (int)word.text.len, word.text.text);
-        return;
-    }
-    take_pattern(p, word, "helo", &expression);
-    add_condition(p, rule, CONDITION_HELO, word.column)->pattern = expression.pattern;
+    (void)word;
+    if (pattern != NULL)
+        add_condition(p, rule, CONDITION_HELO, pattern->column)->pattern = pattern;
 }
 
 static void parse_port_condition(struct parser *p, struct word word, struct rule *rule)

@@ -32,6 +32,7 @@ static const struct keyword conf_keywords[] = {
     { .name = "include", .kind = CONF_INCLUDE },
     { .name = "refuse", .kind = CONF_REFUSE, .status = "7.1" },
     { .name = "also", .kind = CONF_ALSO },
+    { .name = "rewrite", .kind = CONF_REWRITE },
     { .name = "status", .kind = CONF_STATUS },
     { .name = "error", .kind = CONF_ERROR, .status = "7.1" },
 };
@@ -83,6 +84,7 @@ static const struct {
     [CONF_DELIVER] = { parse_deliver, NULL },
     [CONF_REFUSE] = { parse_refuse, NULL },
     [CONF_ALSO] = { parse_also, NULL },
+    [CONF_REWRITE] = { parse_rewrite, NULL },
     [CONF_ERROR] = { parse_error, NULL },
     [CONF_STATUS] = { parse_status, NULL },
     [CONF_INCLUDE] = { parse_include, NULL },

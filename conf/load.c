@@ -57,6 +57,8 @@ static void set_defaults(struct parser *p)
     }
     p->conf->rules.last_rule = &p->conf->rules.first_rule;
     p->conf->rules.last_refusal = &p->conf->rules.first_refusal;
+    for (enum rewritten i = 0; i < REWRITTEN; i++)
+        p->conf->rules.last_rewrite[i] = &p->conf->rules.first_rewrite[i];
     p->conf->rules.groups.last_group = &p->conf->rules.groups.first_group;
     p->conf->rules.groups.last_list = &p->conf->rules.groups.lists;
     p->conf->rules.groups.sources = p->conf->sources;

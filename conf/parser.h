@@ -199,6 +199,9 @@ void client_networks(struct parser *p);
 /* ADDRESS, @DOMAIN or /REGEX/, of senders also <>; `directive` is what the log calls an expression. */
 void mailboxes_parse(struct parser *p, const char *directive, bool senders, struct mailboxes *mailboxes);
 
+/* A word that is /REGEX/, for addresses and names; NULL behind an error. */
+struct pattern *expression_parse(struct parser *p, const char *directive);
+
 /* What stands before rcpt_to, and that. */
 void conditions_parse(struct parser *p, struct rule *rule);
 
@@ -227,6 +230,7 @@ enum {
     CONF_DELIVER,
     CONF_REFUSE,
     CONF_ALSO,
+    CONF_REWRITE,
     CONF_ERROR,
     CONF_STATUS,
     CONF_INCLUDE,
@@ -263,6 +267,9 @@ kind_parse parse_word, parse_words, parse_domain, parse_flags, parse_text, parse
 /* clients.c, deliveries.c, targets.c */
 kind_parse parse_hosts, parse_clients, parse_speakers, parse_group, parse_dnsbl, parse_dnswl, parse_bypass;
 kind_parse parse_program, parse_deliver, parse_refuse, parse_also, parse_error, parse_status;
+
+/* rewrites.c */
+kind_parse parse_rewrite;
 
 /* include.c */
 kind_parse parse_include;

@@ -35,33 +35,22 @@ enum { REHEARSED = RESULT_REFUSED + 1, RUN_BYTES = 32768 };
 static const char *const names[] = { [RESULT_DELIVERED] = "delivered", [RESULT_DEFERRED] = "deferred",
                                      [RESULT_REFUSED] = "refused", [REHEARSED] = "rehearsed" };
 
-/* What decided: the number of a line, with its file if that is not the main one. */
-static void put_rule(const struct transaction *t, const struct rule *rule, char out[LOG_TEXT + 16])
+/* What decided: a line, or that there was none. */
+static const char *rule_shown(const struct transaction *t, const struct rule *rule, char out[RULES_PLACE])
 {
-    const struct source *sources = t->rules->groups.sources;
-    const char *path = source_path(sources, rule->line);
-    char shown[LOG_TEXT];
-
-    if (rule->line == 0)
-        (void)snprintf(out, LOG_TEXT + 16, "dead-letter");
-    else if (path == sources->path)
-        (void)snprintf(out, LOG_TEXT + 16, "%u", source_line(sources, rule->line));
-    else
-        (void)snprintf(out, LOG_TEXT + 16, "\"%s:%u\"", log_encode(shown, sizeof shown, slice_of(path)),
-                       source_line(sources, rule->line));
+    return rule->line == 0 ? "dead-letter" : rules_place(t->rules, rule->line, out);
 }
 
 /* The line per delivery, which is always logged. */
 static void log_delivery(const struct transaction *t, const struct recipient *r, const struct target *target,
                          unsigned result, const char *reason, uint64_t milliseconds)
 {
-    char host[LOG_TEXT], path[LOG_TEXT], from[LOG_TEXT], to[LOG_TEXT], why[LOG_TEXT], rule[LOG_TEXT + 16];
+    char host[LOG_TEXT], path[LOG_TEXT], from[LOG_TEXT], to[LOG_TEXT], why[LOG_TEXT], rule[RULES_PLACE];
     const char *name = client_known_name(t->client);
 
-    put_rule(t, r->rule, rule);
     log_line(result == RESULT_DELIVERED || result == REHEARSED ? LOG_INFO : LOG_WARNING,
              "delivery result=%s id=%s rule=%s target=%s bytes=%ju secs=%ju.%03u%s%s path=\"%s\" from=\"%s\" to=\"%s\""
-             "%s%s%s", names[result], t->id, rule, ways[target->kind].name, (uintmax_t)t->spool->size,
+             "%s%s%s", names[result], t->id, rule_shown(t, r->rule, rule), ways[target->kind].name, (uintmax_t)t->spool->size,
              (uintmax_t)(milliseconds / 1000), (unsigned)(milliseconds % 1000), name[0] != '\0' ? " host=" : "", log_encode(host, sizeof host, slice_of(name)),
              log_encode(path, sizeof path, target->text), log_encode(from, sizeof from, address_slice(t->sender)),
              log_encode(to, sizeof to, address_slice(&r->address)), reason[0] != '\0' ? " reason=\"" : "",

@@ -40,7 +40,8 @@ static void original(const struct delivery *d, struct text *fact)
 {
     const struct recipient *r = d->recipient;
 
-    text_put(fact, recipient_form(r, r->has_given ? FORM_GIVEN : FORM_CANONICAL));
+    text_put(fact, r->has_original ? slice_of(r->other->original)
+                                   : recipient_form(r, r->has_given ? FORM_GIVEN : FORM_CANONICAL));
 }
 
 static void domain(const struct delivery *d, struct text *fact)

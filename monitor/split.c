@@ -33,7 +33,7 @@ const char *const wall_stages[STAGES] = { "connect", "helo", "mail", "rcpt", "da
 /* Can the answer to MAIL be no? */
 static bool is_asked(const struct conf *conf)
 {
-    return conf->client.tls == TLS_REQUIRED || conf->client.auth == AUTH_REQUIRED || conf->client.auth_sender_check ||
+    return conf->rules.first_rewrite[REWRITE_SENDER] != NULL || conf->client.tls == TLS_REQUIRED || conf->client.auth == AUTH_REQUIRED || conf->client.auth_sender_check ||
            checks_wants_helo(&conf->client) || checks_wants_mail(&conf->client);
 }
 

@@ -227,7 +227,9 @@ struct reply state_mail(struct session_state *s, struct slice argument)
         return state_contradict(s);
     if (lmtp && s->mail.sender.len > 0)
         recipient_complete(&s->conf->rules, &s->mail.sender);
-    reply = know_sender(s);
+    reply = state_rewrite_sender(s, &s->mail.sender);
+    if (reply.code == 0)
+        reply = know_sender(s);
     if (reply.code == 0)
         reply = check_requirements(s);
     if (reply.code != 0)
@@ -305,20 +307,24 @@ static bool add_recipient(struct session_state *s, const struct asking *asking)
 }
 
 /* What becomes of a recipient; one that is accepted is in the list then, with the copies that others get. */
-static struct reply decide_recipient(struct session_state *s, const struct address *address)
+static struct reply decide_recipient(struct session_state *s, struct address *address)
 {
     static const struct reply unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
     const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender, .helo = s->helo };
     struct reply reply;
+    bool rewritten = false;
 
     if (s->named >= s->conf->session.smtp_rcpt_to.value)
         return s->conf->session.smtp_rcpt_to.reply;
     dns_new_deadline();
-    reply = checks_recipient(&s->conf->client, &s->conf->rules.groups, s->client, address);
+    reply = state_rewrite_recipient(s, address, &s->forms[s->count], &rewritten);
+    if (reply.code == 0)
+        reply = checks_recipient(&s->conf->client, &s->conf->rules.groups, s->client, address);
     if (reply.code != 0)
         return reply;
     s->recipients[s->count].other = &s->forms[s->count];
     reply = rules_rcpt(&s->conf->rules, &asking, address, &s->recipients[s->count]);
+    s->recipients[s->count].has_original = rewritten;
     state_log_trouble();
     if (reply.code == 0 && s->recipients[s->count].rule->rcpt.kind == MAILBOXES_PATTERN)
         reply = checks_accepted(&s->conf->client, &s->conf->rules.groups, s->client, &s->recipients[s->count].address);

@@ -156,6 +156,14 @@ void state_end_forwarded(struct session_state *s);
 /* What tells against the client of so far: counts it, and returns what kind of violation it is for the filter of fail2ban, or "". */
 const char *state_settle(struct session_state *s, bool cut);
 
+/*
+ * What rewrite lines make of the address of a sender or a recipient, which may become another one. Code 0, or the reply.
+ * Where `changed`, forms->original is what it was.
+ */
+struct reply state_rewrite_sender(const struct session_state *s, struct address *sender);
+struct reply state_rewrite_recipient(const struct session_state *s, struct address *address, struct recipient_forms *forms,
+                                     bool *changed);
+
 /* The question is one that no honest session asks: sets `contradiction`. */
 struct reply state_contradict(struct session_state *s);
 

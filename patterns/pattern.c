@@ -8,6 +8,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/library.h"
@@ -24,6 +25,8 @@ static struct {
     __typeof__(&pcre2_match_data_create) match_data_create;
     __typeof__(&pcre2_match) match;
     __typeof__(&pcre2_get_ovector_pointer) get_ovector_pointer;
+    __typeof__(&pcre2_pattern_info) pattern_info;
+    __typeof__(&pcre2_substring_number_from_name) number_from_name;
 } pcre2;
 
 static const struct library_function functions[] = {
@@ -37,8 +40,12 @@ static const struct library_function functions[] = {
     LIBRARY_FUNCTION(pcre2.match_data_create, pcre2_match_data_create),
     LIBRARY_FUNCTION(pcre2.match, pcre2_match),
     LIBRARY_FUNCTION(pcre2.get_ovector_pointer, pcre2_get_ovector_pointer),
+    LIBRARY_FUNCTION(pcre2.pattern_info, pcre2_pattern_info),
+    LIBRARY_FUNCTION(pcre2.number_from_name, pcre2_substring_number_from_name),
     LIBRARY_FUNCTION(pcre2.compile, pcre2_compile), /* the last: if it is there, all are */
 };
+
+enum { GROUP_NAME = 32 }; /* bytes of the name of a group: PCRE2 takes no more */
 
 static pcre2_match_context *context;
 static pcre2_match_data *match_data;
@@ -164,6 +171,38 @@ bool pattern_compile(struct pattern *pattern, char *message, size_t size, size_t
     return pattern->code != NULL;
 }
 
+/* Compiles it where somebody wants to know about its groups only. */
+static bool is_compiled(struct pattern *pattern)
+{
+    char message[256];
+    size_t offset;
+
+    return pattern_compile(pattern, message, sizeof message, &offset);
+}
+
+size_t pattern_groups(struct pattern *pattern)
+{
+    uint32_t count = 0;
+
+    if (is_compiled(pattern))
+        (void)pcre2.pattern_info(pattern->code, PCRE2_INFO_CAPTURECOUNT, &count); /* valid arguments: cannot fail */
+    return count;
+}
+
+bool pattern_group(struct pattern *pattern, struct slice name, size_t *number)
+{
+    char text[GROUP_NAME + 1];
+    int found = -1;
+
+    if (name.len <= GROUP_NAME && is_compiled(pattern)) {
+        memcpy(text, name.text, name.len);
+        text[name.len] = '\0';
+        found = pcre2.number_from_name(pattern->code, (PCRE2_SPTR)text);
+    }
+    *number = found > 0 ? (size_t)found : 0;
+    return found > 0;
+}
+
 void pattern_free(struct pattern *pattern)
 {
     if (pattern->code != NULL)
@@ -237,7 +276,7 @@ static bool stands(struct slice body, const char *subject)
     return true;
 }
 
-static enum match match_plain(struct slice pattern, size_t steps, struct slice subject)
+static enum match match_plain(struct slice pattern, size_t steps, struct slice subject, struct captures *captures)
 {
     bool begins, ends;
     struct slice body = strip_anchors(pattern, &begins, &ends);
@@ -247,8 +286,11 @@ static enum match match_plain(struct slice pattern, size_t steps, struct slice s
         /* $ stands before a last line feed, too */
         bool at_end = rest.len == 0 || (rest.len == 1 && rest.text[0] == '\n');
 
-        if ((at_end || !ends) && stands(body, subject.text + start))
-            return MATCH_YES;
+        if ((!at_end && ends) || !stands(body, subject.text + start))
+            continue;
+        if (captures != NULL)
+            *captures = (struct captures){ .whole = { (uint16_t)start, (uint16_t)steps } };
+        return MATCH_YES;
     }
     return MATCH_NO;
 }
@@ -273,6 +315,7 @@ static void take_captures(int found, struct captures *captures)
     const PCRE2_SIZE *at = pcre2.get_ovector_pointer(match_data);
     size_t count = found > 0 ? (size_t)found : PATTERN_CAPTURES + 1;
 
+    captures->whole = (struct span){ (uint16_t)at[0], (uint16_t)(at[1] < at[0] ? 0 : at[1] - at[0]) };
     captures->count = count - 1;
     for (size_t i = 1; i < count; i++)
         captures->spans[i - 1] = at[2 * i] == PCRE2_UNSET ? (struct span){ 0, 0 }
@@ -309,9 +352,7 @@ enum match pattern_match(struct pattern *pattern, struct slice subject, struct c
 
     if (!is_plain(pattern, subject, &steps))
         return match_pcre2(pattern, subject, captures, why, size);
-    if (captures != NULL)
-        captures->count = 0;
-    return match_plain(pattern->text, steps, subject);
+    return match_plain(pattern->text, steps, subject, captures);
 }
 
 enum scope pattern_scope(struct pattern *pattern)

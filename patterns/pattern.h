@@ -40,8 +40,9 @@ struct span {
     uint16_t start, len;
 };
 
-/* What the groups of a pattern have captured: spans of the subject, empty for a group that was not set. */
+/* What a pattern has matched, and what its groups have captured: spans of the subject, empty for a group that was not set. */
 struct captures {
+    struct span whole;
     size_t count;
     struct span spans[PATTERN_CAPTURES];
 };
@@ -84,6 +85,12 @@ enum scope pattern_scope(struct pattern *pattern);
  * refused: `denies` says which of the two a match leads to.
  */
 bool pattern_on_names(struct pattern *pattern, bool denies, char room[PATTERN_PART], struct slice *text);
+
+/* How many groups of a pattern that compiles capture something; 0 where it does not compile. */
+size_t pattern_groups(struct pattern *pattern);
+
+/* The number of the group with this name; false where there is none, or more than one. */
+bool pattern_group(struct pattern *pattern, struct slice name, size_t *number);
 
 /* Frees what has been compiled. */
 void pattern_free(struct pattern *pattern);

@@ -112,7 +112,7 @@ enum canonical_status recipient_know(const struct rules *rules, const struct add
     enum canonical_status status = canonical_address(given, whose, &recipient->address);
 
     recipient->bare_len = recipient->address.len;
-    recipient->has_given = recipient->has_unicode = false;
+    recipient->has_given = recipient->has_original = recipient->has_unicode = false;
     if (status != CANONICAL_OK)
         return status;
     recipient->has_given = !slice_equal(address_slice(given), address_slice(&recipient->address));

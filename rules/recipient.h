@@ -12,6 +12,7 @@ enum recipient_form { FORM_CANONICAL, FORM_UNICODE, FORM_GIVEN, FORMS };
 /* What an address has besides its canonical form; few have any of it. */
 struct recipient_forms {
     char given[ADDRESS_MAX + 1];   /* as the client wrote it, if that is not its canonical form */
+    char original[ADDRESS_MAX + 1]; /* as the client wrote it, if a rewrite line has made another one of it */
     char unicode[ADDRESS_MAX + 1]; /* the canonical form with U-labels for A-labels, if it has some and is asked for them */
 };
 
@@ -20,7 +21,7 @@ struct outcome;
 /* A recipient, and the line that it was accepted by. */
 struct recipient {
     struct recipient_forms *other; /* of the address; room that the owner gives, and that is touched only if there are any */
-    bool has_given, has_unicode;   /* which of them there are */
+    bool has_given, has_original, has_unicode; /* which of them there are */
     struct address address;   /* its canonical form, plus the domain that a bare postmaster lacks */
     uint16_t bare_len;        /* bytes of it without that domain */
     uint16_t extension;       /* index of the delimiter in the local part where the rule's address

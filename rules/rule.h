@@ -105,6 +105,27 @@ struct refusal {
     struct reply reply;
 };
 
+/* Whose addresses a line is about that gives them another form. */
+enum rewritten { REWRITE_SENDER, REWRITE_RECIPIENT, REWRITTEN };
+
+/* A piece of the new address: text, or what the expression has caught in a group, by number or by name. */
+struct rewrite_part {
+    struct rewrite_part *next;
+    enum { REWRITE_TEXT, REWRITE_NUMBER, REWRITE_NAME } kind;
+    struct slice text; /* as it stands in the file; of a name, just that */
+    size_t group;      /* REWRITE_NUMBER; 0 is all that was matched */
+};
+
+/* One rewrite line. */
+struct rewrite {
+    struct rewrite *next;
+    unsigned line;
+    struct pattern pattern;
+    struct slice address;       /* the new one, as the file has it */
+    struct rewrite_part *parts; /* of it */
+    bool null;                  /* it is <> */
+};
+
 struct index;
 
 struct rules {
@@ -116,6 +137,7 @@ struct rules {
     size_t also_count;          /* how many of the lines are also lines */
     struct rule *first_rule, **last_rule; /* deliver, refuse and also lines in the order of the file */
     struct refusal *first_refusal, **last_refusal;
+    struct rewrite *first_rewrite[REWRITTEN], **last_rewrite[REWRITTEN];
     const struct rule *dead_letter; /* where mail without a rule goes; NULL: it is refused */
 };
 

@@ -90,7 +90,7 @@ rendered() {
 }
 
 @test "the table of keywords is found: repeatable and single ones, each once" {
-    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup also bypass deliver deny dns.server dnsbl dnswl error include lockout.exempt proxy_protocol quiet refuse status xclient xforward' ]
+    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup also bypass deliver deny dns.server dnsbl dnswl error include lockout.exempt proxy_protocol quiet refuse rewrite status xclient xforward' ]
     keywords single >ones
     [ "$(wc -l <ones)" -gt 20 ]
     [ "$(keywords | sort | uniq -d)" = '' ]
@@ -374,6 +374,8 @@ killed_session() {
     cat >keys.conf <<'END'
 allowgroup office ^192\.0\.2\.99$
 deliver allowgroup office rcpt_to office@example.com append /dev/null
+rewrite sender /^old@/ new@example.com
+rewrite rcpt_to /^old@/ yes@example.com
 deliver auth rcpt_to office@example.com append /dev/null
 deliver rcpt_to yes@example.com pipe echo said
 deliver rcpt_to no@example.com pipe echo sorry; exit 100
@@ -392,6 +394,8 @@ END
         printf '.\r\nQUIT\r\n'
     } | "$MAILRECV" -c keys.conf -l log -P 192.0.2.7=client.example >replies
     tail -n1 replies | grep -q '^221 '
+    printf '%s\r\n' 'MAIL FROM:<old@example.com>' 'RCPT TO:<old@example.com>' QUIT |
+        "$MAILRECV" -c keys.conf -l log -P 192.0.2.10 >replies
     # a message without an end
     printf 'MAIL FROM:<>\r\nRCPT TO:<yes@example.com>\r\nDATA\r\nx\n.\n' |
         "$MAILRECV" -c keys.conf -l log -P 192.0.2.9 >replies
