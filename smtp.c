@@ -42,6 +42,8 @@ const struct command smtp_commands[] = {
       SLICE("Give the sender first: MAIL") },
     { SLICE("DATA"), SENDER | RECIPIENT, ARG_NONE, KIND_DATA, CAME_ON, ASCII, "data", cmd_data,
       SLICE("Give sender and recipients first: MAIL, RCPT") },
+    { SLICE("BDAT"), RECIPIENT | CHUNKS, ARG_NEEDED, KIND_BDAT, CAME_ON, ASCII, "data", smtp_receive_chunk,
+      SLICE("Give sender and recipients first: MAIL, RCPT") },
     { SLICE("STARTTLS"), START | READY, ARG_NONE, KIND_OTHER, CAME_ON, ASCII, "starttls", cmd_starttls,
       SLICE("Not within a transaction") },
     { SLICE("AUTH"), READY, ARG_NEEDED, KIND_AUTH, CAME_ON, ASCII, "auth", cmd_auth,
@@ -128,6 +130,7 @@ void smtp_end_transaction(struct session *s)
     if (s->forwarded)
         counts_forget_guesses(&s->counts); /* they were of another client */
     s->forwarded = false;
+    spool_clear(&s->spool);
 }
 
 /* What HELO and EHLO have in common; a session may say them again, which is a reset. */
@@ -176,7 +179,7 @@ static struct reply cmd_ehlo(struct session *s, struct slice argument)
     text_put(&text, s->conf->rules.domain);
     text_put(&text, (struct slice)SLICE("\nPIPELINING\nSIZE "));
     text_number(&text, s->conf->session.smtp_data_size.value, 1);
-    text_put(&text, (struct slice)SLICE("\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nLIMITS RCPTMAX="));
+    text_put(&text, (struct slice)SLICE("\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING\nLIMITS RCPTMAX="));
     text_number(&text, s->conf->session.smtp_rcpt_to.value, 1);
     if (offers_tls(s))
         text_put(&text, (struct slice)SLICE("\nSTARTTLS"));

@@ -106,6 +106,7 @@ static bool hear_reset(struct monitor *m, const struct question *q, struct reply
 {
     (void)q;
     (void)reply;
+    forget_spool(m);
     state_reset(&m->state);
     return true;
 }

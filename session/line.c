@@ -126,15 +126,35 @@ void line_put(struct line_io *io, const char *bytes, size_t len)
     }
 }
 
-/* Reads more behind the unread bytes; there is room. Replies leave before we wait. */
-static enum line_status fill(struct line_io *io, uint64_t until)
+/* Reads what the client says, or some of it. Replies leave before we wait. */
+static enum line_status receive(struct line_io *io, char *room, size_t size, size_t *len, uint64_t until)
 {
     ssize_t n;
 
+    *len = 0;
     if (line_flush(io) != LINE_OK)
         return io->failed;
     if (io->before_wait != NULL)
         io->before_wait(io);
+    do {
+        enum line_status status = wait_for(io, io->in, POLLIN, until);
+
+        if (status != LINE_OK)
+            return status;
+        n = read(io->in, room, size);
+    } while (n < 0 && (errno == EINTR || errno == EAGAIN));
+    if (n <= 0)
+        return io->failed = n == 0 ? LINE_EOF : LINE_BROKEN;
+    *len = (size_t)n;
+    return LINE_OK;
+}
+
+/* Reads more behind the unread bytes; there is room. */
+static enum line_status fill(struct line_io *io, uint64_t until)
+{
+    enum line_status status;
+    size_t len;
+
     if (io->start == io->end)
         io->start = io->end = 0;
     if (io->end == sizeof io->in_buf) {
@@ -142,17 +162,9 @@ static enum line_status fill(struct line_io *io, uint64_t until)
         io->end -= io->start;
         io->start = 0;
     }
-    do {
-        enum line_status status = wait_for(io, io->in, POLLIN, until);
-
-        if (status != LINE_OK)
-            return status;
-        n = read(io->in, io->in_buf + io->end, sizeof io->in_buf - io->end);
-    } while (n < 0 && (errno == EINTR || errno == EAGAIN));
-    if (n <= 0)
-        return io->failed = n == 0 ? LINE_EOF : LINE_BROKEN;
-    io->end += (size_t)n;
-    return LINE_OK;
+    status = receive(io, io->in_buf + io->end, sizeof io->in_buf - io->end, &len, until);
+    io->end += len;
+    return status;
 }
 
 enum line_status line_bytes(struct line_io *io, struct slice *bytes)
@@ -168,6 +180,18 @@ enum line_status line_bytes(struct line_io *io, struct slice *bytes)
 void line_consume(struct line_io *io, size_t len)
 {
     io->start += len;
+}
+
+enum line_status line_take(struct line_io *io, char *bytes, size_t size, size_t *len)
+{
+    const size_t unread = io->end - io->start;
+
+    if (unread == 0)
+        return io->failed != LINE_OK ? io->failed : receive(io, bytes, size, len, clock_ms() + io->idle_ms);
+    *len = unread < size ? unread : size;
+    memcpy(bytes, io->in_buf + io->start, *len);
+    line_consume(io, *len);
+    return LINE_OK;
 }
 
 /* The first LF of the connection: what stands before it decides how lines end from now on. */

@@ -79,6 +79,12 @@ enum line_status line_read(struct line_io *io, struct slice *line);
 enum line_status line_bytes(struct line_io *io, struct slice *bytes);
 void line_consume(struct line_io *io, size_t len);
 
+/*
+ * Takes at least one byte of the input, and at most `size`, to `bytes`; waits for them as line_bytes does. What was not
+ * read yet is not copied on its way. `len` says how many there are.
+ */
+enum line_status line_take(struct line_io *io, char *bytes, size_t size, size_t *len);
+
 /* Is there anything that the client has sent and that was not read, here or in the kernel? */
 bool line_pending(const struct line_io *io);
 

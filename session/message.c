@@ -1,9 +1,11 @@
-/* message.c - the lines after DATA to the spool */
+/* message.c - the lines after DATA, or the octets after BDAT, to the spool */
 /*
  * A state machine of five states reads the bytes. Inside a line it looks for LF only and copies
  * what stands before it in one go; CR matters only right before LF, so it is held back for a
  * moment (AFTER_CR) when it is the last byte at hand. Any other CR is a lone one and is stored,
  * so they are looked for in what was stored, all at once.
+ *
+ * Octets are read to where they are kept, and lose their CRs there.
  */
 #include "session/message.h"
 
@@ -121,7 +123,6 @@ static void write_out(struct message *message, bool all)
 {
     struct spool *spool = message->spool;
 
-    look_for_lone_cr(message);
     if (spool->fd < 0 && (spool->fd = message->open(message->open_context, &spool->start)) < 0)
         message->error = errno;
     else
@@ -142,6 +143,7 @@ static void store(struct message *message, const char *text, size_t len, bool lf
         spool->size += part;
         text += part;
         len -= part;
+        look_for_lone_cr(message);
         write_out(message, false);
     }
     if (message->error != 0)
@@ -274,11 +276,107 @@ enum message_status message_feed(struct message *message, struct slice bytes, si
     return message->received / MESSAGE_FLOOD > message->limit ? MESSAGE_OVER : MESSAGE_MORE;
 }
 
+/* ---- octets ------------------------------------------------------------------------------ */
+
+/* Of the piece of the file that is being filled. */
+static size_t missing(const struct spool *spool)
+{
+    return SPOOL_PIECE - (spool->start + spool->size - spool->used) % SPOOL_PIECE;
+}
+
+/*
+ * In memory there is room for all that it holds. What goes to the file anyway is asked for a piece at a time, with a
+ * little more for the CRs that it will lose: what is not written with its piece has to be moved.
+ */
+char *message_room(struct message *message, size_t *size)
+{
+    struct spool *spool = message->spool;
+    size_t held = message->state == AFTER_CR, most = SPOOL_MEMORY;
+
+    if (message->error == 0 && spool->used + held >= (spool->fd < 0 ? SPOOL_MEMORY : missing(spool)))
+        write_out(message, false);
+    if (message->error != 0)
+        spool->used = 0;
+    else if (spool->fd >= 0)
+        most = missing(spool) + SPOOL_PIECE / 32;
+    *size = most - spool->used - held;
+    return spool->memory + spool->used + held;
+}
+
+/* The lines of the header, as far as they are here. */
+static void follow_header(struct message *message, const char *text, const char *end)
+{
+    const char *lf;
+
+    while (!message->in_body && (lf = memchr(text, '\n', (size_t)(end - text))) != NULL) {
+        count_hops(message, text, (size_t)(lf - text) - (lf > text && lf[-1] == '\r'), true);
+        text = lf + 1;
+    }
+    if (!message->in_body)
+        count_hops(message, text, (size_t)(end - text) - (end > text && end[-1] == '\r'), false);
+}
+
+static void look_for_lone_lf(struct message *message, const char *text, const char *end)
+{
+    const char *lf = text;
+
+    while (!message->bare_newline && (lf = memchr(lf, '\n', (size_t)(end - lf))) != NULL) {
+        message->bare_newline = lf == text || lf[-1] != '\r';
+        lf++;
+    }
+}
+
+/* Moves text together where the CRs of its line ends were; the last byte is left if it is a CR. Returns the new end. */
+static char *drop_line_crs(struct message *message, char *text, const char *end)
+{
+    const char *from = text, *cr;
+
+    while ((cr = memchr(from, '\r', (size_t)(end - from))) != NULL && cr + 1 < end) {
+        bool lone = cr[1] != '\n';
+        size_t len = (size_t)(cr - from) + lone;
+
+        message->bare_newline = message->bare_newline || lone;
+        memmove(text, from, len);
+        text += len;
+        from = cr + 1;
+    }
+    message->state = cr != NULL ? AFTER_CR : end[-1] == '\n' ? AT_LINE_START : IN_LINE;
+    end -= cr != NULL;
+    memmove(text, from, (size_t)(end - from));
+    return text + (end - from);
+}
+
+void message_take(struct message *message, size_t len)
+{
+    struct spool *spool = message->spool;
+    char *text = spool->memory + spool->used, *end = text + len;
+
+    message->received += len;
+    if (message->state == AFTER_CR) {
+        *text = '\r';
+        end++;
+    }
+    if (!message->in_body)
+        follow_header(message, text, end);
+    if (message->strict)
+        look_for_lone_lf(message, text, end);
+    len = (size_t)(drop_line_crs(message, text, end) - text);
+    spool->used += len;
+    spool->size += len;
+}
+
+void message_close(struct message *message)
+{
+    if (message->state == AFTER_CR)
+        store(message, "\r", 1, false);
+    if (message->state != AT_LINE_START)
+        take(message, "", 0, 1);
+}
+
 void message_finish(struct message *message)
 {
-    if (message->spool->fd < 0)
-        look_for_lone_cr(message);
-    else if (message->error == 0 && !message->too_large)
+    look_for_lone_cr(message);
+    if (message->spool->fd >= 0 && message->error == 0 && !message->too_large)
         write_out(message, true);
 }
 

@@ -1,4 +1,4 @@
-/* message.h - the lines after DATA to the spool */
+/* message.h - the lines after DATA, or the octets after BDAT, to the spool */
 #ifndef MESSAGE_H
 #define MESSAGE_H
 
@@ -48,6 +48,7 @@ struct message {
     uint64_t limit;     /* bytes as received: CRLF counts two, added dots and the end none */
     uint64_t received;
     bool lf_session;    /* LF ends lines, and LF.LF the message */
+    bool strict;        /* among octets a lone LF is looked for, too; to be set behind message_begin */
     enum message_state state;
     bool too_large;     /* beyond the limit; nothing more is stored */
     enum { NO_DOT, AFTER_LF, LF_DOT, LF_DOT_CR } dot; /* how much of a dot behind a lone LF was seen */
@@ -70,6 +71,18 @@ void message_begin(struct message *message, struct spool *spool, uint64_t limit,
  * kept, a lone LF becomes a line end that cannot end the message.
  */
 enum message_status message_feed(struct message *message, struct slice bytes, size_t *used);
+
+/*
+ * The other way in, for octets that are counted and end nothing (RFC 3030 2). They are put where message_room says, at
+ * most `size` of them, which is not 0, and message_take takes one or more from there. What is kept is the same as of
+ * lines: LF for CRLF, a lone LF as the end of a line, a lone CR and NUL as they are; no dot is removed. The caller
+ * does not go beyond the limit.
+ */
+char *message_room(struct message *message, size_t *size);
+void message_take(struct message *message, size_t len);
+
+/* Behind the last octets: they are a whole line then, which has one byte more if its end was missing. */
+void message_close(struct message *message);
 
 /* After the end: writes what the file still lacks. Sets message->error on failure. */
 void message_finish(struct message *message);

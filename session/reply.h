@@ -13,7 +13,8 @@ enum reply_counts {
     COUNTS_UNKNOWN,       /* for limit.smtp_unknowncmd */
     COUNTS_AUTH,          /* for limit.auth_failures */
     COUNTS_IDLE,          /* for limit.smtp_commands only: it was no guess */
-    COUNTS_NOT            /* for limit.smtp_undelivered only: it was no mistake */
+    COUNTS_NOT,           /* for limit.smtp_undelivered only: it was no mistake */
+    COUNTS_DONE           /* for nothing: what it answers has been counted, or is bounded otherwise */
 };
 
 /*

@@ -6,7 +6,6 @@
 #include "base/utf8.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include "session/secrets.h"
 #include "smtp.h"
 
 enum {
@@ -18,6 +17,7 @@ static const struct reply unknown_command = { .code = 500, .status = SLICE("5.1"
 static const struct reply unknown_in_lmtp = { .code = 500, .status = SLICE("5.1"), .counts = COUNTS_UNKNOWN,
                                               .text = SLICE("Command is not known in LMTP, which begins with LHLO") };
 static const struct reply bad_sequence = REPLY(503, "5.1", "");
+static const struct slice message_begun = SLICE("The message has begun, go on with BDAT or say RSET");
 static const struct reply refused_wait = REPLY(503, "5.1", "Your host is not accepted, say QUIT");
 static const struct reply need_argument = REPLY(501, "5.4", "The argument is missing");
 static const struct reply no_argument = REPLY(501, "5.4", "No argument is allowed");
@@ -59,24 +59,26 @@ static const struct command *find_command(const struct session *s, struct slice 
     return c->verb.len > 0 ? c : NULL;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
 /* "MAIL FROM:<a@b> " is the verb MAIL and the argument "FROM:<a@b>". */
 static void split_line(struct slice line, struct slice *verb, struct slice *argument)
 {
     size_t begin = 0, end = line.len;
 
-    while (begin < end && !is_blank(line.text[begin]))
+    while (begin < end && !smtp_is_blank(line.text[begin]))
         begin++;
     *verb = (struct slice){ line.text, begin };
-    while (begin < end && is_blank(line.text[begin]))
+    while (begin < end && smtp_is_blank(line.text[begin]))
         begin++;
-    while (end > begin && is_blank(line.text[end - 1]))
+    while (end > begin && smtp_is_blank(line.text[end - 1]))
         end--;
     *argument = (struct slice){ line.text + begin, end - begin };
+}
+
+/* RFC 2920: has the client sent the command together with one that was refused, and stands it on that? */
+static bool is_behind_refusal(const struct session *s, const struct command *c)
+{
+    return (s->mail_refused && (c->kind == KIND_RCPT || c->kind == KIND_DATA || c->kind == KIND_BDAT)) ||
+           (s->rcpt_refused && c->kind == KIND_BDAT);
 }
 
 /* Refuses a line before its handler sees it: alphabet, order, argument. */
@@ -93,9 +95,9 @@ static struct reply check_line(const struct session *s, const struct command *c,
         return session_lmtp(&s->conf->session) ? unknown_in_lmtp : unknown_command;
     if ((c->states & s->state) == 0) {
         reply = bad_sequence;
-        reply.text = c->out_of_order;
-        if (s->mail_refused && (c->kind == KIND_RCPT || c->kind == KIND_DATA))
-            reply.counts = COUNTS_NOT; /* RFC 2920: the client has sent it together with its MAIL */
+        reply.text = s->state == CHUNKS ? message_begun : c->out_of_order;
+        if (is_behind_refusal(s, c))
+            reply.counts = COUNTS_NOT;
         return reply;
     }
     if (c->argument == ARG_NEEDED && argument.len == 0)
@@ -116,7 +118,8 @@ struct reply smtp_exceed(const struct limit *limit)
 /* What a line that was refused came to: a command of the table or NULL. */
 static enum came_to refused_to(const struct session *s, const struct command *c, const struct reply *reply)
 {
-    bool is_envelope = c != NULL && (c->kind == KIND_MAIL || c->kind == KIND_RCPT || c->kind == KIND_DATA);
+    bool is_envelope = c != NULL && (c->kind == KIND_MAIL || c->kind == KIND_RCPT || c->kind == KIND_DATA ||
+                                     c->kind == KIND_BDAT);
 
     if (reply->code < 500)
         return is_envelope ? CAME_LATER : CAME_IDLE;
@@ -130,6 +133,7 @@ static enum came_to refused_to(const struct session *s, const struct command *c,
     case COUNTS_NOT:
         return CAME_LATER;
     case COUNTS_FAILED:
+    case COUNTS_DONE:
         break;
     }
     return is_envelope && c->kind == KIND_RCPT && (s->before & (SENDER | RECIPIENT)) != 0 ? CAME_REFUSED : CAME_FAILED;
@@ -151,7 +155,8 @@ static enum came_to came_to(const struct session *s, const struct command *c, co
 static const char *count_line(struct session *s, const struct command *c, const char *stage, struct reply *reply)
 {
     enum came_to what = came_to(s, c, reply);
-    struct excess excess = counts_note(&s->counts, &s->conf->session, what, 0);
+    struct excess excess = reply->counts == COUNTS_DONE ? (struct excess){ .limit = NULL }
+                                                        : counts_note(&s->counts, &s->conf->session, what, 0);
 
     if (c != NULL && c->kind == KIND_SPEAKER && (s->state & (REFUSED | END)) != 0)
         stage = "connect"; /* it is the greeting of another client that is refused */
@@ -159,7 +164,7 @@ static const char *count_line(struct session *s, const struct command *c, const 
         stage = "identity"; /* the password was right, and for somebody else */
     if (c != NULL) {
         s->total[c - smtp_commands]++;
-        s->accepted[c - smtp_commands] += !reply_refuses(reply);
+        s->accepted[c - smtp_commands] += reply->code != 0 && !reply_refuses(reply);
     }
     s->unknown += what == CAME_UNKNOWN;
     if (excess.limit == NULL || s->state == END || reply->closes)
@@ -246,9 +251,11 @@ static void delay_refusal(struct session *s, const struct reply *reply, const ch
 static void answer(struct session *s, const struct reply *reply, const char *stage, struct slice line)
 {
     if (reply->closes) {
-        s->state = END;
         if (s->end_reason == NULL)
             s->end_reason = stage;
+        if (s->state == MESSAGE || s->state == CHUNKS)
+            smtp_lose_message(s);
+        s->state = END;
     }
     if (reply->code == 0)
         return;
@@ -259,38 +266,12 @@ static void answer(struct session *s, const struct reply *reply, const char *sta
     say(s, reply);
 }
 
-/* ---- what of a line may be shown ------------------------------------------------------ */
-
-/* Has the command a syntax of its own, which no password has? */
-static bool is_structured(const struct command *c)
+/* The same for all replies that there are to a message: in LMTP one for each recipient. */
+static void answer_all(struct session *s, struct reply *reply, const char *stage, struct slice line)
 {
-    return c->kind == KIND_MAIL || c->kind == KIND_RCPT || c->kind == KIND_HELO || c->kind == KIND_LHLO ||
-           c->kind == KIND_SPEAKER;
-}
-
-/*
- * Passwords come behind AUTH, and without it from clients that are confused: before it, in the lines behind it, and
- * as arguments of what only happens to be a command.
- */
-static bool may_hold_secret(const struct session *s, const struct command *c, struct slice line, struct slice argument)
-{
-    if (c == NULL)
-        return s->secrets || secrets_in_line(line);
-    return c->kind == KIND_AUTH || (argument.len > 0 && !is_structured(c) && (s->secrets || secrets_in_argument(argument)));
-}
-
-/* What of a line with a secret the log may show: AUTH and a mechanism, if it is one. */
-static struct slice loggable(const struct command *c, struct slice line, struct slice argument)
-{
-    size_t len = 0;
-
-    if (c == NULL || c->kind != KIND_AUTH)
-        return (struct slice)SLICE("(hidden)");
-    while (len < argument.len && !is_blank(argument.text[len]))
-        len++;
-    if (argument.len > 0 && !sasl_is_mechanism((struct slice){ argument.text, len }))
-        return (struct slice)SLICE("AUTH (hidden)");
-    return (struct slice){ line.text, (size_t)(argument.text - line.text) + len };
+    do
+        answer(s, reply, stage, line);
+    while (smtp_next_answer(s, reply));
 }
 
 /* What was sent behind such a command, in one group with it, is refused for that alone. */
@@ -311,21 +292,24 @@ static void one_line(struct session *s, struct slice line)
 
     split_line(line, &verb, &argument);
     c = find_command(s, verb);
-    s->secrets = may_hold_secret(s, c, line, argument);
-    shown = s->secrets ? loggable(c, line, argument) : line;
+    shown = smtp_loggable(s, c, line, argument);
     if (monitor_wants(s->monitor, 's'))
         monitor_log(s->monitor, MONITOR_LINE, shown);
     s->before = s->state;
-    s->begun = s->mail_refused || (s->state & (SENDER | RECIPIENT)) != 0;
+    s->begun = s->mail_refused || (s->state & TRANSACTION) != 0;
     reply = check_line(s, c, line, argument);
     if (reply.code == 0)
         reply = c->handler(s, argument);
+    else if (c != NULL && c->kind == KIND_BDAT)
+        reply = smtp_skip_chunk(s, argument, reply);
     if (c != NULL && reply_refuses(&reply))
         note_refusal(s, c);
     stage = count_line(s, c, c != NULL ? c->stage : "command", &reply);
-    answer(s, &reply, stage, shown);
+    answer_all(s, &reply, stage, shown);
     if (s->secrets)
         line_wipe(s->io, line);
+    if (c != NULL && c->kind == KIND_BDAT && (s->before & TRANSACTION) != 0 && (s->state & TRANSACTION) == 0)
+        monitor_reset(s->monitor); /* not before: the log names the sender */
     if (s->plain >= 0)
         smtp_begin_tls(s);
 }
@@ -357,9 +341,7 @@ static void one_message(struct session *s)
 {
     struct reply reply = smtp_receive_message(s);
 
-    do
-        answer(s, &reply, "data", slice_of(""));
-    while (smtp_next_answer(s, &reply));
+    answer_all(s, &reply, "data", slice_of(""));
     monitor_reset(s->monitor); /* not before: the log names the sender */
 }
 

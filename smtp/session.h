@@ -14,13 +14,14 @@ enum state {
     READY = 2,    /* HELO or EHLO was said */
     SENDER = 4,   /* MAIL was accepted, no recipient yet */
     RECIPIENT = 8, /* one was */
-    MESSAGE = 16, /* 354 was sent: what comes is the message */
-    REFUSED = 32, /* the greeting was a refusal: RFC 5321 3.1 has us wait for QUIT */
-    EXCHANGE = 64, /* 334 was sent: what comes is a response of AUTH */
-    END = 128
+    CHUNKS = 16,  /* BDAT has begun the message, which has no end yet */
+    MESSAGE = 32, /* 354 was sent: what comes is the message */
+    REFUSED = 64, /* the greeting was a refusal: RFC 5321 3.1 has us wait for QUIT */
+    EXCHANGE = 128, /* 334 was sent: what comes is a response of AUTH */
+    END = 256
 };
 
-enum { ANY = START | READY | SENDER | RECIPIENT };
+enum { TRANSACTION = SENDER | RECIPIENT | CHUNKS, ANY = START | READY | TRANSACTION };
 
 enum takes { ARG_NONE, ARG_NEEDED, ARG_OPTIONAL };
 
@@ -32,7 +33,7 @@ enum alphabet {
 };
 
 /* What the loop has to know of a command. */
-enum command_kind { KIND_OTHER, KIND_HELO, KIND_LHLO, KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_AUTH, KIND_RSET, KIND_SPEAKER };
+enum command_kind { KIND_OTHER, KIND_HELO, KIND_LHLO, KIND_MAIL, KIND_RCPT, KIND_DATA, KIND_BDAT, KIND_AUTH, KIND_RSET, KIND_SPEAKER };
 
 enum { SMTP_COMMANDS = 32 }; /* rows of the table at most */
 
@@ -67,9 +68,11 @@ struct session {
     unsigned messages;
     unsigned total[SMTP_COMMANDS], accepted[SMTP_COMMANDS]; /* per row of the table */
     struct spool spool;
+    struct message message; /* in the states MESSAGE and CHUNKS */
     unsigned answers_due;  /* replies to the message that its client still waits for: in LMTP one for each recipient */
     unsigned best_answer;  /* the lowest code of those that it has */
     struct reply answer;   /* where it is the same for all; code 0: the monitor has them */
+    char line[64];         /* of BDAT, since its octets take the place of what was read */
     char text[1024];       /* of a reply that is made up */
 };
 
@@ -118,7 +121,20 @@ struct session *smtp_make_session(struct line_io *io, struct monitor *monitor, c
 /* After the greeting. Who may come again has nothing to say now; who may not is waited for, but not for long. */
 void smtp_enter_state(struct session *s, enum state state);
 
+/* ---- smtp/loggable.c ---- */
+
+/*
+ * What of a line the log may show: a command of the table or NULL, and its argument. Whether there may be a password in it
+ * is in s->secrets then. It lives until the next line is read.
+ */
+struct slice smtp_loggable(struct session *s, const struct command *c, struct slice line, struct slice argument);
+
 /* ---- smtp/loop.c ---- */
+
+static inline bool smtp_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
 
 /* The greeting, or the refusal that takes its place (monitor_connect): enters the state behind it, and returns what is to be said. */
 struct reply smtp_open(struct session *s, struct reply reply);
@@ -142,5 +158,13 @@ struct reply smtp_receive_message(struct session *s);
  * get to hear because the connection is at its end is not delivered.
  */
 bool smtp_next_answer(struct session *s, struct reply *reply);
+/* BDAT: receives the octets behind it. Behind the last of a message that is delivered, and has its one reply. */
+struct reply smtp_receive_chunk(struct session *s, struct slice argument);
+
+/* The same where it is refused for what was before it: the octets are thrown away, and the transaction has failed. */
+struct reply smtp_skip_chunk(struct session *s, struct slice argument, struct reply refusal);
+
+/* The session ends in the middle of a message, which is told to the log. */
+void smtp_lose_message(struct session *s);
 
 #endif

@@ -16,7 +16,7 @@ static const struct {
     fuzz_target *run;
 } targets[] = {
     { "line", fuzz_line },       { "envelope", fuzz_envelope }, { "message", fuzz_message },
-    { "header", fuzz_header },
+    { "header", fuzz_header },   { "chunk", fuzz_chunk },
     { "conf", fuzz_conf },       { "session", fuzz_session },
     { "monitor", fuzz_monitor }, { "sasl", fuzz_sasl },       { "starttls", fuzz_starttls },
     { "dns", fuzz_dns },         { "proxy", fuzz_proxy },       { "told", fuzz_told },

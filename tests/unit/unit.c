@@ -12,6 +12,7 @@ static const struct {
     const char *name;
     void (*run)(void);
 } suites[] = {
+    { "chunk", test_chunk },
     { "slice", test_slice }, { "log", test_log },         { "envelope", test_envelope },
     { "line", test_line },   { "reply", test_reply },     { "message", test_message },
     { "client", test_client },   { "conf", test_conf },       { "rules", test_rules },

@@ -47,6 +47,7 @@ void test_lockout_db(void);
 void test_proxy(void);
 void test_told(void);
 void test_regex_lint(void);
+void test_chunk(void);
 void test_counts(void);
 void test_scope(void);
 void test_mend(void);
