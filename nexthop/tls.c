@@ -31,17 +31,30 @@ void nexthop_tls_use(struct slice helper, struct slice authorities)
     authorities_path = authorities;
 }
 
-/* Starts the helper with these descriptors. Returns 0 or an error number. */
-static int launch(pid_t *helper, const char *name, bool verify, const int fds[DESCRIPTORS])
+/* Starts the helper with these descriptors, or only `tests` what it would need. Returns 0 or an error number. */
+static int launch(pid_t *helper, const char *name, bool tests, const int fds[DESCRIPTORS])
 {
-    static char client[] = "-c", look[] = "-v";
-    char path[PATH_MAX], copy[NEXTHOP_TLS_TEXT];
+    static char client[] = "-c", look[] = "-v", test[] = "-t";
     size_t len = strlen(name) - (name[0] != '\0' && name[strlen(name) - 1] == '.'); /* the dot of the root */
-    char *arguments[] = { path, client, copy, verify ? look : NULL, NULL }, *none[] = { NULL };
+    const bool verify = fds[AUTHORITIES] >= 0;
+    char path[PATH_MAX], copy[NEXTHOP_TLS_TEXT];
+    char *arguments[] = { path, client, copy, verify ? look : NULL, verify && tests ? test : NULL, NULL }, *none[] = { NULL };
 
     process_choose(helper_path, "mailrecv-tls", path, sizeof path);
     text_string(copy, sizeof copy, (struct slice){ name, len });
     return process_start(helper, path, arguments, none, fds, DESCRIPTORS - !verify);
+}
+
+int nexthop_tls_test(int authorities, int output, pid_t *helper)
+{
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC), error = errno;
+    const int fds[DESCRIPTORS] = { nothing, output, output, nothing, authorities };
+
+    if (nothing >= 0) {
+        error = launch(helper, "", true, fds);
+        (void)close(nothing); /* nothing was written */
+    }
+    return error;
 }
 
 /* A message of the helper, as a string; false: there is none, or it has ended. */
@@ -92,7 +105,7 @@ static bool begin(struct nexthop_tls *tls, const int own[DESCRIPTORS], const cha
                   uint64_t deadline, char *reason, size_t size)
 {
     const bool verified = own[AUTHORITIES] >= 0;
-    int error = launch(&tls->helper, name, verified, own);
+    int error = launch(&tls->helper, name, false, own);
 
     if (error != 0) {
         tls->helper = 0;

@@ -51,6 +51,12 @@ int nexthop_tls_start(struct nexthop_tls *tls, int server, const char *name, enu
  */
 bool nexthop_tls_is_whole(const struct nexthop_tls *tls);
 
+/*
+ * Starts the helper to check these authorities, an open file; what it finds goes to `output`, as mailrecv-tls(8) says under
+ * -t. Returns 0 and the process, or an error number.
+ */
+int nexthop_tls_test(int authorities, int output, pid_t *helper);
+
 /* When the socket is closed: has the helper say good-bye to the server, for two seconds at most, and end. */
 void nexthop_tls_end(struct nexthop_tls *tls);
 

@@ -146,6 +146,17 @@ trust() { # NAME TRUST
     [ "$output" = $'failed authorities: holds no certificate in PEM\nstatus 1' ]
 }
 
+@test "-t: authorities are checked" {
+    cat root.pem foreign.pem self.pem >three.pem
+    run -0 "$HELPER" -c '' -v -t 4<three.pem
+    [ "$output" = 'note: authorities: there are 3' ]
+    run -1 "$HELPER" -c '' -v -t 4<good-key.pem
+    [ "$output" = 'error: authorities: holds no certificate in PEM' ]
+    sed '5s/^..../!!!!/' three.pem >broken.pem
+    run -1 "$HELPER" -c '' -v -t 4<broken.pem
+    [[ $output == 'error: authorities: '* ]]
+}
+
 @test "a server that speaks TLS 1.1 only, or no TLS" {
     serve good -tls1_1 -cipher DEFAULT:@SECLEVEL=0
     call say "$PORT" -c mail.example.com
@@ -224,7 +235,7 @@ trust() { # NAME TRUST
 
 @test "what is wrong with a command line" {
     run -64 "$HELPER" -c mail.example.com -a
-    [ "$output" = 'mailrecv-tls: options -c and -v are for clients, -a, -s, -k and -t for servers, see mailrecv-tls -h' ]
+    [ "$output" = 'mailrecv-tls: options -c and -v are for clients, -a, -s and -k for servers, see mailrecv-tls -h' ]
     run -64 "$HELPER" -v
-    run -64 "$HELPER" -c mail.example.com -t
+    run -64 "$HELPER" -c mail.example.com -k
 }

@@ -403,6 +403,17 @@ static void check_chain(SSL_CTX *context, X509 *certificate)
         printf("warning: %sthe chain is incomplete, unless clients know the issuer of the certificate\n", subject);
 }
 
+bool credentials_check_client(const struct credentials_options *o, bool verify)
+{
+    SSL_CTX *context = credentials_client(o, verify, complain);
+    const STACK_OF(X509_OBJECT) *authorities = context != NULL ? X509_STORE_get0_objects(SSL_CTX_get_cert_store(context)) : NULL;
+
+    if (verify && !found_errors)
+        printf("note: authorities: there are %d\n", sk_X509_OBJECT_num(authorities));
+    SSL_CTX_free(context);
+    return !found_errors;
+}
+
 bool credentials_check(const struct credentials_options *o)
 {
     SSL_CTX *context = credentials_load(o, complain);

@@ -51,6 +51,9 @@ int credentials_days_until(const ASN1_TIME *date);
  * `error: `, `warning: ` or `note: `. False if there was an error. */
 bool credentials_check(const struct credentials_options *o);
 
+/* The same for what a client needs. */
+bool credentials_check_client(const struct credentials_options *o, bool verify);
+
 /* Why OpenSSL has just failed, by the errors that it has queued since the last ERR_clear_error(). */
 const char *credentials_reason(void);
 

@@ -45,7 +45,7 @@ struct options {
 static void print_help(void)
 {
     puts("usage: mailrecv-tls [-m 1.2|1.3] [-C CIPHERS] [-a] [-s] [-k | -t]\n"
-         "       mailrecv-tls -c NAME [-v] [-m 1.2|1.3] [-C CIPHERS]\n"
+         "       mailrecv-tls -c NAME [-v] [-t] [-m 1.2|1.3] [-C CIPHERS]\n"
          "\n"
          "Serves TLS on one connection; mailrecv starts it. It finds the client on descriptor 0, the session\n"
          "on 1, the monitor on 3, certificate chain and key on 4 and 5, CA certificates on 6,\n"
@@ -58,7 +58,8 @@ static void print_help(void)
          "  -k          serve the connections that come on descriptor 3, a process for each\n"
          "  -c NAME     be a client of the server with this name or address, or \"\"\n"
          "  -v          tell whether its certificate is good\n"
-         "  -t          check certificates and key, serve nobody; status 1 on errors\n"
+         "  -t          check certificates and key, or with -c and -v the authorities, and do nothing else; status 1\n"
+         "              on errors\n"
          "  -V          show the version\n"
          "  -h          show this help\n"
          "\n"
@@ -106,8 +107,8 @@ static void parse_options(int argc, char **argv, struct options *o)
     }
     if (optind < argc)
         die_usage("unknown argument '%s'", argv[optind]);
-    if (o->client ? o->tls.ask_client || o->tls.second || o->keep || o->test : o->verify)
-        die_usage("options -c and -v are for clients, -a, -s, -k and -t for servers");
+    if (o->client ? o->tls.ask_client || o->tls.second || o->keep : o->verify)
+        die_usage("options -c and -v are for clients, -a, -s and -k for servers");
     if (strcmp(o->tls.min_version, "1.2") != 0 && strcmp(o->tls.min_version, "1.3") != 0)
         die_usage("'%s' is no version of TLS, expected 1.2 or 1.3", o->tls.min_version);
 }
@@ -197,7 +198,10 @@ int main(int argc, char **argv)
     struct options options = { .tls.min_version = "1.2" };
 
     parse_options(argc, argv, &options);
-    if (options.test)
-        return output_status(credentials_check(&options.tls) ? EXIT_SUCCESS : EXIT_FAILURE);
+    if (options.test) {
+        bool good = options.client ? credentials_check_client(&options.tls, options.verify) : credentials_check(&options.tls);
+
+        return output_status(good ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
     serve(&options);
 }
