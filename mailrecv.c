@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "admin/access.h"
+#include "admin/alive.h"
 #include "admin/check.h"
 #include "admin/explain.h"
 #include "admin/lockout_show.h"
@@ -90,6 +91,21 @@ static int check_configuration(struct conf *conf, const struct options *o)
         check_print(conf, stderr, wants_colours());
     if (!o->json && status != EX_CONFIG)
         conf_print(conf, stdout);
+    return options_output_status() != EX_OK ? EX_IOERR : status;
+}
+
+/* Whether somebody else's server is alive. */
+static int ask_servers(const struct options *o, const struct conf *conf)
+{
+    int status;
+
+    if (conf->errors > 0) {
+        check_print(conf, stderr, wants_colours());
+        return EX_CONFIG;
+    }
+    if (o->log == NULL)
+        (void)log_open("stderr"); /* for -d */
+    status = alive(conf, o->alive, &terminated, stdout);
     return options_output_status() != EX_OK ? EX_IOERR : status;
 }
 
@@ -417,6 +433,8 @@ int main(int argc, char **argv)
         status = check_configuration(&conf, &options);
     } else if (options.show) {
         status = show_contacts(&options, &conf);
+    } else if (options.alive != NULL) {
+        status = ask_servers(&options, &conf);
     } else if (options.explain) {
         status = explain_configuration(&options, &conf, &client);
     } else if (options.replay != NULL) {

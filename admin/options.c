@@ -20,6 +20,7 @@ static void print_help(void)
 {
     puts("usage: mailrecv [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE] [-P ADDRESS[=NAME] [-n]] [-t [json]] [-u USER]\n"
          "       mailrecv -L WHERE... [-c FILE] [-d FLAGS] [-l syslog|stderr|FILE]\n"
+         "       mailrecv [-c FILE] [-d FLAGS] -M HOST\n"
          "       mailrecv [-c FILE] -S [json | clear ADDRESS | lock ADDRESS [SECS]]\n"
          "       mailrecv -x [-c FILE] [-P ADDRESS[=NAME]] [helo NAME] [from ADDRESS] [auth USER] [tls] [cert SHA256]\n"
          "                [rcpt ADDRESS...]\n"
@@ -32,6 +33,8 @@ static void print_help(void)
          "  -l WHERE           where the log goes, instead of the configuration's logfile\n"
          "  -L WHERE           listen, instead of serving standard input: PORT, ADDRESS:PORT, [ADDRESS]:PORT, unix:PATH;\n"
          "                     may be repeated\n"
+         "  -M HOST            ask whether mail servers are alive, and what they say of themselves: the mail hosts of a\n"
+         "                     domain, HOST:PORT, an address, unix:PATH; status 1 if none is\n"
          "  -P ADDRESS[=NAME]  pretend that this client is connected, with this confirmed name or none;\n"
          "                     on a terminal with a prompt, and the log beneath each command\n"
          "  -n                 deliver nothing, say what would have been done\n"
@@ -118,7 +121,7 @@ static bool parse_option(int argc, char **argv, int *i, struct options *o)
         char letter;
         const char **value;
     } with_value[] = { { 'c', &o->conf }, { 'd', &o->flags }, { 'l', &o->log }, { 'P', &o->pretend },
-                       { 'r', &o->replay }, { 'u', &o->user } };
+                       { 'r', &o->replay }, { 'u', &o->user }, { 'M', &o->alive } };
     const struct {
         const char *word;
         bool *flag;
@@ -174,7 +177,7 @@ void options_parse(int argc, char **argv, struct options *o)
 
 bool options_in_service(const struct options *o)
 {
-    return !o->test && !o->show && !o->explain && o->replay == NULL && o->pretend == NULL;
+    return !o->test && !o->show && !o->explain && o->replay == NULL && o->pretend == NULL && o->alive == NULL;
 }
 
 void options_check(struct options *o, struct client *client)

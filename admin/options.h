@@ -10,7 +10,7 @@
 #include "listener/sockets.h"
 
 struct options {
-    const char *conf, *flags, *log, *pretend, *replay, *user;
+    const char *conf, *flags, *log, *pretend, *replay, *user, *alive;
     const char *clear, *lock, *lock_secs; /* -S: an address, or NULL */
     bool test, rehearse, explain, show, json, version, help;
     char **words;             /* behind the options, NULL: none */

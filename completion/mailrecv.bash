@@ -18,6 +18,7 @@ _mailrecv_values() {
     VERSION) words='1.2 1.3' ;;
     FORM) words='text html json prom' ;;
     DAYS) words='today yesterday' ;;
+    HOST) mapfile -t COMPREPLY < <(compgen -A hostname -- "$2") && return ;;
     USER) mapfile -t COMPREPLY < <(compgen -u -- "$2") && return ;;
     WORDS) words=$(sed -E '/^$/,$d; s/usage:|mailrecv[a-z-]*|-[A-Za-z]( [^][ ]*)?//g' <<<"$3" | grep -oE '\b[a-z]+\b') ;;
     PROGRAM) mapfile -t COMPREPLY < <(compgen -c -- "$2") && return ;;

@@ -12,6 +12,7 @@ void exchange_begin(struct exchange *exchange, int fd, uint64_t deadline, const 
     exchange->fd = fd;
     exchange->deadline = deadline;
     exchange->terminated = terminated;
+    exchange->heard = NULL;
     exchange->end = EXCHANGE_GOES_ON;
     exchange->mute = false;
     exchange->in_start = exchange->in_end = exchange->out_len = 0;
@@ -119,7 +120,11 @@ static enum response_progress take(struct exchange *exchange, struct capabilitie
         progress = response_feed(&exchange->response, (struct slice){ exchange->in + exchange->in_start,
                                  exchange->in_end - exchange->in_start }, &used);
         exchange->in_start += used;
-        if (offers != NULL && exchange->response.lines > 1 && (progress == RESPONSE_NEXT || progress == RESPONSE_LAST))
+        if (progress != RESPONSE_NEXT && progress != RESPONSE_LAST)
+            continue;
+        if (exchange->heard != NULL)
+            exchange->heard(&exchange->response);
+        if (offers != NULL && exchange->response.lines > 1)
             capabilities_take(offers, response_line(&exchange->response));
     }
     return progress;

@@ -21,6 +21,7 @@ struct exchange {
     bool mute;         /* the other side takes nothing more; what it has said before can be heard */
     size_t in_start, in_end, out_len;
     struct response response; /* the last reply */
+    void (*heard)(const struct response *response); /* is told of each line when it is complete; NULL: nobody is */
     char in[EXCHANGE_IN], out[EXCHANGE_OUT];
 };
 
