@@ -63,17 +63,20 @@ END
     start_postfix_peer
     mv unit postfix.conf
     listen_for postfix "$PWD/postfix/queue/private/mailrecv" postfix
-    send "$POSTFIX_PORT" report nobody later never >replies
+    send "$POSTFIX_PORT" report 127.0.0.2/report nobody later never >replies
     for name in report later never; do
         wait_for postfix/log "lmtp\\[.*to=<$name@scripts.example.com>.*status=" 60
     done
     wait_for postfix/log 'from=<>, size=' 60 # the sender of the third is told
     # Postfix has asked before it took the mail
-    grep -qx 'report 250' replies
+    [ "$(grep -cx 'report 250' replies)" -eq 2 ]
     grep -q '^nobody 550 .*No one here by that name' replies
     grep -qx 'later 250' replies
     grep -qx 'never 250' replies
-    wait_for lib/report '^Subject: for report$'
+    wait_for lib/office '^text$'
+    wait_for lib/report '^text$'
+    [ "$(cat lib/report lib/office | grep -c '^Subject: for report$')" -eq 2 ]
+    grep -q '\[127.0.0.2\] delivery result=delivered .*to="report@' log
     grep -q 'to=<report@scripts.example.com>.*status=sent (250 2.0.0 Ok, delivered as ' postfix/log
     grep -q 'to=<later@scripts.example.com>.*status=deferred (.*451 4.3.0 ' postfix/log
     grep -q 'to=<never@scripts.example.com>.*status=bounced (.*554 5.7.0 .*Not wanted' postfix/log
