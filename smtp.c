@@ -272,6 +272,10 @@ static struct reply cmd_data(struct session *s, struct slice argument)
     reply.counts = s->rcpt_refused ? COUNTS_NOT : COUNTS_FAILED;
     if (s->state != RECIPIENT)
         return reply;
+    reply = monitor_data(s->monitor);
+    reply.counts = COUNTS_IDLE; /* a message that is not wanted is no guess */
+    if (reply.code != 0)
+        return reply;
     s->state = MESSAGE;
     return data_go;
 }

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -105,6 +106,26 @@ static int move_up(const int fds[], size_t count, int high[PROCESS_DESCRIPTORS],
         error = high[*moved] < 0 ? errno : 0;
     }
     return error;
+}
+
+char **process_arguments(const struct program *program)
+{
+    size_t vector = (program->argument_count + 2) * sizeof(char *), size = vector + program->path.len + 1;
+    char **arguments, *text;
+
+    for (size_t i = 0; i < program->argument_count; i++)
+        size += program->arguments[i].len + 1;
+    arguments = calloc(1, size);
+    if (arguments == NULL)
+        return NULL;
+    text = (char *)arguments + vector;
+    for (size_t i = 0; i <= program->argument_count; i++) {
+        struct slice word = i == 0 ? program->path : program->arguments[i - 1];
+
+        arguments[i] = memcpy(text, word.text, word.len);
+        text += word.len + 1;
+    }
+    return arguments;
 }
 
 int process_start(pid_t *pid, const char *program, char *const arguments[], char *const variables[], const int fds[],

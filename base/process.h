@@ -18,6 +18,9 @@ struct program {
     size_t argument_count;
 };
 
+/* The arguments for process_start: a vector with its strings, to be freed at once. NULL without memory. */
+char **process_arguments(const struct program *program);
+
 /*
  * From here on this process, and those that it forks, stay on the CPU that they are on: two that wait for each
  * other by turns then do not have to wake another CPU each time, which takes a fifteenth off a session of two

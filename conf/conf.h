@@ -13,6 +13,7 @@
 #include "client/settings.h"
 #include "delivery/settings.h"
 #include "dns/dns.h"
+#include "handlers/settings.h"
 #include "listener/settings.h"
 #include "nexthop/settings.h"
 #include "rules.h"
@@ -56,6 +57,7 @@ struct conf {
     struct dns_settings dns;
     struct client_settings client;
     struct delivery_settings delivery;
+    struct handler_settings handlers;
     struct listener_settings listener;
     struct nexthop_settings nexthop;
     struct rules rules;             /* domain, allow, deny, groups, deliver, error */

@@ -5,6 +5,7 @@
 #include "client/keywords.h"
 #include "delivery/keywords.h"
 #include "dns/keywords.h"
+#include "handlers/keywords.h"
 #include "listener/keywords.h"
 #include "nexthop/keywords.h"
 #include "session/keywords.h"
@@ -15,6 +16,7 @@
 static const struct keyword conf_keywords[] = {
     { .name = "domain", .order = 10, .kind = KEYWORD_DOMAIN, AT(rules.domain) },
     { .name = "recipient_delimiter", .order = 120, .kind = KEYWORD_WORD, AT(rules.delimiters) },
+    { .name = "quarantine", .order = 118, .kind = CONF_QUARANTINE, AT(handlers.quarantine) },
     { .name = "auth.command", .order = 230, .kind = CONF_PROGRAM, AT(client.auth_command) },
     { .name = "dns.server", .kind = CONF_SERVER, AT(dns) },
     { .name = "lockout.exempt", .kind = CONF_CLIENTS, AT(rules.groups.exempt) },
@@ -28,6 +30,7 @@ static const struct keyword conf_keywords[] = {
     { .name = "dnsbl", .kind = CONF_DNSBL, .status = "7.1" },
     { .name = "dnswl", .kind = CONF_DNSWL },
     { .name = "bypass", .kind = CONF_BYPASS },
+    { .name = "policy", .kind = CONF_POLICY },
     { .name = "deliver", .kind = CONF_DELIVER },
     { .name = "include", .kind = CONF_INCLUDE },
     { .name = "refuse", .kind = CONF_REFUSE, .status = "7.1" },
@@ -50,6 +53,7 @@ static const struct {
     TABLE(nexthop_keywords, offsetof(struct conf, nexthop)),
     TABLE(client_keywords, offsetof(struct conf, client)),
     TABLE(delivery_keywords, offsetof(struct conf, delivery)),
+    TABLE(handler_keywords, offsetof(struct conf, handlers)),
     TABLE(listener_keywords, offsetof(struct conf, listener)),
     TABLE(conf_keywords, 0),
 };
@@ -73,6 +77,8 @@ static const struct {
     [KEYWORD_CHECK] = { parse_check, print_check },
     [KEYWORD_PAUSE] = { parse_pause, print_pause },
     [CONF_PROGRAM] = { parse_program, print_program },
+    [CONF_QUARANTINE] = { parse_quarantine, print_quarantine },
+    [CONF_POLICY] = { parse_policy, NULL },
     [CONF_SERVER] = { parse_server, NULL },
     [CONF_HOSTS] = { parse_hosts, NULL },
     [CONF_CLIENTS] = { parse_clients, NULL },

@@ -60,6 +60,7 @@ static void set_defaults(struct parser *p)
     for (enum rewritten i = 0; i < REWRITTEN; i++)
         p->conf->rules.last_rewrite[i] = &p->conf->rules.first_rewrite[i];
     p->conf->rules.groups.last_group = &p->conf->rules.groups.first_group;
+    p->conf->handlers.last_policy = &p->conf->handlers.first_policy;
     p->conf->rules.groups.last_list = &p->conf->rules.groups.lists;
     p->conf->rules.groups.sources = p->conf->sources;
 }

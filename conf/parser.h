@@ -219,6 +219,8 @@ bool target_option(struct parser *p, struct word word, struct target *target);
 /* How lines are read and written that only conf/ knows, behind the kinds of keyword.h. */
 enum {
     CONF_PROGRAM = KEYWORD_KINDS, /* auth.command: struct program */
+    CONF_QUARANTINE,              /* quarantine: struct quarantine */
+    CONF_POLICY,
     CONF_SERVER,                  /* dns.server: struct dns_settings */
     CONF_HOSTS,                   /* allow, deny: struct patterns */
     CONF_CLIENTS,                 /* lockout.exempt, proxy_protocol, quiet: struct patterns */
@@ -271,11 +273,14 @@ kind_parse parse_program, parse_deliver, parse_refuse, parse_also, parse_error, 
 /* rewrites.c */
 kind_parse parse_rewrite;
 
+/* handlers.c */
+kind_parse parse_policy, parse_quarantine;
+
 /* include.c */
 kind_parse parse_include;
 
 /* print.c */
 kind_print print_word, print_words, print_text, print_switch, print_choice, print_limit, print_count, print_check, print_pause,
-    print_program;
+    print_program, print_quarantine;
 
 #endif

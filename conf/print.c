@@ -127,6 +127,14 @@ void print_program(const struct keyword *k, const void *value, FILE *out)
     }
 }
 
+void print_quarantine(const struct keyword *k, const void *value, FILE *out)
+{
+    const struct quarantine *quarantine = value;
+
+    fprintf(out, " %s", quarantine->maildir ? "maildir" : "append");
+    print_word(k, &quarantine->path, out);
+}
+
 /* The row that is printed next behind those up to `order`; keywords_count() if there is none. */
 static size_t next_in_order(unsigned order)
 {

@@ -15,16 +15,16 @@
 
 static void __attribute__((format(printf, 2, 3))) add(struct copy *copy, const char *format, ...)
 {
-    size_t room = sizeof copy->head - copy->head_len;
+    size_t room = sizeof copy->head - copy->used;
     va_list args;
     int len;
 
     va_start(args, format);
-    len = vsnprintf(copy->head + copy->head_len, room, format, args);
+    len = vsnprintf(copy->head + copy->used, room, format, args);
     va_end(args);
     /* the parts are bounded by the RFC's sizes and fit; the check is for who changes them */
     if (len > 0)
-        copy->head_len += (size_t)len < room ? (size_t)len : room - 1;
+        copy->used += (size_t)len < room ? (size_t)len : room - 1;
 }
 
 /* The line that begins a message in an mbox (RFC 4155): blanks would end the address there. */
@@ -111,14 +111,16 @@ void copy_begin(struct copy *copy, const struct transaction *transaction, const 
 {
     copy->transaction = transaction;
     copy->recipient = recipient;
-    copy->head_len = 0;
+    copy->used = 0;
     if (from_line)
         add_from_line(copy);
     if (recipient != NULL) {
         add(copy, "Return-Path: <%s>\n", transaction->sender->text);
         add(copy, "Delivered-To: %s\n", recipient->address.text);
     }
+    copy->top_len = copy->used;
     add_received(copy);
+    copy->head_len = copy->used + transaction->fields.len;
 }
 
 uint64_t copy_size(const struct copy *copy)
@@ -126,17 +128,29 @@ uint64_t copy_size(const struct copy *copy)
     return copy->head_len + copy->transaction->spool->size;
 }
 
+/* Of the head, from `offset` on, as far as it lies in one piece. */
+static struct slice head_piece(const struct copy *copy, size_t offset)
+{
+    const struct slice fields = copy->transaction->fields;
+
+    if (offset < copy->top_len)
+        return (struct slice){ copy->head + offset, copy->top_len - offset };
+    if (offset < copy->top_len + fields.len)
+        return (struct slice){ fields.text + (offset - copy->top_len), copy->top_len + fields.len - offset };
+    return (struct slice){ copy->head + (offset - fields.len), copy->head_len - offset };
+}
+
 struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer, size_t size)
 {
     if (offset < copy->head_len)
-        return (struct slice){ copy->head + offset, copy->head_len - (size_t)offset };
+        return head_piece(copy, (size_t)offset);
     return spool_piece(copy->transaction->spool, offset - copy->head_len, buffer, size);
 }
 
 ssize_t copy_head_to(const struct copy *copy, int fd)
 {
-    errno = write_all(fd, copy->head, copy->head_len);
-    return errno == 0 ? (ssize_t)copy->head_len : -1;
+    errno = copy->transaction->fields.len > 0 ? EINVAL : write_all(fd, copy->head, copy->used);
+    return errno == 0 ? (ssize_t)copy->used : -1;
 }
 
 /* Is the file of the spool this copy, and will it be? Nothing is believed of it while a session can write to it. */
@@ -145,7 +159,7 @@ static bool is_copy(const struct copy *copy, const struct spool *spool)
     struct stat status;
     char head[COPY_HEAD];
 
-    return spool->fd >= 0 && spool->start == copy->head_len && spool_is_final(spool->fd) &&
+    return spool->fd >= 0 && copy->transaction->fields.len == 0 && spool->start == copy->head_len && spool_is_final(spool->fd) &&
            fstat(spool->fd, &status) == 0 && (uint64_t)status.st_size == copy_size(copy) &&
            pread(spool->fd, head, copy->head_len, 0) == (ssize_t)copy->head_len &&
            memcmp(head, copy->head, copy->head_len) == 0;

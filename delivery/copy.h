@@ -24,6 +24,7 @@ struct transaction {
     bool once;                     /* the spool is read by one delivery only, whatever becomes of that */
     size_t recipients;             /* how many the whole message has */
     struct outcome *outcomes;      /* room for one of each in the list of the recipients, copies by also lines included */
+    struct slice fields;           /* that handlers have added: whole lines, above our own Received: field */
     const char *parameters;        /* of MAIL, as the client gave them: printable ASCII and blanks */
     const char *helo;              /* "" when the client said none */
     const char *protocol;          /* RFC 3848 and RFC 6531 4.3: ESMTP, UTF8SMTP... */
@@ -58,8 +59,9 @@ enum { COPY_HEAD = 4096 };
 struct copy {
     const struct transaction *transaction;
     const struct recipient *recipient;
-    size_t head_len;
-    char head[COPY_HEAD]; /* From_ line if wanted, Return-Path:, Delivered-To:, Received: */
+    size_t head_len;      /* of all that stands above the message: `head` with the fields of the transaction in it */
+    size_t used, top_len; /* of `head`: all, and what stands above these fields */
+    char head[COPY_HEAD]; /* From_ line if wanted, Return-Path:, Delivered-To:; behind the fields Received: */
 };
 
 /*
@@ -92,7 +94,7 @@ static inline size_t copy_room(uint64_t offset)
 }
 
 /*
- * Writes the head of the copy into a file that is to become a spool, and perhaps this copy. Returns how many bytes that
+ * Of a transaction without fields of handlers: writes the head of the copy into a file that is to become a spool, and perhaps this copy. Returns how many bytes that
  * were, or -1 with errno set.
  */
 ssize_t copy_head_to(const struct copy *copy, int fd);

@@ -195,7 +195,12 @@ static bool is_together(const struct recipient *before, const struct recipient *
     return b->once && before->rule == r->rule;
 }
 
-/* Puts a recipient together with the last one that its delivery is for, too. What they take of the environment is bounded. */
+static bool is_file(const struct recipient *r)
+{
+    return r->rule->target.kind == TARGET_APPEND || r->rule->target.kind == TARGET_MAILDIR;
+}
+
+/* Puts a recipient together with the last one that its delivery is for, too. What they take of an environment is bounded. */
 static void join(struct recipient *recipients, struct recipient *r)
 {
     struct recipient *before = r;
@@ -206,7 +211,7 @@ static void join(struct recipient *recipients, struct recipient *r)
         return;
     while (before > recipients && !is_together(--before, r))
         ;
-    if (before == r || !is_together(before, r) || before->run_bytes + r->run_bytes > RUN_BYTES)
+    if (before == r || !is_together(before, r) || (!is_file(r) && before->run_bytes + r->run_bytes > RUN_BYTES))
         return;
     r->run_bytes += before->run_bytes;
     before->together = r;

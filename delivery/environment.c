@@ -232,15 +232,17 @@ static bool put_facts(struct environment *e, const struct delivery *d)
     return captures(e, d->recipient) && json_object(e, d, first);
 }
 
+int environment_begin(struct environment *environment)
+{
+    environment->count = environment->used = 0;
+    return variable(environment, "PATH", slice_of(ENVIRONMENT_PATH)) ? person(environment) : E2BIG;
+}
+
 int environment_build(struct environment *environment, const struct transaction *transaction,
                       const struct recipient *recipient, uint64_t size)
 {
     const struct delivery delivery = { transaction, recipient, size };
-    int error;
+    int error = environment_begin(environment);
 
-    environment->count = environment->used = 0;
-    if (!variable(environment, "PATH", slice_of(ENVIRONMENT_PATH)))
-        return E2BIG;
-    error = person(environment);
     return error != 0 ? error : put_facts(environment, &delivery) ? 0 : E2BIG;
 }

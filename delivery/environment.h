@@ -20,6 +20,9 @@ struct environment {
     char text[ENVIRONMENT_TEXT];
 };
 
+/* What every program is told that we start for a session: the search path, and who we are. Returns as below. */
+int environment_begin(struct environment *environment);
+
 /*
  * Collects the facts of one delivery as variables, and as one JSON object (RFC 8259) in
  * MAILRECV_JSON, which has the header of the message, too, as far as there is room. `size` is the number of bytes that

@@ -83,7 +83,7 @@ static void put_server_port(const struct policy_facts *facts, struct text *out)
 
 static void put_helo(const struct policy_facts *facts, struct text *out)
 {
-    put_string(out, facts->helo);
+    put(out, facts->helo);
 }
 
 /* As Postfix has them: without brackets, and without the quotes of a local part. */

@@ -16,7 +16,7 @@ struct policy_facts {
     const struct client *client;
     bool extended;                   /* of POLICY_HELO: it is EHLO, or LHLO */
     const char *protocol;            /* SMTP, ESMTP or LMTP; SMTP before HELO has been accepted */
-    const char *helo;                /* "": nothing was said */
+    struct slice helo;               /* empty: nothing was said */
     const struct address *sender;    /* NULL: none was named yet */
     const struct address *recipient; /* that is asked about, or the only one; NULL: there is none, or more than one */
     size_t recipients;               /* accepted ones; only of POLICY_DATA and POLICY_END */

@@ -212,6 +212,13 @@ struct reply monitor_rcpt(struct monitor *monitor, struct slice argument)
     return ask(monitor, &(struct question){ .kind = ASK_RCPT, .text = argument });
 }
 
+struct reply monitor_data(struct monitor *monitor)
+{
+    if (!monitor->asks_data)
+        return no_objection;
+    return is_direct(monitor, true) ? state_data(&monitor->state) : ask(monitor, &(struct question){ .kind = ASK_DATA });
+}
+
 void monitor_reset(struct monitor *monitor)
 {
     if (is_direct(monitor, false))

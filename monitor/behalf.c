@@ -64,7 +64,7 @@ static void take_greeting(struct session_state *s, const struct told *told, bool
     }
     dns_new_deadline();
     if (served && helo[0] != '\0')
-        (void)state_check_helo(s, slice_of(s->helo));
+        (void)state_check_helo(s, s->extended, slice_of(s->helo));
 }
 
 /* ---- for good -------------------------------------------------------------------------------- */
@@ -95,6 +95,9 @@ struct reply state_xclient(struct session_state *s, struct slice argument)
     reply = state_judge(s);
     s->announced = false;
     state_announce(s);
+    if (reply.code == 0)
+        reply = state_ask_connect(s);
+    s->greeted = reply.code == 0;
     take_greeting(s, &told, s->greeted);
     return reply;
 }
@@ -124,7 +127,7 @@ static struct reply judge_forwarded(struct session_state *s)
     reply = s->locked != LOCKOUT_NONE ? lockout_reply(&s->lockout) : rules_forward(&s->conf->rules, s->client);
     state_log_trouble();
     dnsbl_log(s->conf->rules.groups.lists);
-    return reply;
+    return reply.code != 0 ? reply : state_ask_connect(s);
 }
 
 /* The lists of hosts are asked again about a peer that has been somebody else; the answers are there still. */

@@ -135,6 +135,8 @@ struct reply state_connect(struct session_state *s)
         reply = state_judge(s);
     if (reply.code == 0)
         reply = check_silence(s);
+    if (reply.code == 0)
+        reply = state_ask_connect(s);
     s->greeted = reply.code == 0;
     if (reply.code != 0 || log_wants('s'))
         state_announce(s); /* the greeting is logged, and this stands before it */

@@ -35,10 +35,13 @@ static const char *protocol(const struct session_state *s)
 }
 
 /* The id is time, process and number of the message in it: no other message on this host has the same. */
-static void stamp(struct session_state *s)
+void state_stamp(struct session_state *s)
 {
     struct timespec now;
 
+    if (s->stamped)
+        return;
+    s->stamped = true;
     (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with these arguments */
     (void)snprintf(s->id, sizeof s->id, "%08jx%05lx.%lx.%x", (uintmax_t)now.tv_sec, (unsigned long)now.tv_nsec / 1000,
                    (unsigned long)getpid(), ++s->messages);
@@ -68,6 +71,7 @@ static struct transaction transaction_of(const struct session_state *s, const st
         .recipients = count_recipients(s),
         .outcomes = s->outcomes,
         .parameters = s->parameters,
+        .fields = s->fields,
         .helo = s->helo,
         .protocol = protocol(s),
         .id = s->id,
@@ -84,12 +88,13 @@ static bool begin_copy(struct session_state *s, int fd)
     struct transaction transaction;
     ssize_t len;
 
-    if (!s->in_transaction || s->count != 1)
-        return true;
+    if (!s->in_transaction || s->count != 1 || s->conf->handlers.first_policy != NULL)
+        return true; /* what handlers do to it is not for the session */
     dns_new_deadline();
-    stamp(s);
+    state_stamp(s);
     transaction = transaction_of(s, NULL);
     len = deliver_begin(&transaction, s->recipients, fd);
+    s->stamped = len > 0;
     s->start = len > 0 ? (uint64_t)len : 0;
     return len >= 0;
 }
@@ -132,19 +137,27 @@ static void end_delivery(struct session_state *s)
         lockout_forgive(&s->lockout);
 }
 
-/* The next one of those that are due. Behind a reply that closes the session there is none. */
-static struct reply next_answer(struct session_state *s)
+/* What becomes of the recipient whose reply is due, or of all. A command may object to the client, once. */
+static struct reply deliver_next(struct session_state *s)
 {
     const size_t index = s->order[s->named - s->answers_due];
     struct reply reply = s->answers_each ? deliver_one(&s->transaction, s->recipients, s->count, index)
                                          : deliver_all(&s->transaction, s->recipients, s->count);
 
-    s->answers_due = s->answers_each && !reply.closes ? s->answers_due - 1 : 0;
-    s->best_answer = reply.code < s->best_answer ? reply.code : s->best_answer;
     if (deliver_violation() && !s->objected) {
         s->objected = s->command_objects = true;
         lockout_violation(&s->lockout, "command");
     }
+    return reply;
+}
+
+/* The next one of those that are due. Behind a reply that closes the session there is none. */
+static struct reply next_answer(struct session_state *s)
+{
+    struct reply reply = s->end_refusal.code != 0 ? s->end_refusal : deliver_next(s);
+
+    s->answers_due = s->answers_each && !reply.closes ? s->answers_due - 1 : 0;
+    s->best_answer = reply.code < s->best_answer ? reply.code : s->best_answer;
     if (s->answers_due == 0)
         end_delivery(s);
     return reply;
@@ -152,12 +165,16 @@ static struct reply next_answer(struct session_state *s)
 
 struct reply state_deliver(struct session_state *s, const struct spool *spool)
 {
+    static const struct reply no_memory = REPLY(451, "3.0", "The message cannot be delivered now, try again later");
+
     if (!s->in_transaction || s->count == 0)
         return state_contradict(s);
     dns_new_deadline();
-    if (spool->start == 0)
-        stamp(s);
+    state_stamp(s);
     s->spool = *spool;
+    s->end_refusal = state_ask_end(s, &s->spool);
+    if (!state_apply_handlers(s))
+        s->end_refusal = no_memory;
     s->transaction = transaction_of(s, &s->spool);
     (void)clock_gettime(CLOCK_REALTIME, &s->transaction.received_at); /* cannot fail with these arguments */
     dns_rest(); /* the name of the client is known by now */

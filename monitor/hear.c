@@ -159,6 +159,13 @@ static bool hear_deliver(struct monitor *m, const struct question *q, struct rep
     return true;
 }
 
+static bool hear_data(struct monitor *m, const struct question *q, struct reply *reply)
+{
+    (void)q;
+    *reply = state_data(&m->state);
+    return true;
+}
+
 static bool hear_answer(struct monitor *m, const struct question *q, struct reply *reply)
 {
     (void)q;
@@ -197,7 +204,7 @@ static const struct {
     [ASK_MAIL] = { hear_mail, true, false },     [ASK_TLS] = { hear_tls, true, false },
     [ASK_AUTH] = { hear_auth, true, false },     [ASK_HELO] = { hear_helo, true, false },
     [ASK_ANSWER] = { hear_answer, true, true },  [ASK_XCLIENT] = { hear_xclient, true, false },
-    [TELL_XFORWARD] = { hear_xforward, false, false },
+    [TELL_XFORWARD] = { hear_xforward, false, false }, [ASK_DATA] = { hear_data, true, false },
 };
 
 /* Sends an answer, with a descriptor if `fd` is one. A session that cannot have it shall not wait for it. */

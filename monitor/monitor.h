@@ -102,6 +102,9 @@ void monitor_xforward(struct monitor *monitor, struct slice argument);
 /* RCPT with this argument: code 0 and the recipient is accepted, or a refusal. */
 struct reply monitor_rcpt(struct monitor *monitor, struct slice argument);
 
+/* DATA with recipients, or the first BDAT: code 0 and the message may come, or a refusal, of which nothing remains. */
+struct reply monitor_data(struct monitor *monitor);
+
 /*
  * STARTTLS: code 0, and as soon as the client has been told so it is to be spoken to through `plain`, a
  * stream socket that is the caller's now; all that it has said is forgotten. Or a refusal.

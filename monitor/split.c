@@ -19,6 +19,7 @@
 #include "client/checks.h"
 #include "dns/dns.h"
 #include "dns/resolver.h"
+#include "handlers/policy.h"
 
 enum {
     PINNED_MS = 20 /* how long both processes stay on one CPU */
@@ -30,18 +31,24 @@ struct packet wall_sent, wall_received;
 const char *const wall_stages[STAGES] = { "connect", "helo", "mail", "rcpt", "data", "command", "limit", "flood",
                                           "input", "starttls", "auth", "identity" };
 
+static bool asks_about_helo(const struct conf *conf)
+{
+    return checks_wants_helo(&conf->client) || policy_wants(&conf->handlers, POLICY_HELO);
+}
+
 /* Can the answer to MAIL be no? */
 static bool is_asked(const struct conf *conf)
 {
-    return conf->rules.first_rewrite[REWRITE_SENDER] != NULL || conf->client.tls == TLS_REQUIRED || conf->client.auth == AUTH_REQUIRED || conf->client.auth_sender_check ||
-           checks_wants_helo(&conf->client) || checks_wants_mail(&conf->client);
+    return conf->rules.first_rewrite[REWRITE_SENDER] != NULL || conf->client.tls == TLS_REQUIRED ||
+           conf->client.auth == AUTH_REQUIRED || conf->client.auth_sender_check || asks_about_helo(conf) ||
+           checks_wants_mail(&conf->client) || policy_wants(&conf->handlers, POLICY_MAIL);
 }
 
-/* Can a decision about a recipient need the DNS? */
-static bool may_ask_dns(const struct conf *conf)
+/* Can a decision about a recipient need the DNS, or a handler? */
+static bool may_take_long(const struct conf *conf)
 {
-    return conf->client.rcpt_dns_check.value != 0 || conf->rules.groups.first_group != NULL ||
-           conf->rules.groups.lists != NULL;
+    return policy_wants(&conf->handlers, POLICY_RCPT) || conf->client.rcpt_dns_check.value != 0 ||
+           conf->rules.groups.first_group != NULL || conf->rules.groups.lists != NULL;
 }
 
 struct monitor *monitor_prepare(struct conf *conf)
@@ -55,9 +62,10 @@ struct monitor *monitor_prepare(struct conf *conf)
     m->spool = m->client = m->plain[SESSION] = m->plain[HELPER] = -1;
     m->memory = memory;
     resolver_hide(memory, SPOOL_MEMORY);
-    m->asks_helo = checks_wants_helo(&conf->client);
+    m->asks_helo = asks_about_helo(conf);
+    m->asks_data = policy_wants(&conf->handlers, POLICY_DATA);
     m->asks_mail = is_asked(conf);
-    m->asks_rcpt = may_ask_dns(conf);
+    m->asks_rcpt = may_take_long(conf);
     if (memory == MAP_FAILED) {
         log_line(LOG_ERR, "no memory for messages: %m");
         m->memory = NULL;
@@ -142,6 +150,7 @@ static void forget(void)
 {
     groups_forget_trouble();
     dns_forget();
+    policy_forget();
     log_drop();
 }
 

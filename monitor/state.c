@@ -2,6 +2,7 @@
 #include "monitor/state.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "base/clock.h"
@@ -12,6 +13,7 @@
 #include "client/checks.h"
 #include "dns/canonical.h"
 #include "dns/dns.h"
+#include "handlers/policy.h"
 #include "nexthop/tls.h"
 
 static const struct reply no_objection = { .code = 0 };
@@ -24,10 +26,11 @@ struct reply state_contradict(struct session_state *s)
     return contradiction;
 }
 
-/* With a copy of each for each also line. */
+/* With a copy of each for each also line, and those that handlers ask for. */
 static size_t recipients_most(const struct conf *conf)
 {
-    return (size_t)conf->session.smtp_rcpt_to.value * (1 + conf->rules.also_count);
+    return (size_t)conf->session.smtp_rcpt_to.value * (1 + conf->rules.also_count) +
+           (conf->handlers.first_policy != NULL ? POLICY_COPIES : 0);
 }
 
 static size_t recipients_size(const struct conf *conf)
@@ -64,7 +67,9 @@ bool state_begin(struct session_state *s, struct conf *conf, struct client *clie
 void state_end(struct session_state *s)
 {
     starttls_end(&s->tls, s->client, s->deadline);
+    policy_end(&s->conf->handlers);
     dns_end();
+    free(s->held_fields);
     (void)munmap(s->recipients, recipients_size(s->conf)); /* ours: cannot fail */
 }
 
@@ -152,9 +157,11 @@ bool state_is_possible(struct session_state *s)
     return s->greeted && (s->tls.helper == 0 || s->client->tls.protocol[0] != '\0');
 }
 
-struct reply state_check_helo(struct session_state *s, struct slice name)
+struct reply state_check_helo(struct session_state *s, bool extended, struct slice name)
 {
-    return s->helo_refusal = checks_helo(&s->conf->client, &s->conf->rules.groups, s->client, name);
+    struct reply reply = checks_helo(&s->conf->client, &s->conf->rules.groups, s->client, name);
+
+    return s->helo_refusal = reply.code != 0 ? reply : state_ask_helo(s, extended, name);
 }
 
 struct reply state_helo(struct session_state *s, bool extended, struct slice name)
@@ -165,7 +172,7 @@ struct reply state_helo(struct session_state *s, bool extended, struct slice nam
         return state_contradict(s);
     state_note(s, s->helo[0] != '\0' ? CAME_IDLE : CAME_ON);
     dns_new_deadline();
-    reply = s->helo_told ? no_objection : state_check_helo(s, name);
+    reply = s->helo_told ? no_objection : state_check_helo(s, extended, name);
     reply.status.len = 0; /* RFC 2034 4: nothing that answers HELO has an enhanced code */
     if (reply.code != 0)
         return reply;
@@ -241,13 +248,15 @@ struct reply state_mail(struct session_state *s, struct slice argument)
     reply = s->helo_refusal.code != 0 ? s->helo_refusal
                                       : checks_sender(&s->conf->client, &s->conf->rules.groups, s->client, &s->mail.sender,
                                                       &s->sender);
+    if (reply.code == 0)
+        reply = state_ask_mail(s);
     if (reply.code != 0)
         return reply;
     state_note(s, CAME_MAIL);
     text_string(s->parameters, sizeof s->parameters,
                 (struct slice){ argument.text + s->mail.parameters, argument.len - s->mail.parameters });
     s->in_transaction = true;
-    s->spooled = false;
+    s->spooled = s->stamped = s->data_accepted = false;
     s->count = s->named = 0;
     return no_objection;
 }
@@ -328,6 +337,8 @@ static struct reply decide_recipient(struct session_state *s, struct address *ad
     state_log_trouble();
     if (reply.code == 0 && s->recipients[s->count].rule->rcpt.kind == MAILBOXES_PATTERN)
         reply = checks_accepted(&s->conf->client, &s->conf->rules.groups, s->client, &s->recipients[s->count].address);
+    if (reply.code == 0)
+        reply = state_ask_rcpt(s, &s->recipients[s->count].address);
     if (reply.code == 0 && !add_recipient(s, &asking)) {
         state_log_trouble();
         reply = unsure;

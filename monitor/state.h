@@ -69,9 +69,16 @@ struct session_state {
     uint32_t *order;              /* which of them each accepted RCPT has named */
     bool spooled;                 /* the transaction has had its file */
     unsigned messages;            /* makes ids unique */
+    bool stamped;                 /* this one has its id */
     char id[64];                  /* of the message that was delivered last, or for which there is a file */
     time_t received;              /* since when it has that id */
     uint64_t start;               /* of the message in that file */
+    unsigned instances;           /* makes the next unique */
+    char instance[64];            /* of the transaction, for handlers */
+    bool data_accepted;           /* by them */
+    struct slice fields;          /* that they have added to the message that is delivered */
+    struct reply end_refusal;     /* of handlers, by which nobody gets the message; code 0: there is none */
+    char *held_fields;            /* the same with more; NULL: they are where they were kept */
 
     bool answers_each;            /* a message has a reply for each accepted RCPT, in their order (LMTP); else one */
     uint64_t answers_due;         /* how many replies are still to be asked for; while there are, nothing else is */
@@ -111,6 +118,7 @@ struct reply state_connect(struct session_state *s);
 struct reply state_helo(struct session_state *s, bool extended, struct slice name);
 struct reply state_mail(struct session_state *s, struct slice argument);
 struct reply state_rcpt(struct session_state *s, struct slice argument);
+struct reply state_data(struct session_state *s);
 struct reply state_tls(struct session_state *s, int client, int plain);
 struct reply state_auth(struct session_state *s, struct slice identity, struct slice user, struct slice password);
 struct reply state_xclient(struct session_state *s, struct slice argument);
@@ -139,7 +147,7 @@ const char *state_verdict(struct session_state *s, bool cut);
 struct reply state_judge(struct session_state *s);
 
 /* The checks of HELO, whose refusal MAIL gets, too. */
-struct reply state_check_helo(struct session_state *s, struct slice name);
+struct reply state_check_helo(struct session_state *s, bool extended, struct slice name);
 
 /* The client is another from now on: what was counted against the last one ends, and what was found out is forgotten. */
 void state_change_client(struct session_state *s);
@@ -169,6 +177,22 @@ struct reply state_contradict(struct session_state *s);
 
 /* Could an honest session ask anything now? What is known of TLS is learned first. */
 bool state_is_possible(struct session_state *s);
+
+/* The message has its id from now on, and the time at which it was received. */
+void state_stamp(struct session_state *s);
+
+/*
+ * Ask the handlers of a stage, if there are any: code 0 or a refusal. state_ask_mail begins a message, whose sender is known;
+ * state_ask_end ends it. Recipients are asked about when the rules have accepted them.
+ */
+struct reply state_ask_connect(struct session_state *s);
+struct reply state_ask_helo(struct session_state *s, bool extended, struct slice name);
+struct reply state_ask_mail(struct session_state *s);
+struct reply state_ask_rcpt(struct session_state *s, const struct address *recipient);
+struct reply state_ask_end(struct session_state *s, const struct spool *spool);
+
+/* What handlers want done with the message is done to the list of recipients, and to `fields`. False without memory. */
+bool state_apply_handlers(struct session_state *s);
 
 /* Logs why the last decision could not be taken, if that is so. */
 void state_log_trouble(void);

@@ -241,10 +241,15 @@ struct reply smtp_receive_chunk(struct session *s, struct slice argument)
 {
     struct message *message = &s->message;
     struct chunk chunk;
-    struct reply reply;
+    struct reply reply = { .code = 0 };
 
     if (!chunk_parse(argument, &chunk))
         return refuse_malformed(s);
+    if (s->state != CHUNKS)
+        reply = monitor_data(s->monitor);
+    reply.counts = COUNTS_IDLE; /* as of DATA */
+    if (reply.code != 0)
+        return smtp_skip_chunk(s, argument, reply);
     if (s->state != CHUNKS)
         begin_message(s);
     s->state = CHUNKS;

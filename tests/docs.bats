@@ -90,7 +90,7 @@ rendered() {
 }
 
 @test "the table of keywords is found: repeatable and single ones, each once" {
-    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup also bypass deliver deny dns.server dnsbl dnswl error include lockout.exempt proxy_protocol quiet refuse rewrite status xclient xforward' ]
+    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup also bypass deliver deny dns.server dnsbl dnswl error include lockout.exempt policy proxy_protocol quiet refuse rewrite status xclient xforward' ]
     keywords single >ones
     [ "$(wc -l <ones)" -gt 20 ]
     [ "$(keywords | sort | uniq -d)" = '' ]
@@ -379,13 +379,23 @@ rewrite rcpt_to /^old@/ yes@example.com
 deliver auth rcpt_to office@example.com append /dev/null
 deliver rcpt_to yes@example.com pipe echo said
 deliver rcpt_to no@example.com pipe echo sorry; exit 100
+deliver rcpt_to not@example.com append /dev/null
+policy rcpt exec /bin/sh handler
 spool_directory /nonexistent
 lockout.db contacts.db
 lockout.violations 1
 xforward ^192\.0\.2\.10$
 END
+    cat >handler <<'END'
+while read -r line; do
+    case $line in
+        recipient=not@example.com) answer=REJECT ;;
+        '') printf 'action=%s\n\n' "${answer:-FILTER}" && answer='' ;;
+    esac
+done
+END
     {
-        printf 'EHLO client.example\r\nNOOP\r\nBLAH\r\nMAIL FROM:<>\r\nRCPT TO:<office@example.com>\r\n'
+        printf 'EHLO client.example\r\nNOOP\r\nBLAH\r\nMAIL FROM:<>\r\nRCPT TO:<office@example.com>\r\nRCPT TO:<not@example.com>\r\n'
         printf 'RCPT TO:<yes@example.com>\r\nDATA\r\nx\r\n.\r\n'
         printf 'MAIL FROM:<>\r\nRCPT TO:<no@example.com>\r\nDATA\r\nx\r\n.\r\n'
         printf 'MAIL FROM:<>\r\nRCPT TO:<yes@example.com>\r\nDATA\r\n'

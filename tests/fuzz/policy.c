@@ -77,7 +77,7 @@ static void check_request(struct slice words)
     address.local_len = (uint16_t)strcspn(address.text, "@");
     text_string(client.user, sizeof client.user, words);
     text_string(client.tls.subject, sizeof client.tls.subject, words);
-    facts.helo = helo;
+    facts.helo = slice_of(helo);
     policy_request_write(&facts, &out);
     for (size_t i = 0; i < out.len; i++) {
         HOLDS((unsigned char)bytes[i] >= ' ' || bytes[i] == '\n');

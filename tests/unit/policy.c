@@ -221,7 +221,7 @@ static void test_requests(void)
     const struct client local = { .family = AF_UNSPEC, .address = "local", .name = "unknown" };
     const struct address sender = address_of("\"a \\\"b=c\"@example.org"), recipient = address_of("inbox@example.com"),
                          null = { .len = 0 };
-    struct policy_facts facts = { .stage = POLICY_RCPT, .client = &client, .protocol = "ESMTP", .helo = "a\nclient_name=b\rc",
+    struct policy_facts facts = { .stage = POLICY_RCPT, .client = &client, .protocol = "ESMTP", .helo = SLICE("a\nclient_name=b\rc"),
                                   .sender = &sender, .recipient = &recipient, .instance = "1.2.3", .id = "",
                                   .size = 12345 };
 
@@ -233,7 +233,7 @@ static void test_requests(void)
         "encryption_protocol=TLSv1.3\nencryption_cipher=TLS_AES_128_GCM_SHA256\nencryption_keysize=128\npolicy_context=\n\n",
         "all attributes of Postfix 3.7, in its order, and no line more by what a client says");
     facts = (struct policy_facts){ .stage = POLICY_HELO, .extended = true, .client = &local, .protocol = "SMTP",
-                                   .helo = "client.example", .sender = &null, .instance = "", .id = "6b.1" };
+                                   .helo = SLICE("client.example"), .sender = &null, .instance = "", .id = "6b.1" };
     ok_request(&facts, "request=smtpd_access_policy\nprotocol_state=EHLO\nprotocol_name=SMTP\nclient_address=127.0.0.1\n"
         "client_name=localhost\nclient_port=\nreverse_client_name=localhost\nserver_address=\n"
         "server_port=\nhelo_name=client.example\nsender=\nrecipient=\n"
@@ -255,7 +255,7 @@ static void test_keysizes(void)
 
     for (size_t i = 0; i < COUNT(ciphers); i++) {
         struct client client = { .family = AF_INET };
-        const struct policy_facts facts = { .client = &client, .protocol = "SMTP", .helo = "", .instance = "", .id = "" };
+        const struct policy_facts facts = { .client = &client, .protocol = "SMTP", .helo = SLICE(""), .instance = "", .id = "" };
         char bytes[POLICY_REQUEST], wanted[64];
         struct text out = { bytes, sizeof bytes, 0 };
 
