@@ -154,6 +154,68 @@ static void deliver(struct monitor *m)
     (void)monitor_deliver(m, &spool);
 }
 
+/* ---- LMTP: two replies, the first of which is given ---- */
+
+static void deliver_to_two(struct monitor *m)
+{
+    struct spool spool = { .memory = monitor_memory(m), .fd = -1, .size = 10 };
+
+    begin_delivery(m);
+    (void)monitor_rcpt(m, slice_of("TO:<other@example.com>"));
+    memcpy(spool.memory, "Subject: x", 10);
+    (void)monitor_deliver(m, &spool);
+}
+
+static void answer_first(struct monitor *m)
+{
+    begin_delivery(m);
+    (void)monitor_answer(m);
+}
+
+static void answer_too_often(struct monitor *m)
+{
+    deliver_to_two(m);
+    (void)monitor_answer(m);
+    (void)monitor_answer(m);
+}
+
+static void rcpt_between_answers(struct monitor *m)
+{
+    deliver_to_two(m);
+    (void)monitor_rcpt(m, slice_of("TO:<other@example.com>"));
+}
+
+static void spool_between_answers(struct monitor *m)
+{
+    uint64_t start;
+
+    deliver_to_two(m);
+    (void)monitor_spool(m, &start);
+}
+
+static void deliver_between_answers(struct monitor *m)
+{
+    struct spool spool = { .memory = monitor_memory(m), .fd = -1, .size = 10 };
+
+    deliver_to_two(m);
+    (void)monitor_deliver(m, &spool);
+}
+
+static void answer_after_reset(struct monitor *m)
+{
+    deliver_to_two(m);
+    monitor_reset(m);
+    (void)monitor_answer(m);
+}
+
+/* The recipient that was not delivered to is forgotten. */
+static void deliver_after_reset(struct monitor *m)
+{
+    deliver_to_two(m);
+    monitor_reset(m);
+    deliver(m);
+}
+
 /* Of files there is one for each message. */
 static void spool_twice(struct monitor *m)
 {
@@ -543,6 +605,13 @@ static const struct {
     { "deliver-too-much", deliver_too_much },
     { "deliver-no-file", deliver_no_file },
     { "deliver-other-size", deliver_other_size },
+    { "answer-first", answer_first },
+    { "answer-too-often", answer_too_often },
+    { "rcpt-between-answers", rcpt_between_answers },
+    { "spool-between-answers", spool_between_answers },
+    { "deliver-between-answers", deliver_between_answers },
+    { "answer-after-reset", answer_after_reset },
+    { "deliver-after-reset", deliver_after_reset },
     { "spool-twice", spool_twice },
     { "keep-spool", keep_spool },
     { "recipient-behind-spool", recipient_behind_spool },

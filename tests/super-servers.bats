@@ -55,6 +55,17 @@ says() {
         '    write there: TriggerLimitIntervalSec=0'
 }
 
+@test "a socket on port 25, where LMTP is not spoken" {
+    says
+    echo 'protocol lmtp' >>conf
+    local why='on port 25 clients of LMTP hear 421, since others believe that it is SMTP' \
+        write='    write there another place: ListenStream=/run/mailrecv.lmtp, or ListenStream=127.0.0.1:24'
+    says "/etc/systemd/system/mailrecv-listen.socket: $why" "$write" "/etc/systemd/system/mailrecv.socket: $why" "$write"
+    sed -i 's/^ListenStream=25/ListenStream=127.0.0.1:24/' units/mailrecv.socket
+    sed -i 's/^ListenStream=25/ListenStream=/; /^ListenStream=$/a ListenStream=[::]:25' units/mailrecv-listen.socket
+    says "/etc/systemd/system/mailrecv-listen.socket: $why" "$write"
+}
+
 @test "xinetd: only_from and a missing NOLIBWRAP of a listener, whether in its service or in the defaults" {
     sed -i -e 's/ NOLIBWRAP//' -e 's/^}/only_from += 192.0.2.0\n&/' xinetd.d/mailrecv-wait
     local only='with only_from xinetd, which does not know the client of a listener, starts nothing' \

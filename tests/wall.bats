@@ -199,6 +199,30 @@ converse() { # CODE LINE
     is_violation deliver 'impossible question'
 }
 
+@test "LMTP: a session that asks for answers that there are not, or for anything else before it has all, is ended" {
+    printf '%s\n' 'protocol lmtp' 'deliver rcpt_to other@example.com append other' >>conf
+    is_violation answer-first contradiction
+    for act in rcpt-between spool-between deliver-between; do
+        rm -f log box
+        misbehave $act-answers
+        grep -q 'violation: the session sent a impossible question and is ended$' log
+        [ ! -s out ]
+        [ "$(grep -c '^Subject' box)" = 1 ]
+        [ ! -e other ]
+    done
+    for act in answer-too-often answer-after-reset; do
+        rm -f log box
+        misbehave $act
+        grep -q 'violation: the session sent a contradiction and is ended$' log
+        [ "$(grep -c '^Subject' box)" = 1 ]
+    done
+    rm -f log box other
+    misbehave deliver-after-reset
+    [ "$(cat out)" = SURVIVED ]
+    [ "$(grep -c '^Subject' box)" = 2 ]
+    [ ! -e other ]
+}
+
 @test "a session cannot write to what a command reads" {
     # the command is done at once, and its child reads when the session has written
     printf '%s\n' 'domain mail.example.com' 'logfile log' 'sandbox on' "spool_directory $PWD" \
