@@ -144,7 +144,7 @@ static struct reply deliver_next(struct session_state *s)
     struct reply reply = s->answers_each ? deliver_one(&s->transaction, s->recipients, s->count, index)
                                          : deliver_all(&s->transaction, s->recipients, s->count);
 
-    if (deliver_violation() && !s->objected) {
+    if (deliver_violation()) {
         s->objected = s->command_objects = true;
         lockout_violation(&s->lockout, "command");
     }

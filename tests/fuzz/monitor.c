@@ -78,11 +78,18 @@ static void check_questions(const struct packet *packet)
     }
 }
 
-void fuzz_monitor(const uint8_t *data, size_t size)
+#define SETTINGS \
+    "domain mx.example\nlimit.smtp_rcpt_to 3\nrecipient_delimiter +\n" \
+    "auth optional\nauth.insecure on\nauth.command /nonexistent\n" \
+    "dns.reverse off\nxclient ^192[.]0[.]2[.]7$\nxforward ^192[.]0[.]2[.]7$\ndeny remotehost ^192[.]0[.]2[.]66$\n" \
+    "deliver rcpt_to a@mx.example append /dev/null\n" \
+    "deliver once rcpt_to /^list-(.*)@mx/ append /dev/null\n" \
+    "error rcpt_to ^old 551 Gone\\, try elsewhere\n"
+
+static void hear(struct input in, const char *settings)
 {
     static const volatile sig_atomic_t terminated;
     static struct packet packet;
-    struct input in = { data, size };
     const char *violation = NULL;
     struct monitor *monitor;
     struct conf conf;
@@ -90,12 +97,7 @@ void fuzz_monitor(const uint8_t *data, size_t size)
 
     HOLDS(log_open("/dev/null") && log_set_flags(slice_of("a")) == 1);
     HOLDS(client_pretend(&client, "192.0.2.7=client.example") == CLIENT_OK);
-    conf_parse(&conf, "fuzz.conf", slice_of("domain mx.example\nlimit.smtp_rcpt_to 3\nrecipient_delimiter +\n"
-                                            "auth optional\nauth.insecure on\nauth.command /nonexistent\n"
-                                            "dns.reverse off\nxclient ^192[.]0[.]2[.]7$\nxforward ^192[.]0[.]2[.]7$\ndeny remotehost ^192[.]0[.]2[.]66$\n"
-                                            "deliver rcpt_to a@mx.example append /dev/null\n"
-                                            "deliver rcpt_to /^list-(.*)@mx/ append /dev/null\n"
-                                            "error rcpt_to ^old 551 Gone\\, try elsewhere\n"));
+    conf_parse(&conf, "fuzz.conf", slice_of(settings));
     HOLDS(conf.errors == 0);
     monitor = monitor_begin(&conf, &client, &terminated);
     HOLDS(monitor != NULL);
@@ -107,4 +109,10 @@ void fuzz_monitor(const uint8_t *data, size_t size)
     }
     monitor_end(monitor);
     conf_free(&conf);
+}
+
+void fuzz_monitor(const uint8_t *data, size_t size)
+{
+    hear((struct input){ data, size }, SETTINGS);
+    hear((struct input){ data, size }, SETTINGS "protocol lmtp\n");
 }

@@ -1,6 +1,6 @@
 /* session.c - fuzz target: a whole session; whatever is said, what is answered is SMTP */
 /*
- * Byte 0: bit 0 is limit.bare_newline reject, bit 1 limit.smtp_ascii off. The others are all that
+ * Byte 0: bit 0 is limit.bare_newline reject, bit 1 limit.smtp_ascii off, bit 2 LMTP. The others are all that
  * the client says. Everything is delivered to /dev/null. Session and monitor are one process here.
  */
 #include "smtp.h"
@@ -40,10 +40,14 @@ static const char *const configurations[] = {
     LIMITS "limit.bare_newline reject\n",
     LIMITS "limit.smtp_ascii off\n",
     LIMITS "limit.bare_newline reject\nlimit.smtp_ascii off\ndeadletter_file /dev/null\n",
+    LIMITS "protocol lmtp\n",
+    LIMITS "protocol lmtp\nlimit.bare_newline reject\n",
+    LIMITS "protocol lmtp\nlimit.smtp_ascii off\n",
+    LIMITS "protocol lmtp\nlimit.bare_newline reject\nlimit.smtp_ascii off\ndeadletter_file /dev/null\n",
 };
 
-/* Lines of at most 512 octets, three digits, printable text; no more replies than there were lines. */
-static void check_output(const char *text, size_t len, size_t lines)
+/* Lines of at most 512 octets, three digits, printable text; no more replies than `most`. */
+static void check_output(const char *text, size_t len, size_t most)
 {
     size_t replies = 0;
 
@@ -61,7 +65,7 @@ static void check_output(const char *text, size_t len, size_t lines)
         replies += line[3] == ' ';
         at += length;
     }
-    HOLDS(replies >= 1 && replies <= lines + 2); /* the greeting, and a last word when the input ends */
+    HOLDS(replies >= 1 && replies <= most);
 }
 
 static size_t count_lines(const uint8_t *data, size_t size)
@@ -82,6 +86,7 @@ void fuzz_session(const uint8_t *data, size_t size)
     struct monitor *monitor;
     struct conf conf;
     struct client client;
+    size_t replies;
     ssize_t len;
 
     if (size < 1 || size > 50000)
@@ -94,8 +99,9 @@ void fuzz_session(const uint8_t *data, size_t size)
     HOLDS(ftruncate(in, 0) == 0 && ftruncate(out, 0) == 0 && lseek(in, 0, SEEK_SET) == 0 && lseek(out, 0, SEEK_SET) == 0);
     HOLDS(pwrite(in, data + 1, size - 1, 0) == (ssize_t)size - 1);
     HOLDS(client_pretend(&client, "192.0.2.7=client.example") == CLIENT_OK);
-    conf_parse(&conf, "fuzz.conf", slice_of(configurations[data[0] & 3]));
+    conf_parse(&conf, "fuzz.conf", slice_of(configurations[data[0] & 7]));
     HOLDS(conf.errors == 0);
+    replies = count_lines(data + 1, size - 1) * (1 + session_lmtp(&conf.session)); /* there, to RCPT and for it */
     monitor = monitor_begin(&conf, &client, &terminated);
     HOLDS(monitor != NULL);
     line_init(&io, in, out, &terminated);
@@ -104,5 +110,5 @@ void fuzz_session(const uint8_t *data, size_t size)
     conf_free(&conf);
     len = pread(out, output, sizeof output, 0);
     HOLDS(len > 0 && (size_t)len < sizeof output);
-    check_output(output, (size_t)len, count_lines(data + 1, size - 1));
+    check_output(output, (size_t)len, replies + 2); /* the greeting, and a last word when the input ends */
 }
