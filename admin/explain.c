@@ -117,8 +117,8 @@ static void print_handover(const struct transaction *t, const struct recipient *
     static const char *const ways[] = { [HOP_IF_OFFERED] = "with STARTTLS if it is offered", [HOP_CLEAR] = "in clear",
                                         [HOP_STARTTLS] = "with STARTTLS", [HOP_TLS] = "in TLS" };
 
-    printf("        %s, %s%s%s\n", hop->lmtp ? "LMTP" : "SMTP", ways[hop->security],
-           hop->verify ? ", to nobody without a good certificate" : "", hop->auth.len > 0 ? ", logged in" : "");
+    printf("        %s, %s%s%s%s\n", hop->lmtp ? "LMTP" : "SMTP", ways[hop->security],
+           hop->verify ? ", to nobody without a good certificate" : "", hop->auth.len > 0 ? ", logged in" : "", hop->ask ? ", asked at RCPT" : "");
     fputs("        MAIL FROM:<", stdout);
     print_text(t->sender->text);
     for (; r != NULL; r = r->together) {

@@ -285,8 +285,8 @@ static void parse_hop_option(struct parser *p, struct word word, struct hop *hop
     if (take_flag(word, hop) || take_security(p, word, hop))
         return;
     if (!word_is(word, "auth")) {
-        fail(p, word.column, "unexpected '%.*s', expected tls, starttls, clear, verify, auth or ask", (int)word.text.len,
-             word.text.text);
+        fail(p, word.column, "unexpected '%.*s', expected tls, starttls, clear, verify, auth or ask",
+             (int)word.text.len, word.text.text);
         return;
     }
     if (word_need_value(p, &word, "the path of a file with user:password"))
@@ -327,6 +327,7 @@ static void parse_hop(struct parser *p, struct target *target)
     while (!p->failed && word_next_value(p, &word))
         parse_hop_option(p, word, hop);
     decide_security(p, where.column, hop);
+    p->conf->rules.asks = p->conf->rules.asks || hop->ask;
 }
 
 /* What may stand before it. */
@@ -349,10 +350,11 @@ static const struct {
 static void check_options(struct parser *p, struct word word, const struct target *target, unsigned before)
 {
     if (target->statuses != NULL && before < HAS_STATUS)
-        fail(p, word.column, "'%.*s' has no exit status, expected pipe or exec behind 'status'", (int)word.text.len, word.text.text);
-    else if (target->temporary && before < MAY_BE_TEMPORARY)
-        fail(p, word.column, "'%.*s' refuses nothing, expected pipe, exec, lmtp or smtp behind 'temporary'", (int)word.text.len,
+        fail(p, word.column, "'%.*s' has no exit status, expected pipe or exec behind 'status'", (int)word.text.len,
              word.text.text);
+    else if (target->temporary && before < MAY_BE_TEMPORARY)
+        fail(p, word.column, "'%.*s' refuses nothing, expected pipe, exec, lmtp or smtp behind 'temporary'",
+             (int)word.text.len, word.text.text);
 }
 
 static const char kinds[] = "append, pipe, exec, maildir, lmtp or smtp";

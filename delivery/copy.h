@@ -20,6 +20,8 @@ struct transaction {
     const struct rules *rules;
     struct client *client;
     const struct address *sender;  /* the reverse-path, len 0 for <> */
+    const struct address *canonical_sender; /* in its canonical form (canonical.h), as recipients are */
+    struct opened **opened;        /* transactions with next servers that were asked about recipients (handover.h) */
     const struct spool *spool;
     bool once;                     /* the spool is read by one delivery only, whatever becomes of that */
     size_t recipients;             /* how many the whole message has */

@@ -191,13 +191,13 @@ static bool is_together(const struct recipient *before, const struct recipient *
     const struct target *a = &before->rule->target, *b = &r->rule->target;
 
     if (b->hop != NULL)
-        return a->hop != NULL && a->temporary == b->temporary && hop_equal(a->hop, b->hop);
+        return handover_is_together(a, b);
     return b->once && before->rule == r->rule;
 }
 
-static bool is_file(const struct recipient *r)
+static bool has_environment(const struct recipient *r)
 {
-    return r->rule->target.kind == TARGET_APPEND || r->rule->target.kind == TARGET_MAILDIR;
+    return ways[r->rule->target.kind].runs_command;
 }
 
 /* Puts a recipient together with the last one that its delivery is for, too. What they take of an environment is bounded. */
@@ -211,7 +211,7 @@ static void join(struct recipient *recipients, struct recipient *r)
         return;
     while (before > recipients && !is_together(--before, r))
         ;
-    if (before == r || !is_together(before, r) || (!is_file(r) && before->run_bytes + r->run_bytes > RUN_BYTES))
+    if (before == r || !is_together(before, r) || (has_environment(r) && before->run_bytes + r->run_bytes > RUN_BYTES))
         return;
     r->run_bytes += before->run_bytes;
     before->together = r;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "delivery/deliver.h"
+#include "delivery/handover.h"
 #include "dns/dns.h"
 
 void state_prepare(struct session_state *s)
@@ -58,7 +59,7 @@ static size_t count_recipients(const struct session_state *s)
     return count;
 }
 
-static struct transaction transaction_of(const struct session_state *s, const struct spool *spool)
+static struct transaction transaction_of(struct session_state *s, const struct spool *spool)
 {
     return (struct transaction){
         .settings = &s->conf->delivery,
@@ -66,6 +67,8 @@ static struct transaction transaction_of(const struct session_state *s, const st
         .rules = &s->conf->rules,
         .client = s->client,
         .sender = &s->mail.sender,
+        .canonical_sender = &s->sender,
+        .opened = &s->opened,
         .spool = spool,
         .once = s->count == 1 && !delivery_keeps_dead_letters(&s->conf->delivery),
         .recipients = count_recipients(s),
@@ -80,6 +83,19 @@ static struct transaction transaction_of(const struct session_state *s, const st
         .deadline = s->deadline,
         .terminated = s->terminated,
     };
+}
+
+struct reply state_inquire(struct session_state *s, struct recipient *recipient)
+{
+    static const struct reply no_objection = { .code = 0 };
+    const struct hop *hop = recipient->rule->target.hop;
+    struct transaction transaction;
+
+    recipient->asked = 0;
+    if (hop == NULL || !hop->ask)
+        return no_objection;
+    transaction = transaction_of(s, NULL);
+    return handover_ask(&transaction, &s->mail, recipient);
 }
 
 /* What goes to one command only may become its copy. Returns false with errno set. */
@@ -130,6 +146,7 @@ int state_spool(struct session_state *s, uint64_t *start)
 static void end_delivery(struct session_state *s)
 {
     s->count = s->named = 0; /* nothing is delivered twice */
+    handover_forget(&s->opened);
     s->message_came = true;
     if (s->best_answer < 500)
         state_note(s, s->best_answer == 250 ? CAME_DELIVERY : CAME_DEFERRAL);

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "client/auth.h"
 #include "client/checks.h"
+#include "delivery/handover.h"
 #include "dns/canonical.h"
 #include "dns/dns.h"
 #include "handlers/policy.h"
@@ -68,6 +69,7 @@ void state_end(struct session_state *s)
 {
     starttls_end(&s->tls, s->client, s->deadline);
     policy_end(&s->conf->handlers);
+    handover_forget(&s->opened);
     dns_end();
     free(s->held_fields);
     (void)munmap(s->recipients, recipients_size(s->conf)); /* ours: cannot fail */
@@ -320,6 +322,7 @@ static struct reply decide_recipient(struct session_state *s, struct address *ad
 {
     static const struct reply unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
     const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender, .helo = s->helo };
+    const size_t before = s->count;
     struct reply reply;
     bool rewritten = false;
 
@@ -343,6 +346,10 @@ static struct reply decide_recipient(struct session_state *s, struct address *ad
         state_log_trouble();
         reply = unsure;
     }
+    if (reply.code == 0 && s->count > before)
+        reply = state_inquire(s, &s->recipients[before]);
+    if (reply.code != 0)
+        s->count = before;
     s->named += reply.code == 0;
     return reply;
 }
@@ -393,5 +400,6 @@ void state_reset(struct session_state *s)
     s->in_transaction = s->mail_refused = false;
     s->count = s->answers_due = 0;
     s->told = false;
+    handover_forget(&s->opened);
     state_end_forwarded(s);
 }

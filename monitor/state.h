@@ -66,6 +66,7 @@ struct session_state {
     uint32_t *hashes;             /* of their addresses */
     struct recipient_forms *forms; /* room for theirs */
     struct outcome *outcomes;     /* of their deliveries */
+    struct opened *opened;        /* transactions with next servers that were asked about them */
     uint32_t *order;              /* which of them each accepted RCPT has named */
     bool spooled;                 /* the transaction has had its file */
     unsigned messages;            /* makes ids unique */
@@ -171,6 +172,9 @@ const char *state_settle(struct session_state *s, bool cut);
 struct reply state_rewrite_sender(const struct session_state *s, struct address *sender);
 struct reply state_rewrite_recipient(const struct session_state *s, struct address *address, struct recipient_forms *forms,
                                      bool *changed);
+
+/* A recipient that is accepted: what does its next server say, if that is to be asked? Code 0: nothing against it. */
+struct reply state_inquire(struct session_state *s, struct recipient *recipient);
 
 /* The question is one that no honest session asks: sets `contradiction`. */
 struct reply state_contradict(struct session_state *s);

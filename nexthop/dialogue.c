@@ -19,8 +19,9 @@ enum {
 };
 
 static const struct verdict not_ascii = { 550, "6.7", "The next server takes no addresses outside ASCII", false };
-static const struct verdict not_text = { 554, "6.0",
-                                         "The message has a NUL or a lone CR, which the next server cannot take", false };
+static const struct verdict not_text = {
+    554, "6.0", "The message has a NUL or a lone CR, which the next server cannot take", false
+};
 
 /* ---- one command, one reply ---------------------------------------------------------------- */
 
@@ -145,7 +146,8 @@ bool dialogue_starttls(struct dialogue *dialogue)
     say(dialogue, "STARTTLS");
     if (!expect(dialogue, "STARTTLS", 220))
         return false;
-    return exchange_is_quiet(&dialogue->exchange) || fail(dialogue, "the next server has said more behind its answer to STARTTLS");
+    return exchange_is_quiet(&dialogue->exchange) ||
+           fail(dialogue, "the next server has said more behind its answer to STARTTLS");
 }
 
 static void put_base64(struct text *out, struct slice bytes)
@@ -241,6 +243,11 @@ static bool hear_mail(struct dialogue *dialogue)
     return verdict_accepts(&verdict);
 }
 
+static bool can_say(const struct dialogue *dialogue, const struct address *address)
+{
+    return dialogue->offers.utf8 || slice_is_ascii(address_slice(address));
+}
+
 /* Says RCPT for as many as go out together; returns the one that is next. */
 static size_t say_recipients(struct dialogue *dialogue, struct letter_recipient *recipients, size_t i, size_t count)
 {
@@ -249,7 +256,7 @@ static size_t say_recipients(struct dialogue *dialogue, struct letter_recipient 
     while (i < count && (i == first || (dialogue->offers.pipelining && dialogue->exchange.out_len < BATCH))) {
         struct letter_recipient *r = &recipients[i++];
 
-        if (r->address->utf8 && !dialogue->offers.utf8)
+        if (!can_say(dialogue, r->address))
             r->verdict = not_ascii;
         else
             say(dialogue, "RCPT TO:<%s>", r->address->text);
@@ -277,7 +284,7 @@ bool dialogue_envelope(struct dialogue *dialogue, const struct letter *letter, b
 
     for (size_t i = 0; i < count; i++)
         recipients[i].verdict = (struct verdict){ .code = 0 };
-    if (letter->sender->utf8 && !dialogue->offers.utf8) {
+    if (!can_say(dialogue, letter->sender)) {
         dialogue->trouble = not_ascii;
         return settle(dialogue, recipients, 0, count);
     }
@@ -295,9 +302,10 @@ bool dialogue_envelope(struct dialogue *dialogue, const struct letter *letter, b
 
 /* ---- the message --------------------------------------------------------------------------- */
 
+static char buffer[PIECE] COLD_BSS; /* for the next piece of a message */
+
 bool letter_look(struct letter *letter)
 {
-    static char buffer[PIECE] COLD_BSS;
     struct slice piece;
     uint64_t offset = 0;
 
@@ -310,15 +318,14 @@ bool letter_look(struct letter *letter)
 /* False: it cannot be read to its end, and its end must not be said. */
 static bool say_content(struct dialogue *dialogue, const struct letter *letter, bool dots)
 {
-    static char buffer[PIECE] COLD_BSS;
     struct content_writer writer = { .dots = dots };
     struct slice piece;
     uint64_t offset = 0;
     size_t size;
 
-    while ((piece = letter->piece(letter->context, offset, buffer, sizeof buffer)).len > 0 && !dialogue->exchange.mute) {
+    while ((piece = letter->piece(letter->context, offset, buffer, sizeof buffer)).len > 0) {
         offset += piece.len;
-        while (piece.len > 0) {
+        while (piece.len > 0 && !dialogue->exchange.mute) {
             char *room = exchange_room(&dialogue->exchange, CONTENT_LEAST, &size);
 
             exchange_said(&dialogue->exchange, content_write(&writer, &piece, room, size));

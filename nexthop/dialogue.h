@@ -25,7 +25,7 @@ struct dialogue {
     const char *name;            /* we call ourselves so */
     bool lmtp;
     struct capabilities offers;
-    struct verdict trouble;      /* when a function has returned false: why, and what becomes of those who are not decided */
+    struct verdict trouble;      /* when a function has returned false: why, for those who are not decided otherwise */
     struct exchange exchange;
 };
 
@@ -41,7 +41,7 @@ typedef struct slice letter_piece(void *context, uint64_t offset, char *buffer, 
 /* What is handed over. */
 struct letter {
     const struct address *sender;
-    bool eight_bit, utf8;        /* there may be bytes outside ASCII, in the header, too: to be said where it is offered */
+    bool eight_bit, utf8;        /* BODY=8BITMIME and SMTPUTF8 are to be said where they are offered */
     struct content content;      /* what letter_look has found; zeroed, it is not known yet */
     letter_piece *piece;
     void *context;
@@ -71,7 +71,8 @@ bool dialogue_envelope(struct dialogue *dialogue, const struct letter *letter, b
 
 /*
  * The message, whose content is known, for those recipients that were accepted, if there are any. Their verdicts
- * become what is said of it: of LMTP one for each, of SMTP one for all. False: for some nothing was said; they have the trouble.
+ * become what is said of it: of LMTP one for each, of SMTP one for all. False: for some nothing was said; theirs is the
+ * trouble.
  */
 bool dialogue_message(struct dialogue *dialogue, const struct letter *letter, struct letter_recipient *recipients,
                       size_t count);

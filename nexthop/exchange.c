@@ -56,7 +56,8 @@ static bool wait_for(struct exchange *exchange, short events, short *ready)
 /* Reads what is there. */
 static void receive(struct exchange *exchange)
 {
-    ssize_t n = recv(exchange->fd, exchange->in + exchange->in_end, sizeof exchange->in - exchange->in_end, MSG_DONTWAIT);
+    const size_t room = sizeof exchange->in - exchange->in_end;
+    ssize_t n = recv(exchange->fd, exchange->in + exchange->in_end, room, MSG_DONTWAIT);
 
     if (n > 0)
         exchange->in_end += (size_t)n;
@@ -152,7 +153,8 @@ const char *exchange_why(const struct exchange *exchange, char why[EXCHANGE_WHY]
 {
     static const char *const reasons[] = {
         [EXCHANGE_GOES_ON] = "has said something else", [EXCHANGE_CLOSED] = "has closed the connection",
-        [EXCHANGE_TIMED_OUT] = "has not answered in time", [EXCHANGE_STOPPED] = "was not waited for: the service is being stopped",
+        [EXCHANGE_TIMED_OUT] = "has not answered in time",
+        [EXCHANGE_STOPPED] = "was not waited for: the service is being stopped",
         [EXCHANGE_GARBAGE] = "has said what is no reply",
     };
 

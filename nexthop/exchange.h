@@ -9,9 +9,16 @@
 enum { EXCHANGE_IN = 8192, EXCHANGE_OUT = 65536, EXCHANGE_WHY = 128 };
 
 /* Why there is nothing more to be heard. */
-enum exchange_end { EXCHANGE_GOES_ON, EXCHANGE_CLOSED, EXCHANGE_BROKEN, EXCHANGE_TIMED_OUT, EXCHANGE_STOPPED, EXCHANGE_GARBAGE };
+enum exchange_end {
+    EXCHANGE_GOES_ON,
+    EXCHANGE_CLOSED,
+    EXCHANGE_BROKEN,
+    EXCHANGE_TIMED_OUT,
+    EXCHANGE_STOPPED,
+    EXCHANGE_GARBAGE
+};
 
-/* One connection. What is said is collected, and leaves before an answer is waited for, and when there is no more room. */
+/* One connection. What is said is collected; it leaves before an answer is waited for, or when there is no more room. */
 struct exchange {
     int fd;
     uint64_t deadline; /* of all of it (clock.h) */
@@ -31,7 +38,7 @@ void exchange_begin(struct exchange *exchange, int fd, uint64_t deadline, const 
 /* Says something. Never fails: what was not taken is seen when the answer does not come. */
 void exchange_say(struct exchange *exchange, struct slice words);
 
-/* Room for at least `least` bytes (at most EXCHANGE_OUT) that are to be said next; exchange_said tells how many there were. */
+/* Room for `least` bytes (at most EXCHANGE_OUT) or more that are to be said next; exchange_said tells how many there were. */
 char *exchange_room(struct exchange *exchange, size_t least, size_t *size);
 
 static inline void exchange_said(struct exchange *exchange, size_t len)
@@ -51,7 +58,7 @@ bool exchange_hear(struct exchange *exchange, struct capabilities *offers);
 /* What exchange->end says, for people: "has closed the connection". Lives as long as `why`. */
 const char *exchange_why(const struct exchange *exchange, char why[EXCHANGE_WHY]);
 
-/* Other words with the same server: what was said and heard so far is over. Nothing of it may be left unread. */
+/* Is the connection there, and was all read that has come? */
 bool exchange_is_quiet(const struct exchange *exchange);
 
 #endif

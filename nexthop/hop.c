@@ -1,6 +1,7 @@
 /* hop.c - a server that messages are handed to, and the way to it: up to where MAIL can be said */
 #include "nexthop/hop.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -11,8 +12,8 @@
 
 bool hop_equal(const struct hop *a, const struct hop *b)
 {
-    return where_equal(&a->where, &b->where) && a->security == b->security && a->lmtp == b->lmtp && a->verify == b->verify &&
-           a->ask == b->ask && slice_equal(a->auth, b->auth);
+    return where_equal(&a->where, &b->where) && a->security == b->security && a->lmtp == b->lmtp &&
+           a->verify == b->verify && a->ask == b->ask && slice_equal(a->auth, b->auth);
 }
 
 static bool trouble(struct hop_line *line, const char *reason)
@@ -86,6 +87,13 @@ bool hop_open(struct hop_line *line, const struct hop *hop, const char *name, ui
         return true;
     hop_close(line);
     return false;
+}
+
+bool hop_is_open(const struct hop_line *line)
+{
+    struct pollfd polled = { .fd = line->fd, .events = POLLIN };
+
+    return exchange_is_quiet(&line->dialogue.exchange) && poll(&polled, 1, 0) == 0;
 }
 
 void hop_close(struct hop_line *line)

@@ -34,11 +34,14 @@ struct hop_line {
 };
 
 /*
- * Connects, calling ourselves `name`; greeting, TLS and login are done then, until `deadline` (clock.h) or SIGTERM. False:
- * dialogue.trouble says why not, and nothing is left to be closed.
+ * Connects, calling ourselves `name`, which must outlive the connection; greeting, TLS and login are done then, until
+ * `deadline` (clock.h) or SIGTERM. False: dialogue.trouble says why not, and nothing is left to be closed.
  */
 bool hop_open(struct hop_line *line, const struct hop *hop, const char *name, uint64_t deadline,
               const volatile sig_atomic_t *terminated);
+
+/* Is it still there? Whoever has closed it, or has said something that was not asked for, takes nothing more. */
+bool hop_is_open(const struct hop_line *line);
 
 /* Says goodbye if it can, and closes. */
 void hop_close(struct hop_line *line);

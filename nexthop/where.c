@@ -50,7 +50,7 @@ static bool is_address(struct slice text, int family)
     return inet_pton(family, copy, address) == 1;
 }
 
-/* What a name in the DNS or in hosts(5) is made of; a name of digits and dots alone would be an address with a mistake. */
+/* What a name in the DNS or in hosts(5) is made of; one of digits and dots alone would be an address with a mistake. */
 static bool is_name(struct slice text)
 {
     bool letter = false;

@@ -27,6 +27,7 @@ struct recipient {
     uint16_t extension;       /* index of the delimiter in the local part where the rule's address
                                  was reached without it; 0: none */
     const struct rule *rule;
+    unsigned asked;           /* the number of the transaction in which the next server has accepted it already (handover.h); 0: none */
     struct captures captures; /* what MATCH_1... are, in this form: */
     enum recipient_form form;
     struct recipient *together; /* the next one that the same delivery is for (once), NULL: there is none; */

@@ -134,6 +134,7 @@ struct rules {
     struct slice delimiters;    /* recipient_delimiter; empty: none */
     bool wants_unicode;         /* there is an expression for addresses that is not all ASCII */
     const struct index *index;  /* of these lines (index.h); NULL: each is looked at */
+    bool asks;                  /* a next server is asked about recipients at RCPT already */
     size_t also_count;          /* how many of the lines are also lines */
     struct rule *first_rule, **last_rule; /* deliver, refuse and also lines in the order of the file */
     struct refusal *first_refusal, **last_refusal;

@@ -3,6 +3,8 @@
 
 # shellcheck disable=SC2030,SC2031 # each test is a process of its own
 
+bats_require_minimum_version 1.5.0
+
 load common
 load tools/delivery
 load tools/handover
@@ -247,7 +249,7 @@ END
 fsync off
 deliver rcpt_to a@mx.example lmtp unix:$HERE/next
 deliver rcpt_to b@mx.example append $HERE/b
-deliver rcpt_to c@mx.example lmtp $HERE/next ask
+deliver temporary rcpt_to c@mx.example lmtp $HERE/next
 deliver rcpt_to d@mx.example lmtp $HERE/next
 also rcpt_to b@mx.example lmtp $HERE/next
 END
@@ -415,4 +417,148 @@ delivery to b@b.example
         SMTP, with STARTTLS, to nobody without a good certificate, logged in
         MAIL FROM:<ann@a.example>
         RCPT TO:<b@b.example>" ]]
+}
+
+# ---- ask: at RCPT already ------------------------------------------------------------------
+
+ask_next() {
+    all_to_next "${1:-lmtp}" ask
+}
+
+@test "ask: the next server refuses at RCPT, and the client hears it there" {
+    ask_next
+    next "LHLO=$ALL" 'RCPT=250 ok' 'RCPT=550 5.1.1 <b> no such user' 'RCPT=452 4.2.2 full' 'RCPT=250 ok'
+    mail a@mx.example b@mx.example c@mx.example d@mx.example
+    grep '^[245]..[ -].*' replies | sed -n '/Sender ok/,$p' | sed 's/delivered as .*/delivered as ID/' | expect_file <(cat <<'END'
+250 2.1.0 Sender ok
+250 2.1.5 Recipient ok
+550 5.1.1 <b> no such user
+452 4.2.2 full
+250 2.1.5 Recipient ok
+250 2.0.0 Ok, delivered as ID
+221 2.0.0 Goodbye
+END
+    )
+    # one connection, one transaction
+    commands | expect_file <(printf '%s\n' 'LHLO mx.example' 'MAIL FROM:<ann@a.example>' RCPT\ TO:\<{a,b,c,d}@mx.example\> 'BDAT N LAST' QUIT)
+    expect "$(results)" "a=delivered d=delivered "
+    grep -q 'ERROR: 550 .*stage=rcpt refused=1/25 .*detail="<b> no such user"' log
+}
+
+@test "ask: the same recipient again is not asked again, nor is a transaction without a message kept" {
+    ask_next smtp
+    next -n 2
+    { printf '%s\r\n' "$HELLO"
+      printf 'MAIL FROM:<ann@a.example> SIZE=100\r\nRCPT TO:<bob@mx.example>\r\nRCPT TO:<BOB@mx.example>\r\nRSET\r\n'
+      envelope ann@a.example bob@mx.example; printf 'Subject: x\r\n\r\nx\r\n.\r\nQUIT\r\n'; } | session
+    get_reply
+    [[ $REPLY == 250* ]]
+    commands | expect_file <(printf '%s\n' 'EHLO mx.example' 'MAIL FROM:<ann@a.example>' 'RCPT TO:<bob@mx.example>' QUIT \
+        'EHLO mx.example' 'MAIL FROM:<ann@a.example>' 'RCPT TO:<bob@mx.example>' DATA QUIT)
+}
+
+@test "ask: the client goes without a message, and the next server hears QUIT" {
+    ask_next
+    next
+    printf '%s\r\nMAIL FROM:<ann@a.example>\r\nRCPT TO:<bob@mx.example>\r\n' "$HELLO" | session
+    wait "$(cat server.pid)"
+    expect "$(commands | tail -n 1)" QUIT
+    refute grep -q DATA heard
+}
+
+@test "ask: a next server that is not there, that goes, or says nothing" {
+    ask_next
+    mail bob@mx.example
+    grep -q '^451 4.4.1 The next server cannot be asked now, try again later' replies
+    grep -q "not asked path=\"unix:$HERE/next\" to=\"bob@mx.example\" reason=\".*No such file or directory\"" log
+    next 'RCPT=421 4.3.2 stopping\nclose'
+    mail bob@mx.example
+    grep -q '^451 4.4.1 The next server cannot be asked now, try again later' replies
+    echo 'limit.handover_secs 1 452 Too slow a server' >>conf
+    next 'RCPT=hang'
+    mail bob@mx.example
+    grep -q '^452 4.4.1 Too slow a server' replies
+}
+
+# A session whose input waits, before RCPT number N (or, behind the last, DATA), until the server has closed a connection.
+mail_with_wait() { # N RECIPIENT...
+    local n=$1 i=0 rcpt
+
+    shift
+    { printf '%s\r\nMAIL FROM:<ann@a.example>\r\n' "$HELLO"
+      for rcpt; do
+          [ $((i++)) != "$n" ] || until_true test -s closed
+          printf 'RCPT TO:<%s>\r\n' "$rcpt"
+      done
+      [ "$i" != "$n" ] || until_true test -s closed
+      printf 'DATA\r\nSubject: x\r\n\r\nx\r\n.\r\nQUIT\r\n'; } | session
+    get_reply
+}
+
+@test "ask: the next server ends the connection before the message comes: all is said once more" {
+    ask_next
+    next -n 2 'RCPT=250 2.1.5 ok' 'RCPT=250 2.1.5 ok\nclose' 'RCPT=250 2.1.5 ok'
+    mail_with_wait 2 a@mx.example b@mx.example
+    [[ $REPLY == 250* ]]
+    expect "$(results)" "a=delivered b=delivered "
+    commands | expect_file <(printf '%s\n' 'LHLO mx.example' 'MAIL FROM:<ann@a.example>' RCPT\ TO:\<{a,b}@mx.example\> \
+        'LHLO mx.example' 'MAIL FROM:<ann@a.example>' RCPT\ TO:\<{a,b}@mx.example\> DATA QUIT)
+    # and where that happens between two recipients, none is forgotten
+    rm log
+    next -n 2 'RCPT=250 2.1.5 ok\nclose' 'RCPT=250 2.1.5 ok'
+    mail_with_wait 1 a@mx.example b@mx.example c@mx.example
+    [[ $REPLY == 250* ]]
+    expect "$(results)" "a=delivered b=delivered c=delivered "
+    commands | expect_file <(printf '%s\n' 'LHLO mx.example' 'MAIL FROM:<ann@a.example>' 'RCPT TO:<a@mx.example>' \
+        'LHLO mx.example' 'MAIL FROM:<ann@a.example>' RCPT\ TO:\<{b,c,a}@mx.example\> DATA QUIT)
+}
+
+@test "ask: recipients of also lines, and of another line with the same server, go with the message" {
+    config <<END
+fsync off
+deliver rcpt_to a@mx.example lmtp $HERE/next ask
+deliver rcpt_to b@mx.example append $HERE/b
+deliver rcpt_to c@mx.example lmtp unix:$HERE/next ask
+also rcpt_to b@mx.example lmtp $HERE/next ask
+END
+    next
+    mail a@mx.example b@mx.example c@mx.example
+    [[ $REPLY == 250* ]]
+    commands | expect_file <(printf '%s\n' 'LHLO mx.example' 'MAIL FROM:<ann@a.example>' RCPT\ TO:\<{a,c,b}@mx.example\> DATA QUIT)
+    expect "$(results)" "a=delivered b=delivered c=delivered b=delivered "
+}
+
+@test "ask: the message is redirected meanwhile: only the new recipient has it" {
+    printf '#!/bin/bash\nwhile read -r line; do [ -n "$line" ] || printf "action=%%s\\n\\n" "$(cat action)"; done\n' >redirects
+    chmod +x redirects
+    echo 'REDIRECT carl@mx.example' >action
+    config <<END
+fsync off
+policy end exec $HERE/redirects
+deliver rcpt_to @mx.example lmtp $HERE/next ask
+END
+    next -n 2
+    mail bob@mx.example
+    [[ $REPLY == 250* ]]
+    commands | expect_file <(printf '%s\n' 'LHLO mx.example' 'MAIL FROM:<ann@a.example>' 'RCPT TO:<bob@mx.example>' QUIT \
+        'LHLO mx.example' 'MAIL FROM:<ann@a.example>' 'RCPT TO:<carl@mx.example>' DATA QUIT)
+}
+
+@test "ask: temporary, and a sender that the next server refuses" {
+    config <<END
+deliver temporary rcpt_to @mx.example lmtp $HERE/next ask
+END
+    next 'RCPT=550 5.1.1 no such user'
+    mail bob@mx.example
+    grep -q '^451 4.1.1 no such user' replies
+    ask_next
+    next -n 2 'MAIL=553 5.1.8 no such sender'
+    mail bob@mx.example carl@mx.example
+    expect "$(grep -c '^553 5.1.8 no such sender' replies)" 2
+}
+
+@test "ask: -x asks nobody" {
+    ask_next
+    run -0 "$MAILRECV" -x -c conf from ann@a.example rcpt a@mx.example
+    [[ $output == *'        LMTP, in clear, asked at RCPT'* ]]
 }

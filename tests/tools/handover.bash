@@ -12,7 +12,7 @@ next() { # [OPTION VALUE]... [PORT] VERB=REPLY...
     local options=() where="$HERE/next"
 
     stop_next
-    rm -f next port
+    rm -f next port closed
     while [[ ${1-} == -* ]]; do options+=("$1" "$2"); shift 2; done
     if [[ ${1-} =~ ^[0-9]+$ ]]; then where=$1; shift; fi
     "$TESTS/tools/next-server" "${options[@]}" "$where" "$@" 3>&- &
