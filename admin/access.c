@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/hop_check.h"
 #include "admin/modes.h"
 #include "admin/probe.h"
 #include "base/account.h"
@@ -261,8 +262,11 @@ static void ask_setting(struct conf *conf, enum need need, const char *keyword, 
 
 static void ask_secrets(struct conf *conf, bool opened_before)
 {
-    if (conf->client.tls != TLS_OFF) {
+    if (conf->client.tls != TLS_OFF || hop_check_wants_tls(conf))
         ask_setting(conf, NEED_EXECUTE, "tls.helper", conf->client.tls_helper, false);
+    if (hop_check_verifies(conf) != NULL)
+        ask_setting(conf, NEED_READ, "tls.ca", conf->nexthop.tls_ca, probe_who.how == OURSELVES);
+    if (conf->client.tls != TLS_OFF) {
         for (size_t i = 0; i < KEYWORD_LINES; i++) {
             ask_setting(conf, NEED_READ, "tls.cert", conf->client.tls_cert[i], opened_before);
             ask_setting(conf, NEED_READ, "tls.key", conf->client.tls_key[i], opened_before);

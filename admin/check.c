@@ -9,6 +9,7 @@
 
 #include "admin/access.h"
 #include "admin/helper_check.h"
+#include "admin/hop_check.h"
 #include "admin/lint.h"
 #include "admin/services.h"
 #include "base/account.h"
@@ -300,6 +301,7 @@ void check_host(struct conf *conf, const char *user)
     check_user(conf, user);
     services_check(conf);
     helper_check(conf, access_check(conf, user));
+    hop_check(conf);
 }
 
 enum severity check_worst(const struct conf *conf)

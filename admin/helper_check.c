@@ -1,4 +1,4 @@
-/* helper_check.c - what mailrecv-tls and mailrecv-checkpassword say about certificate, key and users file */
+/* helper_check.c - what mailrecv-tls and mailrecv-checkpassword say about certificate, key, authorities and users file */
 #include "admin/helper_check.h"
 
 #include <errno.h>
@@ -10,10 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/hop_check.h"
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/process.h"
 #include "client/starttls.h"
+#include "nexthop/tls.h"
 
 enum {
     END_MS = 5000,  /* what has closed its output should end */
@@ -197,6 +199,24 @@ static void check_tls(struct conf *conf, bool others)
             (void)close(report.files[i]); /* only read */
 }
 
+static int start_authorities(const struct report *r, int output, pid_t *pid)
+{
+    return nexthop_tls_test(r->files[0], output, pid);
+}
+
+/* Where the default is used, no line names it. */
+static void check_authorities(struct conf *conf, bool others)
+{
+    struct report report = { .conf = conf, .program = "mailrecv-tls", .keyword = "tls.ca", .value = conf->nexthop.tls_ca };
+
+    report.files[0] = open_value(conf, report.keyword, report.value, others);
+    if (report.files[0] < 0)
+        return;
+    nexthop_tls_use(conf->client.tls_helper, conf->nexthop.tls_ca);
+    ask(&report, start_authorities);
+    (void)close(report.files[0]); /* only read */
+}
+
 static int start_checkpassword(const struct report *r, int output, pid_t *pid)
 {
     static char test[] = "-t", file[] = "-f";
@@ -230,6 +250,8 @@ void helper_check(struct conf *conf, bool others)
 {
     if (conf->client.tls != TLS_OFF)
         check_tls(conf, others);
+    if (hop_check_verifies(conf) != NULL)
+        check_authorities(conf, others);
     if (conf->client.auth != AUTH_OFF && conf->client.auth_command.path.len == 0)
         check_users(conf, others);
 }

@@ -1,4 +1,4 @@
-/* helper_check.h - what mailrecv-tls and mailrecv-checkpassword say about certificate, key and users file */
+/* helper_check.h - what mailrecv-tls and mailrecv-checkpassword say about certificate, key, authorities and users file */
 #ifndef HELPER_CHECK_H
 #define HELPER_CHECK_H
 

@@ -11,7 +11,7 @@ const char *nexthop_credentials_exposed(const struct stat *status, uid_t user)
 {
     if ((status->st_mode & (S_IRWXG | S_IRWXO)) != 0)
         return "others may read or write it, expected chmod go-rwx";
-    if (status->st_uid != user)
+    if (status->st_uid != user && user != NEXTHOP_ANY_OWNER)
         return "it belongs to another user than the one who serves";
     return NULL;
 }
@@ -37,10 +37,10 @@ static const char *take(struct nexthop_credentials *c, size_t len)
 }
 
 /* NULL, or why there are none. */
-static const char *read_line(int fd, struct nexthop_credentials *c)
+static const char *read_line(int fd, uid_t user, struct nexthop_credentials *c)
 {
     struct stat status;
-    const char *wrong = fd < 0 || fstat(fd, &status) != 0 ? strerror(errno) : nexthop_credentials_exposed(&status, geteuid());
+    const char *wrong = fd < 0 || fstat(fd, &status) != 0 ? strerror(errno) : nexthop_credentials_exposed(&status, user);
     size_t len = 0;
     ssize_t got = 1;
 
@@ -52,10 +52,10 @@ static const char *read_line(int fd, struct nexthop_credentials *c)
     return wrong != NULL ? wrong : take(c, len);
 }
 
-bool nexthop_credentials_read(struct slice path, struct nexthop_credentials *credentials, char *reason, size_t size)
+bool nexthop_credentials_read(struct slice path, uid_t user, struct nexthop_credentials *credentials, char *reason, size_t size)
 {
     int fd = guarded_read(path);
-    const char *wrong = read_line(fd, credentials);
+    const char *wrong = read_line(fd, user, credentials);
 
     if (wrong != NULL) {
         nexthop_credentials_wipe(credentials);

@@ -15,11 +15,14 @@ struct nexthop_credentials {
     char bytes[CREDENTIALS_MOST + 2]; /* with the end of the line, and one more, to see that there is one too many */
 };
 
+/* In the place of a user: whoever it is that the file belongs to. */
+#define NEXTHOP_ANY_OWNER ((uid_t)-1)
+
 /*
- * Reads them: one line `user:password`; the password is all that follows the first colon. The file must be for the user
- * that we are, and nobody else. False with a reason, one line, which does not hold anything of what is in the file.
+ * Reads them: one line `user:password`; the password is all that follows the first colon. The file must be for this user
+ * alone. False with a reason, one line, which does not hold anything of what is in the file.
  */
-bool nexthop_credentials_read(struct slice path, struct nexthop_credentials *credentials, char *reason, size_t size);
+bool nexthop_credentials_read(struct slice path, uid_t user, struct nexthop_credentials *credentials, char *reason, size_t size);
 
 /* Forgets them, as soon as they have been said. */
 void nexthop_credentials_wipe(struct nexthop_credentials *credentials);

@@ -62,7 +62,7 @@ static bool log_in(struct hop_line *line, const struct hop *hop)
         return true;
     if (line->tls.helper == 0 && !where_is_local(&hop->where))
         return trouble(line, "a password is not sent without TLS, which the next server does not offer");
-    if (!nexthop_credentials_read(hop->auth, &credentials, reason, sizeof reason))
+    if (!nexthop_credentials_read(hop->auth, geteuid(), &credentials, reason, sizeof reason))
         return trouble(line, reason);
     done = dialogue_login(&line->dialogue, credentials.user, credentials.password);
     nexthop_credentials_wipe(&credentials);

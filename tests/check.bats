@@ -193,6 +193,45 @@ tls.key $PWD/rsa-key.pem" ]
     grep -x 'conf:2:10: note: 80 more of these: mailrecv-tls -t shows all' <<<"$output"
 }
 
+# ---- other servers -------------------------------------------------------------------------
+
+@test "authorities are looked at where a certificate must be good, and only there" {
+    config 'deliver rcpt_to @example.com smtp mail.example.com:25 verify' "tls.ca $PWD/cert.pem"
+    says 0 'conf:2:8: note: authorities: there are 1'
+    cp key.pem cert.pem
+    says 78 'conf:2:8: authorities: holds no certificate in PEM' "    tls.ca $PWD/cert.pem" '           ^'
+    rm cert.pem
+    says 78 "conf:2:8: cannot open $PWD/cert.pem: No such file or directory" "    tls.ca $PWD/cert.pem" '           ^'
+    [[ $output != *'cannot be read'* ]]
+    sed -i 's/ verify//' conf
+    run "$MAILRECV" -t -c conf
+    [[ $output != *"conf:2:"* ]]
+}
+
+@test "the file with the password for another server: who may read it, and what it says" {
+    config "deliver rcpt_to @example.com smtp mail.example.com:25 starttls auth $PWD/secret"
+    echo user:password >secret
+    chmod 644 secret
+    says 78 "conf:1:69: $PWD/secret: others may read or write it, expected chmod go-rwx" \
+        "    deliver rcpt_to @example.com smtp mail.example.com:25 starttls auth $PWD/secret" \
+        '                                                                        ^'
+    chmod 600 secret
+    run "$MAILRECV" -t -c conf
+    [[ $output != *"$PWD/secret:"* ]]
+    echo password >secret
+    says 78 "conf:1:69: $PWD/secret: expected one line, user:password" \
+        "    deliver rcpt_to @example.com smtp mail.example.com:25 starttls auth $PWD/secret" \
+        '                                                                        ^'
+    [[ $output != *': password'* ]]
+    if [ "$(id -u)" = 0 ]; then
+        run "$MAILRECV" -t -u nobody -c conf
+        [[ $output == *"conf:1:69: $PWD/secret: it belongs to another user than the one who serves"* ]]
+    fi
+    rm secret
+    run "$MAILRECV" -t -c conf
+    [[ $output == *"conf:1:69: warning: $PWD/secret cannot be read by "*'No such file'* ]]
+}
+
 # ---- passwords -----------------------------------------------------------------------------
 
 @test "the users file: weak hashes are warnings, what is no entry and wrong modes are mistakes" {
@@ -255,8 +294,8 @@ tls.key $PWD/rsa-key.pem" ]
     secure
     run -64 "$MAILRECV" -t -c conf -u nobody-of-this-name
     [ "$output" = "mailrecv: there is no user 'nobody-of-this-name', see mailrecv -h" ]
-    run -64 "$MAILRECV" -c conf -u nobody </dev/null
-    [ "$output" = 'mailrecv: -u is for -t, -P and -r, see mailrecv -h' ]
+    run -64 --separate-stderr "$MAILRECV" -c conf -u nobody </dev/null # which is silent where it is standard output, too
+    [ "$stderr" = 'mailrecv: -u is for -t, -P and -r, see mailrecv -h' ]
 }
 
 # ---- rules ---------------------------------------------------------------------------------

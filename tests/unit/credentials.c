@@ -50,7 +50,7 @@ static void test_files(void)
 
     for (size_t i = 0; i < COUNT(files); i++) {
         char path[] = "/tmp/credentials.XXXXXX";
-        bool done = nexthop_credentials_read(slice_of(make_file(path, files[i].text, files[i].mode)), &credentials, reason,
+        bool done = nexthop_credentials_read(slice_of(make_file(path, files[i].text, files[i].mode)), geteuid(), &credentials, reason,
                                              sizeof reason);
 
         (void)unlink(path);
@@ -75,8 +75,9 @@ void test_credentials(void)
     char reason[256];
 
     test_files();
-    ok(!nexthop_credentials_read(slice_of("/nonexistent/file"), &credentials, reason, sizeof reason), "no such file");
+    ok(!nexthop_credentials_read(slice_of("/nonexistent/file"), geteuid(), &credentials, reason, sizeof reason), "no such file");
     ok_text(slice_of(reason), slice_of("/nonexistent/file: No such file or directory"), "and its reason");
     ok(nexthop_credentials_exposed(&ours, 7) == NULL, "a file of the user who serves");
     ok(nexthop_credentials_exposed(&ours, 8) != NULL, "a file of another user");
+    ok(nexthop_credentials_exposed(&ours, NEXTHOP_ANY_OWNER) == NULL, "whoever that is");
 }
