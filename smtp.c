@@ -47,7 +47,7 @@ const struct command smtp_commands[] = {
     { SLICE("STARTTLS"), START | READY, ARG_NONE, KIND_OTHER, CAME_ON, ASCII, "starttls", cmd_starttls,
       SLICE("Not within a transaction") },
     { SLICE("AUTH"), READY, ARG_NEEDED, KIND_AUTH, CAME_ON, ASCII, "auth", cmd_auth,
-      SLICE("Say EHLO first, and not within a transaction") },
+      SLICE("Not before EHLO or LHLO, and not within a transaction") },
     { SLICE("XCLIENT"), START | READY, ARG_NEEDED, KIND_SPEAKER, CAME_ON, ASCII, "command", cmd_xclient,
       SLICE("Not within a transaction") },
     { SLICE("XFORWARD"), START | READY, ARG_NEEDED, KIND_SPEAKER, CAME_ON, ASCII, "command", cmd_xforward,

@@ -5,10 +5,15 @@
 
 bats_require_minimum_version 1.5.0
 load common
+load serving
 
 setup() {
     cd "$BATS_TEST_TMPDIR"
     config
+}
+
+teardown() {
+    stop_server
 }
 
 # Recipients: now@ and more@ are files, wait@ is a command that ends when there is a file `go`, once@ are one command for all.
@@ -303,4 +308,41 @@ END
     run -1 "$MAILRECV" -r message -c conf 1 from s@peer.example rcpt now@mx.example mended@mx.example
     [[ $output == '1 deferred '* ]]
     [ ! -e now ] # commands come first
+}
+
+@test "real clients, each below another that accepts: Python's smtplib, swaks, msmtp, and openssl in TLS with a password" {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 30 \
+        -subj /CN=mx.example 2>openssl.out
+    "${MAILRECV%/*}/mailrecv-checkpassword" -p ann@mx.example <<<'a good password' >users
+    chmod 600 users key.pem
+    config 'tls optional' "tls.cert $PWD/cert.pem" "tls.key $PWD/key.pem" 'auth optional' "auth.users $PWD/users"
+    printf 'Subject: x\n\ntext\n' >message
+
+    start_server xinetd "$PWD" "$MAILRECV" -c "$PWD/conf"
+    python3 -c "import smtplib, sys
+with smtplib.LMTP('127.0.0.1', $SERVER_PORT) as client:
+    client.sendmail('s@peer.example', ['now'], open('message').read())"
+    grep -q 'with LMTP id' now
+    stop_server
+
+    start_server systemd-socket-activate "$PWD" "$MAILRECV" -c "$PWD/conf"
+    swaks --protocol LMTP --server 127.0.0.1 --port "$SERVER_PORT" --from s@peer.example --pipeline \
+        --to now@mx.example,more@mx.example,nobody@mx.example --data - <message >said || true
+    [ "$(grep -c '250 2.0.0 Ok, delivered' said)" = 2 ]
+    [ "$(grep -c '550 5.1.1' said)" = 1 ]
+    stop_server
+
+    start_server systemd-socket-activate-fds "$PWD" "$MAILRECV" -c "$PWD/conf"
+    msmtp -C /dev/null --protocol=lmtp --host=127.0.0.1 --port="$SERVER_PORT" --from=s@peer.example --tls=off \
+        more@mx.example once-1@mx.example <message
+    [ "$(cat runs)" = once-1@mx.example ]
+    { printf '%s\n' 'LHLO peer.example' "AUTH PLAIN $(printf '\0ann@mx.example\0a good password' | base64)" 'MAIL FROM:<>' 'RCPT TO:<now@mx.example>' \
+        'RCPT TO:<more@mx.example>' DATA x . QUIT; } |
+        while read -r line; do echo "$line"; sleep 0.1; done |
+        openssl s_client -connect "127.0.0.1:$SERVER_PORT" -starttls lmtp -quiet -crlf >said 2>errors
+    [ "$(grep -c '^250 2.0.0 Ok, delivered' said)" = 2 ]
+    grep -q 'with LMTPSA id' more
+    stop_server
+    [ "$(grep -c '^From ' more)" = 3 ]
+    run ! grep -E 'violation|ERROR: 4' log
 }
