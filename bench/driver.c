@@ -70,7 +70,7 @@ struct session {
 };
 
 static struct {
-    const char *sender, *recipient, *client, *test, *output, *chosen;
+    const char *sender, *recipient, *client, *test, *output, *chosen, *bdat;
     size_t rounds, warm_up, size, idle;
     bool pipelined, look;
 } options = { .sender = "sender@example.com", .recipient = "inbox@example.com", .test = "session",
@@ -289,12 +289,13 @@ static void open_session(struct session *s, const struct subject *subject)
     expect(s, 220, "the connection");
 }
 
-/* Sends the message without its end, in whole lines, and returns how many bytes that were. */
+/* Sends the message without its end, in whole lines, and returns how many bytes that were. NULL only counts them. */
 static size_t send_message(const struct session *s)
 {
     size_t sent = message_length;
 
-    send_all(s, message, message_length);
+    if (s != NULL)
+        send_all(s, message, message_length);
     while (sent < options.size) {
         const char *body = message + body_start;
         size_t length = message_length - body_start;
@@ -306,7 +307,8 @@ static size_t send_message(const struct session *s)
                 break;
             length = (size_t)(end + 1 - body);
         }
-        send_all(s, body, length);
+        if (s != NULL)
+            send_all(s, body, length);
         sent += length;
     }
     return sent;
@@ -318,31 +320,44 @@ static void add(const struct subject *subject, size_t round, enum measure m, dou
         subject->samples[m][round - options.warm_up] = value;
 }
 
-/* From the 220 to the 250 after the dot; a relay waits for each reply. Returns the size of the message. */
+/* What comes before the message; a relay waits for each reply. A chunk is sent at once behind its BDAT. */
+static void announce(struct session *s, bool bdat)
+{
+    char mail[256], rcpt[256], begin[64] = "DATA\r\n", group[sizeof mail + sizeof rcpt + sizeof begin];
+
+    (void)snprintf(mail, sizeof mail, "MAIL FROM:<%s>\r\n", options.sender);
+    (void)snprintf(rcpt, sizeof rcpt, "RCPT TO:<%s>\r\n", options.recipient);
+    if (bdat)
+        (void)snprintf(begin, sizeof begin, "BDAT %zu LAST\r\n", send_message(NULL));
+    if (options.pipelined) {
+        (void)snprintf(group, sizeof group, "%s%s%s", mail, rcpt, begin);
+        send_all(s, group, strlen(group));
+        expect(s, 250, "MAIL");
+        expect(s, 250, "RCPT");
+    } else {
+        command(s, 250, mail);
+        command(s, 250, rcpt);
+        send_all(s, begin, strlen(begin));
+    }
+    if (!bdat)
+        expect(s, 354, "DATA");
+}
+
+/* From the 220 to the 250 after the message. Returns the size of the message. */
 static size_t send_mail(struct session *s, size_t round)
 {
-    char text[512];
+    const bool bdat = options.bdat != NULL && strcmp(s->subject->name, options.bdat) == 0;
+    const char *dot = bdat ? "" : ".\r\n", *quit = options.pipelined ? "QUIT\r\n" : "";
+    char end[16];
     size_t sent;
     double begin;
 
     command(s, 250, "EHLO client.example.com\r\n");
-    if (options.pipelined) {
-        (void)snprintf(text, sizeof text, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n", options.sender,
-                       options.recipient);
-        send_all(s, text, strlen(text));
-        expect(s, 250, "MAIL");
-        expect(s, 250, "RCPT");
-        expect(s, 354, "DATA");
-    } else {
-        (void)snprintf(text, sizeof text, "MAIL FROM:<%s>\r\n", options.sender);
-        command(s, 250, text);
-        (void)snprintf(text, sizeof text, "RCPT TO:<%s>\r\n", options.recipient);
-        command(s, 250, text);
-        command(s, 354, "DATA\r\n");
-    }
+    announce(s, bdat);
     begin = now_ms();
     sent = send_message(s);
-    send_all(s, ".\r\nQUIT\r\n", options.pipelined ? 9 : 3);
+    (void)snprintf(end, sizeof end, "%s%s", dot, quit);
+    send_all(s, end, strlen(end));
     expect(s, 250, "the message");
     add(s->subject, round, ACCEPTED, now_ms() - s->start);
     add(s->subject, round, TRANSFER, (double)sent / 1e3 / (now_ms() - begin));
@@ -702,6 +717,7 @@ static void __attribute__((noreturn)) usage(void)
           "  -n ROUNDS  how often (100)            -w ROUNDS  before that, unmeasured (3)\n"
           "  -s BYTES   size of a message (2048)   -p         pipelined (RFC 2920)\n"
           "  -r ADDRESS recipient (inbox@example.com)\n"
+          "  -b NAME    the subject that gets its messages by BDAT, in one chunk (RFC 3030)\n"
           "  -a ADDRESS of the client (127.0.0.1)\n"
           "  -m         look at the memory of all processes after the 250\n"
           "  -i COUNT   instead of rounds: so many idle sessions at once\n"
@@ -716,13 +732,14 @@ static void parse_options(int argc, char **argv)
     const char *file = NULL;
     int option;
 
-    while ((option = getopt(argc, argv, "f:n:w:s:pr:a:mi:t:k:o:")) != -1) {
+    while ((option = getopt(argc, argv, "f:n:w:s:pb:r:a:mi:t:k:o:")) != -1) {
         switch (option) {
         case 'f': file = optarg; break;
         case 'n': options.rounds = number(optarg); break;
         case 'w': options.warm_up = number(optarg); break;
         case 's': options.size = number(optarg); break;
         case 'p': options.pipelined = true; break;
+        case 'b': options.bdat = optarg; break;
         case 'r': options.recipient = optarg; break;
         case 'a': options.client = optarg; break;
         case 'm': options.look = true; break;
