@@ -125,7 +125,7 @@ static const struct reply auth_too_long = REPLY(500, "5.6", "The response is too
 void smtp_end_transaction(struct session *s)
 {
     s->state = s->greeted ? READY : START;
-    s->smtputf8 = s->mail_refused = s->rcpt_refused = false;
+    s->smtputf8 = s->prdr = s->mail_refused = s->rcpt_refused = false;
     s->recipients = 0;
     if (s->forwarded)
         counts_forget_guesses(&s->counts); /* they were of another client */
@@ -181,6 +181,7 @@ static struct reply cmd_ehlo(struct session *s, struct slice argument)
     text_number(&text, s->conf->session.smtp_data_size.value, 1);
     text_put(&text, (struct slice)SLICE("\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING\nLIMITS RCPTMAX="));
     text_number(&text, s->conf->session.smtp_rcpt_to.value, 1);
+    text_put(&text, slice_of(session_lmtp(&s->conf->session) ? "" : "\nPRDR")); /* there Exim gives each reply to the wrong one */
     if (offers_tls(s))
         text_put(&text, (struct slice)SLICE("\nSTARTTLS"));
     if (offers_auth(s))
@@ -244,6 +245,7 @@ static struct reply cmd_mail(struct session *s, struct slice argument)
     s->state = SENDER;
     s->mail_refused = false;
     s->smtputf8 = mail.smtputf8;
+    s->prdr = mail.prdr;
     return mail_ok;
 }
 

@@ -256,7 +256,7 @@ static enum fate attempt(struct attempt *a, const volatile sig_atomic_t *termina
     if (!state_begin(&a->state, a->conf, &client, terminated))
         return fail(a, "out of memory");
     a->state.greeted = true; /* when its message came */
-    a->state.answers_each = false; /* a message has one fate, whichever protocol it came by */
+    a->state.one_fate = true; /* whichever protocol its message came by */
     fate = run_transaction(a);
     state_end(&a->state);
     return fate;

@@ -49,7 +49,6 @@ bool state_begin(struct session_state *s, struct conf *conf, struct client *clie
     *s = (struct session_state){
         .conf = conf, .client = client, .terminated = terminated, .recipients = room, .tls.channel = -1,
         .lockout = { .settings = &conf->client, .groups = &conf->rules.groups, .client = client },
-        .answers_each = session_lmtp(&conf->session),
         .lmtp = session_lmtp(&conf->session), .deadline = clock_ms() + conf->session.connection_secs.value * 1000
     };
     (void)clock_gettime(CLOCK_REALTIME, &s->connected_at); /* cannot fail with these arguments */
@@ -104,13 +103,22 @@ static struct slice helo_of(const struct session_state *s, const char *stage, st
     return blank != NULL ? (struct slice){ blank + 1, line.len - (size_t)(blank + 1 - line.text) } : slice_of(s->helo);
 }
 
+/* Is the refusal one of the replies to a message that each recipient has? */
+static bool is_answer(struct session_state *s, const char *stage)
+{
+    if (!s->answers_each || s->refusals_due == 0 || strcmp(stage, "data") != 0)
+        return false;
+    s->refusals_due--;
+    return true;
+}
+
 void state_refusal(struct session_state *s, const char *stage, const struct reply *reply, struct slice line)
 {
     bool recipient = reply->code >= 500 && strcmp(stage, "rcpt") == 0;
     struct reply shown = *reply;
 
     s->mail_refused = s->mail_refused || strcmp(stage, "mail") == 0;
-    if (!s->refusal_counted && !(s->answers_each && strcmp(stage, "data") == 0)) /* the session has refused it by itself */
+    if (!s->refusal_counted && !is_answer(s, stage)) /* the session has refused it by itself */
         state_note(s, recipient && s->in_transaction ? CAME_REFUSED : CAME_LATER);
     s->refusal_counted = false;
     s->message_came = s->message_came || (s->count > 0 && strcmp(stage, "data") == 0);
@@ -259,7 +267,8 @@ struct reply state_mail(struct session_state *s, struct slice argument)
                 (struct slice){ argument.text + s->mail.parameters, argument.len - s->mail.parameters });
     s->in_transaction = true;
     s->spooled = s->stamped = s->data_accepted = false;
-    s->count = s->named = 0;
+    s->count = s->named = s->refusals_due = 0;
+    s->answers_each = (lmtp || s->mail.prdr) && !s->one_fate;
     return no_objection;
 }
 
@@ -351,6 +360,7 @@ static struct reply decide_recipient(struct session_state *s, struct address *ad
     if (reply.code != 0)
         s->count = before;
     s->named += reply.code == 0;
+    s->refusals_due += reply.code == 0;
     return reply;
 }
 

@@ -81,7 +81,9 @@ struct session_state {
     struct reply end_refusal;     /* of handlers, by which nobody gets the message; code 0: there is none */
     char *held_fields;            /* the same with more; NULL: they are where they were kept */
 
-    bool answers_each;            /* a message has a reply for each accepted RCPT, in their order (LMTP); else one */
+    bool one_fate;                /* a message has one reply, even in LMTP: it is delivered once more (admin/replay.h) */
+    bool answers_each;            /* a message has a reply for each accepted RCPT, in their order (LMTP, PRDR); else one */
+    unsigned refusals_due;        /* of those replies that may be refusals, which count for nothing */
     uint64_t answers_due;         /* how many replies are still to be asked for; while there are, nothing else is */
     unsigned best_answer;         /* the lowest code of those that were given */
     bool objected;                /* a command has said that this message is a violation */

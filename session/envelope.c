@@ -335,6 +335,12 @@ static bool parse_smtputf8(struct slice value, struct mail_argument *mail)
     return mail->smtputf8;
 }
 
+static bool parse_prdr(struct slice value, struct mail_argument *mail)
+{
+    mail->prdr = value.text == NULL;
+    return mail->prdr;
+}
+
 /* AUTH=<> or AUTH=xtext (RFC 4954 5): who first submitted the message; nobody here wants to know. */
 static bool parse_auth(struct slice value, struct mail_argument *mail)
 {
@@ -360,6 +366,7 @@ static const struct parameter {
     { SLICE("BODY"), parse_body },
     { SLICE("AUTH"), parse_auth },
     { SLICE("SMTPUTF8"), parse_smtputf8 },
+    { SLICE("PRDR"), parse_prdr },
 };
 
 static enum envelope_status parse_parameters(struct cursor *c, struct mail_argument *mail)
@@ -389,11 +396,13 @@ enum envelope_status envelope_mail(struct slice argument, bool lmtp, struct mail
     enum envelope_status status;
 
     mail->size = 0;
-    mail->eight_bit = mail->smtputf8 = mail->auth = false;
+    mail->eight_bit = mail->smtputf8 = mail->auth = mail->prdr = false;
     status = skip_path(&c, slice_of("FROM:"), true, lmtp ? BARE_ANY : BARE_NONE, &mail->sender);
     mail->parameters = (uint16_t)((const char *)c.at - argument.text);
     if (status == ENVELOPE_OK)
         status = parse_parameters(&c, mail);
+    if (status == ENVELOPE_OK && mail->prdr && lmtp)
+        return ENVELOPE_UNKNOWN;
     if (status == ENVELOPE_OK && mail->sender.utf8 && !mail->smtputf8 && !lmtp)
         return ENVELOPE_NOT_UTF8;
     return status;

@@ -32,6 +32,7 @@ struct mail_argument {
     uint64_t size; /* SIZE=, 0 when not given (RFC 1870) */
     bool eight_bit; /* BODY=8BITMIME (RFC 6152) */
     bool smtputf8; /* SMTPUTF8 (RFC 6531) */
+    bool prdr;     /* PRDR: each recipient is to have its own reply to the message; never in LMTP, where it has one anyway */
     uint16_t parameters; /* where in the argument they begin; all of them are printable ASCII */
     bool auth; /* AUTH= (RFC 4954 5), whose value is not kept */
 };

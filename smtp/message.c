@@ -1,4 +1,4 @@
-/* message.c - the message behind DATA or BDAT: received, delivered, answered, in LMTP once for each recipient */
+/* message.c - the message behind DATA or BDAT: received, delivered, answered, in LMTP and by PRDR once for each recipient */
 #include "smtp/session.h"
 
 #include <errno.h>
@@ -12,6 +12,13 @@ static const struct reply no_space = REPLY(452, "3.1", "Not enough space, try ag
 static const struct reply spool_failed = REPLY(451, "3.0", "The message cannot be stored, try again later");
 static const struct reply bad_chunk = { .code = 501, .status = SLICE("5.4"), .closes = true,
                                         .text = SLICE("Expected BDAT SIZE or BDAT SIZE LAST") };
+
+/* PRDR: what begins the replies, and what ends them. A 5xx, and to some a 4xx, would undo those that said 250. */
+static const struct reply each_follows = { .code = 353, .counts = COUNTS_DONE,
+                                           .text = SLICE("A reply for each recipient follows, and one more") };
+static const struct reply each_was_answered = REPLY(250, "0.0", "Each recipient has its reply");
+static const struct reply none_now = REPLY(451, "3.0", "The message is delivered to nobody now");
+static const struct reply none_ever = REPLY(554, "7.0", "The message is delivered to nobody");
 
 static int open_spool(void *context, uint64_t *start)
 {
@@ -128,11 +135,30 @@ static struct reply conclude(struct session *s, struct reply refusal, unsigned a
     return take_answer(s, refusal.code != 0 ? refusal : monitor_deliver(s->monitor, &s->spool));
 }
 
-/* The same at the end of the message. */
+/* The same at the end of the message. By PRDR one refusal is enough for all, and 353 comes before anything is delivered. */
 static struct reply conclude_whole(struct session *s)
 {
+    struct reply refusal;
+
     message_finish(&s->message);
-    return conclude(s, check_message(s), session_lmtp(&s->conf->session) ? s->recipients : 1);
+    refusal = check_message(s);
+    if (!s->prdr || refusal.code != 0)
+        return conclude(s, refusal, session_lmtp(&s->conf->session) ? s->recipients : 1);
+    s->answers_due = s->recipients + 1;
+    s->best_answer = UINT_MAX;
+    s->answer = refusal;
+    return each_follows;
+}
+
+static struct reply next_answer(struct session *s)
+{
+    if (s->answer.code != 0)
+        return s->answer;
+    if (s->answers_due > s->recipients)
+        return monitor_deliver(s->monitor, &s->spool);
+    if (s->prdr && s->answers_due == 1)
+        return s->best_answer == 250 ? each_was_answered : s->best_answer < 500 ? none_now : none_ever;
+    return monitor_answer(s->monitor);
 }
 
 struct reply smtp_receive_message(struct session *s)
@@ -144,16 +170,13 @@ struct reply smtp_receive_message(struct session *s)
 
 bool smtp_next_answer(struct session *s, struct reply *reply)
 {
+    const bool delivers = !s->prdr || s->answers_due > 1;
     enum line_status status;
 
     if (s->answers_due == 0)
         return false;
-    status = line_flush(s->io);
-    if (status != LINE_OK)
-        *reply = smtp_refuse_input(s, status);
-    else
-        *reply = s->answer.code != 0 ? s->answer : monitor_answer(s->monitor);
-    *reply = take_answer(s, *reply);
+    status = delivers ? line_flush(s->io) : LINE_OK; /* the last two of PRDR leave together: without the last the others are void */
+    *reply = take_answer(s, status == LINE_OK ? next_answer(s) : smtp_refuse_input(s, status));
     return true;
 }
 

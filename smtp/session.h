@@ -58,6 +58,7 @@ struct session {
     int plain;             /* where the client is to be spoken to once it has heard 220, -1: nowhere else */
     struct sasl sasl;
     bool smtputf8;         /* of this transaction */
+    bool prdr;             /* and MAIL has asked for a reply for each recipient */
     unsigned recipients;   /* RCPTs of it that were accepted */
     bool mail_refused;     /* so that what was sent behind it has nothing to stand on */
     bool rcpt_refused;     /* in this transaction */
@@ -69,7 +70,7 @@ struct session {
     unsigned total[SMTP_COMMANDS], accepted[SMTP_COMMANDS]; /* per row of the table */
     struct spool spool;
     struct message message; /* in the states MESSAGE and CHUNKS */
-    unsigned answers_due;  /* replies to the message that its client still waits for: in LMTP one for each recipient */
+    unsigned answers_due;  /* replies to the message that its client still waits for: in LMTP one for each recipient, by PRDR one more */
     unsigned best_answer;  /* the lowest code of those that it has */
     struct reply answer;   /* where it is the same for all; code 0: the monitor has them */
     char line[64];         /* of BDAT, since its octets take the place of what was read */

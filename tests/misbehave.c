@@ -510,6 +510,14 @@ static void log_many_temporary_refusals(struct monitor *m)
     log_refusals(m, "rcpt", 451);
 }
 
+/* As if each were the reply for a recipient. */
+static void log_many_answers(struct monitor *m)
+{
+    (void)monitor_mail(m, slice_of("FROM:<sender@example.com> PRDR"));
+    (void)monitor_rcpt(m, slice_of("TO:<user@example.com>"));
+    log_refusals(m, "data", 451);
+}
+
 static void say_helo(struct monitor *m)
 {
     for (int i = 0; i < WITHOUT_END; i++)
@@ -645,6 +653,7 @@ static const struct {
     { "exceed-recipients", exceed_recipients },
     { "log-refusals", log_many_refusals },
     { "log-temporary-refusals", log_many_temporary_refusals },
+    { "log-answers", log_many_answers },
     { "say-helo", say_helo },
     { "begin-transactions", begin_transactions },
     { "ask-for-spools", ask_for_spools },

@@ -259,7 +259,7 @@ is_bounded() { # ACT LINES
     for act in guess-recipients guess-in-turns exceed-recipients say-helo begin-transactions ask-for-spools; do
         is_bounded $act 6
     done
-    for act in log-refusals log-temporary-refusals; do
+    for act in log-refusals log-temporary-refusals log-answers; do
         is_bounded $act 280
     done
 }

@@ -341,6 +341,30 @@ static const struct {
     { SLICE("a/b"), false },
 };
 
+static void test_prdr(void)
+{
+    static const struct {
+        struct slice argument;
+        enum envelope_status status;
+        bool lmtp, prdr;
+    } rows[] = {
+        { SLICE("FROM:<a@example.com> PRDR"), ENVELOPE_OK, false, true },
+        { SLICE("FROM:<> SIZE=1 prdr BODY=7BIT"), ENVELOPE_OK, false, true },
+        { SLICE("FROM:<a@example.com>"), ENVELOPE_OK, false, false },
+        { SLICE("FROM:<a@example.com> PRDR=x"), ENVELOPE_BAD_VALUE, false, false },
+        { SLICE("FROM:<a@example.com> PRDR PRDR"), ENVELOPE_BAD_VALUE, false, false },
+        { SLICE("FROM:<a@example.com> PRDR"), ENVELOPE_UNKNOWN, true, false },
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct mail_argument mail;
+        enum envelope_status status = envelope_mail(rows[i].argument, rows[i].lmtp, &mail);
+
+        ok(status == rows[i].status && (status != ENVELOPE_OK || mail.prdr == rows[i].prdr), "MAIL %s%s: PRDR",
+           show(rows[i].argument), rows[i].lmtp ? " in LMTP" : "");
+    }
+}
+
 void test_envelope(void)
 {
     for (size_t i = 0; i < COUNT(mails); i++) {
@@ -356,6 +380,7 @@ void test_envelope(void)
         ok(mail.eight_bit == mails[i].eight_bit, "MAIL %s: BODY", shown);
         ok(mail.smtputf8 == mails[i].smtputf8, "MAIL %s: SMTPUTF8", shown);
     }
+    test_prdr();
     for (size_t i = 0; i < COUNT(rcpts); i++) {
         struct address address;
         const char *shown = show(rcpts[i].argument);
