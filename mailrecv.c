@@ -425,6 +425,7 @@ int main(int argc, char **argv)
     stack_clear();
     if (options.rehearse)
         conf.delivery.rehearse = deliver_nothing;
+    conf.handlers.rehearse = options.rehearse;
     if (options.rehearse || is_typed(&options))
         conf.client.lockout_db = (struct slice){ "", 0 }; /* nobody shall be locked out by somebody else's tests */
     if (options.replay != NULL || (options.pretend != NULL && !options.explain && !options.test && !options.show))

@@ -330,6 +330,15 @@ static void ask_hop(struct conf *conf, const struct rule *rule)
         (void)ask(conf, NEED_READ, rule->line, hop->auth);
 }
 
+static void ask_policies(struct conf *conf)
+{
+    for (const struct policy *p = conf->handlers.first_policy; p != NULL; p = p->next)
+        if (p->program.path.len > 0)
+            (void)ask(conf, NEED_EXECUTE, p->line, p->program.path);
+        else if (p->where.kind == WHERE_UNIX)
+            (void)ask(conf, NEED_SOCKET, p->line, p->where.text);
+}
+
 static void ask_targets(struct conf *conf)
 {
     static const enum need needs[] = { [TARGET_APPEND] = NEED_MAILBOX, [TARGET_MAILDIR] = NEED_MAILDIR,
@@ -349,6 +358,9 @@ static void ask_targets(struct conf *conf)
 static void ask_all(struct conf *conf, bool opened_before)
 {
     ask_targets(conf);
+    ask_policies(conf);
+    ask_setting(conf, conf->handlers.quarantine.maildir ? NEED_MAILDIR : NEED_MAILBOX, "quarantine",
+                conf->handlers.quarantine.path, false);
     ask_secrets(conf, opened_before || probe_who.how == OURSELVES); /* what we cannot open is told by helper_check.c */
     ask_setting(conf, NEED_MAILBOX, "deadletter_file", conf->delivery.deadletter_file, false);
     ask_setting(conf, NEED_MAILBOX, "lockout.db", conf->client.lockout_db, false);
@@ -373,11 +385,14 @@ static bool find_who(const struct conf *conf, const char *user)
     return true;
 }
 
-static size_t count_rules(const struct conf *conf)
+/* Of lines that may be repeated. */
+static size_t count_questions(const struct conf *conf)
 {
     size_t count = 0;
 
     for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
+        count += RULE_MOST;
+    for (const struct policy *p = conf->handlers.first_policy; p != NULL; p = p->next)
         count++;
     return count;
 }
@@ -409,7 +424,7 @@ static void tell_answers(struct conf *conf)
 
 bool access_check(struct conf *conf, const char *user)
 {
-    const size_t size = (RULE_MOST * count_rules(conf) + SETTINGS_MAX) * sizeof *questions;
+    const size_t size = (count_questions(conf) + SETTINGS_MAX) * sizeof *questions;
 
     if (!find_who(conf, user))
         return true; /* there is no such user, which others have said */
@@ -454,5 +469,6 @@ bool access_makes_for_others(const struct conf *conf, const char *log, char path
             makes_for_others(rule->target.text, rule->target.kind == TARGET_MAILDIR, path))
             return true;
     return makes_for_others(conf->delivery.deadletter_file, false, path) ||
-           makes_for_others(conf->client.lockout_db, false, path);
+           makes_for_others(conf->client.lockout_db, false, path) ||
+           makes_for_others(conf->handlers.quarantine.path, conf->handlers.quarantine.maildir, path);
 }

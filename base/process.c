@@ -128,6 +128,17 @@ char **process_arguments(const struct program *program)
     return arguments;
 }
 
+void process_forget_arguments(char **arguments)
+{
+    const char *end = (const char *)arguments;
+
+    for (size_t i = 0; arguments != NULL && arguments[i] != NULL; i++)
+        end = arguments[i] + strlen(arguments[i]);
+    if (arguments != NULL)
+        explicit_bzero(arguments, (size_t)(end - (const char *)arguments));
+    free(arguments);
+}
+
 int process_start(pid_t *pid, const char *program, char *const arguments[], char *const variables[], const int fds[],
                   size_t count)
 {

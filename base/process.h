@@ -18,8 +18,9 @@ struct program {
     size_t argument_count;
 };
 
-/* The arguments for process_start: a vector with its strings, to be freed at once. NULL without memory. */
+/* The arguments for process_start: a vector with its strings. NULL without memory. What is forgotten is in no process that is forked. */
 char **process_arguments(const struct program *program);
+void process_forget_arguments(char **arguments);
 
 /*
  * From here on this process, and those that it forks, stay on the CPU that they are on: two that wait for each

@@ -72,12 +72,22 @@ static void log_failure(const struct policy *policy, enum policy_stage stage, co
              log_encode(service, sizeof service, policy->name), log_encode(why, sizeof why, slice_of(reason)));
 }
 
-/* What is asked, a line for each attribute that has a value. */
-static void show_question(const struct policy *policy, struct slice request)
+/* What there is to say about a line, for whoever asks why (-x). */
+static void show(const struct turn *turn, const char *what, struct slice text)
 {
     char shown[LOG_TEXT];
 
-    log_debug('r', "policy %.*s is asked:", (int)policy->name.len, policy->name.text);
+    log_debug('r', "%s:%u: policy %.*s at %s%s%s", SOURCE_AT(turn->context->rules->groups.sources, turn->policy->line),
+              (int)turn->policy->name.len, turn->policy->name.text, policy_stages[turn->facts->stage], what,
+              log_encode(shown, sizeof shown, text));
+}
+
+/* What is asked, a line for each attribute that has a value. */
+static void show_question(const struct turn *turn, struct slice request)
+{
+    char shown[LOG_TEXT];
+
+    show(turn, " is asked:", slice_of(""));
     for (const char *lf; (lf = memchr(request.text, '\n', request.len)) != NULL;) {
         const struct slice line = { request.text, (size_t)(lf - request.text) };
 
@@ -85,14 +95,6 @@ static void show_question(const struct policy *policy, struct slice request)
             log_debug('r', "    %s", log_encode(shown, sizeof shown, line));
         request = (struct slice){ lf + 1, request.len - line.len - 1 };
     }
-}
-
-static void show_answer(const struct policy *policy, struct slice action)
-{
-    char shown[LOG_TEXT];
-
-    log_debug('r', "policy %.*s answers: %s", (int)policy->name.len, policy->name.text,
-              log_encode(shown, sizeof shown, action));
 }
 
 /* ---- refusals ---------------------------------------------------------------------------- */
@@ -352,16 +354,17 @@ static struct reply ask(const struct policy_context *context, const struct polic
     struct slice action;
 
     if (context->settings->rehearse) {
-        log_debug('r', "policy %.*s is not asked in a rehearsal", (int)policy->name.len, policy->name.text);
+        show(&turn, " is not asked in a rehearsal", slice_of(""));
         return no_objection;
     }
-    show_question(policy, request);
+    show_question(&turn, request);
     if (!policy_service_ask(policy, request, until, &said.answer, reason)) {
+        show(&turn, " has no answer: ", slice_of(reason));
         log_failure(policy, facts->stage, reason);
         return limit->reply;
     }
     action = (struct slice){ said.answer.action, said.answer.action_len };
-    show_answer(policy, action);
+    show(&turn, " answers: ", action);
     turn.action = policy_action_read(action);
     return act(&turn);
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,7 +66,7 @@ static int start_with(struct policy *policy, const int fds[3])
     arguments = process_arguments(&policy->program);
     error = arguments == NULL ? ENOMEM
                               : process_start(&policy->connection.pid, arguments[0], arguments, environment.variables, fds, 3);
-    free(arguments);
+    process_forget_arguments(arguments);
     return error;
 }
 

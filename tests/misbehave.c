@@ -104,6 +104,20 @@ static void helo_with_newline(struct monitor *m)
     (void)monitor_helo(m, true, slice_of("a\nb"));
 }
 
+static void data_to_nobody(struct monitor *m)
+{
+    (void)monitor_mail(m, slice_of("FROM:<sender@example.com>"));
+    (void)monitor_data(m);
+}
+
+static void data_twice(struct monitor *m)
+{
+    (void)monitor_mail(m, slice_of("FROM:<sender@example.com>"));
+    (void)monitor_rcpt(m, slice_of("TO:<user@example.com>"));
+    (void)monitor_data(m);
+    (void)monitor_data(m);
+}
+
 static void deliver_to_nobody(struct monitor *m)
 {
     struct spool spool = { .memory = monitor_memory(m), .fd = -1, .size = 10 };
@@ -609,6 +623,8 @@ static const struct {
     { "mail-syntax", mail_with_bad_syntax },
     { "helo-syntax", helo_with_newline },
     { "deliver", deliver },
+    { "data-to-nobody", data_to_nobody },
+    { "data-twice", data_twice },
     { "deliver-to-nobody", deliver_to_nobody },
     { "deliver-too-much", deliver_too_much },
     { "deliver-no-file", deliver_no_file },

@@ -23,11 +23,13 @@ deliver rcpt_to env@example.com pipe env >$PWD/env
 END
 }
 
-teardown() {
-    if [ -n "${service:-}" ]; then
-        kill "$service" || :
-        wait "$service" || :
-    fi
+teardown() { stop_service; }
+
+stop_service() {
+    [ -n "${service:-}" ] || return 0
+    kill "$service" || :
+    wait "$service" || :
+    service=''
 }
 
 # Starts a service that answers what is in `answers`; tests/tools/policy-service says how.
@@ -443,9 +445,7 @@ END
         done
     done
     answer RCPT DUNNO
-    kill "$service"
-    wait "$service" || :
-    service=''
+    stop_service
     message '<inbox@example.com>'
     grep -x '451 A policy cannot be checked now, try again later' replies
     grep 'policy failed stage=connect .*reason="cannot connect' log
@@ -602,4 +602,72 @@ END
     sed -i 's/^policy connect/policy connect,helo/; s/helo,helo/helo/' policy.conf
     session 'EHLO peer.example'
     refused_with '554 Refused by a policy'
+}
+
+# ---- what -t and -x say ------------------------------------------------------------------------
+
+@test "-t says what is wrong with policy and quarantine lines" {
+    wrong() { # LINE PATTERN
+        printf '%s\n' "$1" >wrong.conf
+        run -78 "$MAILRECV" -t -c wrong.conf
+        # shellcheck disable=SC2053 # a pattern
+        [[ $output == $2 ]] || { echo "$1: $output"; false; }
+    }
+    wrong 'policy' '*expected stages*'
+    wrong 'policy rcpt' '*expected the place of a service, or exec and a program*'
+    wrong 'policy rcpt,later unix:/x' "*:1:13: *'later' is no stage, expected connect, helo, mail, rcpt, data or end*"
+    wrong 'policy rcpt, unix:/x' "*:1:13: *'' is no stage*"
+    wrong 'policy rcpt example.com' "*:1:13: *'example.com' is no place of a service: *"
+    wrong 'policy rcpt unix:/x more' "*unexpected 'more'*"
+    wrong 'policy rcpt exec handler' '*expected one that begins with /*'
+    wrong 'quarantine /x' "*unexpected '/x', expected append or maildir*"
+    wrong 'quarantine append' '*expected a value*'
+    wrong 'limit.policy_secs 0' '*'
+}
+
+@test "-t looks at sockets, programs and the quarantine" {
+    printf '#!/bin/sh\n' >handler
+    chmod 644 handler
+    cat >t.conf <<END
+policy rcpt unix:$PWD/nothing
+policy rcpt unix:$PWD/handler
+policy rcpt exec $PWD/handler
+policy rcpt exec $PWD/missing
+quarantine append $PWD/no/held
+END
+    run -1 "$MAILRECV" -t -c t.conf
+    for what in ":1:*$PWD/nothing is not there: the server that makes it is not running*" ":2:*$PWD/handler is no socket*" \
+        ":3:*$PWD/handler cannot be executed*" ":4:*$PWD/missing cannot be executed*" ":5:*$PWD/no/held*"; do
+        [[ $output == *$what* ]] || { echo "not $what: $output"; false; }
+    done
+}
+
+@test "-t prints policy lines and quarantine as they load again" {
+    "$MAILRECV" -t -c policy.conf >once 2>errors || :
+    grep -x "policy connect,helo,mail,rcpt,data,end unix:$PWD/sock" once
+    grep -x "quarantine append $PWD/held" once
+    "$MAILRECV" -t -c once >twice 2>errors || :
+    diff once twice
+}
+
+@test "-x asks for real, and shows question and answer; with -n nobody is asked" {
+    serve
+    answer RCPT '550 5.7.23 SPF fails'
+    run -1 "$MAILRECV" -x -c policy.conf -P 192.0.2.7 from ann@client.example rcpt inbox@example.com
+    [[ $output == *"policy.conf:3: policy unix:$PWD/sock at rcpt is asked:"* ]]
+    [[ $output == *"        protocol_state=RCPT"*"        recipient=inbox@example.com"* ]]
+    [[ $output == *"policy.conf:3: policy unix:$PWD/sock at rcpt answers: 550 5.7.23 SPF fails"*"    550 5.7.23 SPF fails"* ]]
+    run -0 "$MAILRECV" -x -n -c policy.conf -P 192.0.2.7 from ann@client.example rcpt inbox@example.com
+    [[ $output == *"policy unix:$PWD/sock at rcpt is not asked in a rehearsal"* ]]
+    answer RCPT HOLD
+    run -0 "$MAILRECV" -x -c policy.conf -P 192.0.2.7 from ann@client.example rcpt inbox@example.com
+    [[ $output == *"policy.conf:5: append $PWD/held"* ]]
+    [ ! -e held ]
+    : >asked
+    printf '%s\r\n' 'EHLO me' QUIT | "$MAILRECV" -n -c policy.conf -P 192.0.2.7 >replies
+    [ ! -s asked ]
+    # a service that is not there
+    stop_service
+    run -1 "$MAILRECV" -x -c policy.conf -P 192.0.2.7 rcpt inbox@example.com
+    [[ $output == *"at connect has no answer: cannot connect to $PWD/sock"* ]]
 }

@@ -27,7 +27,7 @@ END
 
 @test "each recipe has its test, and each test its recipe" {
     sed -n 's/^@test "recipe: \(.*\)" {$/\1/p' "$TESTS"/{recipes,listener}.bats "$TESTS"/slow/*.bats | sort >tested
-    [ "$(wc -l <tested)" -eq 13 ]
+    [ "$(wc -l <tested)" -eq 16 ]
     recipe_titles | sort | diff - tested
 }
 
@@ -119,6 +119,29 @@ filters_mail() {
     rm procmailrc
     message | deliver_to joe@example.com | grep -q '^451 4.3.0 '
     grep -q 'reason="the command exited with status 75"$' log
+}
+
+@test "recipe: Refuse outside business hours" {
+    local now reply
+    printf '#!/bin/sh\ncat >order\n' >new-order
+    recipe 'Refuse outside business hours' -e 's/\$\(date \+%u,%H\)/$(cat now)/'
+    while read -r now reply; do
+        echo "$now" >now
+        message | deliver_to orders@example.com | grep -q "^$reply " || { echo "$now: not $reply"; false; }
+        message | deliver_to inbox@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    done <<'END'
+1,08 450
+1,09 250
+5,16 250
+5,17 450
+3,23 450
+6,12 450
+7,09 450
+END
+    grep -q '^Subject: test' order
+    [ "$(grep -c 'ERROR: 450 - stage=rcpt policy=rcpt ' log)" = 5 ]
+    "$MAILRECV" -x -c mailrecv.conf rcpt orders@example.com >said || :
+    grep -q 'business-hours at rcpt answers: 450 4.3.2 Orders are taken' said
 }
 
 @test "recipe: Save attachments" {

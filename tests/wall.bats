@@ -182,6 +182,21 @@ converse() { # CODE LINE
     is_violation deliver contradiction
 }
 
+@test "a session that has handlers asked about a message without recipients, or twice, is ended" {
+    cat >handler <<'END'
+while read -r line; do
+    [ "$line" != protocol_state=DATA ] || echo "$line" >>asked
+    [ -n "$line" ] || printf 'action=DUNNO\n\n'
+done
+END
+    echo 'policy mail,rcpt,data exec /bin/sh handler' >>conf
+    is_violation data-to-nobody contradiction
+    [ ! -e asked ]
+    is_violation rcpt-without-mail contradiction
+    is_violation data-twice contradiction
+    [ "$(wc -l <asked)" = 1 ]
+}
+
 @test "a session that delivers to nobody is ended" { is_violation deliver-to-nobody contradiction; }
 @test "a session that delivers more than the memory holds is ended" { is_violation deliver-too-much 'impossible question'; }
 @test "a session that delivers a file that it was not given is ended" { is_violation deliver-no-file 'impossible question'; }
@@ -387,6 +402,17 @@ deliver rcpt_to box@example.com append sekrit-box
 deliver rcpt_to /^(sekrit-recipient|x)@example\.com$/ maildir sekrit-maildir
 error rcpt_to ^stranger@ 550 Not here
 error rcpt_to ^sekrit-error@ 550 sekrit-text of another recipient
+policy connect,helo,mail,rcpt,data,end exec /bin/sh sekrit-handler
+quarantine append sekrit-quarantine
+END
+    cat >sekrit-handler <<'END'
+state=
+while read -r line; do
+    case $line in
+        protocol_state=RCPT | protocol_state=DATA) state=$line ;;
+        '') printf 'action=%s\n\n' "${state:+PREPEND X-Test: }sekrit-answer" && state= ;;
+    esac
+done
 END
 }
 

@@ -1,0 +1,119 @@
+# slow/policies.bats - the recipes with real policy services, which are unpacked for them; only root can
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+load ../common
+load ../serving
+load ../recipes
+load peers
+
+AS=()
+
+setup() {
+    chmod 755 "$BATS_RUN_TMPDIR"
+    cd "$BATS_TEST_TMPDIR"
+    umask 022
+    mkdir bin && cp "$MAILRECV" bin # where all users can execute it
+    MAILRECV=$PWD/bin/mailrecv
+}
+
+teardown() {
+    stop_peers
+}
+
+# A DNS server that knows TXT records and nothing else: `NAME TEXT`, a line each, on standard input.
+txt_server() {
+    cat >dns.py <<'END'
+import socket, struct, sys
+records = dict(line.rstrip("\n").split(" ", 1) for line in open("records"))
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+open("dns.ready", "w").write("ready\n")
+while True:
+    packet, client = server.recvfrom(4096)
+    at, labels = 12, []
+    while packet[at]:
+        labels.append(packet[at + 1:at + 1 + packet[at]].decode())
+        at += packet[at] + 1
+    question, kind = packet[12:at + 5], struct.unpack(">H", packet[at + 1:at + 3])[0]
+    name, text = ".".join(labels).lower(), b""
+    if kind == 16 and name in records:
+        text = records[name].encode()
+    answer = b"\xc0\x0c" + struct.pack(">HHIHB", 16, 1, 60, len(text) + 1, len(text)) + text if text else b""
+    server.sendto(packet[:2] + struct.pack(">HHHHH", 0x8580, 1, bool(text), 0, 0) + question + answer, client)
+END
+}
+
+# A session of a client that is told to be this one, with a sender at this domain.
+try() { # ADDRESS DOMAIN
+    printf '%s\r\n' "EHLO $2" "MAIL FROM:<ann@$2>" 'RCPT TO:<inbox@example.com>' 'RCPT TO:<inbox@example.com>' \
+        DATA 'Subject: x' . QUIT | "$MAILRECV" -c mailrecv.conf -l log -P "$1=$2"
+}
+
+# In a network with nothing but the DNS above.
+check_spf() { # PROGRAM PATTERN-OF-FIELD
+    export PROGRAM=$1 FIELD=$2 MAILRECV
+    txt_server
+    printf '%s\n' 'good.example v=spf1 ip4:192.0.2.7 -all' 'soft.example v=spf1 ~all' >records
+    export -f try
+    cat >inside <<'END'
+set -eu
+ip link set lo up
+echo 'nameserver 127.0.0.1' >resolv.new && cp --remove-destination resolv.new /etc/resolv.conf
+python3 dns.py &
+until [ -e dns.ready ]; do sleep 0.05; done
+[ -x "$PROGRAM" ]
+try 192.0.2.7 good.example | tee replies
+grep '^250 2\.0\.0 Ok' replies
+grep -iE "^$FIELD: pass " lib/inbox
+[ "$(grep -ciE "^$FIELD:" lib/inbox)" = 1 ]
+grep -iE "policy action=prepend stage=rcpt .*text=.$FIELD: pass" log
+try 192.0.2.66 good.example | tee replies
+grep '^550 5\.7\.' replies
+grep "ERROR: 550 - stage=rcpt .*policy=rcpt service=$PROGRAM" log
+try 192.0.2.66 soft.example | grep '^250 2\.0\.0 Ok'
+grep -i "^$FIELD: softfail " lib/inbox
+try 192.0.2.66 none.example | grep '^250 2\.0\.0 Ok'
+! grep 'policy failed' log
+echo finished >finished
+END
+    start_peer spf postfix-policyd-spf-python,postfix-policyd-spf-perl policyd-spf unshare --net bash inside
+    wait "${PEERS[spf]}" || :
+    [ -e finished ] || { cat spf.out log; false; }
+}
+
+@test "recipe: Check SPF" {
+    recipe_without_check 'Check SPF'
+    check_spf /usr/bin/policyd-spf Received-SPF
+}
+
+@test "SPF by the service in Perl" {
+    recipe_without_check 'Check SPF' -e 's,/usr/bin/policyd-spf,/usr/sbin/postfix-policyd-spf-perl,'
+    check_spf /usr/sbin/postfix-policyd-spf-perl Received-SPF
+}
+
+# The program is there only where it is unpacked.
+recipe_without_check() {
+    local there=$MAILRECV
+    MAILRECV=true
+    recipe "$@"
+    MAILRECV=$there
+}
+
+@test "recipe: Greylist" {
+    local port
+    port=$(free_port)
+    recipe 'Greylist' -e "s/10023/$port/"
+    mkdir greylist
+    chmod 777 greylist
+    start_peer postgrey postgrey postgrey postgrey --inet="127.0.0.1:$port" --dbdir="$PWD/greylist" --delay=2 --user=postgrey \
+        --group=postgrey --whitelist-clients=/dev/null --whitelist-recipients=/dev/null
+    await_port "$port"
+    try 192.0.2.7 client.example >replies
+    grep '^450 4\.2\.0 Greylisted' replies
+    [ ! -e lib/inbox ]
+    until try 192.0.2.7 client.example | grep '^250 2\.0\.0 Ok'; do sleep 0.5; done
+    grep '^X-Greylist: delayed ' lib/inbox
+    stop_peer postgrey
+    try 192.0.2.7 client.example | grep '^451 4\.3\.5'
+}
