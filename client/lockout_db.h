@@ -7,10 +7,8 @@
 #include <stdint.h>
 
 /*
- * A file of 64 bytes for each client that was seen lately, an IPv4 address or an IPv6 network of 64 bits, in
- * pages that an address chooses by a hash. Any number of processes read and change it at once and may be killed
- * at any moment: a change is one write of one record, under a lock that dies with its process. Nothing is mapped
- * and nothing is believed: whatever stands in the file, no process comes to harm. It is not synced.
+ * A store (base/store.h) of 64 bytes for each client that was seen lately, an IPv4 address or an IPv6 network of 64
+ * bits. It is not synced.
  */
 enum { CONTACT_TEXT = 48 }; /* bytes that contact_text may need */
 

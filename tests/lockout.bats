@@ -622,7 +622,7 @@ goes_on() { # REASON
 compile() { "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O1 -I"$TESTS/.." "$@"; }
 
 @test "a hundred processes change one file without a pause, and are killed: nothing is lost, nobody is refused" {
-    compile -o hammer "$TESTS/tools/hammer.c" "$TESTS"/../{client/lockout_db,base/guarded,base/log,base/outlet}.c
+    compile -o hammer "$TESTS/tools/hammer.c" "$TESTS"/../{client/lockout_db,base/store,base/guarded,base/log,base/outlet}.c
     ./hammer contacts.db "${SEED:-$RANDOM}" "${HAMMER_SECS:-2}" 100
 }
 
