@@ -30,7 +30,7 @@ ifdef STATIC
 override BUILD := $(BUILD)/static
 ALL_CFLAGS += -DSTATIC
 LINK        = -static-pie
-LDLIBS      = -lpcre2-8 -lcares -lidn2 -lunistring
+LDLIBS      = -lpcre2-8 -lcares -lidn2 -lunistring -lmd
 else
 LINK        = -pie
 endif

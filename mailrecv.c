@@ -17,6 +17,7 @@
 #include "admin/alive.h"
 #include "admin/check.h"
 #include "admin/explain.h"
+#include "admin/ledger_show.h"
 #include "admin/lockout_show.h"
 #include "admin/options.h"
 #include "admin/replay.h"
@@ -109,8 +110,28 @@ static int ask_servers(const struct options *o, const struct conf *conf)
     return options_output_status() != EX_OK ? EX_IOERR : status;
 }
 
-/* The table of contacts; a file with mistakes names no place to look for it. */
-static int show_contacts(const struct options *o, const struct conf *conf)
+/* The tables of what there is: contacts, and the ledger; in JSON all of it is one array. */
+static int show_all(const struct conf *conf, bool json)
+{
+    const bool ledger = conf->delivery.ledger.len > 0;
+    size_t objects = 0;
+    int status = EX_OK;
+
+    if (json)
+        putchar('[');
+    if (!ledger || conf->client.lockout_db.len > 0)
+        status = lockout_show(conf, json, &objects, stdout);
+    if (ledger && !json && conf->client.lockout_db.len > 0)
+        putchar('\n');
+    if (status == EX_OK && ledger)
+        status = ledger_show(conf, json, &objects, stdout);
+    if (json)
+        puts("]");
+    return status;
+}
+
+/* What is remembered from one session to the next; a file with mistakes names no place to look for it. */
+static int show_remembered(const struct options *o, const struct conf *conf)
 {
     int status;
 
@@ -120,10 +141,12 @@ static int show_contacts(const struct options *o, const struct conf *conf)
     }
     if (o->lock != NULL)
         status = lockout_lock_by_hand(conf, o->lock, o->lock_secs, stdout);
+    else if (o->clear != NULL && conf->delivery.ledger.len > 0 && ledger_is_delivery(o->clear))
+        status = ledger_clear(conf, o->clear, stdout);
     else if (o->clear != NULL)
         status = lockout_clear(conf, o->clear, stdout);
     else
-        status = lockout_show(conf, o->json, stdout);
+        status = show_all(conf, o->json);
     return status != EX_OK ? status : options_output_status();
 }
 
@@ -426,14 +449,14 @@ int main(int argc, char **argv)
     if (options.rehearse)
         conf.delivery.rehearse = deliver_nothing;
     conf.handlers.rehearse = options.rehearse;
-    if (options.rehearse || is_typed(&options))
-        conf.client.lockout_db = (struct slice){ "", 0 }; /* nobody shall be locked out by somebody else's tests */
+    if (options.rehearse || is_typed(&options)) /* nobody shall be locked out, or miss mail, by somebody else's tests */
+        conf.client.lockout_db = conf.delivery.ledger = (struct slice){ "", 0 };
     if (options.replay != NULL || (options.pretend != NULL && !options.explain && !options.test && !options.show))
         take_user(&options, &conf);
     if (options.test) {
         status = check_configuration(&conf, &options);
     } else if (options.show) {
-        status = show_contacts(&options, &conf);
+        status = show_remembered(&options, &conf);
     } else if (options.alive != NULL) {
         status = ask_servers(&options, &conf);
     } else if (options.explain) {

@@ -364,6 +364,7 @@ static void ask_all(struct conf *conf, bool opened_before)
     ask_secrets(conf, opened_before || probe_who.how == OURSELVES); /* what we cannot open is told by helper_check.c */
     ask_setting(conf, NEED_MAILBOX, "deadletter_file", conf->delivery.deadletter_file, false);
     ask_setting(conf, NEED_MAILBOX, "lockout.db", conf->client.lockout_db, false);
+    ask_setting(conf, NEED_MAILBOX, "ledger", conf->delivery.ledger, false);
     ask_setting(conf, NEED_SPOOL, "spool_directory", conf->delivery.spool_directory, false);
     if (!slice_equal(conf->base.logfile, slice_of("syslog")) && !slice_equal(conf->base.logfile, slice_of("stderr")))
         ask_setting(conf, NEED_LOG, "logfile", conf->base.logfile, opened_before);
@@ -397,10 +398,10 @@ static size_t count_questions(const struct conf *conf)
     return count;
 }
 
-/* The other file of that need is no mail. */
+/* The other files of that need are no mail. */
 static bool is_mail(const struct conf *conf, const struct question *q)
 {
-    return q->need == NEED_MAILBOX && q->line != conf_line_of(conf, "lockout.db");
+    return q->need == NEED_MAILBOX && q->line != conf_line_of(conf, "lockout.db") && q->line != conf_line_of(conf, "ledger");
 }
 
 static void tell_answers(struct conf *conf)
@@ -470,5 +471,6 @@ bool access_makes_for_others(const struct conf *conf, const char *log, char path
             return true;
     return makes_for_others(conf->delivery.deadletter_file, false, path) ||
            makes_for_others(conf->client.lockout_db, false, path) ||
+           makes_for_others(conf->delivery.ledger, false, path) ||
            makes_for_others(conf->handlers.quarantine.path, conf->handlers.quarantine.maildir, path);
 }

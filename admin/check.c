@@ -189,6 +189,14 @@ static void check_lockout(struct conf *conf)
     }
 }
 
+static void check_ledger(struct conf *conf)
+{
+    const struct conf_place secs = conf_place_of(conf, "ledger.secs", (struct slice){ NULL, 0 });
+
+    if (secs.line > 0 && conf->delivery.ledger.len == 0)
+        conf_complain(conf, SEVERITY_WARNING, secs.line, secs.column, "'ledger.secs' has no effect without ledger");
+}
+
 static void check_early_talker(struct conf *conf)
 {
     struct conf_place place = conf_place_of(conf, "limit.early_talker", (struct slice){ NULL, 0 });
@@ -221,6 +229,7 @@ static void check_settings(struct conf *conf)
     check_commands(conf);
     check_auth(conf);
     check_lockout(conf);
+    check_ledger(conf);
     check_early_talker(conf);
     if (conf->default_reply_line > 0)
         conf_complain(conf, SEVERITY_NOTE, conf->default_reply_line, 1,

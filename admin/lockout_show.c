@@ -55,26 +55,22 @@ static void print_object(const struct contact *c, FILE *out)
         fputs(",\"locked_until\":null}", out);
 }
 
-static void print_all(const struct contact *all, size_t count, bool json, FILE *out)
+static void print_all(const struct contact *all, size_t count, bool json, size_t *objects, FILE *out)
 {
-    if (json)
-        fputc('[', out);
-    else
+    if (!json)
         fprintf(out, "%-26s %11s %10s %5s  %-20s  %s\n", "ADDRESS", "CONNECTIONS", "VIOLATIONS", "LOCKS", "LAST SEEN",
                 "LOCKED UNTIL");
     for (size_t i = 0; i < count; i++) {
         if (json)
-            fputs(i > 0 ? ",\n " : "", out);
+            fputs((*objects)++ > 0 ? ",\n " : "", out);
         if (json)
             print_object(&all[i], out);
         else
             print_row(&all[i], out);
     }
-    if (json)
-        fputs("]\n", out);
 }
 
-int lockout_show(const struct conf *conf, bool json, FILE *out)
+int lockout_show(const struct conf *conf, bool json, size_t *objects, FILE *out)
 {
     char path[PATH_MAX];
     const struct lockout_db contacts = lockout_contacts(&conf->client, path, false);
@@ -91,7 +87,7 @@ int lockout_show(const struct conf *conf, bool json, FILE *out)
             all[kept++] = all[i];
     if (kept > 0)
         qsort(all, kept, sizeof *all, later_first);
-    print_all(all, kept, json, out);
+    print_all(all, kept, json, objects, out);
     free(all);
     return EX_OK;
 }

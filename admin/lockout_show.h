@@ -11,8 +11,8 @@
  * standard error then says why. The file is never made or moved here, since whoever asks may be another user than the service.
  */
 
-/* Writes the contacts, latest first, as a table or as an array of JSON objects. */
-int lockout_show(const struct conf *conf, bool json, FILE *out);
+/* Writes the contacts, latest first, as a table or as JSON objects with commas before all but the first one of the output. */
+int lockout_show(const struct conf *conf, bool json, size_t *objects, FILE *out);
 
 /* Forgets what is known of an address, or of the network of an IPv6 address. EX_USAGE: it is none. */
 int lockout_clear(const struct conf *conf, const char *address, FILE *out);

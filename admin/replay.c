@@ -363,7 +363,7 @@ static void forget_checks(struct conf *conf)
                                      &s->rcpt_dns_check, &s->sender_syntax_check, &s->rcpt_syntax_check };
 
     conf->delivery.deadletter_file = (struct slice){ "", 0 };
-    conf->client.lockout_db = (struct slice){ "", 0 };
+    conf->client.lockout_db = conf->delivery.ledger = (struct slice){ "", 0 };
     conf->rules.dead_letter = NULL;
     conf->rules.first_rewrite[REWRITE_SENDER] = conf->rules.first_rewrite[REWRITE_RECIPIENT] = NULL; /* that was done */
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)

@@ -7,15 +7,17 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cold.h"
 #include "base/text.h"
 
 #ifndef LIBEXECDIR
@@ -52,46 +54,52 @@ void process_unpin(pid_t pid)
         (void)sched_setaffinity(pid, sizeof cpus, &cpus); /* it may have ended */
 }
 
-static int add_descriptors(posix_spawn_file_actions_t *actions, const int fds[], size_t count)
-{
-    int error = 0;
-
-    for (size_t i = 0; i < count && error == 0; i++)
-        error = posix_spawn_file_actions_adddup2(actions, fds[i], (int)i);
-    return error != 0 ? error : posix_spawn_file_actions_addclosefrom_np(actions, (int)count);
-}
-
-static int set_signals(posix_spawnattr_t *attributes)
-{
-    sigset_t none, all;
+/* What a new process has to do before it is the program. */
+struct start {
+    const char *program;
+    char *const *arguments, *const *variables;
+    size_t count;
+    pid_t parent;                /* with which it dies; 0: it does not */
+    int fds[PROCESS_DESCRIPTORS]; /* what is to be its first descriptors: none of them is that by chance */
     int error;
+};
 
+/* The new process, which has the memory of its parent until it is the program, or has ended. */
+static int become(void *context)
+{
+    const struct sigaction usual = { .sa_handler = SIG_DFL };
+    struct start *s = context;
+    sigset_t none;
+    bool done = setsid() >= 0;
+
+    if (s->parent != 0) /* the parent may have died before the kernel was told */
+        done = done && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == s->parent;
+    for (int i = 1; i < NSIG; i++)
+        (void)sigaction(i, &usual, NULL); /* fails for those that are always as usual */
+    for (size_t i = 0; i < s->count && done; i++)
+        done = dup2(s->fds[i], (int)i) == (int)i;
     (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    (void)sigdelset(&all, SIGKILL);
-    (void)sigdelset(&all, SIGSTOP);
-    if ((error = posix_spawnattr_setsigmask(attributes, &none)) != 0 ||
-        (error = posix_spawnattr_setsigdefault(attributes, &all)) != 0)
-        return error;
-    return posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (done && close_range((unsigned)s->count, ~0U, 0) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
+        (void)execve(s->program, s->arguments, s->variables);
+    s->error = errno;
+    _exit(EX_OSERR);
 }
 
-static int spawn(pid_t *pid, const char *program, char *const arguments[], char *const variables[], const int fds[],
-                 size_t count)
+/* As vfork(2), but on a stack of its own, and without a signal that the new process would handle for us. */
+static int spawn(pid_t *pid, struct start *start)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int error = posix_spawn_file_actions_init(&actions);
+    static char stack[32768] COLD_BSS;
+    sigset_t all, before;
 
-    if (error != 0)
-        return error;
-    if ((error = posix_spawnattr_init(&attributes)) == 0) {
-        if ((error = add_descriptors(&actions, fds, count)) == 0 && (error = set_signals(&attributes)) == 0)
-            error = posix_spawn(pid, program, &actions, &attributes, arguments, variables);
-        (void)posix_spawnattr_destroy(&attributes);
-    }
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return error;
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before); /* cannot fail with these arguments */
+    *pid = clone(become, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, start);
+    if (*pid < 0)
+        start->error = errno;
+    else if (start->error != 0)
+        (void)process_reap(*pid); /* it has ended: how does not matter */
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return start->error;
 }
 
 /* Copies what is to become another descriptor and must not be overwritten before its turn. Returns 0 or an error number. */
@@ -139,20 +147,31 @@ void process_forget_arguments(char **arguments)
     free(arguments);
 }
 
+static int start_program(pid_t *pid, struct start *start, const int fds[])
+{
+    size_t moved;
+    int error;
+
+    process_unpin(0);
+    error = move_up(fds, start->count, start->fds, &moved);
+    if (error == 0)
+        error = spawn(pid, start);
+    for (size_t i = 0; i < moved; i++)
+        if (start->fds[i] >= 0 && start->fds[i] != fds[i])
+            (void)close(start->fds[i]); /* a copy */
+    return error;
+}
+
 int process_start(pid_t *pid, const char *program, char *const arguments[], char *const variables[], const int fds[],
                   size_t count)
 {
-    int high[PROCESS_DESCRIPTORS] = { 0 }, error;
-    size_t moved;
+    return start_program(pid, &(struct start){ program, arguments, variables, count, .parent = 0 }, fds);
+}
 
-    process_unpin(0);
-    error = move_up(fds, count, high, &moved);
-    if (error == 0)
-        error = spawn(pid, program, arguments, variables, high, count);
-    for (size_t i = 0; i < moved; i++)
-        if (high[i] >= 0 && high[i] != fds[i])
-            (void)close(high[i]); /* a copy */
-    return error;
+int process_start_mortal(pid_t *pid, const char *program, char *const arguments[], char *const variables[],
+                         const int fds[], size_t count)
+{
+    return start_program(pid, &(struct start){ program, arguments, variables, count, .parent = getpid() }, fds);
 }
 
 int process_become(const char *program, char *const arguments[], char *const variables[], const int fds[], size_t count)

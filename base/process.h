@@ -45,7 +45,17 @@ void process_unpin(pid_t pid);
 int process_start(pid_t *pid, const char *program, char *const arguments[], char *const variables[], const int fds[],
                   size_t count);
 
-/* The same in place of this process, which keeps its signals. Returns only if that fails, an error number. */
+/*
+ * The same, but the program dies with this process, however that ends. What it has started itself does not. (Nor does a
+ * program that is setuid, setgid or has capabilities.)
+ */
+int process_start_mortal(pid_t *pid, const char *program, char *const arguments[], char *const variables[],
+                         const int fds[], size_t count);
+
+/*
+ * The same as process_start in place of this process, which keeps its signals. Returns only if that fails, an error
+ * number.
+ */
 int process_become(const char *program, char *const arguments[], char *const variables[], const int fds[], size_t count);
 
 /*
@@ -54,7 +64,10 @@ int process_become(const char *program, char *const arguments[], char *const var
  */
 bool process_find(const char *name, char *path, size_t size);
 
-/* The path that the configuration has chosen, or where it has not, that of process_find. What is not there fails when it is started. */
+/*
+ * The path that the configuration has chosen, or where it has not, that of process_find. What is not there fails when
+ * it is started.
+ */
 void process_choose(struct slice chosen, const char *name, char *path, size_t size);
 
 /* How a child has ended. Zeroed it is PROCESS_UNKNOWN, which is neither yes nor no. */

@@ -10,7 +10,9 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -110,6 +112,7 @@ static const struct call session_calls[] = {
     { .number = SYS_sendto },          /* the client, the channel */
     { .number = SYS_recvmsg },         /* the channel, and the spool's descriptor through it */
     { .number = SYS_ppoll },
+    { .number = SYS_ioctl, .argument = 1, .forbidden = ~(uint64_t)SIOCOUTQ }, /* the client has all? */
     { .number = SYS_clock_gettime },   /* where there is no vDSO */
     { .number = SYS_close },           /* the spool */
     { .number = SYS_shutdown },        /* the client */

@@ -149,6 +149,14 @@ static bool make_pipe(int out[2])
     return false;
 }
 
+/* With a ledger the command dies with us: who sends again because we were killed is not to have it twice. */
+static int start_program(struct run *run, const char *program, char **arguments, char **variables, const int fds[3])
+{
+    if (run->copy->transaction->settings->ledger.len > 0)
+        return process_start_mortal(&run->pid, program, arguments, variables, fds, 3);
+    return process_start(&run->pid, program, arguments, variables, fds, 3);
+}
+
 /* Starts the command with `in` as its input; returns 0 or an error number. */
 static int launch(struct run *run, const struct target *target, int in)
 {
@@ -166,8 +174,8 @@ static int launch(struct run *run, const struct target *target, int in)
     fds[1] = fds[2] = out[1];
     arguments = build_arguments(run->copy, target);
     error = arguments == NULL ? ENOMEM
-                              : process_start(&run->pid, target->kind == TARGET_PIPE ? "/bin/sh" : arguments[0],
-                                              arguments, environment.variables, fds, sizeof fds / sizeof fds[0]);
+                              : start_program(run, target->kind == TARGET_PIPE ? "/bin/sh" : arguments[0], arguments,
+                                              environment.variables, fds);
     free(arguments);
     (void)close(out[1]);
     return error;

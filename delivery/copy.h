@@ -26,6 +26,7 @@ struct transaction {
     bool once;                     /* the spool is read by one delivery only, whatever becomes of that */
     size_t recipients;             /* how many the whole message has */
     struct outcome *outcomes;      /* room for one of each in the list of the recipients, copies by also lines included */
+    struct ledger_entry *entries;  /* the same for what the ledger has of them */
     struct slice fields;           /* that handlers have added: whole lines, above our own Received: field */
     const char *parameters;        /* of MAIL, as the client gave them: printable ASCII and blanks */
     const char *helo;              /* "" when the client said none */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "delivery/command.h"
 #include "delivery/handover.h"
+#include "delivery/ledger.h"
 #include "delivery/maildir.h"
 #include "delivery/mbox.h"
 
@@ -30,10 +31,11 @@ static const struct way {
     [TARGET_SMTP] = { "smtp", true, false, handover_deliver },
 };
 
-enum { REHEARSED = RESULT_REFUSED + 1, RUN_BYTES = 32768 };
+enum { REHEARSED = RESULT_REFUSED + 1, ALREADY, RUN_BYTES = 32768 };
 
 static const char *const names[] = { [RESULT_DELIVERED] = "delivered", [RESULT_DEFERRED] = "deferred",
-                                     [RESULT_REFUSED] = "refused", [REHEARSED] = "rehearsed" };
+                                     [RESULT_REFUSED] = "refused", [REHEARSED] = "rehearsed",
+                                     [ALREADY] = "already" };
 
 /* What decided: a line, or that there was none. */
 static const char *rule_shown(const struct transaction *t, const struct rule *rule, char out[RULES_PLACE])
@@ -48,7 +50,7 @@ static void log_delivery(const struct transaction *t, const struct recipient *r,
     char host[LOG_TEXT], path[LOG_TEXT], from[LOG_TEXT], to[LOG_TEXT], why[LOG_TEXT], rule[RULES_PLACE];
     const char *name = client_known_name(t->client);
 
-    log_line(result == RESULT_DELIVERED || result == REHEARSED ? LOG_INFO : LOG_WARNING,
+    log_line(result == RESULT_DEFERRED || result == RESULT_REFUSED ? LOG_WARNING : LOG_INFO,
              "delivery result=%s id=%s rule=%s target=%s bytes=%ju secs=%ju.%03u%s%s path=\"%s\" from=\"%s\" to=\"%s\""
              "%s%s%s", names[result], t->id, rule_shown(t, r->rule, rule), ways[target->kind].name, (uintmax_t)t->spool->size,
              (uintmax_t)(milliseconds / 1000), (unsigned)(milliseconds % 1000), name[0] != '\0' ? " host=" : "", log_encode(host, sizeof host, slice_of(name)),
@@ -102,6 +104,43 @@ static void save_dead_letters(const struct transaction *t, struct recipient *fir
 }
 
 /*
+ * Those of a unit whose deliveries are to be made: not what the ledger knows to have been made, nor what another session is
+ * making. NULL: none is left. The others have their outcome.
+ */
+static struct recipient *claim(const struct transaction *t, struct recipient *first, const struct target *target)
+{
+    uint64_t until = clock_earlier(clock_ms() + t->settings->lock_secs.value * 1000, t->deadline);
+    struct recipient *left = NULL, **end = &left, *next;
+
+    for (struct recipient *r = first; r != NULL; r = next) {
+        next = r->together;
+        r->together = NULL;
+        switch (ledger_claim(t, r, ways[target->kind].runs_command, until)) {
+        case LEDGER_FREE:
+            *end = r;
+            end = &r->together;
+            break;
+        case LEDGER_ALREADY:
+            outcome_set(r->outcome, RESULT_DELIVERED, "%s", "");
+            log_delivery(t, r, target, ALREADY, "", 0);
+            break;
+        case LEDGER_BUSY:
+            outcome_set(r->outcome, RESULT_DEFERRED, "another session is delivering it");
+            log_delivery(t, r, target, RESULT_DEFERRED, r->outcome->reason, 0);
+            note_failure(r->outcome);
+            break;
+        }
+    }
+    return left;
+}
+
+static void note(const struct transaction *t, const struct recipient *first)
+{
+    for (const struct recipient *r = first; r != NULL; r = r->together)
+        ledger_note(t, r);
+}
+
+/*
  * Delivers to a recipient and to all that are together with it, each of which has its outcome then: that of the first
  * one, unless the delivery gave it its own.
  */
@@ -118,13 +157,26 @@ static void deliver_unit(const struct transaction *t, struct recipient *first, s
         ways[target->kind].deliver(t, first, target, first->outcome);
         milliseconds = clock_ms() - begin;
     }
-    for (struct recipient *r = first; r != NULL; r = r->together) {
+    for (struct recipient *r = first; r != NULL; r = r->together)
         if (r->outcome->result == RESULT_NONE)
             *r->outcome = *first->outcome;
+    note(t, first); /* at once: who kills us before has it delivered twice */
+    for (struct recipient *r = first; r != NULL; r = r->together) {
         log_delivery(t, r, target, rehearsal ? REHEARSED : r->outcome->result, r->outcome->reason, milliseconds);
         note_failure(r->outcome);
     }
     save_dead_letters(t, first, count);
+    note(t, first);
+}
+
+/* The same for what of it is still to be done. */
+static void deliver_rest(const struct transaction *t, struct recipient *first, size_t count)
+{
+    struct recipient *left = claim(t, first, &first->rule->target);
+
+    if (left != NULL)
+        deliver_unit(t, left, count);
+    ledger_release();
 }
 
 /* What a command has asked for, in its words. With other recipients around, it says of whom that is true. */
@@ -175,6 +227,12 @@ static struct reply reply_delivered(const struct transaction *t)
     return reply;
 }
 
+void deliver_expect(const struct delivery_settings *settings, const struct recipient *recipient)
+{
+    if (settings->rehearse == NULL && (settings->ledger.len > 0 || ways[recipient->rule->target.kind].runs_command))
+        (void)ledger_key_prepare();
+}
+
 ssize_t deliver_begin(const struct transaction *transaction, const struct recipient *recipient, int fd)
 {
     struct copy copy;
@@ -219,9 +277,11 @@ static void join(struct recipient *recipients, struct recipient *r)
 
 void deliver_prepare(const struct transaction *transaction, struct recipient *recipients, size_t count)
 {
+    ledger_begin();
     for (size_t i = 0; i < count; i++) {
         recipients[i].outcome = &transaction->outcomes[i];
         recipients[i].outcome->result = RESULT_NONE;
+        recipients[i].entry = &transaction->entries[i];
         join(recipients, &recipients[i]);
     }
 }
@@ -250,7 +310,7 @@ static struct reply deliver_list(const struct transaction *t, struct recipient *
                 continue;
             outcome = r->outcome;
             if (outcome->result == RESULT_NONE)
-                deliver_unit(t, r, count);
+                deliver_rest(t, r, count);
             failed = find_deferred(r, recipients + count);
             if (failed != NULL)
                 return reply_deferred(t, failed, count, failed->outcome);
@@ -260,6 +320,8 @@ static struct reply deliver_list(const struct transaction *t, struct recipient *
     }
     if (refusal.code != 0)
         return refusal;
+    for (size_t i = 0; i < count; i++)
+        ledger_owe(&recipients[i]);
     if (count == 1 && outcome->code != 0 && outcome->reason[0] != '\0')
         return reply_said(recipients, count, outcome);
     return reply_delivered(t);

@@ -1,6 +1,8 @@
 /* facts.c - what there is to say about one delivery: a table, each row with the function that writes one fact */
 #include "delivery/facts.h"
 
+#include "delivery/ledger.h"
+
 static void put(struct text *fact, const char *text)
 {
     text_put(fact, slice_of(text));
@@ -175,6 +177,13 @@ static void message_id(const struct delivery *d, struct text *fact)
     put(fact, d->transaction->id);
 }
 
+static void delivery_id(const struct delivery *d, struct text *fact)
+{
+    char name[LEDGER_NAME];
+
+    put(fact, ledger_name(d->transaction, d->recipient, name));
+}
+
 static void message_size(const struct delivery *d, struct text *fact)
 {
     text_number(fact, d->size, 1);
@@ -262,6 +271,7 @@ const struct fact facts[FACTS] = {
     { "TLS_CLIENT_SUBJECT", FACT_TEXT, tls_subject },
     { "TLS_CLIENT_FINGERPRINT", FACT_TEXT, tls_fingerprint },
     { "MESSAGE_ID", FACT_TEXT, message_id },
+    { "DELIVERY_ID", FACT_TEXT, delivery_id },
     { "MESSAGE_SIZE", FACT_NUMBER, message_size },
     { "RULE", FACT_TEXT, rule },
     { "ALLOWGROUP", FACT_TEXT, allowgroup },

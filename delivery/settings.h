@@ -22,6 +22,8 @@ struct delivery_settings {
     unsigned mailbox_mode;        /* index of the choices in keywords.h */
     bool fsync, pipe_from_line;
     struct limit pipe_secs, lock_secs, handover_secs;
+    struct slice ledger;          /* the file; empty: there is none */
+    uint64_t ledger_secs;
     struct statuses *statuses;    /* of the status lines */
     deliver_rehearse *rehearse;   /* not of the file: set, nothing is delivered but shown to this; else NULL */
 };

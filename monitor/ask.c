@@ -40,9 +40,21 @@ static void wait_a_moment(const struct monitor *m)
         let_out(m);
 }
 
-/* Is there no channel, so that the question is a call? One that may take long cannot be left to run meanwhile. */
-static bool is_direct(const struct monitor *m, bool takes_long)
+/* Has the client shown that it has heard what became of its message? That comes before all else there is to say. */
+static bool has_heeded(const struct monitor *m)
 {
+    bool heeded = m->io != NULL && m->io->heeded;
+
+    if (heeded)
+        line_forget(m->io);
+    return heeded;
+}
+
+/* Is there no channel, so that the question is a call? One that may take long cannot be left to run meanwhile. */
+static bool is_direct(struct monitor *m, bool takes_long)
+{
+    if (m->channel == DIRECT && has_heeded(m))
+        state_heeded(&m->state);
     if (m->channel == DIRECT && takes_long)
         let_out(m);
     return m->channel == DIRECT;
@@ -65,6 +77,8 @@ static void send_waiting(const struct monitor *m)
 /* Leaves with the next packet. Returns how much of the text had room. */
 static size_t tell(const struct monitor *m, const struct question *q)
 {
+    if (has_heeded(m))
+        (void)tell(m, &(struct question){ .kind = TELL_HEEDED });
     if (!packet_has_room(&wall_sent, q))
         send_waiting(m);
     return packet_put(&wall_sent, q);
@@ -245,10 +259,17 @@ struct reply monitor_deliver(struct monitor *monitor, struct spool *spool)
 {
     const struct question q = { .kind = ASK_DELIVER, .number = spool->fd >= 0, .size = spool->size };
 
-    if (is_direct(monitor, true))
-        return state_deliver(&monitor->state, spool);
-    spool_clear(spool); /* what the monitor reads, nobody writes to any more */
-    return ask(monitor, &q);
+    struct reply reply;
+
+    if (is_direct(monitor, true)) {
+        reply = state_deliver(&monitor->state, spool);
+    } else {
+        spool_clear(spool); /* what the monitor reads, nobody writes to any more */
+        reply = ask(monitor, &q);
+    }
+    if (monitor->remembers && monitor->io != NULL)
+        line_watch(monitor->io);
+    return reply;
 }
 
 struct reply monitor_answer(struct monitor *monitor)

@@ -10,11 +10,13 @@
 #include "base/log.h"
 #include "delivery/deliver.h"
 #include "delivery/handover.h"
+#include "delivery/ledger.h"
 #include "dns/dns.h"
 
 void state_prepare(struct session_state *s)
 {
     if (s->count > 0) {
+        deliver_expect(&s->conf->delivery, &s->recipients[s->count - 1]);
         dns_new_deadline();
         (void)client_shown_name(s->client); /* kept */
     }
@@ -73,6 +75,7 @@ static struct transaction transaction_of(struct session_state *s, const struct s
         .once = s->count == 1 && !delivery_keeps_dead_letters(&s->conf->delivery),
         .recipients = count_recipients(s),
         .outcomes = s->outcomes,
+        .entries = s->entries,
         .parameters = s->parameters,
         .fields = s->fields,
         .helo = s->helo,
@@ -178,6 +181,11 @@ static struct reply next_answer(struct session_state *s)
     if (s->answers_due == 0)
         end_delivery(s);
     return reply;
+}
+
+void state_heeded(struct session_state *s)
+{
+    ledger_settle(&s->conf->delivery);
 }
 
 struct reply state_deliver(struct session_state *s, const struct spool *spool)

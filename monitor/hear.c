@@ -192,6 +192,14 @@ static bool hear_event(struct monitor *m, const struct question *q, struct reply
     return true;
 }
 
+static bool hear_heeded(struct monitor *m, const struct question *q, struct reply *reply)
+{
+    (void)q;
+    (void)reply;
+    state_heeded(&m->state);
+    return true;
+}
+
 static const struct {
     bool (*hear)(struct monitor *m, const struct question *q, struct reply *reply); /* false: a violation */
     bool answered;
@@ -205,6 +213,7 @@ static const struct {
     [ASK_AUTH] = { hear_auth, true, false },     [ASK_HELO] = { hear_helo, true, false },
     [ASK_ANSWER] = { hear_answer, true, true },  [ASK_XCLIENT] = { hear_xclient, true, false },
     [TELL_XFORWARD] = { hear_xforward, false, false }, [ASK_DATA] = { hear_data, true, false },
+    [TELL_HEEDED] = { hear_heeded, false, true },
 };
 
 /* Sends an answer, with a descriptor if `fd` is one. A session that cannot have it shall not wait for it. */

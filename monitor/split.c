@@ -62,6 +62,7 @@ struct monitor *monitor_prepare(struct conf *conf)
     m->spool = m->client = m->plain[SESSION] = m->plain[HELPER] = -1;
     m->memory = memory;
     resolver_hide(memory, SPOOL_MEMORY);
+    m->remembers = conf->delivery.ledger.len > 0;
     m->asks_helo = asks_about_helo(conf);
     m->asks_data = policy_wants(&conf->handlers, POLICY_DATA);
     m->asks_mail = is_asked(conf);

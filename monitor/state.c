@@ -12,6 +12,7 @@
 #include "client/auth.h"
 #include "client/checks.h"
 #include "delivery/handover.h"
+#include "delivery/ledger.h"
 #include "dns/canonical.h"
 #include "dns/dns.h"
 #include "handlers/policy.h"
@@ -37,7 +38,8 @@ static size_t recipients_most(const struct conf *conf)
 static size_t recipients_size(const struct conf *conf)
 {
     return recipients_most(conf) *
-           (sizeof(struct recipient) + sizeof(struct outcome) + 2 * sizeof(uint32_t) + sizeof(struct recipient_forms));
+           (sizeof(struct recipient) + sizeof(struct outcome) + sizeof(struct ledger_entry) + 2 * sizeof(uint32_t) +
+            sizeof(struct recipient_forms));
 }
 
 bool state_begin(struct session_state *s, struct conf *conf, struct client *client,
@@ -56,7 +58,8 @@ bool state_begin(struct session_state *s, struct conf *conf, struct client *clie
     nexthop_tls_use(conf->client.tls_helper, conf->nexthop.tls_ca);
     canonical_confine(conf->base.sandbox != SANDBOX_OFF);
     s->outcomes = (struct outcome *)(void *)(s->recipients + recipients_most(conf));
-    s->hashes = (uint32_t *)(void *)(s->outcomes + recipients_most(conf));
+    s->entries = (struct ledger_entry *)(void *)(s->outcomes + recipients_most(conf));
+    s->hashes = (uint32_t *)(void *)(s->entries + recipients_most(conf));
     s->order = s->hashes + recipients_most(conf);
     s->forms = (struct recipient_forms *)(void *)(s->order + recipients_most(conf));
     if (room == MAP_FAILED)

@@ -13,6 +13,8 @@
 #include "session/message.h"
 #include "session/reply.h"
 
+struct ledger_entry;
+
 /*
  * The monitor's own view of a session. Whoever asks may be anybody: arguments are parsed here
  * once more with the functions of envelope.h, and what was accepted is kept here, so that a
@@ -68,6 +70,7 @@ struct session_state {
     struct outcome *outcomes;     /* of their deliveries */
     struct opened *opened;        /* transactions with next servers that were asked about them */
     uint32_t *order;              /* which of them each accepted RCPT has named */
+    struct ledger_entry *entries; /* what the ledger has of them */
     bool spooled;                 /* the transaction has had its file */
     unsigned messages;            /* makes ids unique */
     bool stamped;                 /* this one has its id */
@@ -129,6 +132,7 @@ void state_xforward(struct session_state *s, struct slice argument);
 struct reply state_deliver(struct session_state *s, const struct spool *spool);
 struct reply state_answer(struct session_state *s);
 void state_reset(struct session_state *s);
+void state_heeded(struct session_state *s); /* the client has had all replies */
 int state_spool(struct session_state *s, uint64_t *start);
 
 /* Notes what something that was asked or told came to, and sets `excess`. */

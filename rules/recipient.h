@@ -17,6 +17,7 @@ struct recipient_forms {
 };
 
 struct outcome;
+struct ledger_entry;
 
 /* A recipient, and the line that it was accepted by. */
 struct recipient {
@@ -32,7 +33,8 @@ struct recipient {
     enum recipient_form form;
     struct recipient *together; /* the next one that the same delivery is for (once), NULL: there is none; */
     size_t run_bytes;           /* of the addresses up to this one; */
-    struct outcome *outcome;    /* of its delivery; deliver.c sets all three */
+    struct outcome *outcome;    /* of its delivery; */
+    struct ledger_entry *entry; /* what the ledger has of that; deliver.c sets all four */
 };
 
 /* The address in one of its forms, as expressions see it: without the domain that a bare postmaster lacks. */

@@ -8,14 +8,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
-enum { TLS_HANDSHAKE = 0x16 };
+enum { TLS_HANDSHAKE = 0x16, ACKNOWLEDGED_MS = 5 /* between two looks at what the client has not acknowledged */ };
 
 static const volatile sig_atomic_t *terminated_flag;
 static sigset_t while_waiting; /* SIGTERM is let in */
@@ -36,7 +38,7 @@ void line_init(struct line_io *io, int in, int out, const volatile sig_atomic_t 
     io->idle_ms = UINT64_MAX / 2;
     io->start = io->end = io->out_len = 0;
     io->before_wait = NULL;
-    io->ahead = false;
+    io->watched = io->heeded = io->ahead = false;
     terminated_flag = terminated;
     while_waiting = clock_mask();
 }
@@ -126,9 +128,18 @@ void line_put(struct line_io *io, const char *bytes, size_t len)
     }
 }
 
+/* Is all that was sent with the client, or with its kernel? Of a file it is. */
+static bool has_all(const struct line_io *io)
+{
+    int left = 0;
+
+    return !io->socket || (ioctl(io->out, SIOCOUTQ, &left) == 0 && left == 0);
+}
+
 /* Reads what the client says, or some of it. Replies leave before we wait. */
 static enum line_status receive(struct line_io *io, char *room, size_t size, size_t *len, uint64_t until)
 {
+    bool early = io->watched && line_pending(io); /* not behind the flush: the client may be quick */
     ssize_t n;
 
     *len = 0;
@@ -146,6 +157,7 @@ static enum line_status receive(struct line_io *io, char *room, size_t size, siz
     if (n <= 0)
         return io->failed = n == 0 ? LINE_EOF : LINE_BROKEN;
     *len = (size_t)n;
+    io->heeded = io->heeded || (io->watched && !early && has_all(io));
     return LINE_OK;
 }
 
@@ -323,6 +335,58 @@ void line_pause(struct line_io *io, uint64_t ms, char next)
     if (line_flush(io) == LINE_OK && why_stop(io, until) == LINE_OK &&
         clock_poll(&gone, 1, until, &while_waiting) > 0 && gone.revents == POLLRDHUP)
         wait_for_end(io, until, next);
+}
+
+void line_watch(struct line_io *io)
+{
+    io->watched = true;
+    io->heeded = false;
+}
+
+void line_forget(struct line_io *io)
+{
+    io->watched = io->heeded = false;
+}
+
+/* Reads and drops what comes until the client has ended. False: it did not, or not in order. */
+static bool read_to_end(struct line_io *io, uint64_t until)
+{
+    ssize_t n;
+
+    do {
+        if (wait_for(io, io->in, POLLIN, until) != LINE_OK)
+            return false;
+        n = read(io->in, io->in_buf, sizeof io->in_buf);
+    } while (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)));
+    return n == 0;
+}
+
+/* Has the other end of the connection, or a relay for it, hung up in both directions, though we have not? */
+static bool is_broken(const struct line_io *io, short of)
+{
+    struct pollfd gone = { .fd = io->out, .events = POLLRDHUP };
+
+    return clock_poll(&gone, 1, 0, &while_waiting) > 0 && (gone.revents & of) != 0;
+}
+
+void line_await_end(struct line_io *io, uint64_t wait_ms, bool relayed)
+{
+    uint64_t until = clock_ms() + wait_ms;
+    bool ended;
+
+    if (io->failed == LINE_EOF)
+        io->failed = LINE_OK; /* a half-closed client still reads */
+    if (line_flush(io) != LINE_OK)
+        return;
+    terminated_flag = NULL; /* it is ending anyway */
+    io->deadline = until;
+    /* who has left behind a relay before all was sent has perhaps not had it; over TCP has_all can tell */
+    if (io->socket && (relayed ? is_broken(io, POLLRDHUP | POLLHUP | POLLERR) : shutdown(io->out, SHUT_WR) != 0))
+        return;
+    ended = !io->socket || (read_to_end(io, until) && !(relayed && is_broken(io, POLLHUP | POLLERR)));
+    while (ended && !has_all(io) && clock_left(until) > 0)
+        (void)clock_poll(NULL, 0, clock_earlier(until, clock_ms() + ACKNOWLEDGED_MS), &while_waiting);
+    io->heeded = ended && has_all(io);
 }
 
 void line_close(struct line_io *io, uint64_t wait_ms)

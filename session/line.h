@@ -51,6 +51,7 @@ struct line_io {
     uint64_t idle_ms;        /* longest single wait */
     size_t start, end;       /* unread bytes in in_buf */
     size_t out_len;
+    bool watched, heeded;    /* line_watch was called; the client has shown since that it has had all output */
     bool ahead;              /* the first byte of the next output has left already */
     void (*before_wait)(struct line_io *io); /* called when more input is wanted, and output has left; NULL: nobody */
     char out_buf[LINE_OUT];
@@ -105,9 +106,25 @@ void line_put(struct line_io *io, const char *bytes, size_t len);
 enum line_status line_flush(struct line_io *io);
 
 /*
+ * From now on, until line_forget, finds out whether the client has had what is put next: it has when it sends something
+ * that was not on its way before all output was sent, and when all of that is with it or with its kernel. Then
+ * io->heeded is set.
+ */
+void line_watch(struct line_io *io);
+void line_forget(struct line_io *io);
+
+/*
+ * Sends what was collected and waits, `wait_ms` at most, until the client has ended the connection in order, having had
+ * all of it; whether that is so is said in io->heeded. Behind TLS (`relayed`) our direction stays open meanwhile. To be
+ * called before line_close, of a session that is watched.
+ */
+void line_await_end(struct line_io *io, uint64_t wait_ms, bool relayed);
+
+/*
  * Sends what was collected, and then does nothing for so many milliseconds: until the deadline at most, and no longer
- * than the client could read a reply and SIGTERM has not arrived. A client that has closed its direction still reads. To
- * find out whether it is there, over TCP it has to be sent something: `next`, the first byte of what will be put next.
+ * than the client could read a reply and SIGTERM has not arrived. A client that has closed its direction still reads.
+ * To find out whether it is there, over TCP it has to be sent something: `next`, the first byte of what will be put
+ * next.
  */
 void line_pause(struct line_io *io, uint64_t ms, char next);
 

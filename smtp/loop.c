@@ -449,6 +449,8 @@ void smtp_session(struct session *session)
         one_step(s);
     spool_clear(&s->spool);
     (void)line_flush(s->io); /* the client does not wait for the log */
+    if (s->io->watched)
+        line_await_end(s->io, DRAIN_MS, s->secure);
     log_end(s);
     line_close(s->io, strcmp(s->end_reason, "quit") == 0 ? 0 : DRAIN_MS);
 }

@@ -20,7 +20,7 @@ environment() { # SENDER RECIPIENT
     "$TESTS/tools/json-agrees" environ
     expect "$(tr '\0' '\n' <environ | sed -n 's/^MESSAGE_SIZE=//p')" "$(stat -c %s input)"
     expect "$(tr '\0' '\n' <environ | sed -n 's/^MESSAGE_ID=//p')" "${REPLY##* }"
-    tr '\0' '\n' <environ | grep -v -e '^MAILRECV_JSON=' -e '^MESSAGE_SIZE=' -e '^MESSAGE_ID=' -e '^[A-Z]*ED_AT=' | sort
+    tr '\0' '\n' <environ | grep -v -e '^MAILRECV_JSON=' -e '^MESSAGE_SIZE=' -e '^\(MESSAGE\|DELIVERY\)_ID=' -e '^[A-Z]*ED_AT=' | sort
 }
 
 witness_config() {

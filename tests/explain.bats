@@ -12,7 +12,7 @@ explain() {
     local status=0 expected=$1
     shift
     "$MAILRECV" -x -c conf "$@" </dev/null >output || status=$?
-    sed -E -e 's/^(        (MESSAGE_ID|CONNECTED_AT|RECEIVED_AT)=).*/\1ID/' -e 's/[0-9a-f]{13}\.[0-9a-f]+\.[0-9a-f]+/ID/' \
+    sed -E -e 's/^(        (MESSAGE_ID|DELIVERY_ID|CONNECTED_AT|RECEIVED_AT)=).*/\1ID/' -e 's/[0-9a-f]{13}\.[0-9a-f]+\.[0-9a-f]+/ID/' \
         -e 's/^(        MESSAGE_SIZE=)[0-9]+/\1SIZE/' -e 's/("message_size":)[0-9]+/\1SIZE/' output >said
     expect "$status" "$expected"
 }

@@ -118,7 +118,7 @@ END
     [ "$(head -n1 none.text)" = 'mailrecv, nothing' ]
     [ "$(grep -c '^    none$' none.text)" -eq 7 ]
     [ "$(value '[r["first"], r["totals"]["sessions"], sum(r["sessions_per_hour"]), r["ends"]]' <none.json)" = '[None, 0, 0, []]' ]
-    [ "$(grep -c '^mailrecv_' none.prom)" -eq 11 ]
+    [ "$(grep -c '^mailrecv_' none.prom)" -eq 12 ]
     python3 "$TESTS/report/page.py" <none.html | grep -qxF '0 00 0'
     # but for the lines that were read
     diff <(sed 's/57/0/; s/"log_lines_ignored": 12/"log_lines_ignored": 0/' other-day.json) none.json
@@ -192,7 +192,7 @@ import json, sys
 r, size = json.load(open(sys.argv[1])), int(sys.argv[2])
 def rows(name):
     return [list(row.values()) for row in r[name]]
-want = {"sessions": 6, "tls_sessions": 0, "logins": 0, "messages": 2, "deliveries_done": 2, "deliveries_deferred": 1,
+want = {"sessions": 6, "tls_sessions": 0, "logins": 0, "messages": 2, "deliveries_done": 2, "deliveries_already": 0, "deliveries_deferred": 1,
         "deliveries_refused": 1, "refusals": 4, "lockouts": 0, "log_lines_ignored": 0}
 assert {k: v for k, v in r["totals"].items() if k != "log_lines"} == want, r["totals"]
 assert sum(r["sessions_per_hour"]) == 6

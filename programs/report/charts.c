@@ -35,6 +35,7 @@ const struct total_name totals[TOTALS] = {
     [TOTAL_LOGINS] = { "logins", "Passwords accepted" },
     [TOTAL_MESSAGES] = { "messages", "Messages accepted" },
     [TOTAL_DELIVERED] = { "deliveries_done", "Deliveries done" },
+    [TOTAL_ALREADY] = { "deliveries_already", "Deliveries that were made before, and not repeated" },
     [TOTAL_DEFERRED] = { "deliveries_deferred", "Deliveries deferred" },
     [TOTAL_REFUSED] = { "deliveries_refused", "Deliveries refused" },
     [TOTAL_REFUSALS] = { "refusals", "Refusals" },

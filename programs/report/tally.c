@@ -197,6 +197,10 @@ static void count_delivery(struct tally *tally, const struct event *event)
     struct key key = { .len = 0 }, command = { .len = 0 };
 
     take_facts(event->text, keys, facts, FACTS);
+    if (slice_equal(facts[RESULT], (struct slice)SLICE("already"))) {
+        tally->totals[TOTAL_ALREADY]++; /* nothing was run */
+        return;
+    }
     if (slice_equal(facts[RESULT], (struct slice)SLICE("delivered"))) {
         tally->totals[TOTAL_DELIVERED]++;
         add_part(&key, facts[TO]);

@@ -142,7 +142,8 @@ static bool write_plain(struct relay *r)
         r->plain_told = true;
         if (!SSL_is_server(r->ssl))
             tell_end(r->ssl);
-        (void)shutdown(PLAIN, SHUT_WR); /* fails if it is gone */
+        /* a session that wants to know whether its client has heard it must not take a broken connection for an end */
+        (void)shutdown(PLAIN, SSL_is_server(r->ssl) && r->peer_gone ? SHUT_RDWR : SHUT_WR); /* fails if it is gone */
         return true;
     }
     sent = write(PLAIN, r->from_peer.bytes + r->from_peer.begin, r->from_peer.end - r->from_peer.begin);

@@ -18,7 +18,7 @@ static const struct {
     { "client", test_client },   { "conf", test_conf },       { "rules", test_rules },
     { "pattern", test_pattern }, { "network", test_network }, { "sasl", test_sasl },
     { "wire", test_wire }, { "canonical", test_canonical }, { "dns", test_dns }, { "hosts", test_hosts },
-    { "lockout_db", test_lockout_db }, { "proxy", test_proxy }, { "told", test_told }, { "regex_lint", test_regex_lint }, { "scope", test_scope }, { "mend", test_mend },
+    { "ledger", test_ledger }, { "lockout_db", test_lockout_db }, { "proxy", test_proxy }, { "told", test_told }, { "regex_lint", test_regex_lint }, { "scope", test_scope }, { "mend", test_mend },
     { "counts", test_counts }, { "said", test_said }, { "where", test_where }, { "response", test_response },
     { "content", test_content }, { "connect", test_connect }, { "credentials", test_credentials },
     { "policy", test_policy },

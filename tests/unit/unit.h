@@ -43,6 +43,7 @@ void test_wire(void);
 void test_canonical(void);
 void test_dns(void);
 void test_hosts(void);
+void test_ledger(void);
 void test_lockout_db(void);
 void test_proxy(void);
 void test_told(void);
