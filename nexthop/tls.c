@@ -100,29 +100,6 @@ static bool await_handshake(struct nexthop_tls *tls, uint64_t deadline, char *re
     return false;
 }
 
-/* Starts the helper on both sockets, and hears of the handshake. */
-static bool begin(struct nexthop_tls *tls, const int own[DESCRIPTORS], const char *name, enum nexthop_trust trust,
-                  uint64_t deadline, char *reason, size_t size)
-{
-    const bool verified = own[AUTHORITIES] >= 0;
-    int error = launch(&tls->helper, name, false, own);
-
-    if (error != 0) {
-        tls->helper = 0;
-        (void)snprintf(reason, size, "TLS failed: cannot start mailrecv-tls: %s", strerror(error));
-        return false;
-    }
-    if (!await_handshake(tls, deadline, reason, size))
-        return false;
-    if (!verified)
-        tls->trust[0] = '\0'; /* without authorities it says nothing */
-    if (trust != NEXTHOP_VERIFY || (name[0] != '\0' && strcmp(tls->trust, "ok") == 0))
-        return true;
-    (void)snprintf(reason, size, "TLS failed: the certificate is not to be trusted: %s",
-                   name[0] != '\0' ? tls->trust : "the server has no name");
-    return false;
-}
-
 static void close_all(const int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -130,32 +107,59 @@ static void close_all(const int *fds, size_t count)
             (void)close(fds[i]); /* nothing of ours is buffered there */
 }
 
-int nexthop_tls_start(struct nexthop_tls *tls, int server, const char *name, enum nexthop_trust trust,
-                      uint64_t deadline, char *reason, size_t size)
+/* Opens what the helper needs besides, and starts it. Returns our end of the plain bytes, or -1 with a reason. */
+static int start_helper(struct nexthop_tls *tls, int server, const char *name, int authorities, char *reason, size_t size)
 {
-    int plain[2] = { -1, -1 }, channel[2] = { -1, -1 }, nothing, authorities = -1;
-    bool done = false;
+    int plain[2] = { -1, -1 }, channel[2] = { -1, -1 }, nothing = open("/dev/null", O_RDWR | O_CLOEXEC), error = errno;
 
-    *tls = (struct nexthop_tls){ .channel = -1 };
-    nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (trust != NEXTHOP_ANYBODY)
-        authorities = guarded_read(authorities_path);
-    if (trust == NEXTHOP_VERIFY && authorities < 0) {
-        (void)snprintf(reason, size, "TLS failed: cannot open %.*s: %s", (int)authorities_path.len, authorities_path.text,
-                       strerror(errno));
-    } else if (nothing < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, plain) != 0 ||
-               socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0) {
-        (void)snprintf(reason, size, "TLS failed: %s", strerror(errno));
-    } else {
+    if (nothing >= 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, plain) == 0 &&
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) == 0) {
         const int own[DESCRIPTORS] = { server, plain[1], nothing, channel[1], authorities };
 
         tls->channel = channel[0];
-        done = begin(tls, own, name, trust, deadline, reason, size);
+        error = launch(&tls->helper, name, false, own);
+    } else if (nothing >= 0) {
+        error = errno;
     }
-    close_all((const int[]){ server, nothing, authorities, plain[1], channel[1] }, 5);
-    if (done)
+    close_all((const int[]){ nothing, plain[1], channel[1] }, 3); /* its end shall show at ours */
+    if (error == 0)
         return plain[0];
+    tls->helper = 0;
     close_all(plain, 1);
+    (void)snprintf(reason, size, "TLS failed: cannot start mailrecv-tls: %s", strerror(error));
+    return -1;
+}
+
+static bool is_trusted(const struct nexthop_tls *tls, const char *name, char *reason, size_t size)
+{
+    if (name[0] != '\0' && strcmp(tls->trust, "ok") == 0)
+        return true;
+    (void)snprintf(reason, size, "TLS failed: the certificate is not to be trusted: %s",
+                   name[0] != '\0' ? tls->trust : "the server has no name");
+    return false;
+}
+
+int nexthop_tls_start(struct nexthop_tls *tls, int server, const char *name, enum nexthop_trust trust,
+                      uint64_t deadline, char *reason, size_t size)
+{
+    int authorities = trust != NEXTHOP_ANYBODY ? guarded_read(authorities_path) : -1, plain = -1;
+
+    *tls = (struct nexthop_tls){ .channel = -1 };
+    if (trust == NEXTHOP_VERIFY && authorities < 0)
+        (void)snprintf(reason, size, "TLS failed: cannot open %.*s: %s", (int)authorities_path.len, authorities_path.text,
+                       strerror(errno));
+    else
+        plain = start_helper(tls, server, name, authorities, reason, size);
+    close_all((const int[]){ server, authorities }, 2);
+    if (plain >= 0 && await_handshake(tls, deadline, reason, size) &&
+        (trust != NEXTHOP_VERIFY || is_trusted(tls, name, reason, size))) {
+        if (authorities < 0)
+            tls->trust[0] = '\0'; /* without them it says nothing */
+        return plain;
+    }
+    close_all(&plain, 1);
+    if (tls->channel >= 0)
+        (void)shutdown(tls->channel, SHUT_RDWR); /* the helper ends at once, and does not wait for the server to do so */
     nexthop_tls_end(tls);
     return -1;
 }

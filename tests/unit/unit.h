@@ -58,6 +58,7 @@ void test_response(void);
 void test_policy(void);
 void test_connect(void);
 void test_credentials(void);
+void test_tls(void);
 void test_content(void);
 
 #endif
