@@ -152,14 +152,15 @@ bool dialogue_starttls(struct dialogue *dialogue)
 
 static void put_base64(struct text *out, struct slice bytes)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    enum { PADDING = 64 };
 
     for (size_t i = 0; i < bytes.len; i += 3) {
         size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
         const unsigned char *b = (const unsigned char *)bytes.text + i;
         unsigned bits = (unsigned)b[0] << 16 | (n > 1 ? (unsigned)b[1] << 8 : 0) | (n > 2 ? b[2] : 0);
-        const char four[] = { alphabet[bits >> 18], alphabet[bits >> 12 & 63], n > 1 ? alphabet[bits >> 6 & 63] : '=',
-                              n > 2 ? alphabet[bits & 63] : '=' };
+        const char four[] = { alphabet[bits >> 18], alphabet[bits >> 12 & 63], alphabet[n > 1 ? bits >> 6 & 63 : PADDING],
+                              alphabet[n > 2 ? bits & 63 : PADDING] };
 
         text_put(out, (struct slice){ four, sizeof four });
     }

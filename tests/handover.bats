@@ -119,7 +119,7 @@ handed_over() {
     session <input
     get_reply
     [[ $REPLY == '550 5.6.7 <j'*'> The next server takes no addresses outside ASCII' ]]
-    expect "$(cat accepted | tr -d '\r')" 'RCPT TO:<bob@mx.example>'
+    expect "$(tr -d '\r' <accepted)" 'RCPT TO:<bob@mx.example>'
 }
 
 @test "one of three is refused, for now or for good, at RCPT or after the message" {
@@ -529,6 +529,7 @@ END
 }
 
 @test "ask: the message is redirected meanwhile: only the new recipient has it" {
+    # shellcheck disable=SC2016 # of the script
     printf '#!/bin/bash\nwhile read -r line; do [ -n "$line" ] || printf "action=%%s\\n\\n" "$(cat action)"; done\n' >redirects
     chmod +x redirects
     echo 'REDIRECT carl@mx.example' >action

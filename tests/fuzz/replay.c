@@ -21,7 +21,7 @@ static const struct {
     { "monitor", fuzz_monitor }, { "sasl", fuzz_sasl },       { "starttls", fuzz_starttls },
     { "dns", fuzz_dns },         { "proxy", fuzz_proxy },       { "told", fuzz_told },
     { "report", fuzz_report },
-    { "resolver", fuzz_resolver }, { "response", fuzz_response },
+    { "resolver", fuzz_resolver }, { "response", fuzz_response }, { "dialogue", fuzz_dialogue },
     { "policy", fuzz_policy },
 };
 

@@ -39,6 +39,13 @@ static size_t feed(struct response *response, struct capabilities *offers, struc
     return total;
 }
 
+static bool is_same(const struct capabilities *a, const struct capabilities *b)
+{
+    return a->pipelining == b->pipelining && a->eight_bit == b->eight_bit && a->utf8 == b->utf8 && a->chunking == b->chunking &&
+           a->starttls == b->starttls && a->enhanced == b->enhanced && a->auth_plain == b->auth_plain &&
+           a->auth_login == b->auth_login && a->size == b->size && a->size_most == b->size_most;
+}
+
 void fuzz_response(const uint8_t *data, size_t size)
 {
     static struct response whole, pieces;
@@ -54,7 +61,7 @@ void fuzz_response(const uint8_t *data, size_t size)
         if (end != RESPONSE_LAST)
             break;
         HOLDS(used == taken && whole.code == pieces.code && strcmp(whole.text, pieces.text) == 0);
-        HOLDS(strcmp(whole.status, pieces.status) == 0 && memcmp(&offered, &in_pieces, sizeof offered) == 0);
+        HOLDS(strcmp(whole.status, pieces.status) == 0 && is_same(&offered, &in_pieces));
         bytes.text += used;
         bytes.len -= used;
     }

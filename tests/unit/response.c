@@ -73,25 +73,32 @@ static void test_replies(size_t piece)
     }
 }
 
+/* Fills a text with a shorter one, over and over. */
+static void fill(char *text, size_t len, struct slice with)
+{
+    for (size_t i = 0; i < len; i++)
+        text[i] = with.text[i % with.len];
+}
+
 static void test_bounds(void)
 {
+    enum { SHORT = 5 };
+    const size_t most = (size_t)SHORT * RESPONSE_LINES;
     static struct response response;
-    static char line[RESPONSE_LINE + 1], lines[(RESPONSE_LINES + 1) * 5 + 1];
+    static char line[RESPONSE_LINE + 1], lines[SHORT * (RESPONSE_LINES + 1)];
 
-    memset(line, 'x', sizeof line);
-    memcpy(line, "250 ", 4);
+    fill(line, sizeof line, slice_of("250 "));
     line[RESPONSE_LINE - 1] = '\n';
     ok(feed(&response, (struct slice){ line, RESPONSE_LINE }, 1) == RESPONSE_LAST, "a line may have %d bytes", RESPONSE_LINE);
     ok_number(strlen(response.text), RESPONSE_TEXT - 1, "of which some are kept");
     line[RESPONSE_LINE - 1] = 'x';
     line[RESPONSE_LINE] = '\n';
     ok(feed(&response, (struct slice){ line, RESPONSE_LINE + 1 }, 1) == RESPONSE_GARBAGE, "one more is garbage");
-    for (size_t i = 0; i <= RESPONSE_LINES; i++)
-        memcpy(lines + i * 5, "250-\n", 5);
-    ok(feed(&response, (struct slice){ lines, (RESPONSE_LINES + 1) * 5 }, sizeof lines) == RESPONSE_GARBAGE,
-       "more than %d lines are garbage", RESPONSE_LINES);
-    lines[(RESPONSE_LINES - 1) * 5 + 3] = ' ';
-    ok(feed(&response, (struct slice){ lines, RESPONSE_LINES * 5 }, sizeof lines) == RESPONSE_LAST, "as many are a reply");
+    fill(lines, sizeof lines, slice_of("250-\n"));
+    ok(feed(&response, (struct slice){ lines, sizeof lines }, sizeof lines) == RESPONSE_GARBAGE, "more than %d lines are garbage",
+       RESPONSE_LINES);
+    lines[most - 2] = ' ';
+    ok(feed(&response, (struct slice){ lines, most }, sizeof lines) == RESPONSE_LAST, "as many are a reply");
 }
 
 static void test_pipelined(void)
