@@ -95,6 +95,19 @@ handed_over() {
     grep -qaP 'a\rb\x00c\r$' heard
 }
 
+@test "a message that came in chunks is handed over by DATA as by BDAT, its last line whole" {
+    all_to_next
+    for offers in 'LHLO=250-x\n250 PIPELINING' "LHLO=$ALL"; do
+        next "$offers"
+        { printf '%s\r\nMAIL FROM:<ann@a.example>\r\nRCPT TO:<bob@mx.example>\r\n' "$HELLO"
+          printf 'BDAT 14\r\nSubject: x\r\n\r\nBDAT 11 LAST\r\n.\r\na\nb\r\nendQUIT\r\n'; } | session
+        get_reply
+        [[ $REPLY == 250* ]]
+        cmp <(printf 'Subject: x\r\n\r\n.\r\na\r\nb\r\nend\r\n') \
+            <(sed -n '/^Subject/,/^end/p' heard | if [[ $offers == *CHUNKING* ]]; then cat; else sed 's/^\.//'; fi)
+    done
+}
+
 @test "an address outside ASCII: by SMTPUTF8, or refused" {
     all_to_next
     next "LHLO=$ALL"
