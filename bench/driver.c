@@ -57,6 +57,8 @@ struct subject {
     const char *file;    /* where its messages arrive, NULL when nobody looks */
     char *argv[MAX_WORDS + 1];
     uint16_t port;       /* of a server that runs already, 0 for a program to start */
+    size_t recipients;   /* of each message */
+    bool lmtp;
     double *samples[MEASURES];
 };
 
@@ -320,30 +322,50 @@ static void add(const struct subject *subject, size_t round, enum measure m, dou
         subject->samples[m][round - options.warm_up] = value;
 }
 
+/* The command of the n-th recipient; one of several is told from the others by its extension. Returns its length. */
+static size_t write_rcpt(const struct session *s, size_t n, char *out, size_t size)
+{
+    const char *at = strchr(options.recipient, '@');
+    int len;
+
+    if (s->subject->recipients == 1 || at == NULL)
+        len = snprintf(out, size, "RCPT TO:<%s>\r\n", options.recipient);
+    else
+        len = snprintf(out, size, "RCPT TO:<%.*s+%zu%s>\r\n", (int)(at - options.recipient), options.recipient, n + 1, at);
+    if (len < 0 || (size_t)len >= size)
+        fail(s, "too many recipients for one group");
+    return (size_t)len;
+}
+
 /* What comes before the message; a relay waits for each reply. A chunk is sent at once behind its BDAT. */
 static void announce(struct session *s, bool bdat)
 {
-    char mail[256], rcpt[256], begin[64] = "DATA\r\n", group[sizeof mail + sizeof rcpt + sizeof begin];
+    char group[4096], begin[64] = "DATA\r\n";
+    size_t used = (size_t)snprintf(group, sizeof group, "MAIL FROM:<%s>\r\n", options.sender);
 
-    (void)snprintf(mail, sizeof mail, "MAIL FROM:<%s>\r\n", options.sender);
-    (void)snprintf(rcpt, sizeof rcpt, "RCPT TO:<%s>\r\n", options.recipient);
+    for (size_t i = 0; i < s->subject->recipients; i++) {
+        if (!options.pipelined) {
+            command(s, 250, group);
+            used = 0;
+        }
+        used += write_rcpt(s, i, group + used, sizeof group - used - sizeof begin);
+    }
     if (bdat)
         (void)snprintf(begin, sizeof begin, "BDAT %zu LAST\r\n", send_message(NULL));
     if (options.pipelined) {
-        (void)snprintf(group, sizeof group, "%s%s%s", mail, rcpt, begin);
+        (void)snprintf(group + used, sizeof group - used, "%s", begin);
         send_all(s, group, strlen(group));
-        expect(s, 250, "MAIL");
-        expect(s, 250, "RCPT");
+        for (size_t i = 0; i <= s->subject->recipients; i++)
+            expect(s, 250, "MAIL or RCPT");
     } else {
-        command(s, 250, mail);
-        command(s, 250, rcpt);
+        command(s, 250, group);
         send_all(s, begin, strlen(begin));
     }
     if (!bdat)
         expect(s, 354, "DATA");
 }
 
-/* From the 220 to the 250 after the message. Returns the size of the message. */
+/* From the 220 to the last 250 after the message. Returns the size of the message. */
 static size_t send_mail(struct session *s, size_t round)
 {
     const bool bdat = options.bdat != NULL && strcmp(s->subject->name, options.bdat) == 0;
@@ -352,13 +374,14 @@ static size_t send_mail(struct session *s, size_t round)
     size_t sent;
     double begin;
 
-    command(s, 250, "EHLO client.example.com\r\n");
+    command(s, 250, s->subject->lmtp ? "LHLO client.example.com\r\n" : "EHLO client.example.com\r\n");
     announce(s, bdat);
     begin = now_ms();
     sent = send_message(s);
     (void)snprintf(end, sizeof end, "%s%s", dot, quit);
     send_all(s, end, strlen(end));
-    expect(s, 250, "the message");
+    for (size_t i = 0; i < (s->subject->lmtp ? s->subject->recipients : 1); i++)
+        expect(s, 250, "the message");
     add(s->subject, round, ACCEPTED, now_ms() - s->start);
     add(s->subject, round, TRANSFER, (double)sent / 1e3 / (now_ms() - begin));
     return sent;
@@ -682,6 +705,8 @@ static void add_subject(const char *line)
     if (count < 3)
         die("a subject is NAME FILE PROGRAM ARGUMENT..., not: %s", line);
     s->name = words[0];
+    s->lmtp = strncmp(s->name, "lmtp", 4) == 0;
+    s->recipients = strchr(s->name, '*') != NULL ? number(strchr(s->name, '*') + 1) : 1;
     s->file = strcmp(words[1], "-") == 0 ? NULL : words[1];
     if (words[2][0] == '@')
         s->port = (uint16_t)number(words[2] + 1);
@@ -713,6 +738,7 @@ static void __attribute__((noreturn)) usage(void)
     fputs("usage: driver [OPTION]... [SUBJECT]...\n"
           "A SUBJECT is one argument (or a line of a file), \"NAME FILE PROGRAM ARGUMENT...\" or\n"
           "\"NAME FILE @PORT\" for a server that runs already; FILE (or directory) is where mail arrives, or -.\n"
+          "A NAME that begins with lmtp speaks LMTP; behind a * stands the number of recipients (1).\n"
           "  -f FILE    subjects from a file, one a line\n"
           "  -n ROUNDS  how often (100)            -w ROUNDS  before that, unmeasured (3)\n"
           "  -s BYTES   size of a message (2048)   -p         pipelined (RFC 2920)\n"
