@@ -16,13 +16,13 @@ teardown() {
     stop_server
 }
 
-# A configuration with these lines as well. Who the client was stands in the file who.
+# A configuration with these lines as well. Who the client was stands in the file clients.
 conf() { # [LINE]...
     # shellcheck disable=SC2016 # the command's shell expands it
     printf '%s\n' 'domain mx.example' 'xclient ^203\.0\.113\.9$' 'xforward ^203\.0\.113\.9$' 'dns.reverse off' 'allowgroup office 192.0.2.7/32' \
         'deliver allowgroup office rcpt_to office@mx.example append /dev/null' \
         'deliver auth rcpt_to login@mx.example append /dev/null' \
-        'deliver rcpt_to who@mx.example pipe echo "$CLIENT_ADDRESS" "$CLIENT_PORT" "$CLIENT_HOSTNAME" "$CLIENT_HELO" "$CLIENT_PROTOCOL" "$SERVER_ADDRESS" "$SERVER_PORT" "$SASL_USERNAME" >>who' \
+        'deliver rcpt_to who@mx.example pipe echo "$CLIENT_ADDRESS" "$CLIENT_PORT" "$CLIENT_HOSTNAME" "$CLIENT_HELO" "$CLIENT_PROTOCOL" "$SERVER_ADDRESS" "$SERVER_PORT" "$SASL_USERNAME" >>clients' \
         "$@" >conf
     chmod 600 conf
 }
@@ -33,7 +33,7 @@ expect() { # GOT WANTED
 
 # A session of a client that says these lines. The replies, cut, are the output; the log begins anew.
 session() { # CLIENT LINE...
-    rm -f log who
+    rm -f log clients
     printf '%s\r\n' "${@:2}" QUIT >input
     "$MAILRECV" -c conf -l log -P "$1" <input | tr -d '\r' >replies
     grep -v '^250-' replies
@@ -43,7 +43,7 @@ session() { # CLIENT LINE...
 codes() { session "$@" | cut -c1-3 | paste -sd' '; }
 
 # Who the client was, in the order of the messages.
-who() { tr -s ' ' <who; }
+who() { tr -s ' ' <clients; }
 
 # The log without dates, pids and the warning about root; with an argument only lines that begin so.
 events() { sed -E '/ as root: /d; s/^.*MAILRECV\[[0-9]+\]: //; s/ secs=[0-9.]+//' log | grep -- "${1:-}"; }
@@ -57,7 +57,7 @@ MESSAGE=('MAIL FROM:<>' 'RCPT TO:<who@mx.example>' 'DATA' '.')
     grep -qx '250-XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE' replies
     session 192.0.2.1 'EHLO client.example' 'XCLIENT ADDR=192.0.2.7' 'XFORWARD ADDR=192.0.2.7' 'XCLIENT nonsense' \
         "${MESSAGE[@]}"
-    ! grep -q '^250-X' replies
+    run ! grep -q '^250-X' replies
     expect "$(grep -c '^550 5.7.0 Your host may not speak for others$' replies)" 3
     expect "$(who)" '192.0.2.1 unknown client.example ESMTP '
     expect "$(events '\] ERROR' | head -n 1)" '[192.0.2.1] ERROR: 550 Your host may not speak for others stage=command helo="client.example" from="" line="XCLIENT ADDR=192.0.2.7"'
@@ -123,7 +123,7 @@ END
 }
 
 @test "what is malformed is 501, and the client is who it was" {
-    for argument in ADDR= ADDR ADDR=192.0.2.256 ADDR=[192.0.2.7] ADDR=192.0.2.7] ADDR=0xc0000207 ADDR=IPV6:192.0.2.7 ADDR=fe80::1%lo \
+    for argument in ADDR= ADDR ADDR=192.0.2.256 'ADDR=[192.0.2.7]' 'ADDR=192.0.2.7]' ADDR=0xc0000207 ADDR=IPV6:192.0.2.7 ADDR=fe80::1%lo \
         ADDR=local 'ADDR=192.0.2.7+0D+0AQUIT' ADDR=192.0.2.7+00 'HELO=a+0Ab' 'HELO=a+0D+0Ab' HELO=a+00b HELO=a+4 HELO=a+zz \
         NAME=192.0.2.7 'NAME=a+5D+20ERROR' NAME=a..b PORT=65536 PORT=x LOGIN=ann+00 LOGIN=ann+0A SESSION=x TTL=5 SOURCE=LOCAL \
         'ADDR=192.0.2.7 ADDR=192.0.2.7' '=' 'x' "LOGIN=$(printf 'a%.0s' {1..256})"; do
@@ -148,7 +148,7 @@ END
     # and one XCLIENT a connection, unless the client that it tells of is a peer itself
     expect "$(codes $PEER 'XCLIENT ADDR=192.0.2.7' 'XCLIENT ADDR=192.0.2.8' 'XFORWARD ADDR=192.0.2.8')" '220 220 550 550 221'
     session $PEER 'XCLIENT ADDR=192.0.2.7' 'EHLO client.example' >out
-    ! grep -q '^250-X' replies
+    run ! grep -q '^250-X' replies
     conf 'xclient 192.0.2.7/32'
     session $PEER 'XCLIENT ADDR=192.0.2.7' 'XCLIENT ADDR=192.0.2.8' "${MESSAGE[@]}" >out
     expect "$(who)" '192.0.2.8 unknown SMTP '
@@ -243,9 +243,9 @@ $PEER unknown relay.example ESMTP
     conf 'limit.smtp_refused_rcpts 3'
     session $PEER "${guesses[@]}" >out
     expect "$(tail -n 1 out)" '221 2.0.0 Goodbye'
-    ! grep -q "\[$PEER\].*violation=" log
+    run ! grep -q "\[$PEER\].*violation=" log
     session $PEER "${guess[@]}" "${guess[@]}" >out
-    ! grep -q "violation=" log
+    run ! grep -q "violation=" log
 }
 
 @test "the filter of fail2ban finds the client that was told of, and not its peer" {
@@ -292,7 +292,7 @@ $PEER unknown relay.example LMTP
     expect "$(who)" $'192.0.2.8 unknown ESMTP \n'"$PEER unknown a ESMTP "
     for spares in 0 2; do
         conf 'xclient 127.0.0.1/32' 'xforward 127.0.0.1/32' "listen.spares $spares" 'allow remotehost 127.0.0.1/32' 'allow remotehost 192.0.2.0/24'
-        rm -f log who
+        rm -f log clients
         start_server alone "$PWD" "$MAILRECV" -c "$PWD/conf" -l "$PWD/log"
         printf '%s\r\n' 'EHLO a' 'XFORWARD ADDR=192.0.2.8' "${MESSAGE[@]}" 'XCLIENT ADDR=192.0.2.9' "${MESSAGE[@]}" QUIT |
             timeout 20 nc -N 127.0.0.1 "$SERVER_PORT" >replies
