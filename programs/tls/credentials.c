@@ -258,7 +258,7 @@ SSL_CTX *credentials_client(const struct credentials_options *o, bool verify, cr
 }
 
 /* RFC 6066 3: an address is no name to ask for. */
-bool credentials_expect(SSL *ssl, const char *name)
+bool credentials_expect(SSL *ssl, char *name)
 {
     X509_VERIFY_PARAM *expected = SSL_get0_param(ssl);
 

@@ -38,8 +38,9 @@ SSL_CTX *credentials_load(const struct credentials_options *o, credentials_compl
  */
 SSL_CTX *credentials_client(const struct credentials_options *o, bool verify, credentials_complain complain);
 
-/* Says whom a client speaks to: a name to ask for and to verify, an address to verify, or "". False without memory. */
-bool credentials_expect(SSL *ssl, const char *name);
+/* Says whom a client speaks to: a name to ask for and to verify, an address to verify, or "". False without memory. The
+ * name is not changed; OpenSSL does not say so. */
+bool credentials_expect(SSL *ssl, char *name);
 
 /* Calls `take` for each DNS name of a certificate, by which its server is known. */
 void credentials_each_name(const X509 *certificate, void (*take)(void *context, const char *name), void *context);

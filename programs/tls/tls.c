@@ -36,7 +36,7 @@ enum { OTHERS = SECOND_KEY + 1 };
 struct options {
     struct credentials_options tls;
     bool client;        /* do not serve, but call: */
-    const char *server; /* whom: a name, an address, or "" */
+    char *server;       /* whom: a name, an address, or "" */
     bool verify;        /* and tell whether its certificate is good */
     bool test;
     bool keep; /* for many connections */

@@ -76,6 +76,26 @@ static void expect(const char *text, uint64_t patience, const char *want)
     ok_text(text_slice(&copy), slice_of(want), "%s", text);
 }
 
+/* Fills the queue of a listening socket: who connects then waits. */
+static void fill_queue(int listener, int queue[QUEUED])
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+
+    if (getsockname(listener, (struct sockaddr *)&address, &size) != 0)
+        abort();
+    for (size_t i = 0; i < QUEUED; i++) {
+        queue[i] = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)connect(queue[i], (struct sockaddr *)&address, size); /* under way, until it is full */
+    }
+}
+
+static void close_queue(const int queue[QUEUED])
+{
+    for (size_t i = 0; i < QUEUED; i++)
+        (void)close(queue[i]);
+}
+
 static void test_tcp(void)
 {
     char listening[NEXTHOP_SHOWN], held[NEXTHOP_SHOWN], hanging[NEXTHOP_SHOWN], named[NEXTHOP_SHOWN];
@@ -88,23 +108,35 @@ static void test_tcp(void)
     expect(named, PATIENCE_MS, ""); /* only its IPv4 address listens */
     (void)close(third);
     expect(named, PATIENCE_MS, "cannot connect to [::1]:X: Connection refused, 127.0.0.1:X: Connection refused");
-    for (size_t i = 0; i < QUEUED; i++) {
-        struct sockaddr_in address;
-        socklen_t size = sizeof address;
-
-        queue[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (getsockname(fourth, (struct sockaddr *)&address, &size) != 0)
-            abort();
-        (void)connect(queue[i], (struct sockaddr *)&address, size); /* under way, until the queue is full */
-    }
+    fill_queue(fourth, queue);
     begin = clock_ms();
     expect(hanging, SOON_MS, "cannot connect to 127.0.0.1:X: no answer in time");
     ok(clock_ms() - begin >= SOON_MS && clock_ms() - begin < PATIENCE_MS, "no sooner, and not much later");
-    for (size_t i = 0; i < QUEUED; i++)
-        (void)close(queue[i]);
+    close_queue(queue);
     (void)close(fourth);
     (void)close(second);
     (void)close(first);
+}
+
+/* A host whose first address hangs has time left for its second. */
+static void test_shares(void)
+{
+    struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    char where[NEXTHOP_SHOWN];
+    int four = open_tcp("localhost", 1, where), hanging = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), queue[QUEUED];
+    uint64_t begin;
+
+    six.sin6_port = htons((uint16_t)strtoul(strchr(where, ':') + 1, NULL, 10));
+    if (hanging < 0 || bind(hanging, (struct sockaddr *)&six, sizeof six) != 0 || listen(hanging, 0) != 0)
+        abort();
+    fill_queue(hanging, queue);
+    begin = clock_ms();
+    expect(where, (uint64_t)6 * SOON_MS, "");
+    begin = clock_ms() - begin;
+    ok(begin >= 3 * SOON_MS - 1 && begin < 6 * SOON_MS, "the first address has had half of the time");
+    close_queue(queue);
+    (void)close(hanging);
+    (void)close(four);
 }
 
 static void test_unix(void)
@@ -136,6 +168,7 @@ void test_connect(void)
     if (mkdtemp(directory) == NULL)
         abort();
     test_tcp();
+    test_shares();
     test_unix();
     (void)rmdir(directory);
     expect("mail..example.com:25", SOON_MS, "mail..example.com has no address");
