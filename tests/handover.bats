@@ -558,6 +558,28 @@ END
         'LHLO mx.example' 'MAIL FROM:<ann@a.example>' 'RCPT TO:<carl@mx.example>' DATA QUIT)
 }
 
+@test "with a ledger the retry hands over what was missing, once, with ask or without" {
+    for ask in '' ask; do
+        rm -rf log
+        config <<END
+fsync off
+ledger $HERE/ledger$ask
+deliver rcpt_to @mx.example lmtp $HERE/next $ask
+END
+        next '.=250 2.0.0 stored' '.=452 4.2.2 full' '.=250 2.0.0 stored'
+        mail a@mx.example b@mx.example c@mx.example
+        expect "$REPLY" '452 4.2.2 <b@mx.example> full'
+        next -n 2
+        mail a@mx.example b@mx.example c@mx.example
+        [[ $REPLY == 250* ]]
+        # with ask all three were asked for; the message is for one
+        commands | sed -n '/^LHLO/h; /^LHLO/!H; ${x;p}' | expect_file <(printf '%s\n' 'LHLO mx.example' \
+            'MAIL FROM:<ann@a.example>' 'RCPT TO:<b@mx.example>' DATA QUIT)
+        expect "$(grep -ac '^DATA' heard)" 1
+        expect "$(results)" "a=delivered b=deferred c=delivered a=already c=already b=delivered "
+    done
+}
+
 @test "ask: temporary, and a sender that the next server refuses" {
     config <<END
 deliver temporary rcpt_to @mx.example lmtp $HERE/next ask
