@@ -13,7 +13,7 @@ struct opened {
     struct opened *next;
     const struct target *target;
     unsigned number;
-    bool begun;                /* MAIL was said */
+    bool begun, done;          /* MAIL was said; the message was */
     size_t accepted;           /* how many recipients RCPT was said of, and who were accepted */
     char name[DOMAIN_MAX + 1];
     struct hop_line line;
@@ -47,6 +47,25 @@ static void close_opened(struct opened *opened)
     free(opened);
 }
 
+static void close_some(struct opened **at, bool all)
+{
+    while (*at != NULL) {
+        struct opened *opened = *at;
+
+        if (!all && !opened->done) {
+            at = &opened->next;
+            continue;
+        }
+        *at = opened->next;
+        close_opened(opened);
+    }
+}
+
+void handover_forget(struct opened **opened)
+{
+    close_some(opened, true);
+}
+
 /* Where there is none, line.dialogue.trouble says why; NULL: no memory. */
 static struct opened *open_to(const struct transaction *t, const struct target *target)
 {
@@ -55,6 +74,7 @@ static struct opened *open_to(const struct transaction *t, const struct target *
 
     if (opened == NULL)
         return NULL;
+    close_some(t->opened, false); /* there are servers that serve one after the other */
     opened->target = target;
     opened->number = ++number;
     (void)snprintf(opened->name, sizeof opened->name, "%.*s", (int)t->rules->domain.len, t->rules->domain.text);
@@ -67,7 +87,7 @@ static struct opened *take_opened(const struct transaction *t, const struct targ
 {
     struct opened **at = t->opened, *opened;
 
-    while (*at != NULL && !handover_is_together((*at)->target, target))
+    while (*at != NULL && ((*at)->done || !handover_is_together((*at)->target, target)))
         at = &(*at)->next;
     opened = *at;
     if (opened == NULL)
@@ -81,14 +101,10 @@ static struct opened *take_opened(const struct transaction *t, const struct targ
     return NULL;
 }
 
-void handover_forget(struct opened **opened)
+static void keep_opened(const struct transaction *t, struct opened *opened)
 {
-    while (*opened != NULL) {
-        struct opened *first = *opened;
-
-        *opened = first->next;
-        close_opened(first);
-    }
+    opened->next = *t->opened;
+    *t->opened = opened;
 }
 
 /* ---- the message --------------------------------------------------------------------------- */
@@ -221,8 +237,10 @@ void handover_deliver(const struct transaction *transaction, const struct recipi
     }
     for (const struct recipient *r = recipient; r != NULL && done; r = r->together)
         outcome_of(h, verdict_of(h, r), r->outcome);
-    if (h != NULL && h->opened != NULL)
-        close_opened(h->opened);
+    if (h != NULL && h->opened != NULL) {
+        h->opened->done = true;
+        keep_opened(transaction, h->opened);
+    }
     free(h);
 }
 
@@ -268,8 +286,7 @@ struct reply handover_ask(const struct transaction *transaction, const struct ma
     if (open) {
         opened->begun = true;
         opened->accepted += recipient->asked != 0;
-        opened->next = *transaction->opened;
-        *transaction->opened = opened;
+        keep_opened(transaction, opened);
     } else {
         close_opened(opened);
     }

@@ -10,7 +10,7 @@ bool handover_is_together(const struct target *a, const struct target *b);
 /*
  * Hands the message over in one transaction for the recipient and all that are together with it, for
  * limit.handover_secs and the rest of the session at most. Each has an outcome of its own: what the next server has said of it, or deferred
- * where it has said nothing.
+ * where it has said nothing. The connection is left in *transaction->opened.
  */
 void handover_deliver(const struct transaction *transaction, const struct recipient *recipient,
                       const struct target *target, struct outcome *outcome);
@@ -25,7 +25,7 @@ struct opened;
 struct reply handover_ask(const struct transaction *transaction, const struct mail_argument *mail,
                           struct recipient *recipient);
 
-/* The transactions that are open will have no message: ends them. */
+/* Ends the transactions that are open: they have had their message, or will have none. It may take a moment. */
 void handover_forget(struct opened **opened);
 
 #endif

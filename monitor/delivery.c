@@ -88,6 +88,11 @@ static struct transaction transaction_of(struct session_state *s, const struct s
     };
 }
 
+void state_rest(struct session_state *s)
+{
+    handover_forget(&s->opened);
+}
+
 struct reply state_inquire(struct session_state *s, struct recipient *recipient)
 {
     static const struct reply no_objection = { .code = 0 };
@@ -149,7 +154,6 @@ int state_spool(struct session_state *s, uint64_t *start)
 static void end_delivery(struct session_state *s)
 {
     s->count = s->named = 0; /* nothing is delivered twice */
-    handover_forget(&s->opened);
     s->message_came = true;
     if (s->best_answer < 500)
         state_note(s, s->best_answer == 250 ? CAME_DELIVERY : CAME_DEFERRAL);

@@ -266,8 +266,10 @@ const char *monitor_hear(struct monitor *m, const struct packet *packet)
             send_answer(m, &reply, q.kind == ASK_SPOOL ? m->spool : -1);
         if (q.kind == ASK_SPOOL && m->state.start > 0)
             reopen_read_only(m);
-        if (delivered && m->state.answers_due == 0)
+        if (delivered && m->state.answers_due == 0) {
             forget_spool(m); /* to free a large file takes a while, for which nobody has to wait */
+            state_rest(&m->state);
+        }
     } while (offset < packet->used);
     return NULL;
 }

@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "client/auth.h"
 #include "client/checks.h"
-#include "delivery/handover.h"
 #include "delivery/ledger.h"
 #include "dns/canonical.h"
 #include "dns/dns.h"
@@ -71,7 +70,7 @@ void state_end(struct session_state *s)
 {
     starttls_end(&s->tls, s->client, s->deadline);
     policy_end(&s->conf->handlers);
-    handover_forget(&s->opened);
+    state_rest(s);
     dns_end();
     free(s->held_fields);
     (void)munmap(s->recipients, recipients_size(s->conf)); /* ours: cannot fail */
@@ -243,6 +242,7 @@ struct reply state_mail(struct session_state *s, struct slice argument)
     struct reply reply;
 
     log_release(); /* this is no mere look at whether somebody is there */
+    state_rest(s);
     if (!state_is_possible(s) || s->in_transaction || envelope_mail(argument, lmtp, &s->mail) != ENVELOPE_OK)
         return state_contradict(s);
     if (lmtp && s->mail.sender.len > 0)
@@ -413,6 +413,6 @@ void state_reset(struct session_state *s)
     s->in_transaction = s->mail_refused = false;
     s->count = s->answers_due = 0;
     s->told = false;
-    handover_forget(&s->opened);
+    state_rest(s);
     state_end_forwarded(s);
 }

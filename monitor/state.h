@@ -179,6 +179,9 @@ struct reply state_rewrite_sender(const struct session_state *s, struct address 
 struct reply state_rewrite_recipient(const struct session_state *s, struct address *address, struct recipient_forms *forms,
                                      bool *changed);
 
+/* The client has its answer: what need not be waited for any more is ended, as connections to next servers. */
+void state_rest(struct session_state *s);
+
 /* A recipient that is accepted: what does its next server say, if that is to be asked? Code 0: nothing against it. */
 struct reply state_inquire(struct session_state *s, struct recipient *recipient);
 
