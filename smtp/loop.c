@@ -155,9 +155,10 @@ static enum came_to came_to(const struct session *s, const struct command *c, co
 static const char *count_line(struct session *s, const struct command *c, const char *stage, struct reply *reply)
 {
     enum came_to what = came_to(s, c, reply);
-    struct excess excess = reply->counts == COUNTS_DONE ? (struct excess){ .limit = NULL }
-                                                        : counts_note(&s->counts, &s->conf->session, what, 0);
+    struct excess excess = { .limit = NULL };
 
+    if (reply->counts != COUNTS_DONE)
+        excess = counts_note(&s->counts, &s->conf->session, what, 0);
     if (c != NULL && c->kind == KIND_SPEAKER && (s->state & (REFUSED | END)) != 0)
         stage = "connect"; /* it is the greeting of another client that is refused */
     if (reply->code == 535 && reply->counts == COUNTS_IDLE)
