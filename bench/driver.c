@@ -331,7 +331,8 @@ static size_t write_rcpt(const struct session *s, size_t n, char *out, size_t si
     if (s->subject->recipients == 1 || at == NULL)
         len = snprintf(out, size, "RCPT TO:<%s>\r\n", options.recipient);
     else
-        len = snprintf(out, size, "RCPT TO:<%.*s+%zu%s>\r\n", (int)(at - options.recipient), options.recipient, n + 1, at);
+        len = snprintf(out, size, "RCPT TO:<%.*s+%zu%s>\r\n", (int)(at - options.recipient), options.recipient, n + 1,
+                       at);
     if (len < 0 || (size_t)len >= size)
         fail(s, "too many recipients for one group");
     return (size_t)len;
