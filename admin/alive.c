@@ -212,6 +212,7 @@ int alive(const struct conf *conf, const char *place, const volatile sig_atomic_
     inquiry.out = out;
     name_ourselves();
     dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, UINT64_MAX, terminated);
+    dns_log_from_now();
     nexthop_tls_use(conf->client.tls_helper, conf->nexthop.tls_ca);
     if (is_place(place, text, &where)) {
         ask_host(&where);
