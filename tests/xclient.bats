@@ -2,10 +2,13 @@
 # xclient.bats - XCLIENT and XFORWARD: peers that the configuration names speak for clients of theirs, and nobody else does
 
 bats_require_minimum_version 1.5.0
-load common
 load serving
+load dns
 
 PEER=203.0.113.9
+
+setup_file() { start_nsd; }
+teardown_file() { stop_nsd; }
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
@@ -197,6 +200,37 @@ END
     expect "$(codes $PEER "${auth[@]}" 'XFORWARD SOURCE=LOCAL IDENT=4F2A' "${login[@]}")" '220 250 235 250 250 250 221'
 }
 
+@test "TLS is the connection's, and stays; the certificate was the peer's, and is nobody else's" {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -keyout key.pem \
+        -out cert.pem 2>/dev/null
+    conf 'xclient 127.0.0.1/32' 'xforward 127.0.0.1/32' 'tls required' "tls.cert $PWD/cert.pem" "tls.key $PWD/key.pem" "tls.client_ca $PWD/cert.pem" \
+        "allowgroup relays cert $(openssl x509 -in cert.pem -noout -fingerprint -sha256 | cut -d= -f2)" \
+        'deliver allowgroup relays rcpt_to relays@mx.example append /dev/null' 'deliver tls rcpt_to tls@mx.example append /dev/null'
+    start_server alone "$PWD" "$MAILRECV" -c "$PWD/conf" -l "$PWD/log"
+    timeout 30 python3 - "$SERVER_PORT" <<'END'
+import smtplib, ssl, sys
+def session():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain("cert.pem", "key.pem")
+    s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "relay.example", 20)
+    s.starttls(context=context)
+    s.ehlo()
+    return s
+def expect(s, *codes):
+    got = [s.docmd(line)[0] for line in ("MAIL FROM:<>", "RCPT TO:<relays@mx.example>", "RCPT TO:<tls@mx.example>", "RSET")]
+    assert got == [250, *codes, 250], got
+s = session()
+expect(s, 250, 250)
+assert s.docmd("XFORWARD ADDR=192.0.2.7")[0] == 250
+expect(s, 550, 250)
+expect(s, 250, 250)
+assert s.docmd("XCLIENT ADDR=192.0.2.7")[0] == 220
+expect(s, 550, 250)
+s.quit()
+END
+}
+
 @test "XFORWARD: what it tells is the client of the next transaction, and of no other" {
     session $PEER 'EHLO relay.example' "${MESSAGE[@]}" \
         'XFORWARD NAME=client.example ADDR=192.0.2.7 PORT=1234' 'XFORWARD PROTO=SMTP HELO=[192.0.2.7] IDENT=4F2A SOURCE=REMOTE' "${MESSAGE[@]}" \
@@ -246,6 +280,41 @@ $PEER unknown relay.example ESMTP
     run ! grep -q "\[$PEER\].*violation=" log
     session $PEER "${guess[@]}" "${guess[@]}" >out
     run ! grep -q "violation=" log
+    conf 'limit.smtp_refused_rcpts 3' "lockout.db $PWD/contacts.db"
+    session $PEER 'XFORWARD ADDR=192.0.2.12' "${MESSAGE[@]}" "${guess[@]}" "${guess[@]}" >out
+    expect "$(tail -n 1 out)" '421 4.7.0 Too many refused recipients'
+    expect "$(events lockout:)" ''
+}
+
+@test "the DNS is asked about the client that was told of, and again about the peer" {
+    # shellcheck disable=SC2016 # the command's shell expands it
+    conf "dns.server $DNS" 'dnsbl bl.example log' 'allowgroup named ^good\.example$' 'deliver allowgroup named rcpt_to named@mx.example append /dev/null' \
+        'deliver rcpt_to list@mx.example pipe echo $CLIENT_ADDRESS $CLIENT_HOSTNAME $DNSBL >>clients'
+    list=('MAIL FROM:<>' 'RCPT TO:<list@mx.example>' DATA .)
+    # without NAME the name is looked for, with it it is what the peer says
+    named=('MAIL FROM:<>' 'RCPT TO:<named@mx.example>')
+    expect "$(codes $PEER 'XCLIENT ADDR=192.0.2.1' "${named[@]}")" '220 220 250 250 221'
+    expect "$(codes $PEER 'XCLIENT ADDR=192.0.2.1 NAME=[UNAVAILABLE]' "${named[@]}")" '220 220 250 550 221'
+    expect "$(codes $PEER 'XCLIENT ADDR=192.0.2.1 NAME=[TEMPUNAVAIL]' "${named[@]}")" '220 220 250 451 221'
+    expect "$(codes $PEER 'XCLIENT ADDR=192.0.2.9 NAME=good.example' "${named[@]}")" '220 220 250 250 221'
+    expect "$(codes 192.0.2.9 "${named[@]}")" '220 250 550 221'
+    expect "$(codes $PEER "${named[@]}" RSET 'XFORWARD ADDR=192.0.2.1' "${named[@]}" RSET "${named[@]}")" '220 250 550 250 250 250 250 250 250 550 221'
+    # what lists say of one is not said of the next
+    session $PEER "${list[@]}" 'XFORWARD ADDR=192.0.2.1' "${list[@]}" "${list[@]}" 'XFORWARD ADDR=192.0.2.9' "${list[@]}" 'XCLIENT ADDR=192.0.2.1' "${list[@]}" >out
+    expect "$(cut -d' ' -f1,3 clients)" "$PEER
+192.0.2.1 bl.example
+$PEER
+192.0.2.9
+192.0.2.1 bl.example"
+    expect "$(grep -c 'listed by bl.example' log)" 2
+    conf "dns.server $DNS" 'dnsbl bl.example log' 'bypass allowgroup office' 'xforward 192.0.2.1/32' \
+        "deliver rcpt_to list@mx.example pipe echo \$CLIENT_ADDRESS \$DNSBL >>clients"
+    session 192.0.2.1 "${list[@]}" 'XFORWARD ADDR=192.0.2.7' "${list[@]}" "${list[@]}" 'XFORWARD ADDR=192.0.2.9' "${list[@]}" "${list[@]}" >out
+    expect "$(cat clients)" $'192.0.2.1 bl.example\n192.0.2.7\n192.0.2.1 bl.example\n192.0.2.9\n192.0.2.1 bl.example'
+    # who has a name that decides, and no DNS to tell it, is not taken for itself
+    printf '%s\n' 'domain mx.example' 'dns.server 127.0.0.1:9' 'dns.timeout 200' 'xforward ^relay\.example$' >conf
+    printf 'QUIT\r\n' >input
+    TCPREMOTEIP=192.0.2.1 "$MAILRECV" -c conf -l log <input | grep -q '^451 Your host cannot be checked now'
 }
 
 @test "the filter of fail2ban finds the client that was told of, and not its peer" {
