@@ -259,7 +259,7 @@ static struct reply copy_to(const struct turn *turn)
 
 static struct reply redirect(const struct turn *turn)
 {
-    struct recipient_forms forms;
+    struct recipient_forms forms = { .given = "" };
     struct recipient recipient = { .other = &forms };
     struct reply reply;
     bool found;

@@ -298,7 +298,7 @@ END
 @test "the entry is on the disk before anything is said" {
     ledger <<<"deliver rcpt_to box@mx.example append $HERE/box"
     message | send ann@client.example box@mx.example
-    UNDER=(strace -f -y -s 512 -o trace -e trace=fsync,fdatasync,sendto,write)
+    UNDER=(strace -f -y -s 512 -o trace -e 'trace=fsync,fdatasync,sendto,write')
     message | send ann@client.example box@mx.example
     sed -nE 's/^[0-9]+ +(fsync|fdatasync)\([0-9]+<[^>]*\/([a-z.]+)>.*/\1 \2/p; s/.*250 2\.0\.0 Ok, delivered.*/250/p' trace >order
     expect "$(paste -sd' ' order)" 'fsync box fdatasync ledger.db 250'
