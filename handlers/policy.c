@@ -369,6 +369,12 @@ static struct reply ask(const struct policy_context *context, const struct polic
     return act(&turn);
 }
 
+/* Nobody is asked about a message any more that will be thrown away. */
+static bool is_discarded(enum policy_stage stage)
+{
+    return stage >= POLICY_MAIL && said.discards != NULL;
+}
+
 struct reply policy_ask(const struct policy_context *context, const struct policy_facts *facts)
 {
     const enum policy_stage stage = facts->stage;
@@ -378,10 +384,10 @@ struct reply policy_ask(const struct policy_context *context, const struct polic
     said.used = true;
     said.permits[stage].code = said.rejects[stage].code = 0;
     policy_request_write(facts, &request);
-    for (struct policy *p = context->settings->first_policy; p != NULL && reply.code == 0; p = p->next)
+    for (struct policy *p = context->settings->first_policy; p != NULL && reply.code == 0 && !is_discarded(stage); p = p->next)
         if ((p->stages & 1U << stage) != 0)
             reply = ask(context, facts, p, text_slice(&request));
-    if (reply.code == 0 && stage >= POLICY_RCPT && find_said(said.permits, stage)->code != 0)
+    if (reply.code == 0 && stage >= POLICY_RCPT && !is_discarded(stage) && find_said(said.permits, stage)->code != 0)
         reply = reply_of(find_said(said.permits, stage));
     return reply;
 }

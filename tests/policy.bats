@@ -332,6 +332,11 @@ END
     [ ! -e cat ]
     grep 'policy action=discard stage=rcpt .*text="spam"' log
     [ "$(grep -c 'delivery result=delivered .*path="/dev/null"' log)" = 2 ]
+    # nobody is asked about it any more
+    [ "$(count_asked DATA)" = 0 ]
+    printf '%s\n' 'MAIL DISCARD' 'RCPT REJECT' 'CONNECT DEFER_IF_PERMIT' >answers
+    message '<inbox@example.com>'
+    refused_with '250 2\.0\.0 Ok, delivered as'
 }
 
 @test "HOLD puts one copy into the quarantine, with all recipients" {
@@ -670,4 +675,26 @@ END
     stop_service
     run -1 "$MAILRECV" -x -c policy.conf -P 192.0.2.7 rcpt inbox@example.com
     [[ $output == *"at connect has no answer: cannot connect to $PWD/sock"* ]]
+}
+
+@test "with PRDR each recipient hears what becomes of the message" {
+    serve
+    prdr() {
+        session 'EHLO client.example' 'MAIL FROM:<ann@client.example> PRDR' 'RCPT TO:<inbox@example.com>' 'RCPT TO:<cat@example.com>' DATA x .
+        grep -q '^353' replies
+        [ "$(tail -n1 replies)" = '221 2.0.0 Goodbye' ]
+    }
+    answer END-OF-MESSAGE '550 5.7.9 never'
+    prdr
+    [ "$(grep -c '^550 5\.7\.9 never' replies)" -ge 2 ]
+    run ! grep 'Ok, delivered' replies
+    for what in HOLD DISCARD 'REDIRECT other@example.com'; do
+        answer END-OF-MESSAGE "$what"
+        prdr
+        [ "$(sed -n '/^353/,$p' replies | grep -c '^250')" -ge 2 ]
+        run ! grep '^[45]' replies
+    done
+    [ "$(grep -c '^Delivered-To' other)" = 1 ]
+    [ "$(grep -c X-Original-To held)" = 2 ]
+    [ ! -e inbox ]
 }

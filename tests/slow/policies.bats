@@ -8,8 +8,10 @@ load ../recipes
 load peers
 
 AS=()
+SERVICES=()
 
 setup() {
+    [ "$(id -u)" -eq 0 ] || skip 'only root can make a mount namespace'
     chmod 755 "$BATS_RUN_TMPDIR"
     cd "$BATS_TEST_TMPDIR"
     umask 022
@@ -19,6 +21,11 @@ setup() {
 
 teardown() {
     stop_peers
+    for pid in "${SERVICES[@]}"; do
+        kill "$pid" || :
+        wait "$pid" || :
+    done
+    stop_server
 }
 
 # A DNS server that knows TXT records and nothing else: `NAME TEXT`, a line each, on standard input.
@@ -116,4 +123,41 @@ recipe_without_check() {
     grep '^X-Greylist: delayed ' lib/inbox
     stop_peer postgrey
     try 192.0.2.7 client.example | grep '^451 4\.3\.5'
+}
+
+# A service that answers what is in `answers`, where others can connect to it.
+serve_at() { # NAME
+    : >"asked.$1"
+    chmod 666 "asked.$1"
+    python3 "$TESTS/tools/policy-service" answers "asked.$1" "$PWD/$1" 3>&- &
+    SERVICES+=($!)
+    until [ -S "$1" ]; do sleep 0.02; done
+    chmod 777 "$1"
+}
+
+@test "decisions and questions are those of Postfix, each action at each stage and in 200 generated cases" {
+    local stage port
+    : >answers
+    serve_at theirs
+    serve_at ours
+    { for stage in client helo sender recipient data end_of_data; do
+        echo "smtpd_${stage}_restrictions = check_policy_service unix:$PWD/theirs"
+    done
+    printf '%s\n' 'smtpd_delay_reject = no' 'smtpd_error_sleep_time = 0'; } >main.cf
+    start_postfix_peer
+    port=$(free_port)
+    cat >mailrecv.conf <<END
+domain mail.example.com
+dns.reverse off
+policy connect,helo,mail,rcpt,data,end unix:$PWD/ours
+quarantine append /dev/null
+limit.client_sessions 100
+deliver rcpt_to @example.com append /dev/null
+END
+    timeout 240 "$MAILRECV" -L "127.0.0.1:$port" -c mailrecv.conf -l "$PWD/log" >mailrecv.out 2>&1 3>&- </dev/null &
+    SERVER_PID=$!
+    await_port "$port"
+    run "$TESTS/tools/beside-postfix" answers "$POSTFIX_PORT" asked.theirs "$port" asked.ours 200
+    echo "$output"
+    [ "${lines[-1]}" = '473 sessions, 0 differ' ]
 }
