@@ -448,7 +448,7 @@ int main(int argc, char **argv)
     stack_clear();
     if (options.rehearse)
         conf.delivery.rehearse = deliver_nothing;
-    conf.handlers.rehearse = options.rehearse;
+    conf.handlers.unasked = options.rehearse || options.replay != NULL;
     if (options.rehearse || is_typed(&options)) /* nobody shall be locked out, or miss mail, by somebody else's tests */
         conf.client.lockout_db = conf.delivery.ledger = (struct slice){ "", 0 };
     if (options.replay != NULL || (options.pretend != NULL && !options.explain && !options.test && !options.show))

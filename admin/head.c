@@ -68,6 +68,51 @@ static bool take_client(struct slice *text, struct mailfile_message *m)
     return true;
 }
 
+/* A recipient of a copy that was held. The first one is in Delivered-To:, too. */
+static bool add_other(struct slice *text, size_t *used, struct mailfile_message *m)
+{
+    char *other = m->others + *used;
+
+    if (!take_until(text, "\n", other, sizeof m->others - *used < sizeof m->recipient ? 0 : sizeof m->recipient))
+        return false;
+    if (strcmp(other, m->recipient) == 0)
+        return true;
+    *used += strlen(other) + 1;
+    m->other_count++;
+    return true;
+}
+
+/* What handlers have added, up to our Received: field. False where that of somebody else comes first, or none. */
+static bool take_fields(struct slice *text, struct mailfile_message *m)
+{
+    size_t used = 0;
+
+    while (!skip(text, "Received: from ")) {
+        const char *lf = memchr(text->text, '\n', text->len);
+
+        if (lf == NULL || lf == text->text || skip(text, "Received:"))
+            return false;
+        if (skip(text, "X-Original-To: ")) {
+            if (!add_other(text, &used, m))
+                return false;
+        } else {
+            *text = (struct slice){ lf + 1, text->len - (size_t)(lf + 1 - text->text) };
+        }
+    }
+    return true;
+}
+
+const char *head_recipient(const struct mailfile_message *m, size_t index)
+{
+    const char *other = m->others;
+
+    if (index == 0)
+        return m->recipient;
+    while (--index > 0)
+        other += strlen(other) + 1;
+    return other;
+}
+
 /* The header lines of copy_begin, without the From_ line. False if they are somebody else's. */
 bool head_parse(struct slice text, uint64_t offset, struct mailfile_message *m)
 {
@@ -85,7 +130,7 @@ bool head_parse(struct slice text, uint64_t offset, struct mailfile_message *m)
         return false;
     m->mark = (enum mailfile_mark)mark;
     m->body = offset + (uint64_t)(text.text - begin);
-    if (!skip(&text, "Received: from ") || !take_helo(&text, m) || !take_client(&text, m) || !skip(&text, "\tby ") ||
+    if (!take_fields(&text, m) || !take_helo(&text, m) || !take_client(&text, m) || !skip(&text, "\tby ") ||
         !take_until(&text, " (mailrecv) with ", domain, sizeof domain) ||
         !take_until(&text, " id ", m->protocol, sizeof m->protocol))
         return false;

@@ -213,7 +213,7 @@ static void look_at_end(const struct mailfile *box, struct mailfile_message *m)
 /* Looks at the message that begins at an offset of a file of this size. */
 static bool read_message(const struct mailfile *box, uint64_t begin, uint64_t file_size, struct mailfile_message *m)
 {
-    char head[HEAD_SIZE];
+    static char head[HEAD_MOST] COLD_BSS;
     size_t size = file_size - begin < sizeof head ? (size_t)(file_size - begin) : sizeof head, skipped;
     ssize_t n = pread(box->fd, head, size, (off_t)begin);
 

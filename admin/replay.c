@@ -106,12 +106,14 @@ static const char *sender_of(const struct attempt *a)
 
 static size_t recipient_count(const struct attempt *a)
 {
-    return a->order->scenario->count > 0 ? a->order->scenario->count : a->message->ours;
+    if (a->order->scenario->count > 0)
+        return a->order->scenario->count;
+    return a->message->ours ? 1 + a->message->other_count : 0;
 }
 
 static const char *recipient_of(const struct attempt *a, size_t i)
 {
-    return a->order->scenario->count > 0 ? a->order->scenario->recipients[i] : a->message->recipient;
+    return a->order->scenario->count > 0 ? a->order->scenario->recipients[i] : head_recipient(a->message, i);
 }
 
 /* "FROM:" and a path, in angle brackets whether it has them or not. */

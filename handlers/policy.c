@@ -353,8 +353,8 @@ static struct reply ask(const struct policy_context *context, const struct polic
     char reason[POLICY_REASON];
     struct slice action;
 
-    if (context->settings->rehearse) {
-        show(&turn, " is not asked in a rehearsal", slice_of(""));
+    if (context->settings->unasked) {
+        show(&turn, " is not asked", slice_of(""));
         return no_objection;
     }
     show_question(&turn, request);

@@ -38,7 +38,7 @@ struct handler_settings {
     struct policy *first_policy, **last_policy; /* in the order of the file */
     struct limit policy_secs;
     struct quarantine quarantine;
-    bool rehearse; /* not of the file: nobody is asked */
+    bool unasked; /* not of the file: nobody is asked, as in a rehearsal, and when what was accepted before is delivered again */
 };
 
 #endif

@@ -663,7 +663,7 @@ END
     [[ $output == *"        protocol_state=RCPT"*"        recipient=inbox@example.com"* ]]
     [[ $output == *"policy.conf:3: policy unix:$PWD/sock at rcpt answers: 550 5.7.23 SPF fails"*"    550 5.7.23 SPF fails"* ]]
     run -0 "$MAILRECV" -x -n -c policy.conf -P 192.0.2.7 from ann@client.example rcpt inbox@example.com
-    [[ $output == *"policy unix:$PWD/sock at rcpt is not asked in a rehearsal"* ]]
+    [[ $output == *"policy unix:$PWD/sock at rcpt is not asked"* ]]
     answer RCPT HOLD
     run -0 "$MAILRECV" -x -c policy.conf -P 192.0.2.7 from ann@client.example rcpt inbox@example.com
     [[ $output == *"policy.conf:5: append $PWD/held"* ]]
@@ -697,4 +697,39 @@ END
     [ "$(grep -c '^Delivered-To' other)" = 1 ]
     [ "$(grep -c X-Original-To held)" = 2 ]
     [ ! -e inbox ]
+}
+
+# ---- delivered again -----------------------------------------------------------------------------
+
+@test "-r delivers again what has fields of services, and to all for whom it was held; it asks nobody" {
+    serve
+    printf '%s\n' 'MAIL PREPEND X-Mail: a' 'RCPT PREPEND Received-SPF: Pass' >answers
+    echo "deadletter_file $PWD/dead" >>policy.conf
+    message '<stranger@example.com>'
+    grep -q '^Received-SPF: Pass' dead
+    echo "deliver rcpt_to stranger@example.com append $PWD/strange" >>policy.conf
+    : >asked
+    run -0 "$MAILRECV" -r dead -c policy.conf
+    [[ $output == '1 delivered '* ]]
+    grep -q '^Delivered-To: stranger@example.com' strange
+    [ "$(grep -c '^Received-SPF: Pass' strange)" = 1 ]
+    grep -q '^Re-delivered: stranger@example.com' dead
+    [ ! -s asked ]
+    echo 'END-OF-MESSAGE HOLD' >>answers
+    message '<cat@example.com>' '<inbox@example.com>' '<other@example.com>'
+    [ "$(grep -c '^X-Original-To' held)" = 3 ]
+    run -0 "$MAILRECV" -r held -c policy.conf
+    [[ $output == '1 delivered '*'to="cat@example.com" to="inbox@example.com" to="other@example.com"'* ]] || { echo "$output"; false; }
+    for file in cat inbox other; do
+        [ "$(grep -c '^Subject: x' $file)" = 1 ]
+    done
+    run -0 "$MAILRECV" -r held -c policy.conf
+    [[ $output == '1 done '* ]]
+}
+
+@test "-r takes no copy for ours that others have stored below their own lines" {
+    { printf 'Return-Path: <a@example.com>\nDelivered-To: b@example.com\nReceived: by other.example\n'
+      printf 'Received: from me (unknown [192.0.2.7])\n\tby mail.example.com (mailrecv) with ESMTP id 1.2.3;\n\tx\n\ntext\n'; } >theirs
+    run -1 "$MAILRECV" -r theirs -c policy.conf
+    [[ $output == '1 failed '* ]] || { echo "$output"; false; }
 }
