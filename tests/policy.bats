@@ -27,8 +27,8 @@ teardown() { stop_service; }
 
 stop_service() {
     [ -n "${service:-}" ] || return 0
-    kill "$service" || :
-    wait "$service" || :
+    kill "$service" 2>/dev/null || : # it may have been killed
+    wait "$service" 2>/dev/null || :
     service=''
 }
 
@@ -44,9 +44,9 @@ answer() {
     printf '%s\n' "$*" >answers
 }
 
-# A session with these lines; its replies are in `replies`. Options of mailrecv are in `options`.
+# A session with these lines; its replies are in `replies`. `conf` may name another configuration.
 session() {
-    printf '%s\r\n' "$@" QUIT | "$MAILRECV" -c policy.conf -P 192.0.2.7=client.example "${options[@]}" | tr -d '\r' >replies
+    printf '%s\r\n' "$@" QUIT | "$MAILRECV" -c "${conf:-policy.conf}" -P 192.0.2.7=client.example | tr -d '\r' >replies
 }
 
 # One that sends a message to these recipients, whatever is refused.
@@ -438,22 +438,41 @@ END
 # ---- services that fail --------------------------------------------------------------------
 
 @test "a service that is not there, closes twice or talks nonsense is limit.policy_secs, at each stage" {
+    local sandbox state what
     serve
-    for state in CONNECT EHLO MAIL RCPT DATA END-OF-MESSAGE; do
-        for what in !close !half !nonsense !silent !huge; do
-            answer "$state" "$what"
-            : >log
-            message '<inbox@example.com>'
-            grep -E '^451 (4\.3\.5 )?A policy cannot be checked now, try again later' replies
-            grep "policy failed stage=.* service=\"unix:$PWD/sock\" reason=" log
-            [ ! -e inbox ]
+    for sandbox in try off; do
+        echo "sandbox $sandbox" | cat - policy.conf >other.conf
+        conf=other.conf
+        for state in CONNECT EHLO MAIL RCPT DATA END-OF-MESSAGE; do
+            for what in !close !half !nonsense !silent !huge; do
+                answer "$state" "$what"
+                : >log
+                message '<inbox@example.com>'
+                grep -E '^451 (4\.3\.5 )?A policy cannot be checked now, try again later' replies
+                grep "policy failed stage=.* service=\"unix:$PWD/sock\" reason=" log
+                [ ! -e inbox ]
+            done
         done
     done
+    conf=policy.conf
     answer RCPT DUNNO
     stop_service
     message '<inbox@example.com>'
     grep -x '451 A policy cannot be checked now, try again later' replies
     grep 'policy failed stage=connect .*reason="cannot connect' log
+}
+
+@test "a service that is killed while it is asked is limit.policy_secs, at each stage" {
+    local state
+    for state in CONNECT EHLO MAIL RCPT DATA END-OF-MESSAGE; do
+        rm -f sock
+        serve
+        answer "$state" !die
+        message '<inbox@example.com>'
+        grep -E '^451 (4\.3\.5 )?A policy cannot be checked now, try again later' replies
+        [ ! -e inbox ]
+        stop_service
+    done
 }
 
 @test "a service that has closed the connection is asked once again, over another" {
