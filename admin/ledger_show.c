@@ -53,11 +53,11 @@ int ledger_show(const struct conf *conf, bool json, size_t *objects, FILE *out)
 
     if (all == NULL && errno != ENOENT) /* nothing was delivered yet */
         return complain(path);
-    if (count > 0)
+    if (all != NULL && count > 0)
         qsort(all, count, sizeof *all, later_first);
     if (!json)
         fprintf(out, "%-32s %-10s  %-20s  %s\n", "DELIVERY", "STATE", "LAST ATTEMPT", "KEPT UNTIL");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; all != NULL && i < count; i++) {
         if (now > all[i].time && now - all[i].time > store.keep)
             continue;
         if (json)
@@ -84,7 +84,7 @@ int ledger_clear(const struct conf *conf, const char *word, FILE *out)
 
     if (all == NULL && errno != ENOENT)
         return complain(path);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; all != NULL && i < count; i++) {
         if (!wants_all && strcmp(ledger_db_id(&all[i], id), word) != 0)
             continue;
         if (store_forget(&store, &all[i]))

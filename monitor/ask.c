@@ -75,13 +75,18 @@ static void send_waiting(const struct monitor *m)
 }
 
 /* Leaves with the next packet. Returns how much of the text had room. */
-static size_t tell(const struct monitor *m, const struct question *q)
+static size_t put(const struct monitor *m, const struct question *q)
 {
-    if (has_heeded(m))
-        (void)tell(m, &(struct question){ .kind = TELL_HEEDED });
     if (!packet_has_room(&wall_sent, q))
         send_waiting(m);
     return packet_put(&wall_sent, q);
+}
+
+static size_t tell(const struct monitor *m, const struct question *q)
+{
+    if (has_heeded(m))
+        (void)put(m, &(struct question){ .kind = TELL_HEEDED });
+    return put(m, q);
 }
 
 /* Puts the question and waits for the answer, which may bring a descriptor. */

@@ -29,6 +29,10 @@ killed() { # ROLE...
     killed -t helper monitor session
 }
 
+@test "monitor, session or command are killed: with a ledger, and a client that sends again, each has the message once" {
+    "$TESTS/tools/kill-and-retry" "$MAILRECV" "${SEED:-$RANDOM}" "${KILLS:-20}" monitor session command
+}
+
 @test "a listener, its spare processes, monitors and sessions are killed: nobody else's session ends, mail goes on" {
     "$TESTS/tools/kill-under-listener" "$MAILRECV" "${SEED:-$RANDOM}" "${KILLS:-20}" listener spare monitor session
 }

@@ -134,8 +134,14 @@ start_slow() {
 $1
 deliver rcpt_to slow@mx.example pipe cd $HERE; echo run >>runs; touch running; until [ -e "go on" ]; do sleep 0.01; done; cat >>slow
 END
-    hears early slow@mx.example >first 3>&- &
+    hears "${2:-early}" slow@mx.example >first 3>&- &
     wait_for runs run
+}
+
+@test "what was said before the reply proves nothing" {
+    start_slow '# no limit' hasty
+    wait
+    expect "$(known delivered)" 1
 }
 
 @test "who was gone before the reply has its message once, and hears 250 for the retry" {
@@ -165,14 +171,14 @@ END
     for fields in "$base" "Return-Path: <x>\n${base}X-Spam-Score: 5\n" "${base}Authentication-Results: a;\n b\n\tc\n" \
         "ARC-Seal: i=1\narc-message-signature: x\n$base" "X-MS-Exchange-Organization-Network-Message-Id: x\n$base" \
         "Delivered-To: me\n${base}X-Original-To: you\nEnvelope-To: a\nDelivery-Date: now\nX-Received: by x\n"; do
-        printf "$fields\ntext\n" | "$TESTS/tools/heeds" cut box@mx.example -- "$MAILRECV" -c conf -l log
+        printf '%b\ntext\n' "$fields" | "$TESTS/tools/heeds" cut box@mx.example -- "$MAILRECV" -c conf -l log
         expect "$fields $(copies box)" "$fields 1"
     done
     # others
     count=1
     for fields in "${base}X-Priority: 1\n" "${base/1@/2@}" 'Subject: x\n' "${base}Received-By: x\n" " Received: x\n$base" \
         "${base}\nReceived: in the text\n" "${base}X: 1\n Received: x\n"; do
-        printf "$fields\ntext\n" | "$TESTS/tools/heeds" cut box@mx.example -- "$MAILRECV" -c conf -l log
+        printf '%b\ntext\n' "$fields" | "$TESTS/tools/heeds" cut box@mx.example -- "$MAILRECV" -c conf -l log
         expect "$fields $(copies box)" "$fields $((count += 1))"
     done
     message | sed 's/^text/text /' | "$TESTS/tools/heeds" cut box@mx.example -- "$MAILRECV" -c conf -l log
@@ -350,6 +356,7 @@ END
     expect "$(grep -c '] ledger: messages cannot be recognised: .*libmd' log)" 1
 }
 
+# shellcheck disable=SC2016 # what is done to the file is evaluated
 @test "a damaged ledger is moved away and begun anew" {
     ledger <<<"deliver rcpt_to box@mx.example append $HERE/box"
     for damage in 'echo nonsense >ledger.db' 'head -c 20 old >ledger.db' 'head -c 100000 /dev/urandom >ledger.db' \
