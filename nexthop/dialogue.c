@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/cold.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/text.h"
 
 enum {
@@ -383,6 +384,7 @@ bool dialogue_message(struct dialogue *dialogue, const struct letter *letter, st
         return true;
     if (!say_message(dialogue, letter))
         return settle(dialogue, recipients, 0, count);
+    dialogue->exchange.grace_ms = PROCESS_GRACE_MS; /* who has it may say so: else it comes twice */
     for (size_t i = 0; i < count; i++) {
         if (!verdict_accepts(&recipients[i].verdict))
             continue;

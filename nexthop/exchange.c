@@ -13,6 +13,7 @@ void exchange_begin(struct exchange *exchange, int fd, uint64_t deadline, const 
     exchange->deadline = deadline;
     exchange->terminated = terminated;
     exchange->heard = NULL;
+    exchange->grace_ms = exchange->stop_at = 0;
     exchange->end = EXCHANGE_GOES_ON;
     exchange->mute = false;
     exchange->in_start = exchange->in_end = exchange->out_len = 0;
@@ -31,6 +32,10 @@ static bool is_stopped(struct exchange *exchange)
 {
     if (exchange->terminated == NULL || !*exchange->terminated)
         return false;
+    if (exchange->stop_at == 0)
+        exchange->stop_at = clock_ms() + exchange->grace_ms;
+    if (clock_left(exchange->stop_at) > 0)
+        return false;
     end(exchange, EXCHANGE_STOPPED);
     return true;
 }
@@ -45,8 +50,11 @@ static bool wait_for(struct exchange *exchange, short events, short *ready)
     do {
         if (is_stopped(exchange))
             return false;
-        n = clock_poll(&polled, 1, exchange->deadline, &mask);
+        n = clock_poll(&polled, 1, exchange->stop_at == 0 ? exchange->deadline
+                                                          : clock_earlier(exchange->deadline, exchange->stop_at), &mask);
     } while (n < 0 && errno == EINTR);
+    if (n == 0 && is_stopped(exchange))
+        return false;
     if (n <= 0)
         end(exchange, n == 0 ? EXCHANGE_TIMED_OUT : EXCHANGE_BROKEN);
     *ready = polled.revents;

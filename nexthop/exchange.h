@@ -23,6 +23,8 @@ struct exchange {
     int fd;
     uint64_t deadline; /* of all of it (clock.h) */
     const volatile sig_atomic_t *terminated; /* set by SIGTERM, which is let in while waiting; NULL: nobody sets it */
+    uint64_t grace_ms; /* how long an answer is still waited for after that; */
+    uint64_t stop_at;  /* until then, once it has arrived; 0: it has not */
     enum exchange_end end;
     int error;         /* errno of EXCHANGE_BROKEN */
     bool mute;         /* the other side takes nothing more; what it has said before can be heard */
