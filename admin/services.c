@@ -108,13 +108,13 @@ static bool has(struct slice text, const char *part)
 /* Takes the first word off a text. */
 static struct slice next_word(struct slice *text)
 {
-    struct slice word = { trimmed(*text).text, 0 };
-    size_t left = text->len - (size_t)(word.text - text->text);
+    const struct slice all = trimmed(*text);
+    size_t len = 0;
 
-    while (word.len < left && strchr(" \t\r", word.text[word.len]) == NULL)
-        word.len++;
-    *text = (struct slice){ word.text + word.len, left - word.len };
-    return word;
+    while (len < all.len && strchr(" \t\r", all.text[len]) == NULL)
+        len++;
+    *text = len < all.len ? (struct slice){ all.text + len, all.len - len } : slice_of("");
+    return (struct slice){ all.text, len };
 }
 
 /* Is this command one of ours that listens where it is told by who starts it, with the configuration that is checked? */

@@ -96,9 +96,11 @@ void parse_rewrite(struct parser *p, const struct keyword *k, void *value)
         return;
     while (whose < REWRITTEN && !word_is(word, words[whose]))
         whose++;
-    if (whose == REWRITTEN)
+    if (whose == REWRITTEN) {
         fail(p, word.column, "unexpected '%.*s', expected 'sender' or 'rcpt_to'", (int)word.text.len, word.text.text);
-    pattern = p->failed ? NULL : expression_parse(p, directives[whose]);
+        return;
+    }
+    pattern = expression_parse(p, directives[whose]);
     if (pattern == NULL)
         return;
     rewrite->line = p->number;

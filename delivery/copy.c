@@ -133,6 +133,8 @@ static struct slice head_piece(const struct copy *copy, size_t offset)
 {
     const struct slice fields = copy->transaction->fields;
 
+    if (fields.len == 0)
+        return (struct slice){ copy->head + offset, copy->head_len - offset };
     if (offset < copy->top_len)
         return (struct slice){ copy->head + offset, copy->top_len - offset };
     if (offset < copy->top_len + fields.len)
