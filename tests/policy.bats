@@ -508,6 +508,11 @@ END
     answer MAIL !twice
     message '<inbox@example.com>'
     refused_with '250 2\.0\.0'
+    answer MAIL !stray
+    { printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<ann@client.example>'
+      wait_for asked '^STRAY$'
+      printf '%s\r\n' 'RCPT TO:<inbox@example.com>' QUIT; } | "$MAILRECV" -c policy.conf -P 192.0.2.7=client.example >replies
+    refused_with '250 2\.1\.5'
     answer MAIL !newline
     : >asked
     message '<inbox@example.com>'
