@@ -144,8 +144,9 @@ recipe_here() { # TITLE SED-ARGUMENT...
     [ "$(tail -n 5 ../dovecot/mail/ann/Maildir/new/*)" = "$(message)" ]
     message | deliver_to joe@example.com | grep -q '^552 5.2.2 .*Quota exceeded'
     message | deliver_to nobody@example.com | grep -q '^550 5.1.1 '
+    grep -q 'ERROR: 550 .* stage=rcpt .*line="RCPT TO:<nobody@example.com>"' log
     stop_peer dovecot
-    message | deliver_to ann@example.com | grep -q '^451 4.3.0 '
+    message | deliver_to ann@example.com | grep -q '^451 4.4.1 '
 }
 
 @test "recipe: Hand to Cyrus" {
@@ -154,10 +155,11 @@ recipe_here() { # TITLE SED-ARGUMENT...
     message | deliver_to ann@example.com | grep -q '^250 2.1.5 '
     message | deliver_to joe@example.com | grep -q '^452 4.2.2 '
     message | deliver_to nobody@example.com | grep -q '^550 5.1.1 '
+    [ "$(grep -c 'ERROR: [45]5[02] .* stage=rcpt' log)" -eq 2 ]
     { echo 'no field'; message; } | deliver_to ann@example.com | grep -q '^554 5.6.0 .*invalid header'
     twice() { message 'Message-ID: <1@example.com>' 'Date: Sat, 01 Aug 2026 10:00:00 +0000'; }
     for _ in 1 2; do twice | deliver_to eve@example.com | grep -q '^250 2.1.5 '; done
     [ "$(grep -rl '^Message-ID: <1@example.com>' ../cyrus/mail --include='*.' | wc -l)" -eq 1 ]
     stop_peer cyrus
-    message | deliver_to ann@example.com | grep -q '^451 4.3.0 '
+    message | deliver_to ann@example.com | grep -q '^451 4.4.1 '
 }
