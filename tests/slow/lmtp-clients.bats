@@ -1,5 +1,5 @@
 # slow/lmtp-clients.bats - Postfix, Exim and OpenSMTPD hand mail to mailrecv by LMTP: each recipient has an outcome of its
-# own, and what was missing comes again, once. Needs root.
+# own, and what was missing comes again, once. The same by SMTP with a ledger. Needs root.
 # shellcheck shell=bash
 
 bats_require_minimum_version 1.5.0
@@ -16,6 +16,7 @@ setup() {
     cp "$MAILRECV" mailrecv # where nobody can execute it
     MAILRECV=$PWD/mailrecv
     SERVERS=()
+    NEVER=never # in SMTP that is no for all
 }
 
 teardown() {
@@ -28,7 +29,7 @@ teardown() {
 configure() {
     cat >mailrecv.conf <<END
 domain store.example.com
-protocol lmtp
+${PROTOCOL:-protocol lmtp}
 logfile $PWD/log
 deliver rcpt_to /^(ann|eve|bounces)@/ exec $PWD/store
 deliver rcpt_to /^broken@/ exec $PWD/store
@@ -52,6 +53,7 @@ exec "$PWD/store"
 END
     chmod 755 store cut-off
     printf '%s\n' 'From: bounces@alone.example.com' 'Subject: test' '' text >message
+    sed 's/test/cut/' message >message-cut
 }
 
 # Mends what is broken, but for what nobody wants.
@@ -88,9 +90,9 @@ send_all() { # PORT WAY...
         touch "flags/broken@$way.example.com" "flags/cut@$way.example.com"
         # shellcheck disable=SC2046 # words
         curl -sS "smtp://127.0.0.1:$port" --mail-from bounces@alone.example.com -T message \
-            $(printf -- "--mail-rcpt %s@$way.example.com " ann later broken never gone eve)
+            $(printf -- "--mail-rcpt %s@$way.example.com " ann later broken $NEVER gone eve)
         # shellcheck disable=SC2046 # words
-        curl -sS "smtp://127.0.0.1:$port" --mail-from bounces@alone.example.com -T message \
+        curl -sS "smtp://127.0.0.1:$port" --mail-from bounces@alone.example.com -T message-cut \
             $(printf -- "--mail-rcpt %s@$way.example.com " ann cut eve)
     done
 }
@@ -118,18 +120,44 @@ await_stored() { # EXPECTED WAY...
 before='ann 2 later 0 broken 0 never 0 gone 0 cut 0 eve 1'
 after='ann 2 later 1 broken 1 never 0 gone 0 cut 1 eve 2'
 
+retry_postfix() { in_peer postfix postqueue -c "$PWD/postfix" -f; }
+retry_exim() { in_peer exim exim4 -qf; }
+
+# Nothing is left in the queue of the one that runs.
+await_empty() {
+    for _ in $(seq 300); do
+        if [ -n "${PEERS[exim]:-}" ]; then
+            [ -n "$(in_peer exim exim4 -bp)" ] || return 0
+        else
+            ! in_peer postfix postqueue -c "$PWD/postfix" -p | grep -q 'queue is empty' || return 0
+        fi
+        sleep 0.1
+    done
+    return 1
+}
+
+# Routers and transports of Exim for all ways by TCP, with these lines of the transport.
+exim_ways() { # LINE...
+    local way
+    for way in "${!WAY_PORT[@]}"; do
+        printf '%s:\n  driver = manualroute\n  domains = %s.example.com\n  route_list = * 127.0.0.1\n  self = send\n  transport = %s\n' \
+            "$way" "$way" "$way" >>exim.router
+        { printf '%s:\n  driver = smtp\n  port = %s\n  allow_localhost\n' "$way" "${WAY_PORT[$way]}" && printf '  %s\n' "$@"; } >>exim.transport
+    done
+}
+
 # What Postfix and Exim do: the answered are settled, whoever is refused for good is told to the sender, the others come again.
 tells_and_retries() { # PORT RETRY WAY...
     local port=$1 retry=$2 way name
     shift 2
     send_all "$port" "$@"
-    await_stored "$before" "$@"
+    await_stored "${BEFORE:-$before}" "$@"
     mend
     $retry
     await_stored "$after" "$@"
     $retry # has nothing left to send again
     for way; do
-        for name in never gone; do
+        for name in $NEVER gone; do
             wait_for mail/bounces@alone.example.com "$name@$way.example.com"
         done
     done
@@ -149,27 +177,14 @@ tells_and_retries() { # PORT RETRY WAY...
     } >main.cf
     start_postfix_peer
     start_mailrecv_at "$PWD/postfix/queue/private/mailrecv"
-    retry() { in_peer postfix postqueue -c "$PWD/postfix" -f; }
-    await_empty() {
-        for _ in $(seq 300); do
-            ! in_peer postfix postqueue -c "$PWD/postfix" -p | grep -q 'queue is empty' || return 0
-            sleep 0.1
-        done
-        in_peer postfix postqueue -c "$PWD/postfix" -p
-        return 1
-    }
-    tells_and_retries "$POSTFIX_PORT" retry "${!WAY_PORT[@]}" unix
+    tells_and_retries "$POSTFIX_PORT" retry_postfix "${!WAY_PORT[@]}" unix
 }
 
 @test "Exim, by TCP, by a UNIX socket, and with a mailrecv that it starts for each transaction" {
     prepare
     start_mailrecv
     start_mailrecv_at "$PWD/socket"
-    for way in "${!WAY_PORT[@]}"; do
-        printf '%s:\n  driver = manualroute\n  domains = %s.example.com\n  route_list = * 127.0.0.1\n  self = send\n  transport = %s\n' \
-            "$way" "$way" "$way" >>exim.router
-        printf '%s:\n  driver = smtp\n  protocol = lmtp\n  port = %s\n  allow_localhost\n' "$way" "${WAY_PORT[$way]}" >>exim.transport
-    done
+    exim_ways 'protocol = lmtp'
     for way in unix command; do
         printf '%s:\n  driver = accept\n  domains = %s.example.com\n  transport = %s\n' "$way" "$way" "$way" >>exim.router
     done
@@ -185,9 +200,7 @@ command:
   batch_max = 100
 END
     start_exim
-    retry() { in_peer exim exim4 -qf; }
-    await_empty() { run -0 in_peer exim exim4 -bp && [ -z "$output" ]; }
-    tells_and_retries "$EXIM_PORT" retry "${!WAY_PORT[@]}" unix command
+    tells_and_retries "$EXIM_PORT" retry_exim "${!WAY_PORT[@]}" unix command
 }
 
 @test "OpenSMTPD, which has a connection for each recipient, and keeps what is refused" {
@@ -213,4 +226,32 @@ END
     run -0 in_peer opensmtpd smtpctl show queue
     [ "$(grep -cE '(never|gone)@' <<<"$output")" -eq $((2 * ${#WAY_PORT[@]})) ]
     [ "${#lines[@]}" -eq $((2 * ${#WAY_PORT[@]})) ]
+}
+
+# One reply for all: what the ledger knows is not delivered again.
+in_one_reply() {
+    PROTOCOL="ledger $PWD/ledger" NEVER=''
+    BEFORE='ann 2 later 0 broken 0 never 0 gone 0 cut 0 eve 0'
+    prepare
+    start_mailrecv
+}
+
+@test "Postfix, by SMTP, with a ledger" {
+    in_one_reply
+    {
+        printf 'relay_domains = example.com\nparent_domain_matches_subdomains = relay_domains\nvirtual_mailbox_domains =\n'
+        printf 'transport_maps = inline:{%s}\n' \
+            "$(for way in "${!WAY_PORT[@]}"; do printf '%s.example.com=smtp:[127.0.0.1]:%s ' "$way" "${WAY_PORT[$way]}"; done)"
+    } >main.cf
+    start_postfix_peer
+    tells_and_retries "$POSTFIX_PORT" retry_postfix "${!WAY_PORT[@]}"
+    grep -q ' delivery result=already ' log
+}
+
+@test "Exim, by SMTP without PRDR, with a ledger" {
+    in_one_reply
+    exim_ways 'hosts_try_prdr ='
+    start_exim
+    tells_and_retries "$EXIM_PORT" retry_exim "${!WAY_PORT[@]}"
+    grep -q ' delivery result=already ' log
 }
