@@ -133,7 +133,7 @@ static void test_shares(void)
     begin = clock_ms();
     expect(where, (uint64_t)6 * SOON_MS, "");
     begin = clock_ms() - begin;
-    ok(begin >= 3 * SOON_MS - 1 && begin < 6 * SOON_MS, "the first address has had half of the time");
+    ok(begin >= 3 * SOON_MS - 1 && begin < (uint64_t)6 * SOON_MS, "the first address has had half of the time");
     close_queue(queue);
     (void)close(hanging);
     (void)close(four);

@@ -85,12 +85,13 @@ static void test_messages(void)
 /* A header that is longer than a piece of the file, with a field across its end. */
 static void test_pieces(void)
 {
-    static const char field[] = "\nReceived: from here\n\tthere", rest[] = "\nB: c\n\ntext\n";
+    static const char field[] = "\nReceived: from here\n\tthere", rest[] = "\nB: c\n\ntext\n",
+                      first[] = "A: ";
     static char with[SPOOL_MEMORY], without[SPOOL_MEMORY];
     bool all = true;
 
     memset(with, 'x', sizeof with);
-    memcpy(with, "A: ", 3);
+    memcpy(with, first, sizeof first - 1);
     memcpy(without, with, sizeof without);
     for (size_t len = SPOOL_PIECE - 40; len < SPOOL_PIECE + 10; len++) {
         const size_t end = len + sizeof field - 1;
@@ -109,11 +110,12 @@ static void test_pieces(void)
 
 static void test_edges(void)
 {
+    static const char header[] = "A: b\n\n";
     static char a[100000], b[100000];
     const struct slice one = { a, sizeof a }, other = { b, sizeof b };
 
     memset(a, 'x', sizeof a);
-    memcpy(a, "A: b\n\n", 6);
+    memcpy(a, header, sizeof header - 1);
     memcpy(b, a, sizeof b);
     b[50000] = 'y';
     ok(same(one, other, LEDGER_EDGES), "the middle of a long text is not looked at");
