@@ -257,6 +257,14 @@ static void drop_all_but_last(struct line_io *io)
         io->start = io->end - 1;
 }
 
+/* The line at io->start, of which more is there than a line may have, is too long; it may be so already. */
+static void keep_beginning(struct line_io *io, bool *too_long)
+{
+    if (!*too_long)
+        memcpy(io->beginning, io->in_buf + io->start, sizeof io->beginning);
+    *too_long = true;
+}
+
 enum line_status line_read(struct line_io *io, struct slice *line)
 {
     uint64_t until = clock_ms() + io->idle_ms;
@@ -270,7 +278,7 @@ enum line_status line_read(struct line_io *io, struct slice *line)
     while ((lf = find_end(io, io->start + searched, &bare)) == NULL) {
         searched = io->end - io->start;
         if (searched > LINE_MAX_COMMAND) {
-            too_long = true;
+            keep_beginning(io, &too_long);
             drop_all_but_last(io);
             searched = 1;
         }
@@ -285,12 +293,13 @@ enum line_status line_read(struct line_io *io, struct slice *line)
         return status;
 
     *line = (struct slice){ io->in_buf + io->start, (size_t)(lf - (io->in_buf + io->start)) };
+    if (line->len + 1 > LINE_MAX_COMMAND)
+        keep_beginning(io, &too_long);
     io->start += line->len + 1;
-    too_long = too_long || line->len + 1 > LINE_MAX_COMMAND;
     if (line->len > 0 && line->text[line->len - 1] == '\r')
         line->len--;
     if (too_long)
-        *line = (struct slice){ "", 0 };
+        *line = (struct slice){ io->beginning, sizeof io->beginning };
     return too_long ? LINE_TOO_LONG : bare ? LINE_BARE_LF : LINE_OK;
 }
 

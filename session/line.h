@@ -13,6 +13,7 @@ enum {
     LINE_MAX_COMMAND = 2048, /* bytes of one command line, its end included */
     LINE_IN = 65536,
     LINE_OUT = 4096,
+    LINE_BEGINNING = 4, /* bytes of a line that is too long */
     LINE_PROXY_SIGNATURE = 12 /* bytes that begin a PROXY header of version 2 (client/proxy.h) */
 };
 
@@ -23,7 +24,7 @@ enum line_ending { LINE_UNDECIDED, LINE_CRLF, LINE_LF };
 
 enum line_status {
     LINE_OK,
-    LINE_TOO_LONG,     /* read to its end and dropped */
+    LINE_TOO_LONG,     /* read to its end and dropped, but for its first bytes */
     LINE_BARE_LF,      /* a complete line with a lone LF in it */
     LINE_FIRST_BARE,   /* the first line ended in a lone LF and that is not allowed */
     LINE_NOT_SMTP,     /* the first byte begins a TLS handshake */
@@ -52,6 +53,7 @@ struct line_io {
     size_t start, end;       /* unread bytes in in_buf */
     size_t out_len;
     bool watched, heeded;    /* line_watch was called; the client has shown since that it has had all output */
+    char beginning[LINE_BEGINNING]; /* of a line that is too long */
     bool ahead;              /* the first byte of the next output has left already */
     void (*before_wait)(struct line_io *io); /* called when more input is wanted, and output has left; NULL: nobody */
     char out_buf[LINE_OUT];
@@ -67,7 +69,7 @@ void line_init(struct line_io *io, int in, int out, const volatile sig_atomic_t 
 
 /*
  * Reads one line without its end. On LINE_OK and LINE_BARE_LF `line` points into the input
- * buffer until the next call. The first LF of a connection decides how lines end: behind CR,
+ * buffer until the next call; on LINE_TOO_LONG it is the first LINE_BEGINNING bytes. The first LF of a connection decides how lines end: behind CR,
  * only CRLF ends a line; alone, LF does and CRLF too, if lf_sessions allows it.
  * The wait for a whole line is limited by idle_ms.
  */

@@ -326,7 +326,15 @@ static void one_response(struct session *s, struct slice line)
     answer(s, &reply, stage, slice_of("(hidden)"));
 }
 
-/* A line that cannot be a command, but does not end the session. */
+/* Would octets follow a line that cannot be read? */
+static bool begins_chunk(struct slice line)
+{
+    static const struct slice verb = SLICE("BDAT");
+
+    return line.len >= verb.len && slice_equal_nocase((struct slice){ line.text, verb.len }, verb);
+}
+
+/* A line that cannot be a command; the session goes on, if the reply does not close it. */
 static void bad_line(struct session *s, struct reply reply)
 {
     const char *stage = count_line(s, NULL, "command", &reply);
@@ -362,7 +370,7 @@ static void one_step(struct session *s)
     } else if (status == LINE_OK) {
         one_line(s, line);
     } else if (status == LINE_TOO_LONG || status == LINE_BARE_LF) {
-        bad_line(s, status == LINE_TOO_LONG ? line_too_long : bare_newline);
+        bad_line(s, begins_chunk(line) ? smtp_refuse_chunk(s) : status == LINE_TOO_LONG ? line_too_long : bare_newline);
     } else {
         reply = smtp_refuse_input(s, status);
         answer(s, &reply, "input", slice_of(""));

@@ -182,8 +182,7 @@ bool smtp_next_answer(struct session *s, struct reply *reply)
 
 /* ---- BDAT -------------------------------------------------------------------------------- */
 
-/* Where the octets end nobody knows: what comes cannot be told from commands. */
-static struct reply refuse_malformed(struct session *s)
+struct reply smtp_refuse_chunk(struct session *s)
 {
     s->end_reason = "bdat";
     return bad_chunk;
@@ -240,7 +239,7 @@ struct reply smtp_skip_chunk(struct session *s, struct slice argument, struct re
     struct reply reply;
 
     if (!chunk_parse(argument, &chunk))
-        return refuse_malformed(s);
+        return smtp_refuse_chunk(s);
     reply = skip_octets(s, chunk.size);
     if (reply.closes)
         return reply;
@@ -267,7 +266,7 @@ struct reply smtp_receive_chunk(struct session *s, struct slice argument)
     struct reply reply = { .code = 0 };
 
     if (!chunk_parse(argument, &chunk))
-        return refuse_malformed(s);
+        return smtp_refuse_chunk(s);
     if (s->state != CHUNKS)
         reply = monitor_data(s->monitor);
     reply.counts = COUNTS_IDLE; /* as of DATA */

@@ -162,6 +162,9 @@ bool smtp_next_answer(struct session *s, struct reply *reply);
 /* BDAT: receives the octets behind it. Behind the last of a message that is delivered, and has its one reply. */
 struct reply smtp_receive_chunk(struct session *s, struct slice argument);
 
+/* Where the octets of a BDAT end nobody knows: what comes cannot be told from commands, and the session ends. */
+struct reply smtp_refuse_chunk(struct session *s);
+
 /* The same where it is refused for what was before it: the octets are thrown away, and the transaction has failed. */
 struct reply smtp_skip_chunk(struct session *s, struct slice argument, struct reply refusal);
 
