@@ -27,7 +27,8 @@ static void print_help(void)
          "       mailrecv -r PLACE [-c FILE] [-l WHERE] [-P ADDRESS[=NAME]] [-n] [-u USER]\n"
          "                [NUMBER...] [WORDS as with -x]\n"
          "\n"
-         "Receives mail by SMTP on standard input and output, and gives it to commands and files.\n"
+         "Receives mail by SMTP on standard input and output, and gives it to commands and files, or hands it to another\n"
+         "server.\n"
          "  -c FILE            the configuration, instead of " SYSCONFDIR "/mailrecv.conf\n"
          "  -d FLAGS           debug flags, any of " LOG_FLAGS ", instead of the configuration's\n"
          "  -l WHERE           where the log goes, instead of the configuration's logfile\n"
@@ -201,7 +202,7 @@ void options_check(struct options *o, struct client *client)
     if (o->words != NULL && !scenario_parse(&o->scenario, o->words + o->numbers, message, sizeof message))
         options_die("%s", message);
     if (o->rehearse && o->pretend == NULL && !o->explain && o->replay == NULL)
-        options_die("-n needs -P or -r");
+        options_die("-n needs -P, -x or -r");
     if (o->listen_count > 0 && !options_in_service(o))
         options_die("-L is for service, and for no other option than -c, -d and -l");
     if (o->pretend == NULL)

@@ -14,7 +14,10 @@ setup() {
     umask 022
 }
 
-teardown() { stop_hook; }
+teardown() {
+    stop_hook
+    [ ! -e server.pid ] || kill "$(cat server.pid)" 2>/dev/null || true
+}
 
 # The messages of a mailbox, as `SUBJECT LINES-OF-TEXT`.
 mails() { # mbox|Maildir PATH
@@ -27,7 +30,7 @@ END
 
 @test "each recipe has its test, and each test its recipe" {
     sed -n 's/^@test "recipe: \(.*\)" {$/\1/p' "$TESTS"/{recipes,listener}.bats "$TESTS"/slow/*.bats | sort >tested
-    [ "$(wc -l <tested)" -eq 19 ]
+    [ "$(wc -l <tested)" -eq 21 ]
     recipe_titles | sort | diff - tested
 }
 
@@ -138,10 +141,70 @@ filters_mail() {
 6,12 450
 7,09 450
 END
+    # in whatever case the client writes the address
+    message | deliver_to Orders@EXAMPLE.com | grep -q '^450 '
     grep -q '^Subject: test' order
-    [ "$(grep -c 'ERROR: 450 - stage=rcpt policy=rcpt ' log)" = 5 ]
+    [ "$(grep -c 'ERROR: 450 - stage=rcpt policy=rcpt ' log)" = 6 ]
     "$MAILRECV" -x -c mailrecv.conf rcpt orders@example.com >said || :
     grep -q 'business-hours at rcpt answers: 450 4.3.2 Orders are taken' said
+}
+
+# A server that wants TLS and a password; it has the same port each time.
+start_mail_server() { # REPLY-TO-RCPT REPLY-TO-MESSAGE
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost -keyout server-key -out server-cert 2>openssl.out
+    [ ! -e server.pid ] || kill "$(cat server.pid)" 2>kill.out || true
+    rm -f port heard
+    "$TESTS/tools/next-server" -t "$PWD/server-cert,$PWD/server-key" 0 'EHLO=250-x\n250-STARTTLS\n250 AUTH PLAIN' \
+        "RCPT=$1" ".=$2" 3>&- &
+    echo $! >server.pid
+    wait_for port '^[0-9]+$'
+}
+
+# The recipe with this server as the next one, which is trusted.
+recipe_with_server() {
+    rm -f relay
+    recipe 'Hand to another mail server' -e "s,mail\.example\.net:587,localhost:$(cat port),; s,/etc/ssl/certs/ca-cert.*,$PWD/server-cert,"
+}
+
+@test "recipe: Hand to another mail server" {
+    umask 077
+    start_mail_server '250 ok' '250 2.0.0 taken'
+    recipe_with_server
+    message | deliver_to inbox@example.com | grep -q '^250 2.0.0 taken'
+    message | sed 's/^\./../' | diff - <(tr -d '\r' <heard | sed -n '/^Subject: test/,/^\.$/p' | sed '$d')
+    grep -q "^AUTH PLAIN $(printf '\0mailrecv\0secret' | base64)" heard
+    start_mail_server '550 5.1.1 nobody' '250 ok'
+    recipe_with_server
+    message | deliver_to nobody@example.com | grep -q '^550 5.1.1 nobody'
+    start_mail_server '250 ok' '554 5.7.1 no such mail'
+    recipe_with_server
+    message | deliver_to inbox@example.com | grep -q '^554 5.7.1 .*no such mail'
+    # nobody else may be that server
+    cp server-cert trusted
+    start_mail_server '250 ok' '250 ok'
+    recipe_with_server
+    cp trusted server-cert
+    message | deliver_to inbox@example.com | grep -q '^451 '
+    [ "$(grep -c '^AUTH' heard)" -eq 0 ]
+    kill "$(cat server.pid)" 2>kill.out || true
+    rm server.pid
+    message | deliver_to inbox@example.com | grep -q '^451 '
+}
+
+@test "recipe: Store each message once" {
+    recipe 'Store each message once'
+    mkdir lib/orders
+    for _ in 1 2 3; do
+        message | deliver_to orders@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    done
+    message 'Message-ID: <2@example.com>' | deliver_to orders@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    [ "$(ls -A lib/orders | wc -l)" -eq 2 ]
+    [ "$(cat lib/orders/*/order | grep -c '^Subject: test')" -eq 2 ]
+    # it cannot be written
+    rm -r lib/orders
+    touch lib/orders
+    message | deliver_to orders@example.com | grep -q '^451 4.3.0 '
 }
 
 @test "recipe: Save attachments" {

@@ -119,7 +119,7 @@ END
 from client import *
 assert greeting() == "421 The service is not configured, try again later"
 END
-    grep -q -e '-n needs -P or -r' log
+    grep -q -e '-n needs -P, -x or -r' log
 }
 
 @test "several sockets, one of them of this host: LISTEN_FDS" {

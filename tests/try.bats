@@ -216,12 +216,12 @@ END
     usage() { run -64 --separate-stderr "$MAILRECV" -c conf "$@" </dev/null; }
     usage -n
     # shellcheck disable=SC2154 # bats sets it
-    expect "$stderr" 'mailrecv: -n needs -P or -r, see mailrecv -h'
+    expect "$stderr" 'mailrecv: -n needs -P, -x or -r, see mailrecv -h'
     expect "$output" ''
     for options in '-n' '-n -P 192.0.2.7'; do
         # shellcheck disable=SC2086 # words
         run -64 "$TESTS/tools/over-tcp" 127.0.0.1 "$MAILRECV" -c conf -l "$HERE/log" $options </dev/null
         expect "$output" ''
     done
-    expect "$(sed 's/.*\] //' log)" $'-n needs -P or -r\n-P is not for real connections'
+    expect "$(sed 's/.*\] //' log)" $'-n needs -P, -x or -r\n-P is not for real connections'
 }
