@@ -174,7 +174,7 @@ static bool unit_read(const char *name, struct service *unit, char path[PATH_MAX
 /* What must be said for a socket to listen for ever; 0 is what switches a limit off. */
 static void check_limit(struct conf *conf, struct slice unit, const char *path, const char *name, const char *otherwise)
 {
-    char advice[256];
+    char advice[PATH_MAX];
 
     if (is(value_of(unit, name), "0"))
         return;
@@ -212,7 +212,7 @@ static void check_socket(struct conf *conf, const char *name)
 /* A service that accepts all connections of its socket. */
 static void check_listening(struct conf *conf, struct slice unit, const char *path, const char *socket)
 {
-    char advice[PATH_MAX];
+    char advice[PATH_MAX + 64];
 
     check_limit(conf, unit, path, "StartLimitIntervalSec",
                 "systemd closes the port for good when mailrecv, which ends when nobody comes, is started often");
