@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -206,6 +207,52 @@ static void check_early_talker(struct conf *conf)
                       "tls implicit, where clients have to talk first");
 }
 
+/* What is longer than the session never comes to its end. */
+static void check_times(struct conf *conf)
+{
+    const struct { const char *word; uint64_t secs; } longer[] = {
+        { "limit.pipe_secs", conf->delivery.pipe_secs.value }, { "limit.handover_secs", conf->delivery.handover_secs.value }
+    };
+    const struct conf_place timeout = conf_place_of(conf, "dns.timeout", (struct slice){ NULL, 0 });
+
+    for (size_t i = 0; i < sizeof longer / sizeof longer[0]; i++) {
+        struct conf_place place = conf_place_of(conf, longer[i].word, (struct slice){ NULL, 0 });
+
+        if (place.line > 0 && longer[i].secs > conf->session.connection_secs.value)
+            conf_complain(conf, SEVERITY_WARNING, place.line, place.column,
+                          "the session is over before: limit.connection_secs is %" PRIu64,
+                          conf->session.connection_secs.value);
+    }
+    if (timeout.line > 0 && conf->dns.timeout < 100) {
+        conf_complain(conf, SEVERITY_WARNING, timeout.line, timeout.column, "these are milliseconds, in which hardly a "
+                      "question is answered");
+        conf_advise(conf, "write: dns.timeout %" PRIu64 ", if seconds were meant", (uint64_t)conf->dns.timeout * 1000);
+    }
+}
+
+static void check_greeting(struct conf *conf)
+{
+    const struct slice text = conf->session.greeting;
+    const struct conf_place place = conf_place_of(conf, "greeting", text);
+
+    if (place.line == 0 || text.len < 4 || strncmp(text.text, "220", 3) != 0 || (text.text[3] != ' ' && text.text[3] != '-'))
+        return;
+    conf_complain(conf, SEVERITY_WARNING, place.line, place.column, "the code is put before the text: clients hear 220 %.*s",
+                  (int)text.len, text.text);
+    conf_advise(conf, "write: greeting %.*s", (int)text.len - 4, text.text + 4);
+}
+
+static void check_default_reply(struct conf *conf)
+{
+    const struct limit *limit = conf->default_reply;
+
+    if (limit == NULL)
+        return;
+    conf_complain(conf, SEVERITY_NOTE, limit->line, 1, "without CODE and TEXT the reply is the default: %u %u.%.*s %.*s",
+                  limit->reply.code, limit->reply.code / 100, (int)limit->reply.status.len, limit->reply.status.text,
+                  (int)limit->reply.text.len, limit->reply.text.text);
+}
+
 static bool has_delivery(const struct conf *conf)
 {
     const struct rule *rule = conf->rules.first_rule;
@@ -231,9 +278,9 @@ static void check_settings(struct conf *conf)
     check_lockout(conf);
     check_ledger(conf);
     check_early_talker(conf);
-    if (conf->default_reply_line > 0)
-        conf_complain(conf, SEVERITY_NOTE, conf->default_reply_line, 1,
-                      "without CODE and TEXT a limit answers with its default, 421 for most");
+    check_times(conf);
+    check_greeting(conf);
+    check_default_reply(conf);
     if (!conf->delivery.fsync) {
         conf_complain(conf, SEVERITY_WARNING, fsync.line, fsync.column,
                       "an accepted message can be lost with the power");

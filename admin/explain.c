@@ -118,7 +118,8 @@ static void print_handover(const struct transaction *t, const struct recipient *
                                         [HOP_STARTTLS] = "with STARTTLS", [HOP_TLS] = "in TLS" };
 
     printf("        %s, %s%s%s%s\n", hop->lmtp ? "LMTP" : "SMTP", ways[hop->security],
-           hop->verify ? ", to nobody without a good certificate" : "", hop->auth.len > 0 ? ", logged in" : "", hop->ask ? ", asked at RCPT" : "");
+           hop->verify ? ", to nobody without a good certificate" : "", hop->auth.len > 0 ? ", logged in" : "",
+           hop->ask ? ", would be asked at RCPT; not asked here" : "");
     fputs("        MAIL FROM:<", stdout);
     print_text(t->sender->text);
     for (; r != NULL; r = r->together) {

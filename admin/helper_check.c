@@ -60,6 +60,7 @@ static void complain(struct conf *conf, enum severity severity, const char *keyw
 /* Tells a line of a program, at the directive that it is about. */
 static void tell(struct report *r, enum severity severity, const char *text)
 {
+    static const char authorities[] = "authorities: ";
     char message[1024];
 
     if (++r->lines > SHOWN_MAX && severity != SEVERITY_ERROR) {
@@ -81,7 +82,13 @@ static void tell(struct report *r, enum severity severity, const char *text)
             complain(r->conf, severity, keyword, starttls_path(&r->conf->client, subjects[i].file), message);
         return;
     }
-    complain(r->conf, severity, r->keyword, r->value, text);
+    if (strcmp(r->keyword, "tls.ca") != 0) {
+        complain(r->conf, severity, r->keyword, r->value, text);
+        return;
+    }
+    (void)snprintf(message, sizeof message, "tls.ca: %.*s: %s", (int)r->value.len, r->value.text,
+                   text + (strncmp(text, authorities, strlen(authorities)) == 0 ? strlen(authorities) : 0));
+    complain(r->conf, severity, r->keyword, r->value, message); /* the file is named, for it may be the default one */
 }
 
 static void take_line(struct report *r, char *line)

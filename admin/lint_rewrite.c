@@ -1,4 +1,4 @@
-/* lint_rewrite.c - rewrite lines that are never reached, or whose new address would be rewritten by another line */
+/* lint_rewrite.c - rewrite lines that are never reached, or whose new address is hardly what was meant */
 #include "admin/lint.h"
 
 #include "patterns/regex_lint.h"
@@ -28,12 +28,29 @@ static void lint_chain(struct conf *conf, enum rewritten whose, const struct rew
     conf_advise(conf, "write: %s", address.len > 0 ? address.text : "<>");
 }
 
+/* $1 and %{name} are references elsewhere; here they are part of the address. */
+static void lint_literals(struct conf *conf, const struct rewrite *rewrite)
+{
+    for (const struct rewrite_part *part = rewrite->parts; part != NULL; part = part->next)
+        for (size_t i = 0; part->kind == REWRITE_TEXT && i + 1 < part->text.len; i++) {
+            const char *at = part->text.text + i;
+            const bool number = at[0] == '$' && at[1] >= '0' && at[1] <= '9';
+
+            if (!number && !(at[0] == '%' && at[1] == '{'))
+                continue;
+            conf_complain(conf, SEVERITY_WARNING, rewrite->line, conf_column_of(conf, rewrite->line, (struct slice){ at, 2 }),
+                          "this stands for itself, for nothing that the expression has caught");
+            conf_advise(conf, "write: ${%c}", number ? at[1] : '1');
+        }
+}
+
 void lint_rewrites(struct conf *conf)
 {
     for (enum rewritten whose = 0; whose < REWRITTEN; whose++)
         for (const struct rewrite *r = conf->rules.first_rewrite[whose]; r != NULL; r = r->next) {
             const struct rewrite *earlier = hides(conf->rules.first_rewrite[whose], r);
 
+            lint_literals(conf, r);
             if (earlier != NULL)
                 conf_complain(conf, SEVERITY_WARNING, r->line, r->pattern.column,
                               "this line is never reached: %s rewrites all that it could rewrite",

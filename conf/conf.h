@@ -51,7 +51,7 @@ struct conf {
     struct conf_problem *problems, *last_problem; /* in the order of their lines; the one added last */
     unsigned errors;
 
-    unsigned default_reply_line;    /* a limit without CODE TEXT stands here, 0: none does */
+    const struct limit *default_reply; /* that of the last line without CODE TEXT, NULL: there is none */
     struct base_settings base;
     struct session_settings session;
     struct dns_settings dns;

@@ -191,6 +191,11 @@ void keywords_fail_unknown(struct parser *p, struct word word)
     const struct keyword *best = NULL;
     size_t distance = 3;
 
+    if (word_is(word, "listen") || word_is(word, "port")) { /* of other servers */
+        fail(p, word.column, "unknown keyword '%.*s': the port is said by -L, or by the super-server", (int)word.text.len,
+             word.text.text);
+        return;
+    }
     for (size_t i = 0; i < keywords_count(); i++) {
         const struct keyword *k = keywords_row(i);
         size_t d = edit_distance(word.text, slice_of(k->name));

@@ -116,7 +116,7 @@ static void parse_limit_reply(struct parser *p, const struct keyword *k, struct 
         return;
     }
     set_default_reply(p->conf, k, limit);
-    p->conf->default_reply_line = p->number;
+    p->conf->default_reply = limit;
 }
 
 /* No host has a quote in its address or name. Addresses of recipients may, but hardly one alone at the end. */

@@ -220,6 +220,19 @@ static int open_socket(const union address *address, socklen_t size)
     return -1;
 }
 
+/* Why that place cannot be had, in words that say what to do, where there are some. */
+static const char *cause(const union address *address, int error)
+{
+    struct stat status;
+
+    if (error == EACCES && address->any.sa_family != AF_UNIX)
+        return "ports below 1024 need root, or a super-server";
+    if (error == EADDRINUSE && address->any.sa_family == AF_UNIX && lstat(address->local.sun_path, &status) == 0 &&
+        !S_ISSOCK(status.st_mode))
+        return "a file is there that is no socket";
+    return strerror(error);
+}
+
 bool sockets_open(struct sockets *sockets, const char *where, char *why, size_t size)
 {
     union address address = { 0 };
@@ -228,6 +241,10 @@ bool sockets_open(struct sockets *sockets, const char *where, char *why, size_t 
 
     if (sockets->count == SOCKETS_MOST) {
         (void)snprintf(why, size, "more than %d sockets", SOCKETS_MOST);
+        return false;
+    }
+    if (strncmp(where, "unix:", 5) == 0 && where[5] != '/') {
+        (void)snprintf(why, size, "'%s' is no place to listen: PATH begins with /", where);
         return false;
     }
     if (!parse_port(where, &address) && !parse_place(where, &address, &len)) {
@@ -240,7 +257,7 @@ bool sockets_open(struct sockets *sockets, const char *where, char *why, size_t 
         fd = open_socket(&address, sizeof address.four);
     }
     if (fd < 0) {
-        (void)snprintf(why, size, "cannot listen at %s: %s", where, strerror(errno));
+        (void)snprintf(why, size, "cannot listen at %s: %s", where, cause(&address, errno));
         return false;
     }
     sockets->own = true;

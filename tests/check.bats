@@ -197,9 +197,9 @@ tls.key $PWD/rsa-key.pem" ]
 
 @test "authorities are looked at where a certificate must be good, and only there" {
     config 'deliver rcpt_to @example.com smtp mail.example.com:25 verify' "tls.ca $PWD/cert.pem"
-    says 0 'conf:2:8: note: authorities: there are 1'
+    says 0 "conf:2:8: note: tls.ca: $PWD/cert.pem: certificates: 1"
     cp key.pem cert.pem
-    says 78 'conf:2:8: authorities: holds no certificate in PEM' "    tls.ca $PWD/cert.pem" '           ^'
+    says 78 "conf:2:8: tls.ca: $PWD/cert.pem: holds no certificate in PEM" "    tls.ca $PWD/cert.pem" '           ^'
     rm cert.pem
     says 78 "conf:2:8: cannot open $PWD/cert.pem: No such file or directory" "    tls.ca $PWD/cert.pem" '           ^'
     [[ $output != *'cannot be read'* ]]

@@ -129,10 +129,19 @@ expect(Client().greeting, "220")
 END
     run -69 "$MAILRECV" -L "$PORT" -c conf
     [ "$output" = "mailrecv: cannot listen at $PORT: Address already in use" ]
-    for where in 0 65536 smtp mail.example.com:25 192.0.2.1 '[::1:25' unix: 192.0.2.1:x; do
+    for where in 0 65536 smtp mail.example.com:25 192.0.2.1 '[::1:25' 192.0.2.1:x; do
         run -69 "$MAILRECV" -L "$where" -c conf
         [ "$output" = "mailrecv: '$where' is no place to listen, expected PORT, ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH" ]
     done
+    for where in unix: unix:relative; do
+        run -69 "$MAILRECV" -L "$where" -c conf
+        [ "$output" = "mailrecv: '$where' is no place to listen: PATH begins with /" ]
+    done
+    : >file
+    run -69 "$MAILRECV" -L "unix:$PWD/file" -c conf
+    [ "$output" = "mailrecv: cannot listen at unix:$PWD/file: a file is there that is no socket" ]
+    run -69 unshare -rn setpriv --bounding-set=-all --inh-caps=-all "$MAILRECV" -L 25 -c conf
+    [ "$output" = 'mailrecv: cannot listen at 25: ports below 1024 need root, or a super-server' ]
     run -64 "$MAILRECV" -L "$PORT" -t -c conf
 }
 
@@ -140,6 +149,7 @@ END
     "$MAILRECV" -L "$PWD/socket" -c conf -l log 3>&- &
     LISTENER=$!
     until grep -q " 00010000 .* $PWD/socket$" /proc/net/unix; do sleep 0.02; done # it listens
+    [ "$(stat -c %a socket)" = 666 ] # whatever the umask: mailrecv(8) says that its directory keeps others away
     run -69 "$MAILRECV" -L "$PWD/socket" -c conf
     kill -KILL "$LISTENER"
     wait "$LISTENER" || true

@@ -133,13 +133,13 @@ filters_mail() {
         message | deliver_to orders@example.com | grep -q "^$reply " || { echo "$now: not $reply"; false; }
         message | deliver_to inbox@example.com | grep -q '^250 2.0.0 Ok, delivered'
     done <<'END'
-1,08 450
-1,09 250
-5,16 250
-5,17 450
-3,23 450
-6,12 450
-7,09 450
+1,08 450 4.3.2
+1,09 250 2.0.0
+5,16 250 2.0.0
+5,17 450 4.3.2
+3,23 450 4.3.2
+6,12 450 4.3.2
+7,09 450 4.3.2
 END
     # in whatever case the client writes the address
     message | deliver_to Orders@EXAMPLE.com | grep -q '^450 '

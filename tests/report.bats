@@ -208,6 +208,15 @@ END
     done
 }
 
+@test "a delivery that the ledger has spared is none anew, and a rehearsal (-n) neither one nor refused" {
+    printf 'domain mail.example.com\ndeliver rcpt_to inbox@example.com pipe exit 0\n' >conf
+    printf '%s\r\n' 'EHLO x' 'MAIL FROM:<a@example.com>' 'RCPT TO:<inbox@example.com>' DATA x . QUIT |
+        "$MAILRECV" -c conf -n -l "$PWD/log" -P 192.0.2.7 >replies
+    grep -q ' delivery result=rehearsed ' log
+    sed 's/result=rehearsed/result=already/' log >again
+    [ "$(report -o json log again | value '[r["totals"][k] for k in ("deliveries_done", "deliveries_already", "deliveries_deferred", "deliveries_refused")], r["failures"], r["commands"]')" = '([0, 1, 0, 0], [], [])' ]
+}
+
 @test "compressed logs, and several at once, in any order" {
     lines 'Thu Jan  1 09:00:00 2026' 192.0.2.1 >a
     lines 'Fri Jan  2 09:00:00 2026' 192.0.2.2 >b

@@ -149,7 +149,7 @@ trust() { # NAME TRUST
 @test "-t: authorities are checked" {
     cat root.pem foreign.pem self.pem >three.pem
     run -0 "$HELPER" -c '' -v -t 4<three.pem
-    [ "$output" = 'note: authorities: there are 3' ]
+    [ "$output" = 'note: authorities: certificates: 3' ]
     run -1 "$HELPER" -c '' -v -t 4<good-key.pem
     [ "$output" = 'error: authorities: holds no certificate in PEM' ]
     sed '5s/^..../!!!!/' three.pem >broken.pem

@@ -201,6 +201,8 @@ static void count_delivery(struct tally *tally, const struct event *event)
         tally->totals[TOTAL_ALREADY]++; /* nothing was run */
         return;
     }
+    if (slice_equal(facts[RESULT], (struct slice)SLICE("rehearsed")))
+        return; /* a trial with -n: nothing was run, and nothing refused */
     if (slice_equal(facts[RESULT], (struct slice)SLICE("delivered"))) {
         tally->totals[TOTAL_DELIVERED]++;
         add_part(&key, facts[TO]);

@@ -409,7 +409,7 @@ bool credentials_check_client(const struct credentials_options *o, bool verify)
     const STACK_OF(X509_OBJECT) *authorities = context != NULL ? X509_STORE_get0_objects(SSL_CTX_get_cert_store(context)) : NULL;
 
     if (verify && !found_errors)
-        printf("note: authorities: there are %d\n", sk_X509_OBJECT_num(authorities));
+        printf("note: authorities: certificates: %d\n", sk_X509_OBJECT_num(authorities));
     SSL_CTX_free(context);
     return !found_errors;
 }
