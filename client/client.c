@@ -291,7 +291,7 @@ static void add_name(struct names *list, const char *name)
     memcpy(list->names[at], name, strlen(name) + 1);
 }
 
-/* Leaves out what is no name of a host; none ends in a digit, as addresses do. */
+/* Leaves out what is no name of a host. */
 static void take_names(struct client *client, const struct answer *answer, struct names *list)
 {
     char shown[LOG_TEXT];
@@ -300,7 +300,7 @@ static void take_names(struct client *client, const struct answer *answer, struc
     for (size_t i = 0; i < answer->count; i++) {
         log_debug('h', "address %s has the name \"%s\"", client->address,
                   log_encode(shown, sizeof shown, slice_of(answer->names[i])));
-        if (set_name(client, answer->names[i]) && isdigit((unsigned char)client->name[strlen(client->name) - 1]) == 0)
+        if (set_name(client, answer->names[i]) && envelope_host(slice_of(client->name)))
             add_name(list, client->name);
     }
 }

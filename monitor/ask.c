@@ -184,6 +184,15 @@ void monitor_xforward(struct monitor *monitor, struct slice argument)
         (void)tell(monitor, &(struct question){ .kind = TELL_XFORWARD, .text = argument });
 }
 
+void monitor_mistold(struct monitor *monitor)
+{
+    monitor->asks_mail = true;
+    if (is_direct(monitor, false))
+        state_mistold(&monitor->state);
+    else
+        (void)tell(monitor, &(struct question){ .kind = TELL_MISTOLD });
+}
+
 struct reply monitor_tls(struct monitor *monitor, int *plain)
 {
     struct reply reply;

@@ -81,6 +81,7 @@ struct reply state_xclient(struct session_state *s, struct slice argument)
     if (!state_is_possible(s) || !may_say(s, TOLD_XCLIENT) || told_parse(argument, TOLD_XCLIENT, &told) != TOLD_OK)
         return state_contradict(s);
     state_reset(s);
+    s->mistold = false;
     state_note(s, CAME_ON);
     state_change_client(s);
     client_from_peer(s->client, &told);
@@ -115,6 +116,16 @@ void state_xforward(struct session_state *s, struct slice argument)
     }
     state_note(s, CAME_ON);
     s->told = true;
+    s->mistold = s->mistold && (kept.told.given & 1U << TOLD_ADDR) == 0;
+}
+
+/* A peer hardly looks at what it is answered, and would go on with MAIL. */
+void state_mistold(struct session_state *s)
+{
+    if (s->speaks == 0)
+        (void)state_contradict(s);
+    s->told = false;
+    s->mistold = true;
 }
 
 /* May mail of that client come at all? */
@@ -147,8 +158,11 @@ static struct reply begin_own(struct session_state *s)
 /* Mail without an address or a name of its client is the peer's own. */
 struct reply state_begin_forwarded(struct session_state *s)
 {
+    static const struct reply mistold = REPLY(451, "5.4", "Whose mail this is was not understood, say that again or RSET");
     struct reply reply;
 
+    if (s->mistold)
+        return mistold;
     if (!s->told)
         return begin_own(s);
     kept.used = true;

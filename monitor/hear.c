@@ -102,6 +102,14 @@ static bool hear_xforward(struct monitor *m, const struct question *q, struct re
     return true;
 }
 
+static bool hear_mistold(struct monitor *m, const struct question *q, struct reply *reply)
+{
+    (void)q;
+    (void)reply;
+    state_mistold(&m->state);
+    return true;
+}
+
 static bool hear_reset(struct monitor *m, const struct question *q, struct reply *reply)
 {
     (void)q;
@@ -213,7 +221,7 @@ static const struct {
     [ASK_AUTH] = { hear_auth, true, false },     [ASK_HELO] = { hear_helo, true, false },
     [ASK_ANSWER] = { hear_answer, true, true },  [ASK_XCLIENT] = { hear_xclient, true, false },
     [TELL_XFORWARD] = { hear_xforward, false, false }, [ASK_DATA] = { hear_data, true, false },
-    [TELL_HEEDED] = { hear_heeded, false, true },
+    [TELL_HEEDED] = { hear_heeded, false, true }, [TELL_MISTOLD] = { hear_mistold, false, false },
 };
 
 /* Sends an answer, with a descriptor if `fd` is one. A session that cannot have it shall not wait for it. */

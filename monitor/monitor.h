@@ -99,6 +99,12 @@ struct reply monitor_xclient(struct monitor *monitor, struct slice argument, uns
 /* XFORWARD with this argument: whose mail the next transaction brings. */
 void monitor_xforward(struct monitor *monitor, struct slice argument);
 
+/*
+ * A client that may say XCLIENT or XFORWARD has said what may have been one, and was refused: MAIL is refused until RSET, or
+ * until one with an address is accepted.
+ */
+void monitor_mistold(struct monitor *monitor);
+
 /* RCPT with this argument: code 0 and the recipient is accepted, or a refusal. */
 struct reply monitor_rcpt(struct monitor *monitor, struct slice argument);
 

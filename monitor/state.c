@@ -410,6 +410,7 @@ void state_reset(struct session_state *s)
 {
     if (s->in_transaction || s->mail_refused)
         state_note(s, CAME_RESET);
+    s->mistold = s->mistold && s->in_transaction; /* it was about the next one */
     s->in_transaction = s->mail_refused = false;
     s->count = s->answers_due = 0;
     s->told = false;

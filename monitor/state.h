@@ -48,6 +48,7 @@ struct session_state {
 
     unsigned speaks;              /* the client is a peer that may say for whom it speaks: a set of 1 << enum told_command */
     bool told;                    /* XFORWARD has said whose mail the next transaction brings */
+    bool mistold;                 /* or it was to say so, and was not understood: no mail is the peer's own then */
     bool forwarded;               /* and that is the client as long as it lasts */
     bool unlisted;                /* what lists of hosts say of the client was forgotten */
 
@@ -129,6 +130,7 @@ struct reply state_tls(struct session_state *s, int client, int plain);
 struct reply state_auth(struct session_state *s, struct slice identity, struct slice user, struct slice password);
 struct reply state_xclient(struct session_state *s, struct slice argument);
 void state_xforward(struct session_state *s, struct slice argument);
+void state_mistold(struct session_state *s);
 struct reply state_deliver(struct session_state *s, const struct spool *spool);
 struct reply state_answer(struct session_state *s);
 void state_reset(struct session_state *s);

@@ -17,7 +17,7 @@ enum {
 /* What is told waits for the next question, or for something that has to be logged at once. */
 enum kind { TELL_HELO, TELL_MAIL, TELL_RESET, TELL_REFUSAL, TELL_EVENT, ASK_RCPT, ASK_SPOOL, ASK_DELIVER,
             ASK_MAIL, ASK_TLS, ASK_AUTH, ASK_HELO, ASK_ANSWER, ASK_XCLIENT, TELL_XFORWARD,
-            ASK_DATA, TELL_HEEDED, KINDS };
+            ASK_DATA, TELL_HEEDED, TELL_MISTOLD, KINDS };
 
 enum { SESSION, HELPER }; /* whose end of the plain bytes */
 

@@ -434,6 +434,16 @@ bool envelope_domain(struct slice text)
     return skip_domain(&c) && c.at == c.end && c.at[-1] != '.';
 }
 
+bool envelope_host(struct slice text)
+{
+    size_t digits = 0;
+
+    while (digits < text.len && text.text[text.len - 1 - digits] >= '0' && text.text[text.len - 1 - digits] <= '9')
+        digits++;
+    return slice_is_ascii(text) && envelope_domain(text) && digits < text.len &&
+           (digits == 0 || text.text[text.len - 1 - digits] != '.');
+}
+
 bool envelope_literal(struct slice text)
 {
     struct cursor c = cursor_on(text);

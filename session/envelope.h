@@ -72,6 +72,9 @@ bool envelope_mailbox(struct slice text, struct address *address);
  */
 bool envelope_domain(struct slice text);
 
+/* The name of a host: a domain in ASCII whose last label is no number, for that would be an address (RFC 3696 2). */
+bool envelope_host(struct slice text);
+
 /* An address literal, [192.0.2.1] or [IPv6:2001:db8::1] or [Tag:content] (RFC 5321 4.1.3). */
 bool envelope_literal(struct slice text);
 

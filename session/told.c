@@ -7,15 +7,19 @@ enum { PORT_MOST = 65535 };
 
 /* ---- values, in which there are no control characters ----------------------------------------- */
 
-/* IPv4, or IPv6 behind IPV6:, which some leave out. */
+/* IPv4, or IPv6 behind IPV6:, which some leave out. Which link an address of one is on (RFC 4007 11) is left out. */
 static bool take_address(struct slice value, struct told_address *address)
 {
     static const struct slice tag = SLICE("IPV6:");
     bool tagged = value.len > tag.len && slice_equal_nocase((struct slice){ value.text, tag.len }, tag);
     char text[INET6_ADDRSTRLEN];
+    const char *zone;
 
     if (tagged)
         value = (struct slice){ value.text + tag.len, value.len - tag.len };
+    zone = memchr(value.text, '%', value.len);
+    if (zone != NULL && memchr(value.text, ':', value.len) != NULL)
+        value.len = (size_t)(zone - value.text);
     if (value.len >= sizeof text)
         return false;
     text_string(text, sizeof text, value);
@@ -40,13 +44,16 @@ static bool take_text(struct slice value, char *out, size_t size)
     return value.len < size;
 }
 
-/* No host's name ends in a digit: that is an address (RFC 3696 2). */
+/* What cannot be a name is as good as none: the address says who it is. */
 static bool take_name(struct told *told, struct slice value)
 {
-    char last = value.text[value.len - 1];
-
-    return slice_is_ascii(value) && envelope_domain(value) && !(last >= '0' && last <= '9') &&
-           take_text(value, told->name, sizeof told->name);
+    if (value.len > 1 && value.text[value.len - 1] == '.')
+        value.len--;
+    if (!envelope_host(value) || !take_text(value, told->name, sizeof told->name)) {
+        told->missing |= 1U << TOLD_NAME;
+        told->later = false;
+    }
+    return true;
 }
 
 static bool take_addr(struct told *told, struct slice value)

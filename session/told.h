@@ -24,7 +24,7 @@ struct told_address {
 
 struct told {
     unsigned given;   /* a set of 1 << enum told_attribute: what was said */
-    unsigned missing; /* and of these what the peer does not know: [UNAVAILABLE], [TEMPUNAVAIL] */
+    unsigned missing; /* and of these what the peer does not know: [UNAVAILABLE], [TEMPUNAVAIL], a NAME that can be none */
     bool later;       /* NAME was [TEMPUNAVAIL]: it may know that later */
     bool extended;    /* PROTO is not SMTP */
     bool lmtp;        /* it is LMTP */

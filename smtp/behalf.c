@@ -11,8 +11,17 @@ static const struct reply bad_value = REPLY(501, "5.4", "An attribute has no val
 static const struct reply unknown = REPLY(501, "5.4", "Attribute is not known");
 static const struct reply noted = REPLY(250, "0.0", "Ok");
 
+struct reply smtp_mistold(struct session *s, struct reply refusal)
+{
+    if (s->speaks == 0)
+        return refusal;
+    monitor_mistold(s->monitor);
+    refusal.counts = COUNTS_IDLE;
+    return refusal;
+}
+
 /* Code 0, or what is wrong with the command; it is not looked at from others. */
-static struct reply look_at(const struct session *s, enum told_command command, struct slice argument, struct told *told)
+static struct reply look_at(struct session *s, enum told_command command, struct slice argument, struct told *told)
 {
     static const struct reply right = { .code = 0 };
 
@@ -20,9 +29,9 @@ static struct reply look_at(const struct session *s, enum told_command command, 
         return forbidden;
     switch (told_parse(argument, command, told)) {
     case TOLD_BAD:
-        return bad_value;
+        return smtp_mistold(s, bad_value);
     case TOLD_UNKNOWN:
-        return unknown;
+        return smtp_mistold(s, unknown);
     case TOLD_OK:
         break;
     }

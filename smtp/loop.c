@@ -303,6 +303,8 @@ static void one_line(struct session *s, struct slice line)
         reply = c->handler(s, argument);
     else if (c != NULL && c->kind == KIND_BDAT)
         reply = smtp_skip_chunk(s, argument, reply);
+    else if (c != NULL && c->kind == KIND_SPEAKER)
+        reply = smtp_mistold(s, reply);
     if (c != NULL && reply_refuses(&reply))
         note_refusal(s, c);
     stage = count_line(s, c, c != NULL ? c->stage : "command", &reply);
@@ -335,8 +337,9 @@ static bool begins_chunk(struct slice line)
 }
 
 /* A line that cannot be a command; the session goes on, if the reply does not close it. */
-static void bad_line(struct session *s, struct reply reply)
+static void bad_line(struct session *s, struct reply refusal)
 {
+    struct reply reply = smtp_mistold(s, refusal);
     const char *stage = count_line(s, NULL, "command", &reply);
 
     if (s->state == EXCHANGE)

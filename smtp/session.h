@@ -114,6 +114,12 @@ struct reply smtp_go_on_with_auth(struct session *s, enum sasl_status status);
 struct reply cmd_xclient(struct session *s, struct slice argument);
 struct reply cmd_xforward(struct session *s, struct slice argument);
 
+/*
+ * What may have been one of them is refused. From a peer that may say them the monitor takes no mail as its own then
+ * (monitor_mistold), and that is no guess. Returns the refusal.
+ */
+struct reply smtp_mistold(struct session *s, struct reply refusal);
+
 /* ---- smtp/begin.c ---- */
 
 /* The session of this process, and of `io`; it has begun then (clock.h). */

@@ -443,6 +443,13 @@ static void forward_with_bad_syntax(struct monitor *m)
     monitor_xforward(m, slice_of("LOGIN=ann"));
 }
 
+/* That it was not understood, and goes on. */
+static void mistell_and_deliver(struct monitor *m)
+{
+    monitor_mistold(m);
+    deliver(m);
+}
+
 /* Does not hear that MAIL was refused, for the client is not wanted. */
 static void forward_and_deliver(struct monitor *m)
 {
@@ -662,6 +669,7 @@ static const struct {
     { "xforward-in-transaction", forward_in_transaction },
     { "xforward-syntax", forward_with_bad_syntax },
     { "xforward-refused", forward_and_deliver },
+    { "mistold", mistell_and_deliver },
     { "descriptors", list_descriptors },
     { "forge-log", forge_log },
     { "guess-recipients", guess_recipients },

@@ -349,6 +349,8 @@ offer() {
     is_violation xclient contradiction
     rm log
     is_violation xforward contradiction
+    rm log
+    is_violation mistold contradiction
     echo 'xclient 192.0.2.7/32' >>conf
     rm log
     is_violation xforward contradiction
@@ -361,6 +363,8 @@ offer() {
         rm log
         is_violation xforward-$act contradiction
     done
+    rm log
+    is_violation mistold contradiction
     echo 'deny remotehost 192.0.2.66/32' >>conf
     rm log
     is_violation xforward-refused contradiction

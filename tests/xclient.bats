@@ -125,14 +125,14 @@ END
     expect "$(codes $PEER 'XCLIENT ADDR=[UNAVAILABLE]')" '220 554 221'
 }
 
-@test "what is malformed is 501, and the client is who it was" {
-    for argument in ADDR= ADDR ADDR=192.0.2.256 'ADDR=[192.0.2.7]' 'ADDR=192.0.2.7]' ADDR=0xc0000207 ADDR=IPV6:192.0.2.7 ADDR=fe80::1%lo \
+@test "what is malformed is 501, the client is who it was, and its mail is not its own" {
+    for argument in ADDR= ADDR ADDR=192.0.2.256 'ADDR=[192.0.2.7]' 'ADDR=192.0.2.7]' ADDR=0xc0000207 ADDR=IPV6:192.0.2.7 ADDR=unknown \
         ADDR=local 'ADDR=192.0.2.7+0D+0AQUIT' ADDR=192.0.2.7+00 'HELO=a+0Ab' 'HELO=a+0D+0Ab' HELO=a+00b HELO=a+4 HELO=a+zz \
-        NAME=192.0.2.7 'NAME=a+5D+20ERROR' NAME=a..b PORT=65536 PORT=x LOGIN=ann+00 LOGIN=ann+0A SESSION=x TTL=5 SOURCE=LOCAL \
+        NAME= NAME=a+0A PORT=65536 PORT=x LOGIN=ann+00 LOGIN=ann+0A SESSION=x TTL=5 SOURCE=LOCAL \
         'ADDR=192.0.2.7 ADDR=192.0.2.7' '=' 'x' "LOGIN=$(printf 'a%.0s' {1..256})"; do
         session $PEER "XCLIENT $argument" "${MESSAGE[@]}" >out
         sed -n 2p out | grep -q '^501 5\.5\.4 ' || { echo "$argument: $(cat out)"; return 1; }
-        expect "$(who | cut -d' ' -f1)" $PEER
+        expect "$(sed -n 3p out | cut -c1-10)" '451 4.5.4 '
         expect "$(grep -c "\[$PEER\] ERROR: 501" log)" 1
     done
     # a line of more than 512 bytes is read; one of more than 2048 is too long
@@ -254,8 +254,43 @@ $PEER unknown relay.example ESMTP
     expect "$(codes $PEER 'XFORWARD ADDR=192.0.2.7' 'MAIL FROM:<a@b>' "${office[@]}")" '220 250 553 250 250 221'
     expect "$(codes $PEER 'XFORWARD ADDR=192.0.2.7' 'MAIL FROM:<a@b>' 'XFORWARD PORT=25' "${office[@]}")" '220 250 553 250 250 550 221'
     # when all goes in one piece, too
-    session $PEER 'EHLO relay.example' 'XFORWARD ADDR=192.0.2.8 SOURCE=elsewhere' "${MESSAGE[@]}" >out
-    expect "$(who)" "$PEER unknown relay.example ESMTP "
+    session $PEER 'EHLO relay.example' 'XFORWARD ADDR=192.0.2.8' "${MESSAGE[@]}" >out
+    expect "$(who)" '192.0.2.8 unknown ESMTP '
+}
+
+@test "who was not understood has no mail taken as its own, until it says it again, or RSET; that is no guess" {
+    office=('MAIL FROM:<>' 'RCPT TO:<office@mx.example>')
+    long=$(printf 'a%.0s' {1..2100})
+    for refused in 'XFORWARD ADDR=unknown' 'XFORWARD PORT=65536' 'XFORWARD ADDR=192.0.2.7 TTL=5' 'XFORWARD' 'XFORWARD ADDR=' 'XCLIENT ADDR=x' \
+        $'XFORWARD NAME=j\xc3\xbc' "XFORWARD NAME=$long"; do
+        expect "$(codes $PEER "$refused" "${office[@]}" RSET 'MAIL FROM:<>' | sed 's/ 50[01] / bad /')" '220 bad 451 503 250 250 221'
+        # what had been said before is not half true; what has no address does not say who it is
+        expect "$(codes $PEER 'XFORWARD ADDR=192.0.2.7' "$refused" 'XFORWARD NAME=a.example HELO=a' 'MAIL FROM:<>' 'XFORWARD ADDR=192.0.2.7' "${office[@]}" |
+            sed 's/ 50[01] / bad /')" '220 250 bad 250 451 250 250 250 221'
+        # said too early it is about the next mail
+        expect "$(codes $PEER "${MESSAGE[@]:0:3}" . 'MAIL FROM:<>' "$refused" RSET 'MAIL FROM:<>' EHLO 'XCLIENT ADDR=192.0.2.7' "${office[@]}" |
+            sed 's/ 50[013] / bad /')" '220 250 250 354 250 250 bad 250 451 501 220 250 250 221'
+    done
+    expect "$(codes $PEER 'XFORWARD ADDR=[UNAVAILABLE] NAME=[UNAVAILABLE]' 'MAIL FROM:<>')" '220 250 250 221'
+    session $PEER 'EHLO a' 'XFORWARD ADDR=x' 'EHLO a' 'MAIL FROM:<>' 'XFORWARD ADDR=x' >out
+    expect "$(tail -n 3 out | cut -c1-3 | paste -sd' ')" '250 503 221'
+    # whom nobody believes anyway has mail of its own only
+    expect "$(codes 192.0.2.7 'XFORWARD ADDR=x' "${office[@]}")" '220 550 250 250 221'
+    # the limit for what is refused for good is about guesses
+    conf 'limit.smtp_failcmds 1' 'sandbox off'
+    expect "$(codes $PEER 'XFORWARD ADDR=x' 'XFORWARD' 'XCLIENT y' 'MAIL FROM:<>')" '220 501 501 501 451 221'
+}
+
+@test "names as in files of hosts, and addresses with the link that they are on, are taken; a name that can be none is not known" {
+    while read -r name addr shown; do
+        session $PEER "XFORWARD NAME=$name $addr PORT=4711" "${MESSAGE[@]}" >out
+        expect "$(who | cut -d' ' -f1-3)" "$shown"
+    done <<'END'
+host1 ADDR=192.0.2.7 192.0.2.7 4711 host1
+mail.lan2. ADDR=IPv6:fe80::1+25eth0 fe80::1 4711 mail.lan2
+a-.example ADDR=192.0.2.7 192.0.2.7 4711 unknown
+192.0.2.8 ADDR=fe80::1%1 fe80::1 4711 unknown
+END
 }
 
 @test "whose mail is not wanted is refused at MAIL, and allow is for the peer" {

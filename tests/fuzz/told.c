@@ -27,7 +27,7 @@ static void check_told(const struct told *told)
     check_text(told, TOLD_HELO, told->helo, sizeof told->helo);
     check_text(told, TOLD_LOGIN, told->login, sizeof told->login);
     check_text(told, TOLD_IDENT, told->ident, sizeof told->ident);
-    HOLDS(!told_has(told, TOLD_NAME) || envelope_domain(slice_of(told->name)));
+    HOLDS(!told_has(told, TOLD_NAME) || envelope_host(slice_of(told->name)));
 }
 
 /* The address is one, or the word for none; a name is confirmed only where one was given. */

@@ -22,6 +22,7 @@ static const struct {
     { "ADDR=IPV6:2001:db8::7", TOLD_XCLIENT, TOLD_OK, GIVEN(ADDR), 0 },
     { "ADDR=IPv6:" LONGEST, TOLD_XCLIENT, TOLD_OK, GIVEN(ADDR), 0 },
     { "ADDR=2001:db8::7", TOLD_XCLIENT, TOLD_OK, GIVEN(ADDR), 0 },
+    { "ADDR=IPv6:fe80::1+25eth0", TOLD_XFORWARD, TOLD_OK, GIVEN(ADDR), 0 },
     { "ADDR=192+2E0.2.7", TOLD_XCLIENT, TOLD_OK, GIVEN(ADDR), 0 },
     { "ADDR=[UNAVAILABLE] NAME=[TempUnavail]", TOLD_XCLIENT, TOLD_OK, GIVEN(ADDR) | GIVEN(NAME), GIVEN(ADDR) | GIVEN(NAME) },
     { "  PORT=0 \t DESTPORT=65535  ", TOLD_XCLIENT, TOLD_OK, GIVEN(PORT) | GIVEN(DESTPORT), 0 },
@@ -30,6 +31,24 @@ static const struct {
     { "HELO=a=b LOGIN=+C3+BC", TOLD_XCLIENT, TOLD_OK, GIVEN(HELO) | GIVEN(LOGIN), 0 },
     { "IDENT=4F2A SOURCE=local PROTO=QMQP", TOLD_XFORWARD, TOLD_OK, GIVEN(IDENT) | GIVEN(SOURCE) | GIVEN(PROTO), 0 },
     { "NAME=" LONG_NAME "abcde", TOLD_XCLIENT, TOLD_OK, GIVEN(NAME), 0 },
+    { "NAME=host1", TOLD_XFORWARD, TOLD_OK, GIVEN(NAME), 0 },
+    { "NAME=mail.lan2", TOLD_XFORWARD, TOLD_OK, GIVEN(NAME), 0 },
+    { "NAME=10.mail.example.com.", TOLD_XFORWARD, TOLD_OK, GIVEN(NAME), 0 },
+    /* names that no host has are none */
+#define NAMELESS(argument) { argument, TOLD_XFORWARD, TOLD_OK, GIVEN(ADDR) | GIVEN(NAME), GIVEN(NAME) }
+    NAMELESS("ADDR=192.0.2.7 NAME=192.0.2.7"),
+    NAMELESS("ADDR=192.0.2.7 NAME=7"),
+    NAMELESS("ADDR=192.0.2.7 NAME=mail.example.1"),
+    NAMELESS("ADDR=192.0.2.7 NAME=mail.example.1."),
+    NAMELESS("ADDR=192.0.2.7 NAME=."),
+    NAMELESS("ADDR=192.0.2.7 NAME=mail.example.com.."),
+    NAMELESS("ADDR=192.0.2.7 NAME=a-.example"),
+    NAMELESS("ADDR=192.0.2.7 NAME=-mail.example.com"),
+    NAMELESS("ADDR=192.0.2.7 NAME=mail..example.com"),
+    NAMELESS("ADDR=192.0.2.7 NAME=mail+20example.com"),
+    NAMELESS("ADDR=192.0.2.7 NAME=m+C3+BC.example.com"),
+    NAMELESS("ADDR=192.0.2.7 NAME=[mail.example.com]"),
+    NAMELESS("ADDR=192.0.2.7 NAME=" LONG_NAME "abcdef"),
     { "LOGIN=" X10("0123456789abcdefghijklmno") "12345", TOLD_XCLIENT, TOLD_OK, GIVEN(LOGIN), 0 },
     /* what a command does not have */
     { "SESSION=abc", TOLD_XCLIENT, TOLD_UNKNOWN, 0, 0 },
@@ -63,7 +82,9 @@ static const struct {
     BAD("ADDR=IPV6:"),
     BAD("ADDR=IPV6:192.0.2.7"),
     BAD("ADDR=IPV6:IPV6:2001:db8::7"),
-    BAD("ADDR=fe80::1%lo"),
+    BAD("ADDR=%eth0"),
+    BAD("ADDR=IPV6:%eth0"),
+    BAD("ADDR=192.0.2.7%eth0"),
     BAD("ADDR=IPV6:" LONGEST ":ffff"),
     BAD("ADDR=192.0.2.7+00"),
     BAD("ADDR=192.0.2.7+0D+0A"),
@@ -81,16 +102,6 @@ static const struct {
     BAD("LOGIN=ann+00"),
     BAD("LOGIN=ann+0A"),
     BAD("HELO=a\x01"),
-    /* names that no host has */
-    BAD("NAME=192.0.2.7"),
-    BAD("NAME=mail.example.1"),
-    BAD("NAME=-mail.example.com"),
-    BAD("NAME=mail..example.com"),
-    BAD("NAME=mail.example.com."),
-    BAD("NAME=mail+20example.com"),
-    BAD("NAME=m+C3+BC.example.com"),
-    BAD("NAME=[mail.example.com]"),
-    BAD("NAME=" LONG_NAME "abcdef"),
     BAD("PORT=65536"),
     BAD("PORT=99999999999999999999"),
     BAD("PORT=-1"),
@@ -117,6 +128,9 @@ static const struct {
       "198.51.100.1", "", "" },
     { "ADDR=IPV6:::ffff:192.0.2.7 DESTADDR=IPV6:::ffff:192.0.2.25", "192.0.2.7", "", "unknown", CLIENT_NAME_UNASKED, 0,
       "192.0.2.25", "", "" },
+    { "ADDR=fe80::1%eth0 NAME=Mail.Lan2.", "fe80::1", "fe80:0000:0000:0000:0000:0000:0000:0001", "mail.lan2", CLIENT_NAME_CONFIRMED, 0,
+      "198.51.100.1", "", "" },
+    { "ADDR=192.0.2.7 NAME=a-.example", "192.0.2.7", "", "unknown", CLIENT_NAME_NONE, 0, "198.51.100.1", "", "" },
     { "ADDR=[UNAVAILABLE]", "unknown", "", "unknown", CLIENT_NAME_NONE, 0, "198.51.100.1", "", "" },
     { "LOGIN=ann", "203.0.113.9", "", "relay.example", CLIENT_NAME_CONFIRMED, 1025, "198.51.100.1", "ann", "" },
     { "LOGIN=[UNAVAILABLE] PORT=[UNAVAILABLE]", "203.0.113.9", "", "relay.example", CLIENT_NAME_CONFIRMED, 0, "198.51.100.1", "",
@@ -185,6 +199,7 @@ void test_told(void)
 
     told = parsed("ADDR=192.0.2.7 NAME=[TEMPUNAVAIL]", TOLD_XFORWARD);
     ok(told.later && !told_has(&told, TOLD_NAME) && told_has(&told, TOLD_ADDR), "a name that may be known later");
+    ok(told_parse(slice_of("NAME=a..b"), TOLD_XFORWARD, &told) == TOLD_OK && !told.later, "and one that never will");
     ok_number(told_parse(slice_of("NAME=client.example IDENT=x"), TOLD_XFORWARD, &told), TOLD_OK, "attributes collect");
     ok(told_has(&told, TOLD_NAME) && told_has(&told, TOLD_ADDR) && told_has(&told, TOLD_IDENT), "the last value counts");
     ok(!told_is_another(&(struct told){ .given = GIVEN(SOURCE) | GIVEN(HELO) }) && told_is_another(&told), "whose mail it is");
