@@ -340,7 +340,30 @@ static bool say_content(struct dialogue *dialogue, const struct letter *letter, 
     return true;
 }
 
-/* Up to where the answers to the message begin. */
+/* Who says more than he was asked for would be taken to answer the message. */
+static bool can_be_said(struct dialogue *dialogue, const char *what)
+{
+    char why[EXCHANGE_WHY];
+
+    return exchange_is_quiet(&dialogue->exchange) ||
+           fail(dialogue, "%s cannot be said: the next server %s", what, exchange_why(&dialogue->exchange, why));
+}
+
+static bool say_data(struct dialogue *dialogue)
+{
+    say(dialogue, "DATA");
+    if (!hear(dialogue, "DATA", NULL))
+        return false;
+    if (dialogue->exchange.response.code != 354) {
+        if (dialogue->exchange.response.code < 400 || !judge(dialogue, "DATA", &dialogue->trouble))
+            (void)object(dialogue, "DATA");
+        return false;
+    }
+    dialogue->exchange.mute = !can_be_said(dialogue, "the message"); /* nor is any command */
+    return !dialogue->exchange.mute;
+}
+
+/* Up to the end of the message, which is still to leave. */
 static bool say_message(struct dialogue *dialogue, const struct letter *letter)
 {
     bool chunk = dialogue->offers.chunking;
@@ -349,18 +372,12 @@ static bool say_message(struct dialogue *dialogue, const struct letter *letter)
         dialogue->trouble = not_text;
         return false;
     }
-    if (chunk) {
+    if (!can_be_said(dialogue, chunk ? "BDAT" : "DATA"))
+        return false;
+    if (chunk)
         say(dialogue, "BDAT %ju LAST", (uintmax_t)letter->content.size);
-    } else {
-        say(dialogue, "DATA");
-        if (!hear(dialogue, "DATA", NULL))
-            return false;
-        if (dialogue->exchange.response.code != 354) {
-            if (dialogue->exchange.response.code < 400 || !judge(dialogue, "DATA", &dialogue->trouble))
-                (void)object(dialogue, "DATA");
-            return false;
-        }
-    }
+    else if (!say_data(dialogue))
+        return false;
     if (say_content(dialogue, letter, !chunk))
         return true;
     dialogue->exchange.mute = true; /* what has been said is no message */
@@ -375,16 +392,26 @@ static bool any_accepted(const struct letter_recipient *recipients, size_t count
     return false;
 }
 
+/* A no may come at any time; a yes is one only to a message that has left as a whole. */
+static bool can_answer(struct dialogue *dialogue, bool whole)
+{
+    const unsigned code = dialogue->exchange.response.code;
+
+    return whole || code >= 400 || fail(dialogue, "the next server answers the message with %u before it has all of it", code);
+}
+
 bool dialogue_message(struct dialogue *dialogue, const struct letter *letter, struct letter_recipient *recipients,
                       size_t count)
 {
     const struct verdict *last = NULL;
+    bool whole;
 
     if (!any_accepted(recipients, count))
         return true;
     if (!say_message(dialogue, letter))
         return settle(dialogue, recipients, 0, count);
     dialogue->exchange.grace_ms = PROCESS_GRACE_MS; /* who has it may say so: else it comes twice */
+    whole = exchange_conclude(&dialogue->exchange);
     for (size_t i = 0; i < count; i++) {
         if (!verdict_accepts(&recipients[i].verdict))
             continue;
@@ -392,7 +419,7 @@ bool dialogue_message(struct dialogue *dialogue, const struct letter *letter, st
             recipients[i].verdict = *last;
             continue;
         }
-        if (!hear(dialogue, "the message", NULL))
+        if (!hear(dialogue, "the message", NULL) || !can_answer(dialogue, whole))
             return settle(dialogue, recipients, i, count);
         (void)judge(dialogue, "the message", &recipients[i].verdict);
         last = &recipients[i].verdict;

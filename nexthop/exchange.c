@@ -160,7 +160,7 @@ bool exchange_hear(struct exchange *exchange, struct capabilities *offers)
 const char *exchange_why(const struct exchange *exchange, char why[EXCHANGE_WHY])
 {
     static const char *const reasons[] = {
-        [EXCHANGE_GOES_ON] = "has said something else", [EXCHANGE_CLOSED] = "has closed the connection",
+        [EXCHANGE_GOES_ON] = "has said more than it was asked for", [EXCHANGE_CLOSED] = "has closed the connection",
         [EXCHANGE_TIMED_OUT] = "has not answered in time",
         [EXCHANGE_STOPPED] = "was not waited for: the service is being stopped",
         [EXCHANGE_GARBAGE] = "has said what is no reply",
@@ -172,7 +172,24 @@ const char *exchange_why(const struct exchange *exchange, char why[EXCHANGE_WHY]
     return why;
 }
 
-bool exchange_is_quiet(const struct exchange *exchange)
+static bool has_heard(const struct exchange *exchange)
 {
-    return exchange->end == EXCHANGE_GOES_ON && exchange->in_start == exchange->in_end;
+    return exchange->in_start < exchange->in_end;
+}
+
+bool exchange_is_quiet(struct exchange *exchange)
+{
+    if (exchange->end == EXCHANGE_GOES_ON && !has_heard(exchange)) {
+        exchange->in_start = exchange->in_end = 0; /* all is taken */
+        receive(exchange);
+    }
+    return exchange->end == EXCHANGE_GOES_ON && !has_heard(exchange);
+}
+
+bool exchange_conclude(struct exchange *exchange)
+{
+    if (!exchange_is_quiet(exchange))
+        exchange->mute = true; /* who has answered already is not given the rest */
+    exchange_flush(exchange);
+    return !exchange->mute && !has_heard(exchange);
 }

@@ -60,7 +60,13 @@ bool exchange_hear(struct exchange *exchange, struct capabilities *offers);
 /* What exchange->end says, for people: "has closed the connection". Lives as long as `why`. */
 const char *exchange_why(const struct exchange *exchange, char why[EXCHANGE_WHY]);
 
-/* Is the connection there, and was all read that has come? */
-bool exchange_is_quiet(const struct exchange *exchange);
+/* Is the connection there, and is nothing to be heard that was not asked for? */
+bool exchange_is_quiet(struct exchange *exchange);
+
+/*
+ * Sends the end of what is answered as a whole, unless something is to be heard by then. False: not all of it had left
+ * before something was heard, so that no yes can be the answer to it.
+ */
+bool exchange_conclude(struct exchange *exchange);
 
 #endif

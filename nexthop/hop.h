@@ -41,7 +41,7 @@ bool hop_open(struct hop_line *line, const struct hop *hop, const char *name, ui
               const volatile sig_atomic_t *terminated);
 
 /* Is it still there? Whoever has closed it, or has said something that was not asked for, takes nothing more. */
-bool hop_is_open(const struct hop_line *line);
+bool hop_is_open(struct hop_line *line);
 
 /* Says goodbye if it can, and closes. */
 void hop_close(struct hop_line *line);

@@ -232,6 +232,50 @@ END
     [[ $REPLY == 250* ]]
 }
 
+# A message that no socket takes as a whole.
+mail_much() {
+    { printf 'Subject: x\r\n\r\n'; yes "$(printf '%070d\r' 1)" | head -n 100000; } | send_raw ann@a.example bob@mx.example
+}
+
+@test "a yes before the message has left as a whole is none; a no is one" {
+    for kind in lmtp smtp; do
+        all_to_next "$kind"
+        echo 'limit.handover_secs 1 452 Too slow a server' >>conf
+        for verb in DATA=354\ go\\n BDAT=; do
+            offers=250\ x
+            [ "$verb" != BDAT= ] || offers=$ALL
+            for ends in '' '\nclose' '\ndeaf'; do
+                next "LHLO=$offers" "EHLO=$offers" "${verb}250 2.0.0 got it all$ends"
+                mail_much
+                [[ $REPLY == "$DEFERRED" || ($ends == *deaf && $REPLY == '452 4.4.1 Too slow a server') ]]
+            done
+            rm log
+        done
+        next "LHLO=$ALL" "EHLO=$ALL" 'BDAT=552 5.3.4 too large\nclose'
+        mail_much
+        expect "$REPLY" '552 5.3.4 too large'
+    done
+}
+
+@test "what was said without being asked is no answer to the message" {
+    for kind in lmtp smtp; do
+        for options in '' ask; do
+            all_to_next "$kind" $options
+            for offers in '250 x' '250-x\n250 PIPELINING' "$ALL"; do
+                rm -f log
+                next -n 2 "LHLO=$offers" "EHLO=$offers" 'RCPT=250 ok\n250 twice' '.=550 5.7.1 spam'
+                mail bob@mx.example
+                expect "$REPLY" "$DEFERRED"
+                grep -qE 'reason="(BDAT|DATA) cannot be said: the next server has said more than it was asked for"' log
+            done
+        done
+    done
+    all_to_next
+    next 'DATA=354 go\n550 5.7.1 spam'
+    mail bob@mx.example
+    expect "$REPLY" "$DEFERRED"
+}
+
 @test "cut between the answers of LMTP: those that were given count, the others come again" {
     all_to_next
     next '.=250 2.0.0 stored' '.=550 5.2.2 full\nclose'
