@@ -94,7 +94,7 @@ static bool decides(unsigned code)
     return code / 100 != 3;
 }
 
-/* The last reply becomes a verdict, if it decides. */
+/* The last reply becomes a verdict, if it decides. Our clients are promised enhanced codes (RFC 2034). */
 static bool judge(struct dialogue *dialogue, const char *command, struct verdict *verdict)
 {
     const struct response *response = &dialogue->exchange.response;
@@ -106,7 +106,7 @@ static bool judge(struct dialogue *dialogue, const char *command, struct verdict
     }
     verdict->code = response->code;
     verdict->late = false;
-    memcpy(verdict->status, response->status, sizeof verdict->status);
+    text_string(verdict->status, sizeof verdict->status, slice_of(response->status[0] != '\0' ? response->status : "0.0"));
     text_string(verdict->text, sizeof verdict->text, slice_of(response->text));
     return true;
 }

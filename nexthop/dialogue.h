@@ -11,7 +11,7 @@ enum { VERDICT_TEXT = RESPONSE_TEXT + 64 };
 /* What became of something. */
 struct verdict {
     unsigned code;                /* of the reply that decided, 200 to 599; 0: none did, and it may be tried again */
-    char status[RESPONSE_STATUS]; /* of that reply, behind the class, "" if it has none */
+    char status[RESPONSE_STATUS]; /* of that reply, behind the class, "0.0" if it has none */
     char text[VERDICT_TEXT];      /* of that reply, or what happened, for people */
     bool late;                    /* there was no reply in time */
 };
