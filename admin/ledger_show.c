@@ -22,7 +22,8 @@ static int later_first(const void *a, const void *b)
 
 static int complain(const char *path)
 {
-    fprintf(stderr, "mailrecv: %s: %s\n", path, errno == EBADMSG ? "is damaged, or no ledger" : strerror(errno));
+    fprintf(stderr, "mailrecv: %s: %s\n", path,
+            errno == EBADMSG ? "is damaged" : errno == EMEDIUMTYPE ? "is no ledger" : strerror(errno));
     return EX_IOERR;
 }
 

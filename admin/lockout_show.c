@@ -21,7 +21,8 @@ static int later_first(const void *a, const void *b)
 
 static int complain(const char *path)
 {
-    fprintf(stderr, "mailrecv: %s: %s\n", path, errno == EBADMSG ? "is damaged, or no file of contacts" : strerror(errno));
+    fprintf(stderr, "mailrecv: %s: %s\n", path,
+            errno == EBADMSG ? "is damaged" : errno == EMEDIUMTYPE ? "is no lockout.db" : strerror(errno));
     return EX_IOERR;
 }
 

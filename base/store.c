@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 
-enum { PAGE = 4096, PER_PAGE = PAGE / STORE_RECORD, WAIT_MS = 2000, ATTEMPTS = 4 };
+enum { PAGE = 4096, PER_PAGE = PAGE / STORE_RECORD, WAIT_MS = 2000, ATTEMPTS = 4, KEPT_MOST = 10 /* damaged ones */ };
 
 static const off_t all_pages = PAGE * (1 + (off_t)STORE_PAGES), held = (off_t)1 << 62;
 
@@ -43,6 +44,8 @@ enum outcome {
     DONE,
     FAILED,  /* errno says why */
     DAMAGED, /* the file is not what was written */
+    FOREIGN, /* the file is none of ours */
+    BLANK,   /* nobody has begun the file, and neither may we */
     MOVED    /* it has another name now, or none */
 };
 
@@ -146,6 +149,41 @@ static bool is_blank(const struct header *header, ssize_t n)
     return n == 0 || (n == sizeof blank && memcmp(header, &blank, sizeof blank) == 0);
 }
 
+/* Does the file begin as all of this kind do, in whatever version? The mark ends with the first blank. */
+static bool has_mark(const struct store *s, const struct header *header, ssize_t n)
+{
+    return n >= (ssize_t)offsetof(struct header, secret) &&
+           memcmp(header->magic, s->kind->magic, strcspn(s->kind->magic, " ") + 1) == 0;
+}
+
+/* What was never written is zeros. */
+static enum outcome read_page(const struct store *s, int fd, off_t at, struct page *page)
+{
+    ssize_t n = pread(fd, page, sizeof *page, at);
+
+    if (n < 0)
+        return FAILED;
+    memset((char *)page + n, 0, sizeof *page - (size_t)n);
+    for (size_t i = 0; i < PER_PAGE; i++)
+        if (!is_sound(s, page->records[i]))
+            return DAMAGED;
+    return DONE;
+}
+
+/* May a file that begins with zeros be begun? A power cut can leave one so, with records; else it may be anything. */
+static bool may_begin(const struct store *s, int fd)
+{
+    struct stat status;
+    struct page page;
+
+    if (fstat(fd, &status) != 0 || status.st_size > all_pages)
+        return false;
+    for (off_t at = 0; at < status.st_size; at += PAGE)
+        if (read_page(s, fd, at, &page) != DONE)
+            return false;
+    return true;
+}
+
 /* Writes the header, behind all else that the file needs; as pwrite(2). */
 static ssize_t write_header(const struct store *s, int fd, struct header *header)
 {
@@ -166,7 +204,7 @@ static ssize_t begin_file(const struct store *s, int fd, struct header *header)
     if (!lock_bytes(fd, F_WRLCK, 0, PAGE))
         return -1;
     n = pread(fd, header, sizeof *header, 0);
-    if (is_blank(header, n))
+    if (is_blank(header, n) && may_begin(s, fd))
         n = write_header(s, fd, header);
     error = errno;
     if (!lock_bytes(fd, F_UNLCK, 0, PAGE))
@@ -185,28 +223,41 @@ static enum outcome read_header(const struct store *s, int fd, struct header *he
         n = begin_file(s, fd, header);
     if (n < 0)
         return FAILED;
+    if (is_blank(header, n))
+        return may_begin(s, fd) ? BLANK : FOREIGN;
+    if (!has_mark(s, header, n))
+        return FOREIGN;
     return n == sizeof *header && memcmp(header->magic, s->kind->magic, sizeof header->magic) == 0 &&
                    header->sum == sum_of(header, sizeof *header)
                ? DONE : DAMAGED;
 }
 
-/* What was never written is zeros. */
-static enum outcome read_page(const struct store *s, int fd, off_t at, struct page *page)
+/* The errno that stands for an outcome. */
+static int error_of(enum outcome outcome)
 {
-    ssize_t n = pread(fd, page, sizeof *page, at);
-
-    if (n < 0)
-        return FAILED;
-    memset((char *)page + n, 0, sizeof *page - (size_t)n);
-    for (size_t i = 0; i < PER_PAGE; i++)
-        if (!is_sound(s, page->records[i]))
-            return DAMAGED;
-    return DONE;
+    return outcome == DAMAGED ? EBADMSG : outcome == FOREIGN ? EMEDIUMTYPE : outcome == BLANK ? ENOENT : errno;
 }
 
 static off_t page_for(uint32_t hash)
 {
     return PAGE * (1 + (off_t)((hash ^ hash >> 16) % STORE_PAGES));
+}
+
+/* A name for a damaged file that no file has yet. False with errno set: there is none. */
+static bool find_name(const struct store *s, char kept[PATH_MAX])
+{
+    struct stat status;
+
+    for (int i = 0; i < KEPT_MOST; i++) {
+        int len = i == 0 ? snprintf(kept, PATH_MAX, "%s.corrupt", s->path)
+                         : snprintf(kept, PATH_MAX, "%s.corrupt.%d", s->path, i);
+
+        errno = ENAMETOOLONG;
+        if (len >= PATH_MAX || lstat(kept, &status) != 0)
+            return errno == ENOENT;
+    }
+    errno = EEXIST;
+    return false;
 }
 
 /*
@@ -223,13 +274,9 @@ static enum outcome move_away(const struct store *s, int fd, off_t at)
         return FAILED;
     if (has_moved(s, fd) || (read_header(s, fd, &header) == DONE && read_page(s, fd, at, &page) == DONE))
         return MOVED;
-    if ((size_t)snprintf(kept, sizeof kept, "%s.corrupt", s->path) >= sizeof kept) {
-        errno = ENAMETOOLONG;
+    if (!find_name(s, kept) || rename(s->path, kept) != 0)
         return FAILED;
-    }
-    if (rename(s->path, kept) != 0)
-        return FAILED;
-    log_line(LOG_ERR, "%s: %s is damaged; it is kept as %s.corrupt, and begun anew", s->kind->name, s->path, s->path);
+    log_line(LOG_ERR, "%s: %s is damaged; it is kept as %s, and begun anew", s->kind->name, s->path, kept);
     return MOVED;
 }
 
@@ -352,7 +399,7 @@ static bool change_file(const struct store *s, void *record, const struct change
         outcome = change_in(s, fd, &at, record, change);
         if (outcome == DAMAGED && s->serving)
             outcome = move_away(s, fd, at);
-        error = outcome == DAMAGED ? EBADMSG : errno;
+        error = error_of(outcome);
         (void)close(fd); /* nothing is buffered; the locks end */
         errno = error;
         if (outcome != MOVED)
@@ -397,8 +444,7 @@ bool store_hold(const struct store *store, int *fd, const void *record, uint64_t
         outcome = read_header(store, *fd, &header);
         if (outcome == DAMAGED && store->serving)
             outcome = move_away(store, *fd, PAGE);
-        if (outcome == DAMAGED)
-            errno = EBADMSG;
+        errno = error_of(outcome);
         if (outcome == DONE && lock_bytes_until(*fd, F_WRLCK, byte_for(store, &header, record), 1, until))
             return true;
         if (outcome == DONE && errno == EAGAIN)
@@ -440,13 +486,10 @@ void *store_list(const struct store *store, size_t *count)
     if (fd < 0)
         return NULL;
     outcome = read_header(store, fd, &header);
-    if (outcome == DAMAGED)
-        errno = EBADMSG;
+    errno = error_of(outcome);
     if (outcome == DONE && (all = calloc(STORE_MAX, STORE_RECORD)) != NULL && !collect(store, fd, all, count)) {
-        error = errno;
-        free(all);
+        free(all); /* which leaves errno alone */
         all = NULL;
-        errno = error;
     }
     error = errno;
     (void)close(fd); /* it was only read */

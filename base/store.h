@@ -10,7 +10,8 @@
  * Records of 64 bytes, in pages that a hash of each chooses. Any number of processes read and change them at once and
  * may be killed at any moment: a change is one write of one record, under a lock that dies with its process. Nothing is
  * mapped and nothing is believed: whatever stands in the file, no process comes to harm. A file has at most STORE_PAGES
- * pages and so never grows beyond 4 MiB: where a page is full, the record goes that can be spared most.
+ * pages and so never grows beyond 4 MiB: where a page is full, the record goes that can be spared most. A file that
+ * does not begin as one of its kind, in whatever version, is somebody else's and is left alone.
  */
 enum { STORE_RECORD = 64, STORE_PAGES = 1024, STORE_MAX = STORE_PAGES * 4096 / STORE_RECORD };
 
@@ -30,7 +31,7 @@ struct store {
     const struct store_kind *kind;
     const char *path;
     uint64_t keep;    /* seconds, for is_past */
-    bool serving;     /* may make the file, and move a damaged one to PATH.corrupt */
+    bool serving;     /* may make the file, and move a damaged one to PATH.corrupt, or to PATH.corrupt.1 to .9 */
     bool synced;      /* a change is on the disk before store_change returns */
 };
 
@@ -51,8 +52,8 @@ bool store_change(const struct store *store, void *record, uint64_t now,
 bool store_forget(const struct store *store, void *record);
 
 /*
- * All records, in memory that the caller frees, and how many they are; NULL with errno set if that fails (EBADMSG: it
- * is no such file).
+ * All records, in memory that the caller frees, and how many they are; NULL with errno set if that fails (EBADMSG: it is
+ * damaged; EMEDIUMTYPE: it is no such file).
  */
 void *store_list(const struct store *store, size_t *count);
 

@@ -6,6 +6,7 @@
  */
 #include "client/lockout.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,7 +164,8 @@ static struct contact change(struct lockout *l, void (*how)(struct contact *cont
     const struct terms terms = terms_of(l->settings);
 
     if (!lockout_db_change(&contacts, &contact, terms.now, how, &terms) && !l->failed) {
-        log_line(LOG_ERR, "lockout: %s cannot be kept: %m", path);
+        log_line(LOG_ERR, "lockout: %s cannot be kept: %s", path,
+                 errno == EMEDIUMTYPE ? "it is no lockout.db" : strerror(errno));
         l->failed = true;
     }
     l->until = is_locked(&contact, &terms) ? contact.until : 0;

@@ -50,7 +50,7 @@ bool lockout_db_change(const struct lockout_db *contacts, struct contact *contac
 /* Forgets a contact. Returns whether it was known; if not, errno is 0 or says what went wrong. */
 bool lockout_db_forget(const struct lockout_db *contacts, const struct contact *contact);
 
-/* All contacts, in memory that the caller frees; NULL with errno set if that fails (EBADMSG: it is no such file). */
+/* All contacts, in memory that the caller frees; NULL with errno set if that fails (store.h). */
 struct contact *lockout_db_list(const struct lockout_db *contacts, size_t *count);
 
 #endif

@@ -41,7 +41,7 @@ static void give_up(const struct store *store)
 {
     if (!failed)
         log_line(LOG_ERR, "ledger: %s cannot be used, and what is sent again may be delivered twice: %s", store->path,
-                 errno == EBADMSG ? "it is damaged" : strerror(errno));
+                 errno == EBADMSG ? "it is damaged" : errno == EMEDIUMTYPE ? "it is no ledger" : strerror(errno));
     failed = true;
 }
 

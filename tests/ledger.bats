@@ -359,9 +359,9 @@ END
 # shellcheck disable=SC2016 # what is done to the file is evaluated
 @test "a damaged ledger is moved away and begun anew" {
     ledger <<<"deliver rcpt_to box@mx.example append $HERE/box"
-    for damage in 'echo nonsense >ledger.db' 'head -c 20 old >ledger.db' 'head -c 100000 /dev/urandom >ledger.db' \
+    for damage in 'head -c 20 old >ledger.db' '{ head -c 13 old; echo 00; head -c 100000 /dev/urandom; } >ledger.db' \
         '"$TESTS/tools/contacts" ledger.db spoil'; do
-        rm -f ledger.db box log
+        rm -f ledger.db* box log
         hears cut box@mx.example
         cp ledger.db old
         eval "$damage"
@@ -380,6 +380,41 @@ END
         message | send ann@client.example box@mx.example
         refute grep ledger: log
     done
+}
+
+# A session delivers, and says once that the file is no ledger.
+refused_as_ledger() {
+    cp ledger.db before
+    rm -f log box
+    for _ in 1 2; do hears cut box@mx.example; done
+    expect "$(copies box)" 2
+    expect "$(grep -c "\] ledger: $HERE/ledger.db cannot be used, .* twice: it is no ledger$" log)" 2
+    cmp before ledger.db
+    [ ! -e ledger.db.corrupt ]
+}
+
+@test "a file that was never a ledger is left alone, and logged" {
+    ledger <<<"deliver rcpt_to box@mx.example append $HERE/box"
+    printf 'From x Thu Jan  1 00:00:00 1970\n\ntext\n\n' >ledger.db
+    refused_as_ledger
+    printf '\0' >ledger.db
+    refused_as_ledger
+    { head -c 8192 /dev/zero; echo the image of a disk; } >ledger.db
+    refused_as_ledger
+    head -c 5000000 /dev/zero >ledger.db
+    refused_as_ledger
+}
+
+@test "a damaged ledger never takes the name of one that is kept" {
+    ledger <<<"deliver rcpt_to box@mx.example append $HERE/box"
+    for i in {1..11}; do
+        { printf '0000deliver 00'; echo "$i"; } >ledger.db
+        rm -f log box
+        hears cut box@mx.example
+        expect "$(copies box)" 1
+    done
+    expect "$(tail -qc 3 ledger.db.corrupt{,.{1..9}} | sort -n | paste -sd' ')" '01 02 03 04 05 06 07 08 09 10'
+    grep -q 'ledger.db cannot be used, and what is sent again may be delivered twice: File exists$' log
 }
 
 @test "a ledger that cannot be used is logged once, and mail flows" {
@@ -452,7 +487,7 @@ for e in json.load(sys.stdin): print(sorted(e))' | sort -u)" "['delivery', 'last
     expect "$("$MAILRECV" -c conf -S clear ledger)" '2 deliveries are forgotten'
     echo nonsense >ledger.db
     run -74 --separate-stderr "$MAILRECV" -c conf -S
-    expect "$stderr" "mailrecv: $HERE/ledger.db: is damaged, or no ledger"
+    expect "$stderr" "mailrecv: $HERE/ledger.db: is no ledger"
     printf 'lockout.db %s/contacts.db\n' "$HERE" >>conf
     rm ledger.db
     run -0 "$MAILRECV" -c conf -S json

@@ -473,9 +473,9 @@ locked_until() { # SAID CLIENT
     expect "$stderr" "mailrecv: unknown argument 'xml', see mailrecv -h"
     echo nonsense >contacts.db
     run -74 --separate-stderr "$MAILRECV" -c conf -S
-    expect "$stderr" "mailrecv: $PWD/contacts.db: is damaged, or no file of contacts"
+    expect "$stderr" "mailrecv: $PWD/contacts.db: is no lockout.db"
     run -74 --separate-stderr "$MAILRECV" -c conf -S clear 192.0.2.7
-    expect "$stderr" "mailrecv: $PWD/contacts.db: is damaged, or no file of contacts"
+    expect "$stderr" "mailrecv: $PWD/contacts.db: is no lockout.db"
     expect "$(cat contacts.db)" nonsense
     printf 'domain mx.example\n' >conf
     run -78 --separate-stderr "$MAILRECV" -c conf -S
@@ -511,15 +511,24 @@ begun_anew() {
 }
 
 @test "a damaged file is moved away and begun anew" {
-    for damage in 'echo nonsense >contacts.db' 'head -c 20 old >contacts.db' \
-        'head -c 4096 /dev/urandom >contacts.db' 'cp old contacts.db; "$TESTS/tools/contacts" contacts.db spoil' \
-        'yes | head -c 5000000 >contacts.db' 'cp old contacts.db; printf x | dd of=contacts.db conv=notrunc bs=1 seek=17 2>/dev/null'; do
-        rm -f contacts.db
+    for damage in 'head -c 20 old >contacts.db' '{ head -c 13 old; head -c 4096 /dev/urandom; } >contacts.db' 'cp old contacts.db; "$TESTS/tools/contacts" contacts.db spoil' \
+        '{ head -c 13 old; yes; } | head -c 5000000 >contacts.db' 'cp old contacts.db; printf x | dd of=contacts.db conv=notrunc bs=1 seek=17 2>/dev/null'; do
+        rm -f contacts.db*
         strike
         cp contacts.db old
         eval "$damage"
         begun_anew
     done
+}
+
+@test "a file that was never a lockout.db is left alone, and logged; mail goes on" {
+    printf 'From x Thu Jan  1 00:00:00 1970\n\ntext\n\n' >contacts.db
+    cp contacts.db before
+    goes_on 'it is no lockout\.db'
+    cmp before contacts.db
+    [ ! -e contacts.db.corrupt ]
+    run -74 --separate-stderr "$MAILRECV" -c conf -S
+    expect "$stderr" "mailrecv: $PWD/contacts.db: is no lockout.db"
 }
 
 @test "what a power cut can leave is no damage: a file that is empty, or lacks its end" {
