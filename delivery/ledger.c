@@ -8,16 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/cold.h"
 #include "base/log.h"
 
-/*
- * Deliveries whose sender was told, and has said nothing since: those beyond wait in the file for their time to be up.
- */
-enum { OWED = 1000 };
-
-static struct ledger_entry owed[OWED] COLD_BSS;
-static size_t owed_count;
+static struct ledger_entry *owed; /* the deliveries of which a sender was told */
+static size_t owed_count, owed_most;
 
 /* The message that is being delivered. */
 static struct {
@@ -112,9 +106,16 @@ void ledger_release(void)
     holding = -1;
 }
 
+void ledger_give_room(struct ledger_entry *room, size_t count)
+{
+    owed = room;
+    owed_most = count;
+    owed_count = 0;
+}
+
 void ledger_owe(const struct recipient *recipient)
 {
-    if (recipient->entry->state == LEDGER_MADE && owed_count < OWED)
+    if (recipient->entry->state == LEDGER_MADE && owed_count < owed_most)
         owed[owed_count++] = *recipient->entry;
 }
 

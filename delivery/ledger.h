@@ -36,6 +36,12 @@ void ledger_note(const struct transaction *transaction, const struct recipient *
 /* Nothing is being delivered any more. */
 void ledger_release(void);
 
+/*
+ * Room for the deliveries of which a sender was told, and has said nothing since; what is beyond waits in the file for its
+ * time to be up. Without it there is no such delivery.
+ */
+void ledger_give_room(struct ledger_entry *room, size_t count);
+
 /* The sender is about to be told that this delivery was made. */
 void ledger_owe(const struct recipient *recipient);
 

@@ -210,9 +210,21 @@ static void take_text(SHA2_CTX *context, struct slice text)
     sha256.update(context, (const uint8_t *)text.text, text.len);
 }
 
+/* How many also lines before this one have the same target in the file: what a copy gets may differ all the same. */
+static uint64_t count_alike(const struct rules *rules, const struct rule *also)
+{
+    uint64_t count = 0;
+
+    for (const struct rule *rule = rules->first_rule; rule != NULL && rule != also; rule = rule->next)
+        count += rule->kind == RULE_ALSO && slice_equal(rule->target.text, also->target.text);
+    return count;
+}
+
 /*
  * A recipient has one delivery, whatever its line says by then; of the copies by also lines each is another one, and
- * what tells them apart is where they go.
+ * what tells them apart is where they go. The line is no part of it, since the file may change before the sender comes
+ * again; what the client wrote is, since two spellings in one message may be for different lines. Nor is the order of
+ * the recipients: who sends again may leave out those that it knows to be done.
  */
 void ledger_key_delivery(const struct transaction *transaction, const struct recipient *recipient,
                          const unsigned char message[LEDGER_DIGEST], unsigned char key[LEDGER_KEY])
@@ -220,15 +232,19 @@ void ledger_key_delivery(const struct transaction *transaction, const struct rec
     const struct rule *rule = recipient->rule;
     unsigned char digest[LEDGER_DIGEST];
     SHA2_CTX context;
+    uint64_t alike;
 
     sha256.init(&context);
     sha256.update(&context, message, LEDGER_DIGEST);
     take_text(&context, address_slice(transaction->sender));
-    take_text(&context, address_slice(&recipient->address));
+    take_text(&context, recipient_form(recipient, FORM_CANONICAL));
+    take_text(&context, recipient_form(recipient, FORM_GIVEN));
     if (rule->kind == RULE_ALSO) {
         take_text(&context, rule->target.text);
         for (size_t i = 0; i < rule->target.argument_count; i++)
             take_text(&context, rule->target.arguments[i].text);
+        alike = count_alike(transaction->rules, rule);
+        sha256.update(&context, (const uint8_t *)&alike, sizeof alike);
     }
     sha256.final(digest, &context);
     memcpy(key, digest, LEDGER_KEY);

@@ -17,6 +17,8 @@
 #include "handlers/policy.h"
 #include "nexthop/tls.h"
 
+enum { OWED_BEFORE = 1000 }; /* deliveries of earlier messages that a client may not know of yet */
+
 static const struct reply no_objection = { .code = 0 };
 
 struct reply state_contradict(struct session_state *s)
@@ -34,11 +36,18 @@ static size_t recipients_most(const struct conf *conf)
            (conf->handlers.first_policy != NULL ? POLICY_COPIES : 0);
 }
 
+/* Of messages that a client sends without waiting for replies there may be several. */
+static size_t owed_most(const struct conf *conf)
+{
+    return recipients_most(conf) + OWED_BEFORE;
+}
+
 static size_t recipients_size(const struct conf *conf)
 {
     return recipients_most(conf) *
-           (sizeof(struct recipient) + sizeof(struct outcome) + sizeof(struct ledger_entry) + 2 * sizeof(uint32_t) +
-            sizeof(struct recipient_forms));
+               (sizeof(struct recipient) + sizeof(struct outcome) + sizeof(struct ledger_entry) +
+                2 * sizeof(uint32_t) + sizeof(struct recipient_forms)) +
+           owed_most(conf) * sizeof(struct ledger_entry);
 }
 
 bool state_begin(struct session_state *s, struct conf *conf, struct client *client,
@@ -46,6 +55,7 @@ bool state_begin(struct session_state *s, struct conf *conf, struct client *clie
 {
     void *room = mmap(NULL, recipients_size(conf), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct ledger_entry *owed;
 
     *s = (struct session_state){
         .conf = conf, .client = client, .terminated = terminated, .recipients = room, .tls.channel = -1,
@@ -58,9 +68,11 @@ bool state_begin(struct session_state *s, struct conf *conf, struct client *clie
     canonical_confine(conf->base.sandbox != SANDBOX_OFF);
     s->outcomes = (struct outcome *)(void *)(s->recipients + recipients_most(conf));
     s->entries = (struct ledger_entry *)(void *)(s->outcomes + recipients_most(conf));
-    s->hashes = (uint32_t *)(void *)(s->entries + recipients_most(conf));
+    owed = s->entries + recipients_most(conf);
+    s->hashes = (uint32_t *)(void *)(owed + owed_most(conf));
     s->order = s->hashes + recipients_most(conf);
     s->forms = (struct recipient_forms *)(void *)(s->order + recipients_most(conf));
+    ledger_give_room(owed, owed_most(conf));
     if (room == MAP_FAILED)
         log_line(LOG_ERR, "no memory for %zu recipients", recipients_most(conf));
     return room != MAP_FAILED;

@@ -78,6 +78,35 @@ END
     expect "$(known delivered)" 0
 }
 
+@test "deliveries of one message do not take each other for a retry" {
+    ledger <<END
+domain mx.example
+deliver rcpt_to /^"joe"@mx\.example\$/ append $HERE/quoted
+deliver rcpt_to joe@mx.example append $HERE/plain
+deliver rcpt_to /^postmaster\$/ append $HERE/bare
+deliver rcpt_to /^postmaster@/ append $HERE/full
+also rcpt_to /^(jo)e/ pipe echo "\$MATCH_1" >>$HERE/also
+also rcpt_to /^(joe)/ pipe echo "\$MATCH_1" >>$HERE/also
+END
+    for how in cut quit; do # the first time, and again
+        hears "$how" '"joe"@mx.example' joe@mx.example postmaster postmaster@mx.example >heard
+        expect "$(copies quoted) $(copies plain) $(copies bare) $(copies full)" '1 1 1 1'
+        expect "$(sort also | paste -sd' ')" 'jo jo joe joe'
+        [ "$how" = quit ] || expect "$(known delivered)" 8
+    done
+    expect "$(deliveries | cut -d' ' -f1 | sort | uniq -c | awk '{ print $1, $2 }' | paste -sd' ')" '8 already 8 delivered'
+    expect "$(known delivered)" 0
+}
+
+@test "all deliveries that a sender was told of are taken back, as many as a message may have" {
+    printf '%s\n' 'limit.smtp_rcpt_to 1500' 'fsync off' "deliver rcpt_to @mx.example append $HERE/box" | ledger
+    # shellcheck disable=SC2046 # a list of words
+    message | send ann@client.example $(printf '%s@mx.example ' {1..1200})
+    [[ $REPLY == 250* ]]
+    expect "$(copies box)" 1200
+    expect "$(known delivered)" 0
+}
+
 @test "honest messages that are the same are all delivered" {
     ledger <<<"deliver rcpt_to box@mx.example append $HERE/box"
     for _ in 1 2 3; do
