@@ -117,9 +117,13 @@ static int show_all(const struct conf *conf, bool json)
     size_t objects = 0;
     int status = EX_OK;
 
+    if (!ledger && conf->client.lockout_db.len == 0) {
+        fprintf(stderr, "mailrecv: %s: there is no lockout.db and no ledger, so nothing is remembered\n", conf->path);
+        return EX_CONFIG;
+    }
     if (json)
         putchar('[');
-    if (!ledger || conf->client.lockout_db.len > 0)
+    if (conf->client.lockout_db.len > 0)
         status = lockout_show(conf, json, &objects, stdout);
     if (ledger && !json && conf->client.lockout_db.len > 0)
         putchar('\n');

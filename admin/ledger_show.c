@@ -11,6 +11,8 @@
 #include "client/lockout.h"
 #include "delivery/ledger_db.h"
 
+enum { NOT_THERE = 1 }; /* the exit status when there is no such delivery */
+
 static const char *const states[] = { [LEDGER_NONE] = "", [LEDGER_BEGUN] = "begun", [LEDGER_MADE] = "delivered" };
 
 static int later_first(const void *a, const void *b)
@@ -96,9 +98,13 @@ int ledger_clear(const struct conf *conf, const char *word, FILE *out)
     free(all);
     if (errno != 0 && errno != ENOENT && count > 0 && forgotten == 0)
         return complain(path);
+    if (!wants_all && forgotten == 0) {
+        fprintf(stderr, "mailrecv: there is no delivery %s in %s\n", word, path);
+        return NOT_THERE;
+    }
     if (wants_all)
-        fprintf(out, "%zu deliveries are forgotten\n", forgotten);
+        fprintf(out, "%zu %s forgotten\n", forgotten, forgotten == 1 ? "delivery is" : "deliveries are");
     else
-        fprintf(out, "%s %s\n", word, forgotten > 0 ? "is forgotten" : "was not known");
+        fprintf(out, "%s is forgotten\n", word);
     return EX_OK;
 }

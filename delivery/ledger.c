@@ -137,6 +137,10 @@ const char *ledger_name(const struct transaction *transaction, const struct reci
     name[0] = '\0';
     if (transaction->spool == NULL)
         return name;
+    if (transaction->settings->ledger.len > 0 && transaction->settings->rehearse != NULL) {
+        (void)snprintf(name, LEDGER_NAME, "(given at the delivery)"); /* there is room */
+        return name;
+    }
     if (recipient->entry != NULL && recipient->entry->state != LEDGER_NONE)
         return ledger_db_id(recipient->entry, name);
     digest = digest_of(transaction, LEDGER_EDGES);

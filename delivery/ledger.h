@@ -52,8 +52,8 @@ enum { LEDGER_NAME = 2 * LEDGER_KEY + 1 };
 
 /*
  * The name of a delivery for commands: with a ledger that of the first attempt, and else the digest of sender,
- * recipient and message. "" where there is no message, or it cannot be made. Writes at most LEDGER_NAME bytes; returns
- * `name`.
+ * recipient and message. "" where there is no message, or it cannot be made; in a rehearsal with a ledger, words. Writes
+ * at most LEDGER_NAME bytes; returns `name`.
  */
 const char *ledger_name(const struct transaction *transaction, const struct recipient *recipient, char *name);
 

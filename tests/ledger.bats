@@ -512,8 +512,14 @@ for e in json.load(sys.stdin): print(sorted(e))' | sort -u)" "['delivery', 'last
     id=$(awk 'NR == 2 { print $1 }' shown)
     grep -q "id=${id%.*} " log
     expect "$("$MAILRECV" -c conf -S clear "$id")" "$id is forgotten"
-    expect "$("$MAILRECV" -c conf -S clear "$id")" "$id was not known"
+    for word in "$id" nonsense; do
+        run -1 --separate-stderr "$MAILRECV" -c conf -S clear "$word"
+        expect "$output$stderr" "mailrecv: there is no delivery $word in $HERE/ledger.db"
+    done
     expect "$("$MAILRECV" -c conf -S clear ledger)" '2 deliveries are forgotten'
+    hears cut box@mx.example
+    expect "$("$MAILRECV" -c conf -S clear ledger)" '1 delivery is forgotten'
+    expect "$("$MAILRECV" -c conf -S clear ledger)" '0 deliveries are forgotten'
     echo nonsense >ledger.db
     run -74 --separate-stderr "$MAILRECV" -c conf -S
     expect "$stderr" "mailrecv: $HERE/ledger.db: is no ledger"
@@ -523,6 +529,15 @@ for e in json.load(sys.stdin): print(sorted(e))' | sort -u)" "['delivery', 'last
     [ "$output" = '[]' ]
     run -0 "$MAILRECV" -c conf -S
     expect "${#lines[@]}" 2
+}
+
+@test "-x does not show an id that a delivery will not have" {
+    ledger <<<'deliver rcpt_to @mx.example pipe true "$DELIVERY_ID"'
+    "$MAILRECV" -c conf -x rcpt a@mx.example >said
+    expect "$(grep -o 'DELIVERY_ID=.*' said)" 'DELIVERY_ID=(given at the delivery)'
+    config <<<'deliver rcpt_to @mx.example pipe true "$DELIVERY_ID"'
+    "$MAILRECV" -c conf -x rcpt a@mx.example >said
+    grep -qE 'DELIVERY_ID=[0-9a-f]{40}$' said
 }
 
 @test "-t says what is wrong with the directives" {

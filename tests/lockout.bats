@@ -478,7 +478,11 @@ locked_until() { # SAID CLIENT
     expect "$stderr" "mailrecv: $PWD/contacts.db: is no lockout.db"
     expect "$(cat contacts.db)" nonsense
     printf 'domain mx.example\n' >conf
-    run -78 --separate-stderr "$MAILRECV" -c conf -S
+    for json in '' json; do
+        run -78 --separate-stderr "$MAILRECV" -c conf -S $json
+        expect "$output$stderr" "mailrecv: conf: there is no lockout.db and no ledger, so nothing is remembered"
+    done
+    run -78 --separate-stderr "$MAILRECV" -c conf -S clear 192.0.2.7
     expect "$stderr" "mailrecv: conf: there is no lockout.db, so nothing is known of clients"
     printf 'domain mx.example\nnonsense\n' >conf
     run -78 --separate-stderr "$MAILRECV" -c conf -S
