@@ -13,6 +13,7 @@
 #include "admin/hop_check.h"
 #include "admin/lint.h"
 #include "admin/services.h"
+#include "admin/store_check.h"
 #include "base/account.h"
 #include "base/json.h"
 #include "base/outlet.h"
@@ -358,6 +359,7 @@ void check_host(struct conf *conf, const char *user)
     services_check(conf);
     helper_check(conf, access_check(conf, user));
     hop_check(conf);
+    store_check(conf);
 }
 
 enum severity check_worst(const struct conf *conf)

@@ -834,3 +834,36 @@ END
     sed -i 's/660/600/' conf
     run ! mode_warnings
 }
+
+# A refusal of `ledger` or `lockout.db` at line 2, before these lines.
+not_theirs() { # MESSAGE LINE...
+    for keyword in ledger lockout.db; do
+        config 'domain mx.example' "$keyword $PWD/store" "${@:2}"
+        run -78 --separate-stderr "$MAILRECV" -c conf -t
+        [[ $stderr == *"conf:2:$((${#keyword} + 2)): $PWD/store $1"* ]]
+    done
+}
+
+@test "lockout.db and ledger have files that nothing else is written to" {
+    not_theirs 'is what line 3 writes to as well' "logfile $PWD/store"
+    not_theirs 'is what line 3 writes to as well' "quarantine append $PWD/store"
+    not_theirs 'is what line 4 writes to as well' 'deliver rcpt_to a@mx.example pipe true' "deliver rcpt_to @mx.example append $PWD/store"
+    not_theirs 'is what line 3 writes to as well' "also rcpt_to @mx.example maildir $PWD/store"
+    ln -s store link
+    : >store
+    not_theirs 'is what line 3 writes to as well' "logfile $PWD/link"
+    rm link store
+    printf '%s\n' 'domain mx.example' "ledger $PWD/store" "deadletter_file $PWD/store" "lockout.db $PWD/store" >conf
+    run -78 --separate-stderr "$MAILRECV" -c conf -t
+    [[ $stderr == *"conf:2:8: $PWD/store is what line 4 writes to as well"*"conf:2:8: $PWD/store is what line 3 writes to as well"* ]]
+}
+
+@test "lockout.db and ledger name no file that is something else" {
+    echo 'From x' >store
+    not_theirs 'is no ' 'deliver rcpt_to @mx.example pipe true'
+    [ "$(cat store)" = 'From x' ]
+    : >store
+    config 'domain mx.example' "ledger $PWD/store" 'deliver rcpt_to @mx.example pipe true'
+    run --separate-stderr "$MAILRECV" -c conf -t
+    [[ $stderr != *"is no ledger"* ]]
+}
