@@ -453,6 +453,15 @@ struct session *smtp_greet(struct line_io *io, struct monitor *monitor, const st
     return session;
 }
 
+/*
+ * Does the end of the connection show that the client knows what became of its message? OpenSMTPD gives up an LMTP
+ * session in which it finds two replies at once: it has read both, has heeded one, and ends like any client, but for QUIT.
+ */
+static bool end_may_tell(const struct session *s)
+{
+    return s->io->watched && (!s->answered_each || strcmp(s->end_reason, "quit") == 0);
+}
+
 void smtp_session(struct session *session)
 {
     struct session *s = session;
@@ -461,7 +470,7 @@ void smtp_session(struct session *session)
         one_step(s);
     spool_clear(&s->spool);
     (void)line_flush(s->io); /* the client does not wait for the log */
-    if (s->io->watched)
+    if (end_may_tell(s))
         line_await_end(s->io, DRAIN_MS, s->secure);
     log_end(s);
     line_close(s->io, strcmp(s->end_reason, "quit") == 0 ? 0 : DRAIN_MS);

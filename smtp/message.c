@@ -130,6 +130,7 @@ static struct reply check_message(struct session *s)
 static struct reply conclude(struct session *s, struct reply refusal, unsigned answers)
 {
     s->answers_due = answers;
+    s->answered_each = false;
     s->best_answer = UINT_MAX;
     s->answer = refusal;
     return take_answer(s, refusal.code != 0 ? refusal : monitor_deliver(s->monitor, &s->spool));
@@ -175,6 +176,7 @@ bool smtp_next_answer(struct session *s, struct reply *reply)
 
     if (s->answers_due == 0)
         return false;
+    s->answered_each = true;
     status = delivers ? line_flush(s->io) : LINE_OK; /* the last two of PRDR leave together: without the last the others are void */
     *reply = take_answer(s, status == LINE_OK ? next_answer(s) : smtp_refuse_input(s, status));
     return true;

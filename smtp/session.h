@@ -71,6 +71,7 @@ struct session {
     struct spool spool;
     struct message message; /* in the states MESSAGE and CHUNKS */
     unsigned answers_due;  /* replies to the message that its client still waits for: in LMTP one for each recipient, by PRDR one more */
+    bool answered_each;    /* the last message had more replies than one */
     unsigned best_answer;  /* the lowest code of those that it has */
     struct reply answer;   /* where it is the same for all; code 0: the monitor has them */
     char line[64];         /* of BDAT, since its octets take the place of what was read */

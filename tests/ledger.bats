@@ -283,6 +283,27 @@ END
     expect "$(uniq -c ids | awk '{ print $1 }')" 2
 }
 
+@test "in LMTP a client that closes without a word, of several replies perhaps having taken in one, is not known to know" {
+    ledger <<END
+protocol lmtp
+deliver rcpt_to box@mx.example append $HERE/box
+deliver rcpt_to two@mx.example pipe cd $HERE; until [ -e "go on" ]; do sleep 0.01; done; cat >>two
+END
+    for family in tcp unix; do
+        for how in unread=1 early=1 both=1 quit=0; do
+            rm -f 'go on' box two
+            [ "$how" = early=1 ] || touch 'go on'
+            message | "$TESTS/tools/hears-first" "$family" "${how%=*}" box@mx.example two@mx.example -- "$MAILRECV" -c conf -l "$HERE/log" >heard
+            expect "$family $how $(head -n 1 heard) $("$MAILRECV" -c conf -S | grep -c 'delivered')" \
+                "$family $how 250 $((2 * ${how#*=}))"
+            touch 'go on'
+            message | "$TESTS/tools/hears-first" "$family" quit box@mx.example two@mx.example -- "$MAILRECV" -c conf -l "$HERE/log" >heard
+            expect "$family $how $(copies box) $(copies two)" "$family $how $((2 - ${how#*=})) $((2 - ${how#*=}))"
+            expect "$(known delivered)" 0
+        done
+    done
+}
+
 @test "a copy that a dead-letter file took is not taken again" {
     ledger <<END
 deadletter_file $HERE/dead
