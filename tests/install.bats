@@ -124,7 +124,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
     run root/opt/mail/sbin/mailrecv -h
     [[ $output == *" /opt/mail/etc/mailrecv.conf"* ]]
     run root/opt/mail/sbin/mailrecv-checkpassword -h
-    [[ $output == *" /opt/mail/etc/mailrecv/users"* ]]
+    [[ $output == *" /opt/mail/etc/mailrecv.users"* ]]
     # and back again
     make_it install
     run root/usr/local/sbin/mailrecv -h

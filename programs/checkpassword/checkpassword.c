@@ -33,7 +33,7 @@ static void print_help(void)
          "\n"
          "Says whether a password is right: name, password and timestamp, each with a NUL behind it, are read\n"
          "from descriptor 3. Status 0 (or PROGRAM is run): yes; 1: no; 2: misuse; 111: cannot say now.\n"
-         "  -f FILE    the users, lines of NAME:HASH, instead of " SYSCONFDIR "/mailrecv/users\n"
+         "  -f FILE    the users, lines of NAME:HASH, instead of " SYSCONFDIR "/mailrecv.users\n"
          "  -d FD      the users are on this open descriptor\n"
          "  -t         check the users file; status 1 on errors\n"
          "  -p         ask for a password, print a line for the users file\n"
@@ -81,7 +81,7 @@ static void check_options(struct options *o)
     if (o->ask)
         o->name = o->program[0];
     if (o->file == NULL)
-        o->file = SYSCONFDIR "/mailrecv/users";
+        o->file = SYSCONFDIR "/mailrecv.users";
 }
 
 /* The descriptor of -d; -1 without. */
