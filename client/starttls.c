@@ -260,6 +260,7 @@ enum starttls_status starttls_learn(struct starttls *tls, struct client *client)
     tls->told = true;
     if (strncmp(message, "secure\n", 7) != 0) {
         log_failure(message);
+        tls->failed = true;
         return STARTTLS_FAILED;
     }
     take_facts(message + 7, &client->tls);
@@ -273,7 +274,8 @@ static void log_end(struct starttls *tls, struct client *client, const struct pr
     char message[MESSAGE_MAX + 1], text[PROCESS_TEXT];
     bool heard;
 
-    if (starttls_learn(tls, client) == STARTTLS_FAILED)
+    (void)starttls_learn(tls, client); /* what it says is in the log, and in `failed` */
+    if (tls->failed)
         return;
     heard = hear(tls, message, MSG_DONTWAIT);
     if (tls->kept && strcmp(message, "done") == 0)

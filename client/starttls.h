@@ -15,6 +15,7 @@ struct starttls {
     bool kept;     /* it is no child of ours: the keeper of a listener has forked it (keeper.h) */
     int channel;   /* to the helper */
     bool told;     /* it has said what became of the handshake */
+    bool failed;   /* and the log has that it failed: of its end there is nothing more to say */
 };
 
 /* Opens certificate and key while we are still root, for later. What fails is said when they are used. */

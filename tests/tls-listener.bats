@@ -248,6 +248,22 @@ END
     [ "$(grep -c 'TLS failed' log)" = 0 ]
 }
 
+@test "a handshake that fails is logged once, before the end" {
+    listen 'tls optional'
+    clients <<'END'
+keeper()
+client = Client(False)
+expect(client.say("EHLO client.example"), "250 ")
+expect(client.say("STARTTLS"), "220 ")
+client.socket.sendall(b"this is no handshake\r\n")
+client.ends()
+until(lambda: " end reason=" in log())
+until(lambda: not monitors())
+lines = log().splitlines()
+assert [("TLS failed" in line) for line in lines].count(True) == 1 and " end reason=" in lines[-1], log()
+END
+}
+
 @test "tls off, or a mistake in the configuration: nobody has the key" {
     listen 'tls off'
     clients <<<'Client(False).quit(); assert not children(LISTENER, "mailrecv-tls")'

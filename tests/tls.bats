@@ -164,7 +164,7 @@ END
     grep -q '^text$' inbox
 }
 
-@test "a handshake that fails is logged with its reason, and by no filter" {
+@test "a handshake that fails is logged once, with its reason, before the end, and by no filter" {
     serve 'tls optional'
     run -0 client <<'END'
 s = socket.create_connection(('127.0.0.1', port))
@@ -178,7 +178,11 @@ s.sendall(b'this is no handshake\r\n')
 while s.recv(4096): pass
 END
     wait_for log 'end reason='
+    monitor=$(sed -n 's/.*MAILRECV\[\([0-9]*\)\].* end reason=.*/\1/p' log)
+    while [ -e "/proc/$monitor/exe" ]; do sleep 0.02; done # when it has ended all is logged
     grep -q '\[127.0.0.1\] TLS failed reason="handshake: ' log
+    [ "$(grep -c 'TLS failed' log)" = 1 ]
+    tail -n 1 log | grep -q ' end reason='
     [ "$(grep -c ERROR log)" = 0 ]
 }
 
