@@ -105,12 +105,18 @@ static void check_dead_letters(struct conf *conf)
     }
 }
 
+/* Is it for clients without an address, or was it to be? They have no name. */
+static bool is_for_local(const struct pattern *p)
+{
+    return slice_equal(p->text, (struct slice)SLICE("^local$")) || slice_equal_nocase(p->text, (struct slice)SLICE("local"));
+}
+
 /* Finds the pattern for names that stands first in the file; `context` points to the pointer that will be it. */
 static void find_first_name(struct patterns *list, void *context)
 {
     struct pattern **first = context, *p = list->first;
 
-    while (p != NULL && pattern_scope(p) != SCOPE_NAMES && pattern_scope(p) != SCOPE_BOTH)
+    while (p != NULL && (is_for_local(p) || (pattern_scope(p) != SCOPE_NAMES && pattern_scope(p) != SCOPE_BOTH)))
         p = p->next;
     if (p != NULL && (*first == NULL || p->line < (*first)->line))
         *first = p;

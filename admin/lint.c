@@ -168,14 +168,33 @@ static void lint_scope(struct conf *conf, struct pattern *p, bool denies)
     }
 }
 
+/* A word for this host that was to be more than part of a name. True: nothing else is said. */
+static bool lint_local(struct conf *conf, const struct pattern *p, bool speaks)
+{
+    static const struct slice local = SLICE("local"), localhost = SLICE("localhost");
+    const char *word = speaks ? "local" : "^local$"; /* for clients without an address */
+
+    if (!slice_equal_nocase(p->text, local) && !slice_equal_nocase(p->text, localhost))
+        return false;
+    warn(conf, p->line, p->column, "as a regular expression this matches names that have it somewhere, as %.*s.evil.example",
+         (int)p->text.len, p->text.text);
+    if (p->text.len == local.len)
+        conf_advise(conf, "write: %s", word);
+    else
+        conf_advise(conf, "write: %s for UNIX sockets, 127.0.0.0/8 for loopback", word);
+    return true;
+}
+
 static void lint_hosts(struct patterns *list, void *context)
 {
     struct conf *conf = context;
+    const struct patterns *speakers = conf->rules.groups.speakers;
+    const bool speaks = list == &speakers[TOLD_XCLIENT] || list == &speakers[TOLD_XFORWARD];
 
     for (struct pattern *p = list->first; p != NULL; p = p->next) {
         enum regex_subject subject = pattern_scope(p) == SCOPE_ADDRESSES ? REGEX_ADDRESS : REGEX_NAME;
 
-        if (lint_network(conf, p) || lint_glob(conf, p, subject, 0))
+        if (lint_local(conf, p, speaks) || lint_network(conf, p) || lint_glob(conf, p, subject, 0))
             continue;
         lint_scope(conf, p, list == &conf->rules.groups.deny);
         lint_slips(conf, p, 0);

@@ -415,6 +415,28 @@ $PEER unknown relay.example LMTP
     expect "$(who | cut -d' ' -f1)" 192.0.2.7
 }
 
+@test "-t says what to write for local and localhost, which are words only where peers are named" {
+    advice() { # LINE
+        printf '%s\n' 'domain mx.example' "$1" >conf
+        run --separate-stderr "$MAILRECV" -t -c conf
+        [[ $stderr != *forward-confirmed* || $1 == *host ]]
+        sed -n '/^conf:2:.*warning: as a regular/,$s/^    write: //p' <<<"$stderr"
+    }
+    for line in 'deny remotehost' 'allow remotehost' 'allowgroup here' quiet lockout.exempt proxy_protocol; do
+        expect "$(advice "$line local")" '^local$'
+        expect "$(advice "$line localhost")" '^local$ for UNIX sockets, 127.0.0.0/8 for loopback'
+        expect "$(advice "$line ^local\$")" ''
+    done
+    for line in xclient xforward; do
+        expect "$(advice "$line local")" ''
+        expect "$(advice "$line LOCAL")" 'local'
+        expect "$(advice "$line localhost")" 'local for UNIX sockets, 127.0.0.0/8 for loopback'
+    done
+    # which does what it says
+    conf 'deny remotehost ^local$'
+    expect "$(codes local) $(codes 192.0.2.1=local.evil.example)" '554 221 220 221'
+}
+
 @test "-t warns of peers that are everybody" {
     for line in 'xclient .' 'xforward .*' 'xclient 0.0.0.0/0' 'xforward ::/0' 'proxy_protocol 0.0.0.0/0'; do
         printf '%s\n' 'domain mx.example' "$line" >conf
