@@ -75,6 +75,8 @@ static void advise(struct conf *conf, const struct question *q, char *path)
         conf_advise(conf, "let the server that listens there make the socket, and the way to it, for %s, too", probe_who.account.name);
     else if (q->error == EACCES && to_write)
         conf_advise(conf, "run: chown %s%s %s", directory ? "-R " : "", probe_who.account.name, path);
+    else if (q->error == EACCES && q->secret)
+        conf_advise(conf, "run: chown %s %s && chmod 600 %s", probe_who.account.name, path, path);
     else if (q->error == EACCES && q->need == NEED_READ)
         conf_advise(conf, "run: chgrp $(id -gn %s) %s && chmod g+r %s", probe_who.account.name, path, path);
     else if (q->error == EACCES)
@@ -326,8 +328,8 @@ static void ask_hop(struct conf *conf, const struct rule *rule)
 
     if (hop->where.kind == WHERE_UNIX)
         (void)ask(conf, NEED_SOCKET, rule->line, hop->where.text);
-    if (hop->auth.len > 0)
-        (void)ask(conf, NEED_READ, rule->line, hop->auth);
+    if (hop->auth.len > 0 && !hop_check_is_others(hop))
+        ask(conf, NEED_READ, rule->line, hop->auth)->secret = true;
 }
 
 static void ask_policies(struct conf *conf)

@@ -10,7 +10,13 @@ const struct rule *hop_check_verifies(const struct conf *conf);
 /* Do lines lead to servers that may be spoken to in TLS? */
 bool hop_check_wants_tls(const struct conf *conf);
 
-/* Adds as problems what is wrong with the files of auth, for the user of probe.h; one that we may not read is not looked at. */
+/* Does the file of auth belong to another user than the one of probe.h? Then hop_check says so, whoever may read it. */
+bool hop_check_is_others(const struct hop *hop);
+
+/*
+ * Adds as problems what is wrong with the files of auth, for the user of probe.h, and with the way of what is in them; one
+ * that we may not read is not looked at.
+ */
 void hop_check(struct conf *conf);
 
 #endif

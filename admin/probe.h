@@ -28,6 +28,7 @@ struct question {
     unsigned line;
     struct slice path;
     bool opened_before; /* by root, before it becomes the user: nothing to be answered */
+    bool secret;        /* nobody else may read it, not even a group */
     int error;          /* why it is not possible; 0: it is */
     bool in_parent;     /* that is about the directory above, in which the path would have to be made */
     bool unknown;       /* nothing was found, but some of it could not be looked at */

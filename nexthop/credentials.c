@@ -9,10 +9,10 @@
 
 const char *nexthop_credentials_exposed(const struct stat *status, uid_t user)
 {
-    if ((status->st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        return "others may read or write it, expected chmod go-rwx";
     if (status->st_uid != user && user != NEXTHOP_ANY_OWNER)
         return "it belongs to another user than the one who serves";
+    if ((status->st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        return "others may read or write it, expected chmod go-rwx";
     return NULL;
 }
 
@@ -40,7 +40,9 @@ static const char *take(struct nexthop_credentials *c, size_t len)
 static const char *read_line(int fd, uid_t user, struct nexthop_credentials *c)
 {
     struct stat status;
-    const char *wrong = fd < 0 || fstat(fd, &status) != 0 ? strerror(errno) : nexthop_credentials_exposed(&status, user);
+    const char *wrong = fd < 0 && errno == EINVAL           ? "it is no file"
+                        : fd < 0 || fstat(fd, &status) != 0 ? strerror(errno)
+                                                            : nexthop_credentials_exposed(&status, user);
     size_t len = 0;
     ssize_t got = 1;
 

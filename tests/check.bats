@@ -224,12 +224,37 @@ tls.key $PWD/rsa-key.pem" ]
         '                                                                        ^'
     [[ $output != *': password'* ]]
     if [ "$(id -u)" = 0 ]; then
-        run "$MAILRECV" -t -u nobody -c conf
-        [[ $output == *"conf:1:69: $PWD/secret: it belongs to another user than the one who serves"* ]]
+        for mode in 600 640; do
+            chmod "$mode" secret
+            run "$MAILRECV" -t -u nobody -c conf
+            [[ $output == *"conf:1:69: $PWD/secret: it belongs to another user than the one who serves"* ]]
+            [[ $output == *"    run: chown nobody $PWD/secret && chmod 600 $PWD/secret"* ]]
+            [[ $output != *"secret cannot be read"* && $output != *chgrp* ]]
+        done
     fi
+    config 'deliver rcpt_to @example.com smtp mail.example.com:25 starttls auth /dev/null'
+    run "$MAILRECV" -t -c conf
+    [[ $output == *'conf:1:69: /dev/null: it is no file'* ]]
+    config "deliver rcpt_to @example.com smtp mail.example.com:25 starttls auth $PWD/secret"
     rm secret
     run "$MAILRECV" -t -c conf
     [[ $output == *"conf:1:69: warning: $PWD/secret cannot be read by "*'No such file'* ]]
+}
+
+@test "a password goes to whoever answers, unless the server is known or on this host" {
+    echo user:password >secret
+    chmod 600 secret
+    for option in '' starttls tls; do
+        line="deliver rcpt_to @example.com smtp mail.example.com:25 $option auth $PWD/secret"
+        config "$line"
+        says 1 'conf:1:35: warning: without verify the password goes to whoever answers there' "    $line" \
+            '                                      ^' "    write: ${option:-starttls} verify auth $PWD/secret"
+    done
+    for fine in 'mail.example.com:25 verify' '127.0.0.1:25' '[::1]:25 starttls' 'localhost:25' 'unix:/nowhere' 'mail.example.com:25 clear'; do
+        config "deliver rcpt_to @example.com smtp $fine auth $PWD/secret"
+        run "$MAILRECV" -t -c conf
+        [[ $output != *'whoever answers'* ]]
+    done
 }
 
 # ---- passwords -----------------------------------------------------------------------------
