@@ -15,7 +15,7 @@
 static const struct reply no_objection = { .code = 0 };
 static const struct reply host_refused = REPLY(554, "7.1", "Connections from your host are not accepted");
 static const struct reply host_unsure = REPLY(451, "4.3", "Your host cannot be checked now, try again later");
-static const struct reply rcpt_unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
+const struct reply rules_unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
 static const struct reply rcpt_forbidden = REPLY(553, "1.3", "The domain of the recipient is none that can exist");
 static const struct reply rcpt_unknown = REPLY(550, "1.1", "No one here by that name");
 
@@ -154,7 +154,7 @@ static struct reply decide_unnamed(struct rules *rules, struct recipient *recipi
         enum match result = recipient_try(rules, &r->pattern, recipient, NULL);
 
         if (result != MATCH_NO)
-            return result == MATCH_YES ? r->reply : rcpt_unsure;
+            return result == MATCH_YES ? r->reply : rules_unsure;
     }
     recipient->captures.count = 0;
     recipient->extension = 0;
@@ -232,7 +232,7 @@ struct reply rules_rcpt(struct rules *rules, const struct asking *asking, const 
     groups_forget_trouble();
     status = recipient_know(rules, given, WORDS_OF_STRANGERS, recipient);
     if (status != CANONICAL_OK)
-        return status == CANONICAL_FORBIDDEN ? rcpt_forbidden : rcpt_unsure;
+        return status == CANONICAL_FORBIDDEN ? rcpt_forbidden : rules_unsure;
     lines = begin_lines(rules, recipient);
     for (const struct rule *rule; (rule = next_line(&lines)) != NULL;) {
         enum match result = rule->kind == RULE_ALSO ? MATCH_NO
@@ -240,7 +240,7 @@ struct reply rules_rcpt(struct rules *rules, const struct asking *asking, const 
                                                                  rule->kind == RULE_DELIVER ? &denial : NULL);
 
         if (result == MATCH_UNSURE)
-            return rcpt_unsure;
+            return rules_unsure;
         if (result == MATCH_YES) {
             recipient->rule = rule;
             return rule->kind == RULE_REFUSE ? *rule->reply : no_objection;

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/source.h"
+
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"
 #endif
@@ -66,24 +68,12 @@ static struct slice trimmed(struct slice text)
     return text;
 }
 
-/* Takes the first line off a text. */
-static struct slice next_line(struct slice *text)
-{
-    const char *lf = memchr(text->text, '\n', text->len);
-    struct slice line = { text->text, lf != NULL ? (size_t)(lf - text->text) : text->len };
-    size_t taken = line.len + (lf != NULL);
-
-    *text = (struct slice){ text->text + taken, text->len - taken };
-    return trimmed(line);
-}
-
 /* The last value of a setting "NAME = VALUE", "NAME += VALUE"; .text is NULL if there is none. */
 static struct slice value_of(struct slice text, const char *name)
 {
-    struct slice value = { NULL, 0 };
+    struct slice value = { NULL, 0 }, line;
 
-    while (text.len > 0) {
-        struct slice line = next_line(&text);
+    while (source_next(&text, &line)) {
         const char *equals = line.len > 0 ? memchr(line.text, '=', line.len) : NULL;
         struct slice key = { line.text, equals != NULL ? (size_t)(equals - line.text) : 0 };
 
@@ -276,10 +266,12 @@ static void check_attributes(struct conf *conf, const char *path, struct slice a
 /* The attributes of the next service or, with `word` "defaults", of all; behind it goes on. .text is NULL at the end. */
 static struct slice next_block(struct slice *text, const char *word)
 {
-    while (text->len > 0) {
-        struct slice line = next_line(text);
+    struct slice line;
+
+    while (source_next(text, &line)) {
         const char *begin, *end;
 
+        line = trimmed(line);
         if (line.len < strlen(word) || strncmp(line.text, word, strlen(word)) != 0)
             continue;
         begin = text->len > 0 ? memchr(text->text, '{', text->len) : NULL;

@@ -6,8 +6,6 @@
 #include "base/log.h"
 #include "rules/rewrite.h"
 
-static const struct reply unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
-
 static void log_rewriting(const struct rules *rules, const struct rewrite *by, enum rewritten whose,
                           const struct address *old, const struct address *new)
 {
@@ -36,7 +34,7 @@ static struct reply rewrite(const struct session_state *s, enum rewritten whose,
         break;
     case MATCH_UNSURE:
         state_log_trouble();
-        return unsure;
+        return rules_unsure;
     }
     return (struct reply){ .code = 0 };
 }

@@ -235,7 +235,6 @@ static struct reply check_requirements(const struct session_state *s)
 static struct reply know_sender(struct session_state *s)
 {
     static const struct reply forbidden = REPLY(553, "1.7", "The domain of the sender is none that can exist");
-    static const struct reply unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
 
     switch (canonical_address(&s->mail.sender, WORDS_OF_STRANGERS, &s->sender)) {
     case CANONICAL_OK:
@@ -243,7 +242,7 @@ static struct reply know_sender(struct session_state *s)
     case CANONICAL_FORBIDDEN:
         return forbidden;
     case CANONICAL_UNKNOWN:
-        return unsure;
+        return rules_unsure;
     }
     return no_objection;
 }
@@ -344,7 +343,6 @@ static bool add_recipient(struct session_state *s, const struct asking *asking)
 /* What becomes of a recipient; one that is accepted is in the list then, with the copies that others get. */
 static struct reply decide_recipient(struct session_state *s, struct address *address)
 {
-    static const struct reply unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
     const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender, .helo = s->helo };
     const size_t before = s->count;
     struct reply reply;
@@ -368,7 +366,7 @@ static struct reply decide_recipient(struct session_state *s, struct address *ad
         reply = state_ask_rcpt(s, &s->recipients[s->count].address);
     if (reply.code == 0 && !add_recipient(s, &asking)) {
         state_log_trouble();
-        reply = unsure;
+        reply = rules_unsure;
     }
     if (reply.code == 0 && s->count > before)
         reply = state_inquire(s, &s->recipients[before]);

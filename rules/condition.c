@@ -256,8 +256,7 @@ enum match condition_all(const struct rules *rules, const struct rule *rule, con
 struct reply condition_refusal(struct denial *denial)
 {
     static const struct reply other = REPLY(550, "7.1", "Not accepted from your host");
-    static const struct reply unsure = REPLY(451, "3.0", "This address cannot be checked now, try again later");
-    struct reply reply = denial->wanted != NULL ? *denial->wanted : denial->unsure ? unsure : other;
+    struct reply reply = denial->wanted != NULL ? *denial->wanted : denial->unsure ? rules_unsure : other;
     bool first = true;
 
     for (size_t i = 0; i < CONDITIONS; i++) {

@@ -31,6 +31,8 @@ enum placeholder {
 
 extern const struct slice rules_placeholders[ARGUMENT_WORD];
 
+extern const struct reply rules_unsure; /* what is heard of an address that cannot be decided about now */
+
 struct argument {
     enum placeholder stands_for;
     struct slice text;
