@@ -3,10 +3,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -124,9 +126,63 @@ static const char *doubt_directory(struct conf *conf, const char *path)
     return is_trusted(conf, status.st_uid) ? NULL : foreign;
 }
 
-static int by_bytes(const struct dirent **a, const struct dirent **b)
+/* A file that a pattern names. */
+struct named {
+    struct named *next;
+    const char *path;
+};
+
+static int by_bytes(const void *a, const void *b)
 {
-    return strcmp((*a)->d_name, (*b)->d_name);
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/*
+ * Adds the files of a directory that the pattern names to a list, returns how many. Not by opendir and its kin: they would
+ * leave the names on the heap, which the session inherits.
+ */
+static size_t collect(struct conf *conf, int directory, const char *pattern, struct named **list)
+{
+    enum { ROOM = 16384 };
+    char *room = memory_take(conf, ROOM);
+    struct slice before = directory_of(slice_of(pattern));
+    size_t count = 0;
+    ssize_t len;
+
+    while ((len = getdents64(directory, room, ROOM)) > 0)
+        for (ssize_t at = 0; at < len;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(room + at);
+
+            at += entry->d_reclen;
+            if (fnmatch(pattern + before.len, entry->d_name, FNM_PERIOD | FNM_NOESCAPE) != 0)
+                continue;
+            struct named *named = memory_take(conf, sizeof *named);
+            *named = (struct named){ *list, join(conf, before, slice_of(entry->d_name)) };
+            *list = named;
+            count++;
+        }
+    return len == 0 ? count : SIZE_MAX;
+}
+
+/* The paths of the files that a pattern names, sorted, in memory of the configuration. NULL with errno set. */
+static const char **expand(struct conf *conf, const char *place, const char *pattern, size_t *count)
+{
+    int directory = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct named *list = NULL;
+    const char **paths = NULL;
+    size_t n = 0;
+
+    if (directory < 0)
+        return NULL;
+    *count = collect(conf, directory, pattern, &list);
+    if (*count != SIZE_MAX) {
+        paths = memory_take(conf, (*count + 1) * sizeof *paths);
+        for (; list != NULL; list = list->next)
+            paths[n++] = list->path;
+        qsort(paths, n, sizeof *paths, by_bytes);
+    }
+    (void)close(directory); /* was only read */
+    return paths;
 }
 
 /* Includes the files that a pattern names. */
@@ -135,20 +191,15 @@ static void add_all(struct include *i, const char *pattern)
     struct slice directory = directory_of(slice_of(pattern));
     const char *place = join(i->p->conf, directory, slice_of(directory.len > 0 ? "" : "."));
     const char *why = doubt_directory(i->p->conf, place);
-    struct dirent **entries;
-    int count = why == NULL ? scandir(place, &entries, NULL, by_bytes) : 0;
+    size_t count = 0;
+    const char **paths = why == NULL ? expand(i->p->conf, place, pattern, &count) : NULL;
 
-    if (count < 0)
+    if (why == NULL && paths == NULL)
         why = strerror(errno);
     if (why != NULL)
         fail(i->p, i->word.column, "%s cannot be used: %s", place, why);
-    for (int n = 0; n < count; n++) {
-        if (fnmatch(pattern + directory.len, entries[n]->d_name, FNM_PERIOD | FNM_NOESCAPE) == 0)
-            add(i, join(i->p->conf, directory, slice_of(entries[n]->d_name)));
-        free(entries[n]);
-    }
-    if (count >= 0 && why == NULL)
-        free(entries);
+    for (size_t n = 0; paths != NULL && n < count; n++)
+        add(i, paths[n]);
 }
 
 /* What is behind this line becomes a stretch of its own, behind what is included. */
