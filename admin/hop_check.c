@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include "admin/probe.h"
+#include "base/credentials.h"
 #include "base/text.h"
 #include "nexthop/connect.h"
-#include "nexthop/credentials.h"
 #include "nexthop/hop.h"
 
 const struct rule *hop_check_verifies(const struct conf *conf)
@@ -29,7 +29,7 @@ bool hop_check_wants_tls(const struct conf *conf)
 
 static uid_t who_serves(void)
 {
-    return probe_who.how == OURSELVES ? NEXTHOP_ANY_OWNER : probe_who.account.uid;
+    return probe_who.how == OURSELVES ? CREDENTIALS_ANY_OWNER : probe_who.account.uid;
 }
 
 /* False: access.c tells who may not read it. */
@@ -45,20 +45,20 @@ bool hop_check_is_others(const struct hop *hop)
     char path[PATH_MAX];
     struct stat status;
 
-    return user != NEXTHOP_ANY_OWNER && may_be_read(hop, path) && stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+    return user != CREDENTIALS_ANY_OWNER && may_be_read(hop, path) && stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
            status.st_uid != user;
 }
 
 static void check_file(struct conf *conf, const struct rule *rule)
 {
     const struct hop *hop = rule->target.hop;
-    struct nexthop_credentials credentials;
+    struct credentials credentials;
     char path[PATH_MAX], reason[NEXTHOP_REASON];
 
     if (!may_be_read(hop, path))
         return;
-    if (nexthop_credentials_read(hop->auth, who_serves(), &credentials, reason, sizeof reason)) {
-        nexthop_credentials_wipe(&credentials);
+    if (credentials_read(hop->auth, who_serves(), &credentials, reason, sizeof reason)) {
+        credentials_wipe(&credentials);
         return;
     }
     conf_complain(conf, SEVERITY_ERROR, rule->line, conf_column_of(conf, rule->line, hop->auth), "%s", reason);

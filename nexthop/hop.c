@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/credentials.h"
 #include "base/text.h"
 #include "nexthop/connect.h"
-#include "nexthop/credentials.h"
 
 bool hop_equal(const struct hop *a, const struct hop *b)
 {
@@ -53,7 +53,7 @@ static bool secure(struct hop_line *line, const struct hop *hop)
 /* A password leaves this host in TLS only. */
 static bool log_in(struct hop_line *line, const struct hop *hop)
 {
-    struct nexthop_credentials credentials;
+    struct credentials credentials;
     char reason[NEXTHOP_REASON];
     bool done;
 
@@ -61,10 +61,10 @@ static bool log_in(struct hop_line *line, const struct hop *hop)
         return true;
     if (line->tls.helper == 0 && !where_is_local(&hop->where))
         return trouble(line, "a password is not sent without TLS, which the next server does not offer");
-    if (!nexthop_credentials_read(hop->auth, geteuid(), &credentials, reason, sizeof reason))
+    if (!credentials_read(hop->auth, geteuid(), &credentials, reason, sizeof reason))
         return trouble(line, reason);
     done = dialogue_login(&line->dialogue, credentials.user, credentials.password);
-    nexthop_credentials_wipe(&credentials);
+    credentials_wipe(&credentials);
     return done;
 }
 

@@ -1,5 +1,5 @@
 /* credentials.c - unit tests: files with name and password for another server */
-#include "nexthop/credentials.h"
+#include "base/credentials.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -45,12 +45,12 @@ static const char *make_file(char *path, struct slice text, mode_t mode)
 
 static void test_files(void)
 {
-    struct nexthop_credentials credentials;
+    struct credentials credentials;
     char reason[256], want[256];
 
     for (size_t i = 0; i < COUNT(files); i++) {
         char path[] = "/tmp/credentials.XXXXXX";
-        bool done = nexthop_credentials_read(slice_of(make_file(path, files[i].text, files[i].mode)), geteuid(), &credentials, reason,
+        bool done = credentials_read(slice_of(make_file(path, files[i].text, files[i].mode)), geteuid(), &credentials, reason,
                                              sizeof reason);
 
         (void)unlink(path);
@@ -62,7 +62,7 @@ static void test_files(void)
         } else {
             ok_text(credentials.user, slice_of(files[i].user), "%s: the name", files[i].what);
             ok_text(credentials.password, slice_of(files[i].password), "%s: the password", files[i].what);
-            nexthop_credentials_wipe(&credentials);
+            credentials_wipe(&credentials);
         }
         ok(memmem(&credentials, sizeof credentials, "secret", 6) == NULL, "%s: forgotten", files[i].what);
     }
@@ -71,13 +71,13 @@ static void test_files(void)
 void test_credentials(void)
 {
     static const struct stat ours = { .st_mode = S_IFREG | S_IRUSR, .st_uid = 7 };
-    struct nexthop_credentials credentials;
+    struct credentials credentials;
     char reason[256];
 
     test_files();
-    ok(!nexthop_credentials_read(slice_of("/nonexistent/file"), geteuid(), &credentials, reason, sizeof reason), "no such file");
+    ok(!credentials_read(slice_of("/nonexistent/file"), geteuid(), &credentials, reason, sizeof reason), "no such file");
     ok_text(slice_of(reason), slice_of("/nonexistent/file: No such file or directory"), "and its reason");
-    ok(nexthop_credentials_exposed(&ours, 7) == NULL, "a file of the user who serves");
-    ok(nexthop_credentials_exposed(&ours, 8) != NULL, "a file of another user");
-    ok(nexthop_credentials_exposed(&ours, NEXTHOP_ANY_OWNER) == NULL, "whoever that is");
+    ok(credentials_exposed(&ours, 7) == NULL, "a file of the user who serves");
+    ok(credentials_exposed(&ours, 8) != NULL, "a file of another user");
+    ok(credentials_exposed(&ours, CREDENTIALS_ANY_OWNER) == NULL, "whoever that is");
 }

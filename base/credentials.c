@@ -1,5 +1,5 @@
 /* credentials.c - the file with name and password that another server wants */
-#include "nexthop/credentials.h"
+#include "base/credentials.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,9 +7,9 @@
 
 #include "base/guarded.h"
 
-const char *nexthop_credentials_exposed(const struct stat *status, uid_t user)
+const char *credentials_exposed(const struct stat *status, uid_t user)
 {
-    if (status->st_uid != user && user != NEXTHOP_ANY_OWNER)
+    if (status->st_uid != user && user != CREDENTIALS_ANY_OWNER)
         return "it belongs to another user than the one who serves";
     if ((status->st_mode & (S_IRWXG | S_IRWXO)) != 0)
         return "others may read or write it, expected chmod go-rwx";
@@ -17,7 +17,7 @@ const char *nexthop_credentials_exposed(const struct stat *status, uid_t user)
 }
 
 /* What the bytes say. NULL, or what is wrong with them. */
-static const char *take(struct nexthop_credentials *c, size_t len)
+static const char *take(struct credentials *c, size_t len)
 {
     const char *end = memchr(c->bytes, '\n', len), *colon;
     size_t line = end != NULL ? (size_t)(end - c->bytes) : len;
@@ -37,12 +37,12 @@ static const char *take(struct nexthop_credentials *c, size_t len)
 }
 
 /* NULL, or why there are none. */
-static const char *read_line(int fd, uid_t user, struct nexthop_credentials *c)
+static const char *read_line(int fd, uid_t user, struct credentials *c)
 {
     struct stat status;
     const char *wrong = fd < 0 && errno == EINVAL           ? "it is no file"
                         : fd < 0 || fstat(fd, &status) != 0 ? strerror(errno)
-                                                            : nexthop_credentials_exposed(&status, user);
+                                                            : credentials_exposed(&status, user);
     size_t len = 0;
     ssize_t got = 1;
 
@@ -54,13 +54,13 @@ static const char *read_line(int fd, uid_t user, struct nexthop_credentials *c)
     return wrong != NULL ? wrong : take(c, len);
 }
 
-bool nexthop_credentials_read(struct slice path, uid_t user, struct nexthop_credentials *credentials, char *reason, size_t size)
+bool credentials_read(struct slice path, uid_t user, struct credentials *credentials, char *reason, size_t size)
 {
     int fd = guarded_read(path);
     const char *wrong = read_line(fd, user, credentials);
 
     if (wrong != NULL) {
-        nexthop_credentials_wipe(credentials);
+        credentials_wipe(credentials);
         (void)snprintf(reason, size, "%.*s: %s", (int)path.len, path.text, wrong);
     }
     if (fd >= 0)
@@ -68,7 +68,7 @@ bool nexthop_credentials_read(struct slice path, uid_t user, struct nexthop_cred
     return wrong == NULL;
 }
 
-void nexthop_credentials_wipe(struct nexthop_credentials *credentials)
+void credentials_wipe(struct credentials *credentials)
 {
     explicit_bzero(credentials, sizeof *credentials);
 }

@@ -1,6 +1,6 @@
 /* credentials.h - the file with name and password that another server wants */
-#ifndef NEXTHOP_CREDENTIALS_H
-#define NEXTHOP_CREDENTIALS_H
+#ifndef CREDENTIALS_H
+#define CREDENTIALS_H
 
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -10,24 +10,24 @@
 enum { CREDENTIALS_MOST = 512 }; /* bytes of the line */
 
 /* The slices point into `bytes`, so that this is not to be copied. */
-struct nexthop_credentials {
+struct credentials {
     struct slice user, password;
     char bytes[CREDENTIALS_MOST + 2]; /* with the end of the line, and one more, to see that there is one too many */
 };
 
 /* In the place of a user: whoever it is that the file belongs to. */
-#define NEXTHOP_ANY_OWNER ((uid_t)-1)
+#define CREDENTIALS_ANY_OWNER ((uid_t)-1)
 
 /*
  * Reads them: one line `user:password`; the password is all that follows the first colon. The file must be for this user
  * alone. False with a reason, one line, which does not hold anything of what is in the file.
  */
-bool nexthop_credentials_read(struct slice path, uid_t user, struct nexthop_credentials *credentials, char *reason, size_t size);
+bool credentials_read(struct slice path, uid_t user, struct credentials *credentials, char *reason, size_t size);
 
 /* Forgets them, as soon as they have been said. */
-void nexthop_credentials_wipe(struct nexthop_credentials *credentials);
+void credentials_wipe(struct credentials *credentials);
 
 /* What is wrong with who may read or change such a file, if it is to be for this user alone; NULL: nothing. */
-const char *nexthop_credentials_exposed(const struct stat *status, uid_t user);
+const char *credentials_exposed(const struct stat *status, uid_t user);
 
 #endif
