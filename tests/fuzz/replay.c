@@ -23,6 +23,7 @@ static const struct {
     { "report", fuzz_report },
     { "resolver", fuzz_resolver }, { "response", fuzz_response }, { "dialogue", fuzz_dialogue },
     { "policy", fuzz_policy },
+    { "milter", fuzz_milter },
 };
 
 static unsigned tests;

@@ -22,6 +22,7 @@ static const struct {
     { "counts", test_counts }, { "said", test_said }, { "where", test_where }, { "response", test_response },
     { "content", test_content }, { "connect", test_connect }, { "credentials", test_credentials }, { "tls", test_tls },
     { "policy", test_policy },
+    { "milter", test_milter },
 };
 
 static const char *suite = "";

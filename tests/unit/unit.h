@@ -56,6 +56,7 @@ void test_said(void);
 void test_where(void);
 void test_response(void);
 void test_policy(void);
+void test_milter(void);
 void test_connect(void);
 void test_credentials(void);
 void test_tls(void);
