@@ -21,8 +21,10 @@ struct transaction {
     struct client *client;
     const struct address *sender;  /* the reverse-path, len 0 for <> */
     const struct address *canonical_sender; /* in its canonical form (canonical.h), as recipients are */
+    const struct address *said_sender; /* as it was before milters, for the log, and for who sends the message again */
     struct opened **opened;        /* transactions with next servers that were asked about recipients (handover.h) */
     const struct spool *spool;
+    const struct spool *came;      /* the same as the client sent it, before milters */
     bool once;                     /* the spool is read by one delivery only, whatever becomes of that */
     size_t recipients;             /* how many the whole message has */
     struct outcome *outcomes;      /* room for one of each in the list of the recipients, copies by also lines included */

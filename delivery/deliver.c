@@ -54,7 +54,7 @@ static void log_delivery(const struct transaction *t, const struct recipient *r,
              "delivery result=%s id=%s rule=%s target=%s bytes=%ju secs=%ju.%03u%s%s path=\"%s\" from=\"%s\" to=\"%s\""
              "%s%s%s", names[result], t->id, rule_shown(t, r->rule, rule), ways[target->kind].name, (uintmax_t)t->spool->size,
              (uintmax_t)(milliseconds / 1000), (unsigned)(milliseconds % 1000), name[0] != '\0' ? " host=" : "", log_encode(host, sizeof host, slice_of(name)),
-             log_encode(path, sizeof path, target->text), log_encode(from, sizeof from, address_slice(t->sender)),
+             log_encode(path, sizeof path, target->text), log_encode(from, sizeof from, address_slice(t->said_sender)),
              log_encode(to, sizeof to, address_slice(&r->address)), reason[0] != '\0' ? " reason=\"" : "",
              log_encode(why, sizeof why, slice_of(reason)), reason[0] != '\0' ? "\"" : "");
 }

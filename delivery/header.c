@@ -25,8 +25,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Bytes of the field that begins here, with all lines that continue it; 0: its end cannot be seen. */
-static size_t field_length(struct slice rest, bool whole)
+size_t header_field_length(struct slice rest, bool whole)
 {
     size_t len = 0;
 
@@ -40,17 +39,16 @@ static size_t field_length(struct slice rest, bool whole)
     return len;
 }
 
-/* Takes the name in front of the colon, in lower case. Returns where the value begins; 0: this is no field. */
-static size_t take_name(char *text, size_t len, size_t *name_len)
+size_t header_value_at(struct slice field, size_t *name_len)
 {
     size_t i = 0;
 
-    for (; i < len && text[i] > ' ' && text[i] < 0x7f && text[i] != ':'; i++)
-        text[i] = lower_ascii(text[i]);
-    *name_len = i;
-    while (i < len && is_blank(text[i])) /* as it was written once (RFC 5322 4.5) */
+    while (i < field.len && field.text[i] > ' ' && field.text[i] < 0x7f && field.text[i] != ':')
         i++;
-    return *name_len > 0 && i < len && text[i] == ':' ? i + 1 : 0;
+    *name_len = i;
+    while (i < field.len && is_blank(field.text[i])) /* as it was written once (RFC 5322 4.5) */
+        i++;
+    return *name_len > 0 && i < field.len && field.text[i] == ':' ? i + 1 : 0;
 }
 
 /* Takes out the line ends, and the blanks around what is left. */
@@ -70,11 +68,13 @@ static struct slice unfold(char *text, size_t len)
 
 static bool take_field(struct header *header, size_t at, size_t len)
 {
-    size_t name_len, skip = take_name(header->text + at, len, &name_len);
+    size_t name_len, skip = header_value_at((struct slice){ header->text + at, len }, &name_len);
     struct slice value;
 
     if (skip == 0)
         return false;
+    for (size_t i = at; i < at + name_len; i++)
+        header->text[i] = lower_ascii(header->text[i]);
     value = unfold(header->text + at + skip, len - skip);
     header->fields[header->count++] = (struct header_field){
         (uint16_t)at, (uint16_t)name_len, (uint16_t)(value.text - header->text), (uint16_t)value.len
@@ -90,7 +90,7 @@ void header_read(struct header *header, const struct spool *spool)
     header->count = 0;
     header->cut = end == 0 && !whole;
     for (; at < end; at += len) {
-        len = field_length((struct slice){ header->text + at, end - at }, whole);
+        len = header_field_length((struct slice){ header->text + at, end - at }, whole);
         header->cut = len == 0;
         if (len == 0 || !take_field(header, at, len))
             return;

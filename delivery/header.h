@@ -1,8 +1,17 @@
-/* header.h - the fields of a message's header, for a person to look at */
+/* header.h - the fields of a message's header: where each begins and ends, and all of them for a person to look at */
 #ifndef HEADER_H
 #define HEADER_H
 
 #include "session/message.h"
+
+/*
+ * Bytes of the field that begins here, with all lines that continue it (RFC 5322 2.2.3); 0: its end cannot be seen, since
+ * the text may go on, unless it is the whole message.
+ */
+size_t header_field_length(struct slice rest, bool whole);
+
+/* Where in a field its value begins, right behind the colon, and the length of its name; 0: this is no field. */
+size_t header_value_at(struct slice field, size_t *name_len);
 
 enum { HEADER_MAX = 65536 }; /* bytes of a message that are looked at */
 

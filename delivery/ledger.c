@@ -48,7 +48,7 @@ void ledger_begin(void)
 static const unsigned char *digest_of(const struct transaction *t, enum ledger_extent extent)
 {
     if (!message.digested || message.extent != extent)
-        message.failed = !ledger_key_message(t->spool, extent, message.digest);
+        message.failed = !ledger_key_message(t->came, extent, message.digest);
     message.digested = true;
     message.extent = extent;
     return message.failed ? NULL : message.digest;
@@ -135,7 +135,7 @@ const char *ledger_name(const struct transaction *transaction, const struct reci
     unsigned char key[LEDGER_KEY];
 
     name[0] = '\0';
-    if (transaction->spool == NULL)
+    if (transaction->came == NULL)
         return name;
     if (transaction->settings->ledger.len > 0 && transaction->settings->rehearse != NULL) {
         (void)snprintf(name, LEDGER_NAME, "(given at the delivery)"); /* there is room */

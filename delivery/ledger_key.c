@@ -236,7 +236,7 @@ void ledger_key_delivery(const struct transaction *transaction, const struct rec
 
     sha256.init(&context);
     sha256.update(&context, message, LEDGER_DIGEST);
-    take_text(&context, address_slice(transaction->sender));
+    take_text(&context, address_slice(transaction->said_sender));
     take_text(&context, recipient_form(recipient, FORM_CANONICAL));
     take_text(&context, recipient_form(recipient, FORM_GIVEN));
     if (rule->kind == RULE_ALSO) {

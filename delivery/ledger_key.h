@@ -18,7 +18,10 @@ enum ledger_extent {
  */
 bool ledger_key_prepare(void);
 
-/* The digest of what all attempts to send this message have in common. False: it cannot be made. */
+/*
+ * The digest of what all attempts to send this message have in common, which is not what milters make of it: they add
+ * what is new each time. False: it cannot be made.
+ */
 bool ledger_key_message(const struct spool *spool, enum ledger_extent extent, unsigned char digest[LEDGER_DIGEST]);
 
 /* That of the delivery of such a message to this recipient: the first bytes of its digest. */

@@ -71,7 +71,9 @@ static struct transaction transaction_of(struct session_state *s, const struct s
         .sender = &s->mail.sender,
         .canonical_sender = &s->sender,
         .opened = &s->opened,
+        .said_sender = &s->mail.sender,
         .spool = spool,
+        .came = spool,
         .once = s->count == 1 && !delivery_keeps_dead_letters(&s->conf->delivery),
         .recipients = count_recipients(s),
         .outcomes = s->outcomes,
@@ -202,7 +204,8 @@ struct reply state_deliver(struct session_state *s, const struct spool *spool)
     state_stamp(s);
     s->spool = *spool;
     s->end_refusal = state_ask_end(s, &s->spool);
-    if (!state_apply_handlers(s))
+    state_apply_policies(s);
+    if (!state_settle_recipients(s))
         s->end_refusal = no_memory;
     s->transaction = transaction_of(s, &s->spool);
     (void)clock_gettime(CLOCK_REALTIME, &s->transaction.received_at); /* cannot fail with these arguments */

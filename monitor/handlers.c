@@ -1,13 +1,10 @@
-/* handlers.c - the stages at which handlers are asked, and what becomes of a message by what they have said */
+/* handlers.c - the stages at which handlers are asked */
 #include "monitor/state.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/cold.h"
-#include "delivery/copy.h"
 #include "dns/dns.h"
 #include "handlers/policy.h"
 
@@ -111,100 +108,4 @@ static uint64_t size_with_crlf(const struct spool *spool)
 struct reply state_ask_end(struct session_state *s, const struct spool *spool)
 {
     return policy_wants(&s->conf->handlers, POLICY_END) ? ask_of_all(s, POLICY_END, size_with_crlf(spool)) : no_objection;
-}
-
-/* ---- what they have said about the message --------------------------------------------------- */
-
-static void redirect(struct session_state *s, const struct recipient *recipient)
-{
-    s->recipients[0] = *recipient;
-    s->count = 1;
-    for (size_t i = 0; i < s->named; i++)
-        s->order[i] = 0;
-}
-
-/* Behind all others: a copy that somebody has already is none. */
-static void add_copy(struct session_state *s, const struct recipient *copy)
-{
-    for (size_t i = 0; i < s->count; i++)
-        if (s->recipients[i].rule->line == copy->rule->line &&
-            slice_equal_nocase(address_slice(&s->recipients[i].address), address_slice(&copy->address)))
-            return;
-    s->recipients[s->count++] = *copy;
-}
-
-/* Those who were named, without copies by also lines. */
-static void drop_copies(struct session_state *s)
-{
-    uint32_t *places = s->hashes; /* nobody is added any more */
-    size_t count = 0;
-
-    for (size_t i = 0; i < s->count; i++) {
-        places[i] = (uint32_t)count;
-        if (s->recipients[i].rule->kind != RULE_ALSO)
-            s->recipients[count++] = s->recipients[i];
-    }
-    for (size_t i = 0; i < s->named; i++)
-        s->order[i] = places[s->order[i]];
-    s->count = count;
-}
-
-/* One delivery for all, there instead of where each of them would have gone. */
-static void put_aside(struct session_state *s, const struct target *target, unsigned line)
-{
-    static struct rule aside;
-
-    aside = (struct rule){ .kind = RULE_DELIVER, .line = line, .target = *target };
-    aside.target.once = true;
-    drop_copies(s);
-    for (size_t i = 0; i < s->count; i++)
-        s->recipients[i].rule = &aside;
-}
-
-/* Above the message that is held: for whom it was. False without memory. */
-static bool name_recipients(struct session_state *s)
-{
-    static const struct slice name = SLICE("X-Original-To: ");
-    struct text text = { NULL, s->fields.len, 0 };
-
-    for (size_t i = 0; i < s->count; i++)
-        text.size += name.len + s->recipients[i].address.len + 1;
-    s->held_fields = text.bytes = malloc(text.size + 1);
-    if (text.bytes == NULL)
-        return false;
-    text_put(&text, s->fields);
-    for (size_t i = 0; i < s->count; i++) {
-        text_put(&text, name);
-        text_put(&text, address_slice(&s->recipients[i].address));
-        text_put(&text, (struct slice)SLICE("\n"));
-    }
-    s->fields = text_slice(&text);
-    return true;
-}
-
-bool state_apply_handlers(struct session_state *s)
-{
-    const struct quarantine *q = &s->conf->handlers.quarantine;
-    struct policy_message message;
-
-    s->fields = (struct slice){ "", 0 };
-    free(s->held_fields);
-    s->held_fields = NULL;
-    if (s->conf->handlers.first_policy == NULL)
-        return true;
-    message = policy_message();
-    s->fields = message.fields;
-    if (message.discards != NULL) {
-        put_aside(s, &(struct target){ .kind = TARGET_APPEND, .text = SLICE("/dev/null") }, message.discards->line);
-        return true;
-    }
-    if (message.holds != NULL) {
-        put_aside(s, &(struct target){ .kind = q->maildir ? TARGET_MAILDIR : TARGET_APPEND, .text = q->path }, q->line);
-        return name_recipients(s);
-    }
-    if (message.redirect != NULL)
-        redirect(s, message.redirect);
-    for (size_t i = 0; message.redirect == NULL && i < message.copy_count; i++)
-        add_copy(s, &message.copies[i]);
-    return true;
 }

@@ -82,6 +82,7 @@ struct session_state {
     char instance[64];            /* of the transaction, for handlers */
     bool data_accepted;           /* by them */
     struct slice fields;          /* that they have added to the message that is delivered */
+    bool held, discarded;         /* by them */
     struct reply end_refusal;     /* of handlers, by which nobody gets the message; code 0: there is none */
     char *held_fields;            /* the same with more; NULL: they are where they were kept */
 
@@ -206,8 +207,17 @@ struct reply state_ask_mail(struct session_state *s);
 struct reply state_ask_rcpt(struct session_state *s, const struct address *recipient);
 struct reply state_ask_end(struct session_state *s, const struct spool *spool);
 
-/* What handlers want done with the message is done to the list of recipients, and to `fields`. False without memory. */
-bool state_apply_handlers(struct session_state *s);
+/* What policies want done with the message is done to the list of recipients, and to `fields`. */
+void state_apply_policies(struct session_state *s);
+
+/* Nobody gets the message, by this line. */
+void state_discard(struct session_state *s, unsigned line);
+
+/* It is to be held. Code 0, or a reply where there is no quarantine. */
+struct reply state_hold(struct session_state *s);
+
+/* All handlers were asked: a message that is to be held goes there alone. False without memory. */
+bool state_settle_recipients(struct session_state *s);
 
 /* Logs why the last decision could not be taken, if that is so. */
 void state_log_trouble(void);

@@ -79,6 +79,7 @@ void spool_clear(struct spool *spool)
     spool->fd = -1;
     spool->used = 0;
     spool->start = spool->size = 0;
+    spool->head.len = 0;
 }
 
 void message_begin(struct message *message, struct spool *spool, uint64_t limit, bool lf_session,
@@ -382,10 +383,13 @@ void message_finish(struct message *message)
 
 struct slice spool_piece(const struct spool *spool, uint64_t offset, char *buffer, size_t size)
 {
-    uint64_t left = spool->size - offset;
+    uint64_t left = offset < spool->head.len ? spool->head.len - offset : spool->size - offset;
     size_t len = left < size ? (size_t)left : size;
     ssize_t n;
 
+    if (offset < spool->head.len)
+        return (struct slice){ spool->head.text + offset, len };
+    offset -= spool->head.len;
     if (spool->fd < 0)
         return (struct slice){ spool->memory + offset, len };
     do
@@ -400,6 +404,7 @@ struct slice spool_piece(const struct spool *spool, uint64_t offset, char *buffe
 
 void spool_forget(const struct spool *spool, uint64_t offset)
 {
-    if (spool->fd >= 0) /* no promise hangs on it */
-        (void)fallocate(spool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)(spool->start + offset));
+    if (spool->fd >= 0 && offset > spool->head.len) /* no promise hangs on it */
+        (void)fallocate(spool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                        (off_t)(spool->start + offset - spool->head.len));
 }

@@ -24,6 +24,7 @@ struct spool {
     int fd;           /* -1: all of it is in memory */
     uint64_t start;   /* where in the file the message begins, behind what is not its own */
     uint64_t size;    /* bytes of the message */
+    struct slice head; /* of them those in front of what is in memory or file; empty but where milters have changed the header */
 };
 
 /*
