@@ -23,6 +23,7 @@ static const struct {
     { "content", test_content }, { "connect", test_connect }, { "credentials", test_credentials }, { "tls", test_tls },
     { "policy", test_policy },
     { "milter", test_milter },
+    { "netstring", test_netstring },
 };
 
 static const char *suite = "";
