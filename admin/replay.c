@@ -362,7 +362,8 @@ static void forget_checks(struct conf *conf)
 {
     struct client_settings *s = &conf->client;
     struct limit *const checks[] = { &s->helo_dns_check, &s->helo_syntax_check, &s->sender_dns_check,
-                                     &s->rcpt_dns_check, &s->sender_syntax_check, &s->rcpt_syntax_check };
+                                     &s->rcpt_dns_check, &s->sender_syntax_check, &s->rcpt_syntax_check,
+                                     &s->sender_mta_check };
 
     conf->delivery.deadletter_file = (struct slice){ "", 0 };
     conf->client.lockout_db = conf->delivery.ledger = (struct slice){ "", 0 };

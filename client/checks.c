@@ -1,10 +1,13 @@
 /* checks.c - what HELO names, senders and recipients must be like, where the configuration asks for it */
 #include "client/checks.h"
 
+#include "base/clock.h"
+#include "base/cold.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "dns/canonical.h"
 #include "dns/dns.h"
+#include "nexthop/callout.h"
 
 static const struct reply no_objection = { .code = 0 };
 
@@ -219,7 +222,8 @@ static struct reply check_domain(struct groups *groups, struct client *client, c
 
 bool checks_wants_mail(const struct client_settings *settings)
 {
-    return settings->sender_dns_check.value != 0 || settings->sender_syntax_check.value != 0;
+    return settings->sender_dns_check.value != 0 || settings->sender_syntax_check.value != 0 ||
+           settings->sender_mta_check.value != 0;
 }
 
 struct reply checks_sender(const struct client_settings *settings, struct groups *groups, struct client *client,
@@ -235,6 +239,78 @@ struct reply checks_sender(const struct client_settings *settings, struct groups
                              address_domain(sender), &null_mx);
     return reply;
 }
+
+/* ---- mail hosts of senders ----------------------------------------------------------------- */
+
+enum { ASKED_MOST = 10 }; /* domains: a client must not have us connect to any number of hosts */
+
+/* What is known of the domains that the client has named. */
+static struct asked {
+    char domain[DOMAIN_MAX + 1];
+    enum answer_status status;
+} asked[ASKED_MOST] COLD_BSS;
+static size_t asked_count;
+
+void checks_forget_senders(void)
+{
+    asked_count = 0;
+}
+
+static void log_asked(const struct asked *a, uint64_t began, const char *why)
+{
+    static const char *const words[] = { [ANSWER_FOUND] = "yes", [ANSWER_NONE] = "no", [ANSWER_UNSURE] = "unknown" };
+    char domain[LOG_TEXT], last[LOG_TEXT];
+
+    (void)log_encode(last, sizeof last, slice_of(why));
+    log_line(LOG_INFO, "sender mta=%s ms=%llu domain=\"%s\" last=\"%s\"", words[a->status],
+             (unsigned long long)(clock_ms() - began), log_encode(domain, sizeof domain, slice_of(a->domain)), last);
+    log_debug('r', "    a mail host of %s answers: %s (%s)", domain, words[a->status], last);
+}
+
+/* Does a mail host of the domain answer? NULL: too many domains were asked about. */
+static const struct asked *ask_hosts(const char *domain, uint64_t deadline, const volatile sig_atomic_t *terminated)
+{
+    struct asked *a = asked;
+    const uint64_t began = clock_ms();
+    char why[CALLOUT_WHY];
+
+    for (; a < asked + asked_count; a++)
+        if (slice_equal_nocase(slice_of(a->domain), slice_of(domain)))
+            return a;
+    if (asked_count == ASKED_MOST)
+        return NULL;
+    asked_count++;
+    text_string(a->domain, sizeof a->domain, slice_of(domain));
+    a->status = callout(a->domain, deadline, terminated, why);
+    log_asked(a, began, why);
+    return a;
+}
+
+struct reply checks_sender_hosts(const struct client_settings *settings, struct groups *groups, struct client *client,
+                                 const struct address *sender, uint64_t deadline, const volatile sig_atomic_t *terminated)
+{
+    static const struct reply too_many = REPLY(451, "7.0", "Too many domains of senders, try again later");
+    static const struct reply unsure = REPLY(451, "", "The mail hosts of the sender do not answer now, try again later");
+    static const char keyword[] = "limit.sender_mta_check";
+    const struct limit *limit = &settings->sender_mta_check;
+    const struct slice domain = address_domain(sender);
+    const struct asked *a;
+    char text[DOMAIN_MAX + 1];
+    enum match bypass;
+
+    if (limit->value == 0 || domain.len == 0 || domain.text[0] == '[' ||
+        (bypass = groups_bypass(groups, client)) == MATCH_YES)
+        return no_objection;
+    text_string(text, sizeof text, domain);
+    a = ask_hosts(text, deadline, terminated);
+    if (a == NULL)
+        return shown(groups, keyword, limit, too_many);
+    if (a->status == ANSWER_FOUND)
+        return shown(groups, keyword, limit, no_objection);
+    return shown(groups, keyword, limit, refuse(limit, bypass, a->status == ANSWER_UNSURE ? &unsure : NULL));
+}
+
+/* ---- recipients ---------------------------------------------------------------------------- */
 
 struct reply checks_recipient(const struct client_settings *settings, struct groups *groups, struct client *client,
                               const struct address *recipient)

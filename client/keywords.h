@@ -39,6 +39,8 @@ static const struct keyword client_keywords[] = {
       .default_text = "off 501 Give your host name, or your address in brackets", .status = "5.4" },
     { .name = "limit.sender_dns_check", .order = 440, .kind = KEYWORD_CHECK, AT(sender_dns_check),
       .default_text = "off 450 The domain of the sender does not exist", .status = "1.8" },
+    { .name = "limit.sender_mta_check", .order = 445, .kind = KEYWORD_CHECK, AT(sender_mta_check),
+      .default_text = "off 450 The mail hosts of the sender do not answer", .status = "1.8" },
     { .name = "limit.rcpt_dns_check", .order = 450, .kind = KEYWORD_CHECK, AT(rcpt_dns_check),
       .default_text = "off 450 The domain of the recipient does not exist", .status = "1.2" },
     { .name = "limit.sender_syntax_check", .order = 460, .kind = KEYWORD_CHECK, AT(sender_syntax_check),

@@ -34,7 +34,7 @@ struct client_settings {
     struct slice lockout_db;    /* empty: no client is locked out */
     uint64_t lockout_violations, lockout_period, lockout_secs; /* the last two in seconds */
     struct limit fcrdns_check, helo_dns_check, helo_syntax_check; /* switches */
-    struct limit sender_dns_check, rcpt_dns_check, sender_syntax_check, rcpt_syntax_check;
+    struct limit sender_dns_check, rcpt_dns_check, sender_syntax_check, rcpt_syntax_check, sender_mta_check;
     struct pause early_talker;  /* before the greeting */
 };
 

@@ -8,6 +8,7 @@
 #include "base/cold.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "client/checks.h"
 #include "dns/dns.h"
 
 static const struct reply no_objection = { .code = 0 };
@@ -37,6 +38,7 @@ void state_change_client(struct session_state *s)
     counts_forget_guesses(&s->counts);
     groups_forget(groups);
     dnsbl_forget(groups->lists);
+    checks_forget_senders();
     s->lockout = (struct lockout){ .settings = &s->conf->client, .groups = groups, .client = s->client };
     s->locked = LOCKOUT_NONE;
 }

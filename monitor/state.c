@@ -274,6 +274,9 @@ struct reply state_mail(struct session_state *s, struct slice argument)
                                                       &s->sender);
     if (reply.code == 0)
         reply = state_ask_mail(s);
+    if (reply.code == 0) /* what costs most, and others, comes last */
+        reply = checks_sender_hosts(&s->conf->client, &s->conf->rules.groups, s->client, &s->sender, s->deadline,
+                                    s->terminated);
     if (reply.code != 0)
         return reply;
     state_note(s, CAME_MAIL);

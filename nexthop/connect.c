@@ -86,8 +86,8 @@ static bool find_name(const struct where *where, uint64_t deadline, struct nexth
     }
     if (addresses->count > 0)
         return true;
-    (void)snprintf(reason, size, six.status == ANSWER_NONE && four.status == ANSWER_NONE
-                   ? "%s has no address" : "%s cannot be looked up now", name);
+    addresses->unsure = six.status != ANSWER_NONE || four.status != ANSWER_NONE;
+    (void)snprintf(reason, size, addresses->unsure ? "%s cannot be looked up now" : "%s has no address", name);
     return false;
 }
 
@@ -97,6 +97,7 @@ bool nexthop_find(const struct where *where, uint64_t deadline, struct nexthop_a
     char text[WHERE_HOST + 1];
     unsigned char bytes[16];
 
+    addresses->unsure = false;
     addresses->count = 0;
     text_string(text, sizeof text, where->text);
     switch (where->kind) {

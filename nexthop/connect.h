@@ -23,6 +23,7 @@ union nexthop_address {
 };
 
 struct nexthop_addresses {
+    bool unsure; /* there is none, as far as can be known now */
     size_t count;
     union nexthop_address at[NEXTHOP_ADDRESSES];
 };
