@@ -24,6 +24,7 @@ static const struct {
     { "policy", test_policy },
     { "milter", test_milter },
     { "netstring", test_netstring },
+    { "milter_message", test_milter_message },
 };
 
 static const char *suite = "";

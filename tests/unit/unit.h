@@ -58,6 +58,7 @@ void test_where(void);
 void test_response(void);
 void test_policy(void);
 void test_milter(void);
+void test_milter_message(void);
 void test_connect(void);
 void test_credentials(void);
 void test_tls(void);
