@@ -23,14 +23,15 @@ CF_x86_64 = -fcf-protection=full
 ALL_CFLAGS  = -std=gnu11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. $(CPPFLAGS) $(CFLAGS) $(HARDEN) $(WARN) -MMD -MP
 # noseparate-code: code and constants are one mapping, not three, to be made at each start and copied by each fork.
 ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,-z,noseparate-code -Wl,--as-needed -Wl,--sort-section=name $(LDFLAGS)
-LDLIBS      =
+# Three functions of libmd, 4 KB, are linked in: to load the library would take longer than the digest of most messages.
+LDLIBS      = -l:libmd.a
 
 # make STATIC=1: no dynamic loader, a faster start; users are those of /etc/passwd, whatever nsswitch.conf says
 ifdef STATIC
 override BUILD := $(BUILD)/static
 ALL_CFLAGS += -DSTATIC
 LINK        = -static-pie
-LDLIBS      = -lpcre2-8 -lcares -lidn2 -lunistring -lmd
+LDLIBS      = -lpcre2-8 -lcares -lidn2 -lunistring -l:libmd.a
 else
 LINK        = -pie
 endif

@@ -227,12 +227,6 @@ static struct reply reply_delivered(const struct transaction *t)
     return reply;
 }
 
-void deliver_expect(const struct delivery_settings *settings, const struct recipient *recipient)
-{
-    if (settings->rehearse == NULL && (settings->ledger.len > 0 || ways[recipient->rule->target.kind].runs_command))
-        (void)ledger_key_prepare();
-}
-
 ssize_t deliver_begin(const struct transaction *transaction, const struct recipient *recipient, int fd)
 {
     struct copy copy;

@@ -37,9 +37,6 @@ struct reply deliver_all(const struct transaction *transaction, struct recipient
 void deliver_prepare(const struct transaction *transaction, struct recipient *recipients, size_t count);
 struct reply deliver_one(const struct transaction *transaction, struct recipient *recipients, size_t count, size_t index);
 
-/* A message is to come, and one of its recipients is this one: does what the client then would have to wait for. */
-void deliver_expect(const struct delivery_settings *settings, const struct recipient *recipient);
-
 /*
  * The file of a message that is to come and has this one recipient: if a command is to get it, the head of its copy is
  * written there, so that behind it the message need not be copied again. Returns the bytes of that, 0 without a

@@ -6,8 +6,6 @@
 #include <sha2.h>
 
 #include "base/cold.h"
-#include "base/library.h"
-#include "base/log.h"
 
 enum { FIELD_NAME = 32, EDGE = 8192 /* bytes of a long body, at either end */ };
 
@@ -39,31 +37,7 @@ static const char left_out[][FIELD_NAME] = {
     "x-virus-",                 /* the same */
 };
 
-static struct {
-    void (*init)(SHA2_CTX *context);
-    void (*update)(SHA2_CTX *context, const uint8_t *bytes, size_t len);
-    void (*final)(uint8_t digest[SHA256_DIGEST_LENGTH], SHA2_CTX *context);
-} sha256;
-
 _Static_assert(LEDGER_DIGEST == SHA256_DIGEST_LENGTH, "digests are of SHA-256");
-
-bool ledger_key_prepare(void)
-{
-    static const struct library_function functions[] = {
-        LIBRARY_FUNCTION(sha256.init, SHA256Init),
-        LIBRARY_FUNCTION(sha256.update, SHA256Update),
-        LIBRARY_FUNCTION(sha256.final, SHA256Final), /* the last: if it is there, all are */
-    };
-    static bool tried;
-    const char *why = NULL;
-
-    if (!tried)
-        why = library_load("libmd.so.0", functions, sizeof functions / sizeof functions[0]);
-    if (why != NULL)
-        log_line(LOG_ERR, "ledger: messages cannot be recognised: %s", why);
-    tried = true;
-    return sha256.final != NULL;
-}
 
 /* ---- the header ------------------------------------------------------------------------------ */
 
@@ -78,7 +52,7 @@ struct reading {
 
 static void take(const struct reading *r, const char *bytes, size_t len)
 {
-    sha256.update(r->context, (const uint8_t *)bytes, len);
+    SHA256Update(r->context, (const uint8_t *)bytes, len);
 }
 
 /* Is this entry the name, or its beginning? */
@@ -169,7 +143,7 @@ static bool take_body(const struct reading *r, const struct spool *spool, uint64
 {
     const uint64_t len = spool->size - offset;
 
-    sha256.update(r->context, (const uint8_t *)&len, sizeof len);
+    SHA256Update(r->context, (const uint8_t *)&len, sizeof len);
     if (extent == LEDGER_WHOLE || len <= 2 * (uint64_t)EDGE)
         return take_range(r, spool, offset, spool->size);
     return take_range(r, spool, offset, offset + EDGE) && take_range(r, spool, spool->size - EDGE, spool->size);
@@ -183,9 +157,7 @@ bool ledger_key_message(const struct spool *spool, enum ledger_extent extent, un
     uint64_t offset = 0;
     bool done;
 
-    if (!ledger_key_prepare())
-        return false;
-    sha256.init(&context);
+    SHA256Init(&context);
     while (offset < spool->size && reading.state != HEADER_OVER) {
         struct slice piece = spool_piece(spool, offset, buffer, sizeof buffer);
 
@@ -195,7 +167,7 @@ bool ledger_key_message(const struct spool *spool, enum ledger_extent extent, un
     }
     take(&reading, reading.name, reading.name_len); /* a message that ends in one */
     done = take_body(&reading, spool, offset, extent);
-    sha256.final(digest, &context);
+    SHA256Final(digest, &context);
     return done;
 }
 
@@ -206,8 +178,8 @@ static void take_text(SHA2_CTX *context, struct slice text)
 {
     const uint64_t len = text.len;
 
-    sha256.update(context, (const uint8_t *)&len, sizeof len);
-    sha256.update(context, (const uint8_t *)text.text, text.len);
+    SHA256Update(context, (const uint8_t *)&len, sizeof len);
+    SHA256Update(context, (const uint8_t *)text.text, text.len);
 }
 
 /* How many also lines before this one have the same target in the file: what a copy gets may differ all the same. */
@@ -234,8 +206,8 @@ void ledger_key_delivery(const struct transaction *transaction, const struct rec
     SHA2_CTX context;
     uint64_t alike;
 
-    sha256.init(&context);
-    sha256.update(&context, message, LEDGER_DIGEST);
+    SHA256Init(&context);
+    SHA256Update(&context, message, LEDGER_DIGEST);
     take_text(&context, address_slice(transaction->said_sender));
     take_text(&context, recipient_form(recipient, FORM_CANONICAL));
     take_text(&context, recipient_form(recipient, FORM_GIVEN));
@@ -244,8 +216,8 @@ void ledger_key_delivery(const struct transaction *transaction, const struct rec
         for (size_t i = 0; i < rule->target.argument_count; i++)
             take_text(&context, rule->target.arguments[i].text);
         alike = count_alike(transaction->rules, rule);
-        sha256.update(&context, (const uint8_t *)&alike, sizeof alike);
+        SHA256Update(&context, (const uint8_t *)&alike, sizeof alike);
     }
-    sha256.final(digest, &context);
+    SHA256Final(digest, &context);
     memcpy(key, digest, LEDGER_KEY);
 }

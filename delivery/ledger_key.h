@@ -13,14 +13,8 @@ enum ledger_extent {
 };
 
 /*
- * Loads what digests are made with, if that has not been done. Takes a moment, for which a client that is busy need not
- * wait. False: there are none, and the log has said so once.
- */
-bool ledger_key_prepare(void);
-
-/*
  * The digest of what all attempts to send this message have in common, which is not what milters make of it: they add
- * what is new each time. False: it cannot be made.
+ * what is new each time. False: the message cannot be read.
  */
 bool ledger_key_message(const struct spool *spool, enum ledger_extent extent, unsigned char digest[LEDGER_DIGEST]);
 

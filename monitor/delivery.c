@@ -16,7 +16,6 @@
 void state_prepare(struct session_state *s)
 {
     if (s->count > 0) {
-        deliver_expect(&s->conf->delivery, &s->recipients[s->count - 1]);
         dns_new_deadline();
         (void)client_shown_name(s->client); /* kept */
     }

@@ -389,23 +389,6 @@ END
     head -n 1 ids | { read -r id json; expect "$(python3 -c 'import json, sys; print(json.loads(sys.argv[1])["delivery_id"])' "$json")" "$id"; }
 }
 
-@test "who needs no digest loads none; where there is none mail flows" {
-    config <<<"deliver rcpt_to box@mx.example append $HERE/box"
-    UNDER=(strace -f -o trace -e trace=openat)
-    message | send ann@client.example box@mx.example
-    refute grep libmd trace
-    UNDER=(env LD_LIBRARY_PATH="$HERE/lib")
-    mkdir lib
-    echo nonsense >lib/libmd.so.0
-    rm box
-    three
-    touch good
-    to_three
-    [[ $REPLY == 250* ]]
-    expect "$(copies box) $(copies piped) $(cat ids)" '1 1 '
-    expect "$(grep -c '] ledger: messages cannot be recognised: .*libmd' log)" 1
-}
-
 # shellcheck disable=SC2016 # what is done to the file is evaluated
 @test "a damaged ledger is moved away and begun anew" {
     ledger <<<"deliver rcpt_to box@mx.example append $HERE/box"
