@@ -113,6 +113,23 @@ const char *head_recipient(const struct mailfile_message *m, size_t index)
     return other;
 }
 
+/* How it was encrypted, if it was. */
+static void take_security(struct slice text, struct mailfile_message *m)
+{
+    if (skip(&text, "\t(") && take_until(&text, " ", m->tls_protocol, sizeof m->tls_protocol) &&
+        take_until(&text, ");\n", m->tls_cipher, sizeof m->tls_cipher))
+        m->tls_cipher[strcspn(m->tls_cipher, ",")] = '\0'; /* the certificate follows */
+}
+
+/* Takes off the lines that continue a field. */
+static void skip_folded(struct slice *text)
+{
+    const char *lf;
+
+    while (text->len > 0 && text->text[0] == '\t' && (lf = memchr(text->text, '\n', text->len)) != NULL)
+        *text = (struct slice){ lf + 1, text->len - (size_t)(lf + 1 - text->text) };
+}
+
 /* The header lines of copy_begin, without the From_ line. False if they are somebody else's. */
 bool head_parse(struct slice text, uint64_t offset, struct mailfile_message *m)
 {
@@ -134,10 +151,10 @@ bool head_parse(struct slice text, uint64_t offset, struct mailfile_message *m)
         !take_until(&text, " (mailrecv) with ", domain, sizeof domain) ||
         !take_until(&text, " id ", m->protocol, sizeof m->protocol))
         return false;
-    if (!take_until(&text, "\n\t", rest, sizeof rest) || !skip(&text, "("))
-        return true;
-    if (take_until(&text, " ", m->tls_protocol, sizeof m->tls_protocol) &&
-        take_until(&text, ");\n", m->tls_cipher, sizeof m->tls_cipher))
-        m->tls_cipher[strcspn(m->tls_cipher, ",")] = '\0'; /* the certificate follows */
+    if (!take_until(&text, "\n", rest, sizeof rest))
+        return false;
+    take_security(text, m);
+    skip_folded(&text);
+    m->text = offset + (uint64_t)(text.text - begin);
     return true;
 }

@@ -37,6 +37,7 @@ struct mailfile_message {
     uint64_t text_end;           /* before the empty line that belongs to no message */
     uint64_t mark_at;            /* where the name of its second line stands */
     uint64_t body;               /* where that begins which is not of this place: below Delivered-To: */
+    uint64_t text;               /* of ours: where that begins which the client sent */
 };
 
 enum {

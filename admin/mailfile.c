@@ -21,6 +21,7 @@
 #include "base/cold.h"
 #include "base/log.h"
 #include "delivery/mbox.h"
+#include "delivery/stored.h"
 
 enum { PIECE = 65536 };
 
@@ -296,6 +297,7 @@ struct sender {
     bool in_line;        /* the line that comes in cannot be a quoted one (any more) */
     bool cr;             /* held back */
     uint64_t quotes;     /* > seen at the begin of the line, and not sent */
+    bool header, first;  /* in the header that was sent; before its first line is decided */
     size_t matched;      /* bytes of "From " seen behind them, and not sent */
     size_t used;
     char bytes[PIECE];
@@ -357,6 +359,29 @@ static void take_byte(struct sender *s, char byte)
         s->in_line = false;
 }
 
+/*
+ * Lines of the header as they were sent (stored.h). Returns how many bytes were dealt with: not those of a line of
+ * which more must be seen, unless it is in the last piece.
+ */
+static size_t take_header(struct sender *s, const char *piece, size_t len, bool last)
+{
+    size_t at = 0, written;
+
+    while (s->header && at < len) {
+        if (s->at_start) {
+            if (len - at < STORED_LEAST && !last)
+                break;
+            s->header = stored_undo((struct slice){ piece + at, len - at }, s->first, s->quoted, &written);
+            s->first = false;
+            at += written;
+            if (!s->header || at == len)
+                break;
+        }
+        send_byte(s, piece[at++]);
+    }
+    return at;
+}
+
 /* In what is not ours, the end of the first line says how lines end. */
 static bool ends_in_crlf(int fd, uint64_t begin)
 {
@@ -372,17 +397,23 @@ static const char *copy_message(const struct mailfile *box, const struct mailfil
     static struct sender s COLD_BSS;
     static char piece[PIECE] COLD_BSS;
 
-    s = (struct sender){ .message = spooled, .quoted = box->mbox, .at_start = true,
+    s = (struct sender){ .message = spooled, .quoted = box->mbox, .at_start = true, .first = m->ours,
                          .drop_cr = !m->ours && ends_in_crlf(box->fd, m->body) };
     for (uint64_t offset = m->body; offset < m->text_end;) {
-        size_t size = m->text_end - offset < sizeof piece ? (size_t)(m->text_end - offset) : sizeof piece;
+        uint64_t end = m->ours && offset < m->text && m->text < m->text_end ? m->text : m->text_end;
+        size_t size = end - offset < sizeof piece ? (size_t)(end - offset) : sizeof piece, i = 0;
         ssize_t n = pread(box->fd, piece, size, (off_t)offset);
 
         if (n <= 0)
             return n < 0 ? strerror(errno) : "the file has become shorter";
-        for (ssize_t i = 0; i < n; i++)
+        s.header = s.header || (s.first && offset == m->text);
+        if (s.header)
+            i = take_header(&s, piece, (size_t)n, offset + (uint64_t)n == m->text_end);
+        if (s.header && i == 0)
+            return "the file has become shorter";
+        for (; !s.header && i < (size_t)n; i++)
             take_byte(&s, piece[i]);
-        offset += (uint64_t)n;
+        offset += i;
     }
     if (!s.in_line && s.quotes + s.matched > 0)
         release(&s, s.quotes);

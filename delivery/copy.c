@@ -27,17 +27,20 @@ static void __attribute__((format(printf, 2, 3))) add(struct copy *copy, const c
         copy->used += (size_t)len < room ? (size_t)len : room - 1;
 }
 
-/* The line that begins a message in an mbox (RFC 4155): blanks would end the address there. */
+/*
+ * The line that begins a message in an mbox (RFC 4155). A blank would end the address there; at quotes, brackets, colons,
+ * commas and what is not ASCII one reader or another sees no such line.
+ */
 static void add_from_line(struct copy *copy)
 {
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-/=?^_`{|}~.@";
     const struct transaction *t = copy->transaction;
     char sender[ADDRESS_MAX + 1], date[32];
     struct tm utc;
 
     (void)snprintf(sender, sizeof sender, "%s", t->sender->len > 0 ? t->sender->text : "MAILER-DAEMON");
-    for (char *c = sender; *c != '\0'; c++)
-        if (*c == ' ')
-            *c = '-';
+    for (char *c = sender + strspn(sender, plain); *c != '\0'; c += strspn(c, plain))
+        *c = '-';
     if (gmtime_r(&t->received, &utc) == NULL || strftime(date, sizeof date, "%a %b %e %H:%M:%S %Y", &utc) == 0)
         (void)snprintf(date, sizeof date, "Thu Jan  1 00:00:00 1970");
     add(copy, "From %s %s\n", sender, date);

@@ -9,6 +9,7 @@
 
 #include "client/client.h"
 #include "delivery/settings.h"
+#include "delivery/stored.h"
 #include "rules.h"
 #include "session/message.h"
 #include "session/settings.h"
@@ -85,7 +86,7 @@ uint64_t copy_size(const struct copy *copy);
  */
 struct slice copy_piece(const struct copy *copy, uint64_t offset, char *buffer, size_t size);
 
-enum { COPY_LEAST = 64 };
+enum { COPY_LEAST = STORED_LEAST }; /* all that is looked ahead for */
 
 /*
  * For the piece of a copy that is written at this offset of a file: how large it should be. The next one then is

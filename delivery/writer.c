@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cold.h"
+#include "delivery/stored.h"
 
 enum {
     WRITE_BACK = 4 << 20, /* bytes after which the disk is told to begin */
@@ -59,22 +60,73 @@ void writer_put(struct writer *w, const char *bytes, size_t len)
     w->at += len;
 }
 
+/* Where in a message the writer is. */
+struct progress {
+    bool mbox;
+    bool header, first; /* in the header, before its first line is decided */
+    bool in_line;       /* behind what decides about the line */
+};
+
+/* Behind the end of the line, or of the piece. */
+static const char *leave_line(struct progress *at, const char *p, const char *end)
+{
+    const char *lf = memchr(p, '\n', (size_t)(end - p));
+
+    at->in_line = lf == NULL;
+    return lf != NULL ? lf + 1 : end;
+}
+
+/*
+ * Lines of the header, as stored.h has it, as far as it goes. Returns how many bytes were dealt with: not those of a
+ * line of which more must be seen, unless it is in the last piece.
+ */
+static size_t put_header(struct writer *w, struct progress *at, struct slice piece, bool last)
+{
+    const char *run = piece.text, *p = run, *end = run + piece.len, *before;
+
+    while (at->header && p < end) {
+        struct slice rest = { p, (size_t)(end - p) };
+
+        if (at->in_line) {
+            p = leave_line(at, p, end);
+            continue;
+        }
+        if (rest.len < STORED_LEAST && !last && memchr(p, '\n', rest.len) == NULL)
+            break;
+        at->header = at->in_line = stored_keep(rest, at->first, at->mbox, &before);
+        at->first = false;
+        if (*before != '\0') {
+            writer_put(w, run, (size_t)(p - run));
+            writer_put(w, before, strlen(before));
+            run = p;
+        }
+    }
+    writer_put(w, run, (size_t)(p - run));
+    return (size_t)(p - piece.text);
+}
+
+/* A message that has nothing but a header ends here. */
+static void end_header(struct writer *w, const struct progress *at)
+{
+    const char *before;
+
+    (void)stored_keep((struct slice){ "", 0 }, at->first, at->mbox, &before);
+    writer_put(w, before, strlen(before));
+}
+
 /*
  * mboxrd: a line that begins with any number of > and "From " gets one more >. It does not
  * matter where among the others it is put. Returns how many bytes were dealt with: not the four at the
  * end of a piece, or less, of which more must be seen, unless it is the last.
  */
-static size_t put_quoted(struct writer *w, bool *in_line, struct slice piece, bool last)
+static size_t put_quoted(struct writer *w, struct progress *at, struct slice piece, bool last)
 {
     static const char from_[] = "From ";
     const char *run = piece.text, *p = run, *end = run + piece.len;
 
     while (p < end) {
-        if (*in_line) {
-            const char *lf = memchr(p, '\n', (size_t)(end - p));
-
-            p = lf != NULL ? lf + 1 : end;
-            *in_line = lf == NULL;
+        if (at->in_line) {
+            p = leave_line(at, p, end);
         } else if (*p == '>') {
             p++;
         } else {
@@ -88,19 +140,33 @@ static size_t put_quoted(struct writer *w, bool *in_line, struct slice piece, bo
                 writer_put(w, ">", 1);
                 run = p;
             }
-            *in_line = true;
+            at->in_line = true;
         }
     }
     writer_put(w, run, (size_t)(p - run));
     return (size_t)(p - piece.text);
 }
 
-void writer_copy(struct writer *w, const struct copy *copy, bool quote)
+/* A piece of the message. Returns how many bytes were dealt with. */
+static size_t put_piece(struct writer *w, struct progress *at, struct slice piece, bool last)
+{
+    size_t len = at->header ? put_header(w, at, piece, last) : 0;
+
+    if (at->header)
+        return len;
+    piece = (struct slice){ piece.text + len, piece.len - len };
+    if (at->mbox)
+        return len + put_quoted(w, at, piece, last);
+    writer_put(w, piece.text, piece.len);
+    return len + piece.len;
+}
+
+void writer_copy(struct writer *w, const struct copy *copy, bool mbox)
 {
     static char buffer[SPOOL_PIECE] COLD_BSS;
     const struct transaction *t = copy->transaction;
+    struct progress at = { .mbox = mbox, .header = true, .first = true };
     uint64_t offset = 0, forgotten = 0, size = copy_size(copy);
-    bool in_line = false;
 
     while (offset < size && w->error == 0) {
         struct slice piece = copy_piece(copy, offset, buffer, copy_room(w->at));
@@ -110,8 +176,8 @@ void writer_copy(struct writer *w, const struct copy *copy, bool quote)
             w->error = errno;
             return;
         }
-        if (quote && offset >= copy->head_len)
-            len = put_quoted(w, &in_line, piece, offset + piece.len == size);
+        if (offset >= copy->head_len)
+            len = put_piece(w, &at, piece, offset + piece.len == size);
         else
             writer_put(w, piece.text, piece.len);
         if (piece.text == buffer)
@@ -124,6 +190,8 @@ void writer_copy(struct writer *w, const struct copy *copy, bool quote)
             forgotten = offset;
         }
     }
+    if (at.header)
+        end_header(w, &at);
 }
 
 bool writer_path(struct slice text, char path[], struct outcome *outcome)

@@ -27,8 +27,8 @@ void writer_put(struct writer *w, const char *bytes, size_t len);
 
 void writer_flush(struct writer *w);
 
-/* Writes the whole copy; quoted below its head, as mboxrd, if `quote` is set. */
-void writer_copy(struct writer *w, const struct copy *copy, bool quote);
+/* Writes the whole copy: below its head with the header as stored.h has it and, for an mbox, quoted as mboxrd. */
+void writer_copy(struct writer *w, const struct copy *copy, bool mbox);
 
 /* A slice as a path for the kernel, of PATH_MAX bytes. False with the outcome set: it is too long. */
 bool writer_path(struct slice text, char path[], struct outcome *outcome);

@@ -109,12 +109,20 @@ END
     expect "$(masked mbox | head -n 2)" $'From MAILER-DAEMON DATE\nReturn-Path: <>'
 }
 
-@test "a sender with blanks stays one word in the From_ line and whole in Return-Path" {
+@test "of the sender nothing stands in the From_ line that a reader trips over, and all of it in Return-Path" {
     box_config
-    send '"a From  b"@client.example' box@mx.example </dev/null
-    expect "$(masked mbox | head -n 2)" \
-        $'From "a-From--b"@client.example DATE\nReturn-Path: <"a From  b"@client.example>'
-    "$TESTS/tools/unmbox" mbox out
+    while read -r shown sender; do
+        rm -f mbox
+        send "$sender> SMTPUTF8" box@mx.example </dev/null
+        expect "$(masked mbox | head -n 2)" "From $shown DATE"$'\n'"Return-Path: <$sender>"
+        "$TESTS/tools/unmbox" mbox out
+    done <<'END'
+-a-From--b-@client.example "a From  b"@client.example
+-a----b------@client.example "a\"()b:;,\\"@client.example
+a@-IPv6-2001-db8--1- a@[IPv6:2001:db8::1]
+m--ller@client.example müller@client.example
+a!#$%&'*+-/=?^_`{|}~.b@client.example a!#$%&'*+-/=?^_`{|}~.b@client.example
+END
 }
 
 @test "Delivered-To names only the recipient whose copy it is" {
@@ -135,6 +143,7 @@ END
 @test "lines that begin with any number of > and From_ get one more >, no others do" {
     box_config
     cat >message <<'END'
+
 From the beginning
 >From once
 >>>From thrice
@@ -154,6 +163,7 @@ END
     send s@client.example box@mx.example <message
     tail -n +7 mbox >written
     expect_file written <<'END'
+
 >From the beginning
 >>From once
 >>>>From thrice
@@ -198,7 +208,7 @@ END
 
 @test "nor where the piece is shorter than what is quoted, since its file is written at multiples of 64 KiB" {
     box_config
-    printf 'From x\nFrom y\n' >message
+    printf '\nFrom x\nFrom y\n' >message
     send s@client.example box@mx.example <message
     head=$(($(stat -c %s mbox) - 17)) # there are two more > in it, and an empty line
     for before in {-3..9}; do # the length of the head differs by a digit or two
@@ -224,7 +234,59 @@ END
         rm -f mbox
         send s@client.example box@mx.example <message
         [[ $REPLY == '250 2.0.0 '* ]]
-        { sed -E 's/^>*From />&/' message; echo; } | cmp - <(sed 1,6d mbox)
+        { sed -E 's/^>*From />&/' message; echo; } | cmp - <(text_of mbox)
+    done
+}
+
+# What readers take for their own notes, the end of a header that has none, and a first line that begins a message.
+@test "no note of a sender's, no header without an end, no second From_ line: and -r gives back what was sent" {
+    box_config "deliver rcpt_to dir@mx.example maildir $HERE/dir"
+    printf 'Subject: s\nContent-Length: 0\nx-status : D\nX-Original-Lines: 5\n\nLines: 1\n' >1
+    printf 'X-Tool: t\nno field\nX-Status: D\n' >2
+    printf 'From x Thu\nX-Mozilla-Status: 0009\nFrom : y\n' >3
+    : >4
+    { yes 'X-Keywords: x' | head -n 30000; printf '%0200000d: x\n' 0; yes 'From y' | head -n 30000; } >5
+    for i in 1 2 3 4 5; do
+        send "$i@client.example" box@mx.example dir@mx.example <$i
+        [[ $REPLY == 250* ]]
+    done
+    sed '/^Return-Path: <5/,$d' mbox | sed -E '/^(From .* |Return-Path|Delivered-To|Received|\t)/d' | expect_file - <<'END'
+Subject: s
+X-Original-Content-Length: 0
+X-Original-x-status : D
+X-Original-X-Original-Lines: 5
+
+Lines: 1
+
+X-Tool: t
+X-Header-End: added
+
+no field
+X-Status: D
+
+X-Mailbox-Line: From x Thu
+X-Original-X-Mozilla-Status: 0009
+>From : y
+X-Header-End: added
+
+
+X-Header-End: added
+
+
+END
+    expect "$(grep -c '^X-Original-X-Keywords: x$' mbox) $(grep -c '^>From y$' mbox)" '30000 30000'
+    expect "$(cat dir/new/* | grep -E '^X-(Original|Header|Mailbox)' | sort -u | tr '\n' '|')" \
+        'X-Header-End: added|X-Mailbox-Line: From x Thu|X-Original-Lines: 5|X-Original-x-status : D|'
+    config <<'END'
+deliver rcpt_to /^(box|dir)@/ pipe cat >"read-$RECIPIENT-$SENDER"
+END
+    for place in mbox dir; do
+        "$MAILRECV" -c conf -l log -r $place
+    done
+    for i in 1 2 3 4 5; do
+        for to in box dir; do
+            sed 1,8d "read-$to@mx.example-$i@client.example" | cmp - $i
+        done
     done
 }
 
@@ -295,7 +357,7 @@ tails() {
     echo text | send s@client.example box@mx.example
     [[ $REPLY == 250* ]]
     [ ! -e missing ]
-    expect "$(sed 1,6d dead)" text
+    expect "$(text_of dead)" text
 }
 
 @test "a link among the directories of a path is followed" {
@@ -306,7 +368,7 @@ END
     ln -s directory link
     echo text | send s@client.example box@mx.example
     [[ $REPLY == 250* ]]
-    expect "$(sed 1,6d directory/mbox)" text
+    expect "$(text_of directory/mbox)" text
 }
 
 @test "FIFOs, directories, sockets and devices are refused at once" {
@@ -428,7 +490,7 @@ deliver_behind_lock() {
         wait "$DELIVERY"
         expect "$(cut -c 1-9 told)" '250 2.0.0'
         expect "$(head -n 1 mbox)" keep
-        expect "$(sed 1,8d mbox)" text
+        expect "$(sed 1,2d mbox | text_of)" text
     done
 }
 
@@ -442,7 +504,7 @@ deliver_behind_lock() {
     wait "$DELIVERY"
     expect "$(cut -c 1-9 told)" '250 2.0.0'
     expect "$(head -n 3 mbox)" $'keep\nwritten meanwhile\nwithout an end'
-    expect "$(sed '1,/^From /d' mbox | without_head)" text
+    expect "$(sed '1,/^From /d' mbox | text_of)" text
 }
 
 @test "a file that is renamed or removed while it is waited for: the message goes to the new one" {
@@ -460,8 +522,8 @@ deliver_behind_lock() {
             expect "$change: $(cut -c 1-9 told)" "$change: 250 2.0.0"
             [ ! -e old ] || expect "$(cat old)" keep
             case $change in
-            'mv other mbox') expect "$(sed 2,8d mbox)" $'other\ntext' ;;
-            *) expect "$(sed 1,6d mbox)" text ;;
+            'mv other mbox') expect "$(head -n 1 mbox; sed 1,2d mbox | text_of)" $'other\ntext' ;;
+            *) expect "$(text_of mbox)" text ;;
             esac
         done
     done
@@ -536,7 +598,7 @@ large() { yes 'a line of a large message' | head -n 384616; }
         [[ $REPLY == '250 2.0.0 '* ]]
         expect "$fault $(call_order "$HERE/mbox" | tr '\n' ' ')" \
             "$fault writev sync_file_range writev sync_file_range writev fsync fsync directory "
-        cmp <(sed 1,6d mbox) <(large; echo)
+        cmp <(text_of mbox) <(large; echo)
     done
 }
 
@@ -548,7 +610,7 @@ large() { yes 'a line of a large message' | head -n 384616; }
         UNDER=(strace -f -y -o trace -e 'trace=fallocate')
         large | send s@client.example box@mx.example ${address:+"$address"}
         [[ $REPLY == '250 2.0.0 '* ]]
-        cmp <(sed 1,6d mbox) <(large; echo)
+        cmp <(text_of mbox) <(large; echo)
         expect "$address $lines: $(grep -c 'fallocate.*KEEP_SIZE.* = 0$' trace)" "$address $lines: $calls"
     done <<END
 9,,
@@ -562,7 +624,7 @@ END
     { printf '%s\r\n' "$HELLO"; envelope s@client.example box@mx.example; large | on_wire; printf 'QUIT\r\n'; } |
         with_fault fallocate deleted error=EOPNOTSUPP +
     [[ $REPLY == '250 2.0.0 '* ]]
-    cmp <(sed 1,6d mbox) <(large; echo)
+    cmp <(text_of mbox) <(large; echo)
 }
 
 @test "fsync off syncs nothing" {

@@ -27,7 +27,7 @@ END
     expect "$(cat told)" "$((head + size))"
     without_head read | cmp - <(text "$size")
     rm read
-    sed 1,6d mbox | sed 's/^>From /From /; $d' | cmp - <(text "$size")
+    text_of mbox | sed 's/^>From /From /; $d' | cmp - <(text "$size")
     rm mbox
     [ "$(cat peak)" -lt 8192 ]
 }

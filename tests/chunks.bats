@@ -92,7 +92,7 @@ END
         printf 'QUIT\r\n'
     } | session
     grep -q '^250 2.0.0 Ok, delivered' replies
-    sed '1,/^\t[A-Z]/d; $d' mbox | cmp - <(text | tr -d '\r')
+    text_of mbox | sed '$d' | cmp - <(text | tr -d '\r')
     [ "$(cat peak)" -lt 8192 ]
 }
 

@@ -43,4 +43,19 @@ END
             without_head "$copy/$i" | cmp - "want/$i" || { echo "$copy: $(sed -n "${i}p" names)" >&2; return 1; }
         done
     done
+
+    # and once more, out of the mailboxes
+    config <<END
+deliver rcpt_to mbox@mx.example pipe cat >"$HERE/again/mbox-\${SENDER%@*}"
+deliver rcpt_to box@mx.example pipe cat >"$HERE/again/box-\${SENDER%@*}"
+END
+    mkdir again
+    mv box/[0-9]* box/cur
+    for place in mbox box; do
+        "$MAILRECV" -c conf -l log -r $place >said
+        expect "$(grep -c '^[0-9]* delivered ' said)" "$count"
+        for ((i = 1; i <= count; i++)); do
+            sed 1,8d "again/$place-$i" | cmp - "want/$i" || { sed -n "${i}p" names >&2; return 1; }
+        done
+    done
 }

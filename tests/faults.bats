@@ -32,7 +32,7 @@ one_message() { # BYTES RECIPIENT
 
 transaction() {
     envelope s@client.example "${2:-box@mx.example}"
-    { head -c "${1:-10}" /dev/zero | tr '\0' x | fold -w 64; echo; } | on_wire
+    { echo; head -c "${1:-10}" /dev/zero | tr '\0' x | fold -w 64; echo; } | on_wire
 }
 
 # ---- appending ----------------------------------------------------------------------------
@@ -71,9 +71,9 @@ END
     box_config
     one_message 100000 | with_fault writev '/mbox>' error=EINTR
     expect "${REPLY:0:9}" '250 2.0.0'
-    expect "$(tail -n +5 mbox | sed 1,6d | tr -d '\n' | wc -c)" 100000
+    expect "$(tail -n +5 mbox | text_of | tr -d '\n' | wc -c)" 100000
     # strace says that so many bytes were written, and writes none: those are missing, and no others
-    { head -c 100000 /dev/zero | tr '\0' x | fold -w 64; echo; echo; } >rest
+    { echo; head -c 100000 /dev/zero | tr '\0' x | fold -w 64; echo; echo; } >rest
     for missing in 7 1000; do
         one_message 100000 | with_fault writev '/mbox>' "retval=$missing"
         expect "${REPLY:0:9}" '250 2.0.0'
@@ -250,7 +250,7 @@ END
         one_message 400000 script@mx.example | with_fault $fault
         expect "$fault: ${REPLY:0:9}" "$fault: 250 2.0.0"
         expect "$fault: $(stat -c %s read)" "$fault: $(cat size)"
-        without_head read | cmp - <(head -c 400000 /dev/zero | tr '\0' x | fold -w 64; echo)
+        without_head read | cmp - <(echo; head -c 400000 /dev/zero | tr '\0' x | fold -w 64; echo)
     done
 }
 
@@ -272,7 +272,7 @@ END
 250 2.0.0 Ok, delivered as ID
 221 2.0.0 Goodbye"
     cmp mbox before
-    expect "$(sed 1,6d small | tr -d '\n' | wc -c)" 1000
+    expect "$(text_of small | tr -d '\n' | wc -c)" 1000
 }
 
 @test "a spool on a full disk is 452, nothing of it stays, and the session goes on" {
@@ -287,7 +287,7 @@ END
     } | session
     expect "$(tail -n 6 replies | sed -n '1s/ [A-Z].*//p;5s/ [A-Z].*//p' | tr '\n' ' ')" '452 4.3.1 250 2.0.0 '
     cmp mbox before
-    expect "$(sed 1,6d small | tr -d '\n' | wc -c)" 200000
+    expect "$(text_of small | tr -d '\n' | wc -c)" 200000
     expect "$(ls disk)" mbox
 }
 
@@ -319,7 +319,7 @@ END
         expect "$directory: $(tail -n 6 replies | sed -n '1s/ [A-Z].*//p;5s/ [A-Z].*//p' | tr '\n' ' ')" \
             "$directory: 451 4.3.0 250 2.0.0 "
         cmp mbox before
-        expect "$(sed 1,6d small | tr -d '\n' | wc -c)" 1000
+        expect "$(text_of small | tr -d '\n' | wc -c)" 1000
     done
 }
 
@@ -380,7 +380,7 @@ delivered_without_log() {
         printf 'QUIT\r\n'
     } | session
     expect "$(grep -c '^250 2.0.0 Ok' replies)" 2
-    expect "$(tail -n +5 mbox | sed 1,6d | tr -d '\n' | wc -c)" 1000
+    expect "$(tail -n +5 mbox | text_of | tr -d '\n' | wc -c)" 1000
     expect "$(without_head read | tr -d '\n' | wc -c)" 400000
 }
 
@@ -429,7 +429,7 @@ delivered_without_log() {
         transaction 400000 | head -c 300000
     } | session
     expect "$(grep -c '^From s@client.example ' mbox)" 1
-    expect "$(tail -n +5 mbox | sed 1,6d | tr -d '\n' | wc -c)" 100
+    expect "$(tail -n +5 mbox | text_of | tr -d '\n' | wc -c)" 100
 }
 
 @test "SIGTERM in the middle of a message: 421, and nothing is delivered" {

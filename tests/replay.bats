@@ -117,7 +117,7 @@ sys.stdout.buffer.write(b"".join((b"." if line[:1] == b"." else b"") + line + b"
     expect "$(cat said)" '1 refused from="s@client.example" to="x@mx.example" reply="550 5.1.1 No one here by that name"'
     echo "deliver rcpt_to x@mx.example append $HERE/x" >>conf
     replay 0 dead
-    expect "$(sed '1,9d;$d' x)" 'to x'
+    expect "$(text_of x | sed '$d')" 'to x'
     # no refusal of a replay is a refusal of a client, for fail2ban
     expect "$(grep -c 'ERROR: ' log || :)" 0
 }
@@ -308,7 +308,7 @@ two"
         expect "$(cat texts)" $'[1]\nSubject: 1\n\none\n[2]\nSubject: 2\n\ntwo'"${more-}"
         echo "deliver rcpt_to box@mx.example append $HERE/mbox" >>conf
         send s@client.example box@mx.example </dev/null
-        more=$'\n[3]\n'$(sed -n '/^Received/,$p' mbox | sed '$d')
+        more=$'\n[3]\n'$(sed -n '/^Received/,$p' mbox | sed '/^X-Header-End/,$d')
     done
 }
 

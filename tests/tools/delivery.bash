@@ -81,9 +81,15 @@ expect_file() {
     diff -u - "$1" >&2
 }
 
-# A copy without our five lines of Return-Path:, Delivered-To: and Received:.
+# A copy without our five lines of Return-Path:, Delivered-To: and Received:, and what was changed at the ends of the
+# header that a maildir holds.
 without_head() {
-    sed 1,5d "$@"
+    sed -E '1,5d; 6s/^X-Mailbox-Line: (>*From )/\1/; /^X-Header-End: added$/{N;d}' "$@"
+}
+
+# The text of a copy, behind the first empty line.
+text_of() {
+    sed '1,/^$/d' "$@"
 }
 
 # Shows dates and ids as DATE and ID.

@@ -54,6 +54,7 @@ void test_scope(void);
 void test_mend(void);
 void test_said(void);
 void test_netstring(void);
+void test_stored(void);
 void test_where(void);
 void test_response(void);
 void test_policy(void);
