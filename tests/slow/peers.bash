@@ -32,8 +32,8 @@ stop_peers() {
     for name in "${!PEERS[@]}"; do stop_peer "$name"; done
 }
 
-await_port() { # PORT
-    local end=$((SECONDS + 20))
+await_port() { # PORT [SECONDS]
+    local end=$((SECONDS + ${2:-20}))
     until listening "$1" 4; do
         [ $SECONDS -lt $end ] || { echo "nobody listens on port $1"; tail -n 20 ./*.out; return 1; }
         sleep 0.02
@@ -47,6 +47,42 @@ await_socket() { # PATH
         [ $SECONDS -lt $end ] || { echo "nobody listens on $1"; tail -n 20 ./*.out; return 1; }
         sleep 0.02
     done
+}
+
+# Runs the script on standard input where these packages are, in a network with nothing but a DNS, which knows the TXT records
+# in ./records (`NAME TEXT`, a line each), now or later.
+in_a_network() { # PACKAGES USERS
+    cat >dns.py <<'END'
+import socket, struct
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+open("dns.ready", "w").write("ready\n")
+while True:
+    packet, client = server.recvfrom(4096)
+    records = dict(line.rstrip("\n").split(" ", 1) for line in open("records"))
+    at, labels = 12, []
+    while packet[at]:
+        labels.append(packet[at + 1:at + 1 + packet[at]].decode())
+        at += packet[at] + 1
+    question, kind = packet[12:at + 5], struct.unpack(">H", packet[at + 1:at + 3])[0]
+    text = records.get(".".join(labels).lower(), "").encode() if kind == 16 else b""
+    data = b"".join(struct.pack("B", len(text[i:i + 255])) + text[i:i + 255] for i in range(0, len(text), 255))
+    answer = b"\xc0\x0c" + struct.pack(">HHIH", 16, 1, 60, len(data)) + data if text else b""
+    server.sendto(packet[:2] + struct.pack(">HHHHH", 0x8580, 1, bool(text), 0, 0) + question + answer, client)
+END
+    touch records
+    { cat <<'END'
+set -eux -o pipefail
+. "$TESTS/slow/peers.bash"
+ip link set lo up
+echo 'nameserver 127.0.0.1' >resolv.new && cp --remove-destination resolv.new /etc/resolv.conf
+python3 dns.py &
+until [ -e dns.ready ]; do sleep 0.05; done
+END
+        cat && echo 'echo finished >finished'; } >inside
+    start_peer inside "$1" "$2" unshare --net bash inside
+    wait "${PEERS[inside]}" || :
+    [ -e finished ] || { cat inside.out log; false; }
 }
 
 # Postfix, with what main.cf says more; sets POSTFIX_PORT. What is to be tried again is tried when
