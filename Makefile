@@ -44,10 +44,10 @@ OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 program_of = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard programs/$(1)/*.c)))
 HEADERS = $(wildcard *.h $(ROOMS:%=%/*.h) programs/*/*.h)
 
-all: mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report
+all: mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report mailrecv-lookup
 
 # Compared, because another build of it may be newer.
-mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report: %: $(BUILD)/% always
+mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report mailrecv-lookup: %: $(BUILD)/% always
 	@cmp -s $< $@ || { echo install -m 755 $< $@ && install -m 755 $< $@; }
 always:
 
@@ -67,6 +67,17 @@ $(BUILD)/mailrecv-checkpassword: $(call program_of,checkpassword) \
 $(BUILD)/mailrecv-report: $(call program_of,report)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^
 
+# Loads the libraries of databases, also where mailrecv is linked statically.
+$(BUILD)/mailrecv-lookup: $(call program_of,lookup) $(BUILD)/programs/lookup/library.o \
+    $(addprefix $(BUILD)/,base/inherited.o base/netstring.o base/sandbox.o)
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^
+
+$(BUILD)/programs/lookup/%.o: ALL_CFLAGS += -USTATIC
+
+$(BUILD)/programs/lookup/library.o: base/library.c | $(BUILD)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
 $(BUILD)/%.o: %.c | $(BUILD)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
@@ -74,7 +85,7 @@ $(BUILD)/%.o: %.c | $(BUILD)
 $(BUILD)/admin/options.o $(BUILD)/admin/services.o $(BUILD)/programs/checkpassword/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
 $(BUILD)/admin/options.o $(BUILD)/admin/services.o $(BUILD)/programs/checkpassword/checkpassword.o $(BUILD)/programs/tls/tls.o \
-    $(BUILD)/programs/report/report.o: Makefile # for VERSION
+    $(BUILD)/programs/report/report.o $(BUILD)/programs/lookup/lookup.o: Makefile # for VERSION
 
 $(BUILD)/base/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
@@ -104,7 +115,7 @@ cert:
 	@echo 'Written: key.pem and cert.pem, for $(CERT_NAME), for a year'
 
 clean:
-	rm -rf $(BUILD) mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report
+	rm -rf $(BUILD) mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report mailrecv-lookup
 
 .PHONY: all always cert clean print-objects print-sources
 
@@ -115,10 +126,10 @@ clean:
 
 TEST_CFLAGS  = $(filter-out -MMD -MP,$(ALL_CFLAGS))
 UNIT         = $(wildcard tests/unit/*.c)
-FUZZ_TARGETS = line chunk envelope sasl message header conf session monitor starttls dns resolver proxy told report response dialogue policy milter
+FUZZ_TARGETS = line chunk envelope sasl message header conf session monitor starttls dns resolver proxy told report response dialogue policy milter lookup
 FUZZ         = $(FUZZ_TARGETS:%=tests/fuzz/%.c)
 FUZZ_SECONDS ?= 100
-FUZZED_OBJECTS = $(OBJECTS) $(filter-out %/report.o,$(call program_of,report))
+FUZZED_OBJECTS = $(OBJECTS) $(filter-out %/report.o,$(call program_of,report)) $(addprefix $(BUILD)/programs/lookup/,query.o socketmap.o)
 
 # Instruments make system calls that a confined session must not make.
 UNCONFINED = -DSANDBOX_DEFAULT=\"off\"

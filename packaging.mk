@@ -10,7 +10,7 @@ ZSHDIR       = $(PREFIX)/share/zsh/site-functions
 INSTALL      = install
 
 # Bash looks for the completion of a program under its name.
-COMPLETED = mailrecv-checkpassword mailrecv-report mailrecv-tls
+COMPLETED = mailrecv-checkpassword mailrecv-lookup mailrecv-report mailrecv-tls
 
 # What is installed names what is installed, wherever that is.
 PLACED = sed -e 's,/usr/local/sbin/mailrecv,$(SBINDIR)/mailrecv,' -e 's,/usr/local/libexec/mailrecv,$(LIBEXECDIR)/mailrecv,' \
@@ -38,7 +38,7 @@ PICTURES = man/delivery.svg bench/session.svg
 
 ## install: copy program, manuals, units and examples to PREFIX (/usr/local) and SYSCONFDIR (/etc)
 # An administrator's files, mailrecv*.conf and what xinetd and logrotate read, are never overwritten.
-install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword $(BUILD)/mailrecv-report
+install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword $(BUILD)/mailrecv-report $(BUILD)/mailrecv-lookup
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR) \
 	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) \
@@ -46,6 +46,7 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	    $(DESTDIR)$(FAIL2BANDIR)/filter.d $(DESTDIR)$(FAIL2BANDIR)/jail.d
 	$(INSTALL) -m 755 $(BUILD)/mailrecv $(DESTDIR)$(SBINDIR)/mailrecv
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-checkpassword $(DESTDIR)$(SBINDIR)/mailrecv-checkpassword
+	$(INSTALL) -m 755 $(BUILD)/mailrecv-lookup $(DESTDIR)$(SBINDIR)/mailrecv-lookup
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-report $(DESTDIR)$(BINDIR)/mailrecv-report
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-tls $(DESTDIR)$(LIBEXECDIR)/mailrecv-tls
 	for page in $(PAGES); do $(PLACED) man/$$page >$(BUILD)/page && \
@@ -93,6 +94,7 @@ uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/mailrecv-report $(DESTDIR)$(MANDIR)/man1/mailrecv-report.1 \
 	    $(DESTDIR)$(MANDIR)/man7/mailrecv-recipes.7
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv-checkpassword $(DESTDIR)$(MANDIR)/man8/mailrecv-checkpassword.8
+	rm -f $(DESTDIR)$(SBINDIR)/mailrecv-lookup $(DESTDIR)$(MANDIR)/man8/mailrecv-lookup.8
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv $(DESTDIR)$(MANDIR)/man8/mailrecv.8 \
 	    $(DESTDIR)$(LIBEXECDIR)/mailrecv-tls $(DESTDIR)$(MANDIR)/man8/mailrecv-tls.8 \
 	    $(DESTDIR)$(MANDIR)/man5/mailrecv.conf.5 $(UNITS:%=$(DESTDIR)$(UNITDIR)/mailrecv%) \

@@ -6,6 +6,7 @@
 #include "base/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -27,12 +28,22 @@
 #error "name the AUDIT_ARCH of this architecture here"
 #endif
 
-enum { LANDLOCK_VERSION = 1 /* flag: ask for the version */ };
+enum {
+    LANDLOCK_VERSION = 1, /* flag: ask for the version */
+    BELOW_PATH = 1,       /* a rule about what is below a directory */
+    READ_FILE = 1 << 2    /* a right */
+};
 
 /* struct landlock_ruleset_attr of newer kernels than the headers may be for */
 struct ruleset {
     uint64_t files, network, scopes;
 };
+
+/* struct landlock_path_beneath_attr */
+struct below {
+    uint64_t rights;
+    int32_t directory;
+} __attribute__((packed));
 
 static long landlock_version(void)
 {
@@ -53,12 +64,13 @@ const char *sandbox_missing(void)
     return names[(landlock_version() < 1 ? 1 : 0) + (has_seccomp() ? 0 : 2)];
 }
 
-/* Handles every right that this kernel knows, and grants none. */
-static bool enter_landlock(void)
+/* Handles every right that this kernel knows, and grants one: to read files below the directory, if it is open. */
+static bool enter_landlock(int directory)
 {
     static const uint64_t file_rights[] = { 0, 0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff };
     long version = landlock_version();
     struct ruleset ruleset = { .files = file_rights[version > 5 ? 5 : version > 0 ? version : 0] };
+    const struct below reading = { .rights = READ_FILE, .directory = directory };
     size_t size = sizeof ruleset.files;
     bool done;
     int fd;
@@ -74,7 +86,8 @@ static bool enter_landlock(void)
         size += sizeof ruleset.scopes;
     }
     fd = (int)syscall(SYS_landlock_create_ruleset, &ruleset, size, 0);
-    done = fd >= 0 && syscall(SYS_landlock_restrict_self, fd, 0) == 0;
+    done = fd >= 0 && (directory < 0 || syscall(SYS_landlock_add_rule, fd, BELOW_PATH, &reading, 0) == 0) &&
+           syscall(SYS_landlock_restrict_self, fd, 0) == 0;
     if (fd >= 0)
         (void)close(fd);
     return done;
@@ -171,6 +184,48 @@ static const struct call answer_calls[] = {
     { .number = SYS_exit_group },
 };
 
+#ifdef SYS_poll
+#define CALL_POLL   SYS_poll
+#define CALL_ACCESS SYS_access
+#else
+#define CALL_POLL   SYS_ppoll /* what poll(2) and access(2) are there */
+#define CALL_ACCESS SYS_faccessat
+#endif
+
+/* What both kinds of tables need: requests come on standard input, answers are in time. */
+#define TABLE_CALLS \
+    { .number = SYS_read }, { .number = SYS_write }, { .number = CALL_POLL }, { .number = SYS_ppoll }, \
+    { .number = SYS_close }, { .number = SYS_setitimer }, { .number = SYS_fcntl }, { .number = SYS_newfstatat }, \
+    { .number = SYS_futex }, { .number = SYS_getpid }, \
+    { .number = SYS_clock_gettime },   /* where there is no vDSO */ \
+    { .number = SYS_gettimeofday },    /* the same */ \
+    { .number = SYS_brk },             /* memory, here and below */ \
+    { .number = SYS_mmap, .argument = 2, .forbidden = PROT_EXEC }, \
+    { .number = SYS_mremap }, { .number = SYS_munmap }, { .number = SYS_restart_syscall }, { .number = SYS_exit_group }
+
+static const struct call file_table_calls[] = {
+    TABLE_CALLS,
+    { .number = SYS_pread64 },         /* the file; */
+    { .number = SYS_openat, .argument = 2, .forbidden = O_ACCMODE | O_CREAT | O_TRUNC }, /* a journal beside it */
+    { .number = SYS_faccessat },       /* is there one? */
+    { .number = CALL_ACCESS },         /* the same */
+    { .number = SYS_fstat },
+    { .number = SYS_lseek },
+    { .number = SYS_geteuid },         /* SQLite as root */
+    { .number = SYS_fchown },          /* gives a journal the owner of its file, which it has; it could give it to nobody else */
+    { .number = SYS_clock_nanosleep }, /* somebody else has a lock */
+};
+
+static const struct call server_table_calls[] = {
+    TABLE_CALLS,
+    { .number = SYS_sendto, .argument = 4, .forbidden = UINT64_MAX },
+    { .number = SYS_recvfrom },
+    { .number = SYS_shutdown },
+    { .number = SYS_getrandom },       /* TLS */
+    { .number = SYS_rt_sigprocmask },  /* no SIGPIPE while it is sent by TLS */
+    { .number = SYS_rt_sigpending },   /* the same */
+};
+
 static const struct {
     const struct call *calls;
     size_t count;
@@ -180,12 +235,15 @@ static const struct {
     [SANDBOX_TLS] = { tls_calls, sizeof tls_calls / sizeof tls_calls[0], 6 },
     [SANDBOX_RESOLVER] = { resolver_calls, sizeof resolver_calls / sizeof resolver_calls[0], 18 },
     [SANDBOX_ANSWER] = { answer_calls, sizeof answer_calls / sizeof answer_calls[0], 6 },
+    [SANDBOX_FILE_TABLE] = { file_table_calls, sizeof file_table_calls / sizeof file_table_calls[0], 12 },
+    [SANDBOX_SERVER_TABLE] = { server_table_calls, sizeof server_table_calls / sizeof server_table_calls[0], 6 },
 };
 
-enum { FILTER_HEAD = 4, FILTER_CALL = 5, FILTER_TAIL = 2, FILTER_MAX = 96 };
+enum { FILTER_HEAD = 4, FILTER_CALL = 5, FILTER_TAIL = 2, FILTER_MAX = 160 };
 
 #define FITS(calls) (FILTER_HEAD + FILTER_CALL * sizeof(calls) / sizeof(calls)[0] + FILTER_TAIL < FILTER_MAX)
 _Static_assert(FITS(session_calls) && FITS(tls_calls) && FITS(resolver_calls) && FITS(answer_calls) &&
+               FITS(file_table_calls) && FITS(server_table_calls) &&
                FILTER_MAX <= UINT8_MAX,
                "filters fit, and jumps reach their ends");
 
@@ -268,8 +326,13 @@ static bool drop_capabilities(void)
     return syscall(SYS_capset, &header, none) == 0;
 }
 
-bool sandbox_enter(enum sandbox_role role, uint64_t file_size)
+bool sandbox_enter_reading(enum sandbox_role role, uint64_t file_size, int directory)
 {
     return prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && drop_capabilities() &&
-           lower_limits(roles[role].descriptors, file_size) && enter_landlock() && enter_seccomp(role);
+           lower_limits(roles[role].descriptors, file_size) && enter_landlock(directory) && enter_seccomp(role);
+}
+
+bool sandbox_enter(enum sandbox_role role, uint64_t file_size)
+{
+    return sandbox_enter_reading(role, file_size, -1);
 }

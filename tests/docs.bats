@@ -570,7 +570,7 @@ program_pages() {
 # ---- README ----
 
 @test "README names no option that the programs do not have" {
-    grep -oE '(^ *|`|\| )mailrecv(-checkpassword|-report|-tls)? +-[A-Za-z][^`|)]*' "$SOURCE/README.md" | tr -d '`|' >commands
+    grep -oE '(^ *|`|\| )mailrecv(-checkpassword|-lookup|-report|-tls)? +-[A-Za-z][^`|)]*' "$SOURCE/README.md" | tr -d '`|' >commands
     [ "$(wc -l <commands)" -ge 4 ]
     while read -r program rest; do
         "${MAILRECV%/*}/$program" -h | sed -nE 's/^  (-[A-Za-z]) .*/\1/p' >known

@@ -63,6 +63,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 755 usr/local/libexec/mailrecv-tls
 755 usr/local/sbin/mailrecv
 755 usr/local/sbin/mailrecv-checkpassword
+755 usr/local/sbin/mailrecv-lookup
 644 usr/local/share/bash-completion/completions/mailrecv
 644 usr/local/share/doc/mailrecv/LICENSE
 644 usr/local/share/doc/mailrecv/README.md
@@ -75,6 +76,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 usr/local/share/man/man5/mailrecv.conf.5
 644 usr/local/share/man/man7/mailrecv-recipes.7
 644 usr/local/share/man/man8/mailrecv-checkpassword.8
+644 usr/local/share/man/man8/mailrecv-lookup.8
 644 usr/local/share/man/man8/mailrecv-tls.8
 644 usr/local/share/man/man8/mailrecv.8
 644 usr/local/share/zsh/site-functions/_mailrecv" ]

@@ -24,6 +24,7 @@ static const struct {
     { "resolver", fuzz_resolver }, { "response", fuzz_response }, { "dialogue", fuzz_dialogue },
     { "policy", fuzz_policy },
     { "milter", fuzz_milter },
+    { "lookup", fuzz_lookup },
 };
 
 static unsigned tests;
