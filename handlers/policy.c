@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "dns/dns.h"
 #include "handlers/field.h"
+#include "handlers/named.h"
 #include "handlers/policy_service.h"
 
 enum { TEXT_MAX = 512, STATUS_MAX = 8 };
@@ -201,32 +202,16 @@ static struct reply prepend(const struct turn *turn)
     return no_objection;
 }
 
-static struct slice without_brackets(struct slice address)
-{
-    if (address.len >= 2 && address.text[0] == '<' && address.text[address.len - 1] == '>')
-        return (struct slice){ address.text + 1, address.len - 2 };
-    return address;
-}
-
-/* Decides about an address that a service names, as if the client had. Code 0 and the recipient, or why it is not known now. */
+/* Decides about an address that a service names. Code 0, and the recipient if it is one; or why that is not known now. */
 static struct reply find_recipient(const struct turn *turn, struct recipient *recipient, bool *found)
 {
-    struct address address;
-    struct reply reply;
+    const char *ignored;
+    struct reply reply = named_recipient(turn->context->rules, turn->context->asking, turn->action.text, recipient, &ignored);
 
-    *found = false;
-    if (!envelope_mailbox(without_brackets(turn->action.text), &address)) {
-        log_action(turn, LOG_INFO, "it is no address");
-        return no_objection;
-    }
-    dns_new_deadline();
-    reply = rules_rcpt(turn->context->rules, turn->context->asking, &address, recipient);
-    if (reply.code / 100 == 4)
-        return reply;
-    *found = reply.code == 0 && recipient->rule != turn->context->rules->dead_letter;
-    if (!*found)
-        log_action(turn, LOG_INFO, "no deliver line takes that address");
-    return no_objection;
+    *found = reply.code == 0 && ignored == NULL;
+    if (reply.code == 0 && ignored != NULL)
+        log_action(turn, LOG_INFO, ignored);
+    return reply;
 }
 
 static bool is_same(const struct recipient *a, const struct recipient *b)

@@ -207,6 +207,8 @@ struct reply state_deliver(struct session_state *s, const struct spool *spool)
     if (!state_settle_recipients(s))
         s->end_refusal = no_memory;
     s->transaction = transaction_of(s, &s->spool);
+    s->transaction.sender = s->from;
+    s->transaction.canonical_sender = s->canonical_from;
     (void)clock_gettime(CLOCK_REALTIME, &s->transaction.received_at); /* cannot fail with these arguments */
     dns_rest(); /* the name of the client is known by now */
     s->objected = false;

@@ -33,7 +33,7 @@ struct reply state_contradict(struct session_state *s)
 static size_t recipients_most(const struct conf *conf)
 {
     return (size_t)conf->session.smtp_rcpt_to.value * (1 + conf->rules.also_count) +
-           (conf->handlers.first_policy != NULL ? POLICY_COPIES : 0);
+           (conf->handlers.first_policy != NULL ? POLICY_COPIES : 0) + MILTER_RECIPIENTS;
 }
 
 /* Of messages that a client sends without waiting for replies there may be several. */

@@ -14,6 +14,9 @@
 #include "session/reply.h"
 
 struct ledger_entry;
+struct milter_change;
+
+enum { MILTER_RECIPIENTS = 100 }; /* most that milters may add to a message */
 
 /*
  * The monitor's own view of a session. Whoever asks may be anybody: arguments are parsed here
@@ -83,6 +86,7 @@ struct session_state {
     bool data_accepted;           /* by them */
     struct slice fields;          /* that they have added to the message that is delivered */
     bool held, discarded;         /* by them */
+    const struct address *from, *canonical_from; /* the sender as they have left it */
     struct reply end_refusal;     /* of handlers, by which nobody gets the message; code 0: there is none */
     char *held_fields;            /* the same with more; NULL: they are where they were kept */
 
@@ -215,6 +219,14 @@ void state_discard(struct session_state *s, unsigned line);
 
 /* It is to be held. Code 0, or a reply where there is no quarantine. */
 struct reply state_hold(struct session_state *s);
+
+/*
+ * Recipients that a milter has added and deleted, another sender, a message that it wants held: what of its changes is about
+ * the envelope is done, in their order, and logged with its name; `line` is its own. A recipient that no rule takes is not
+ * added. Code 0, or a reply to the message.
+ */
+struct reply state_change_envelope(struct session_state *s, struct slice milter, unsigned line,
+                                   const struct milter_change *changes, size_t count);
 
 /* All handlers were asked: a message that is to be held goes there alone. False without memory. */
 bool state_settle_recipients(struct session_state *s);
