@@ -38,7 +38,7 @@ endif
 
 # Each folder is a room of the program, but for those in programs/: they are programs of their own. mailrecv.c holds
 # main; all else can be linked into a test.
-ROOMS   = base patterns session dns nexthop client rules delivery handlers listener conf monitor smtp admin
+ROOMS   = base patterns session dns nexthop tables client rules delivery handlers listener conf monitor smtp admin
 SOURCES = rules.c smtp.c $(sort $(wildcard $(ROOMS:%=%/*.c)))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 program_of = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard programs/$(1)/*.c)))

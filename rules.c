@@ -25,6 +25,7 @@ const struct slice rules_placeholders[ARGUMENT_WORD] = {
     [ARGUMENT_SENDER] = SLICE("%{sender}"),       [ARGUMENT_RECIPIENT] = SLICE("%{recipient}"),
     [ARGUMENT_LOCAL] = SLICE("%{local}"),         [ARGUMENT_DOMAIN] = SLICE("%{domain}"),
     [ARGUMENT_EXTENSION] = SLICE("%{extension}"), [ARGUMENT_CLIENT_ADDRESS] = SLICE("%{client_address}"),
+    [ARGUMENT_VALUE] = SLICE("%{value}"),
 };
 
 static struct reply check_fcrdns(const struct rules *rules, struct client *client)
@@ -151,25 +152,27 @@ enum match rules_names(const struct rules *rules, const struct rule *rule, const
 static struct reply decide_unnamed(struct rules *rules, struct recipient *recipient)
 {
     for (struct refusal *r = rules->first_refusal; r != NULL; r = r->next) {
-        enum match result = recipient_try(rules, &r->pattern, recipient, NULL);
+        enum match result = r->table != NULL ? recipient_ask(rules, r->table, recipient)
+                                             : recipient_try(rules, &r->pattern, recipient, NULL);
 
         if (result != MATCH_NO)
             return result == MATCH_YES ? r->reply : rules_unsure;
     }
     recipient->captures.count = 0;
     recipient->extension = 0;
+    recipient->value.len = 0;
     recipient->rule = rules->dead_letter;
     log_debug('r', "%s: no line names this address, and %s", source_path(rules->groups.sources, 0),
               rules->dead_letter != NULL ? "the dead-letter file takes it" : "there is no deadletter_file");
     return recipient->rule != NULL ? no_objection : rcpt_unknown;
 }
 
-/* What a line says of a recipient by itself; a pattern has said it already. */
+/* What a line says of a recipient by itself; a pattern or a table has said it already. */
 static void show_rcpt(const struct rules *rules, const struct rule *rule, const struct recipient *recipient, bool named)
 {
     char shown[LOG_TEXT], address[LOG_TEXT];
 
-    if (rule->rcpt.kind == MAILBOXES_PATTERN)
+    if (rule->rcpt.kind == MAILBOXES_PATTERN || rule->rcpt.kind == MAILBOXES_TABLE)
         return;
     log_debug('r', "%s:%u: %s rcpt_to \"%s%s\" %s \"%s\"%s", SOURCE_AT(rules->groups.sources, rule->line),
               rule_words[rule->kind],

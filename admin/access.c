@@ -24,6 +24,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "delivery/environment.h"
+#include "delivery/path.h"
 
 enum {
     RULE_MOST = 2,         /* questions about one line */
@@ -341,6 +342,13 @@ static void ask_policies(struct conf *conf)
             (void)ask(conf, NEED_SOCKET, p->line, p->where.text);
 }
 
+static void ask_tables(struct conf *conf)
+{
+    for (const struct table *t = conf->tables.first; t != NULL; t = t->next)
+        if (t->kind == TABLE_FILE)
+            (void)ask(conf, NEED_READ, t->line, t->path);
+}
+
 static void ask_targets(struct conf *conf)
 {
     static const enum need needs[] = { [TARGET_APPEND] = NEED_MAILBOX, [TARGET_MAILDIR] = NEED_MAILDIR,
@@ -352,7 +360,7 @@ static void ask_targets(struct conf *conf)
 
         if (target->hop != NULL)
             ask_hop(conf, rule);
-        else if (path.len > 0)
+        else if (path.len > 0 && !path_is_chosen(target))
             (void)ask(conf, needs[target->kind], rule->line, path);
     }
 }
@@ -361,6 +369,7 @@ static void ask_all(struct conf *conf, bool opened_before)
 {
     ask_targets(conf);
     ask_policies(conf);
+    ask_tables(conf);
     ask_setting(conf, conf->handlers.quarantine.maildir ? NEED_MAILDIR : NEED_MAILBOX, "quarantine",
                 conf->handlers.quarantine.path, false);
     ask_secrets(conf, opened_before || probe_who.how == OURSELVES); /* what we cannot open is told by helper_check.c */
@@ -396,6 +405,8 @@ static size_t count_questions(const struct conf *conf)
     for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
         count += RULE_MOST;
     for (const struct policy *p = conf->handlers.first_policy; p != NULL; p = p->next)
+        count++;
+    for (const struct table *t = conf->tables.first; t != NULL; t = t->next)
         count++;
     return count;
 }
@@ -468,7 +479,7 @@ bool access_makes_for_others(const struct conf *conf, const char *log, char path
     if (conf->delivery.rehearse != NULL)
         return false;
     for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
-        if ((rule->target.kind == TARGET_APPEND || rule->target.kind == TARGET_MAILDIR) &&
+        if ((rule->target.kind == TARGET_APPEND || rule->target.kind == TARGET_MAILDIR) && !path_is_chosen(&rule->target) &&
             makes_for_others(rule->target.text, rule->target.kind == TARGET_MAILDIR, path))
             return true;
     return makes_for_others(conf->delivery.deadletter_file, false, path) ||

@@ -29,12 +29,10 @@ static void check_pattern(struct conf *conf, struct pattern *pattern, size_t ski
     char message[256], mended[MEND_MAX];
     size_t offset = 0;
 
-    if (!pattern_compile(pattern, message, sizeof message, &offset))
-        conf_complain(conf, SEVERITY_ERROR, pattern->line,
-                      conf_column(conf, pattern->line, pattern->column, skip + offset),
-                      "bad regular expression: %s", message);
-    else
+    if (pattern_compile(pattern, message, sizeof message, &offset))
         return;
+    conf_complain(conf, SEVERITY_ERROR, pattern->line, conf_column(conf, pattern->line, pattern->column, skip + offset),
+                  "bad regular expression: %s", message);
     if (mend_glob(pattern->text, pattern->utf ? REGEX_RECIPIENT : REGEX_NAME, mended) == MEND_FOUND)
         conf_advise(conf, "write: %s", mended);
     else if (strstr(message, "range out of order") != NULL)
@@ -83,7 +81,8 @@ static void check_patterns(struct conf *conf)
     for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
         check_rule(conf, r);
     for (struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
-        check_pattern(conf, &r->pattern, 0);
+        if (r->table == NULL)
+            check_pattern(conf, &r->pattern, 0);
     for (enum rewritten whose = 0; whose < REWRITTEN; whose++)
         for (struct rewrite *r = conf->rules.first_rewrite[whose]; r != NULL; r = r->next)
             check_rewrite(conf, r);

@@ -21,6 +21,7 @@
 #include "client/lockout.h"
 #include "delivery/environment.h"
 #include "delivery/facts.h"
+#include "delivery/path.h"
 #include "monitor/monitor.h"
 #include "session/line.h"
 #include "smtp.h"
@@ -141,12 +142,27 @@ static void print_target_trouble(struct slice target)
         puts("        you may not look there, so that it is not known whether this can be done; mailrecv -t by root knows");
 }
 
+/* The path that a table has chosen; empty if that is none. */
+static struct slice print_chosen(const struct target *target, const struct recipient *r, char path[PATH_MAX])
+{
+    const char *wrong = path_of(target, r, path);
+
+    if (wrong == NULL)
+        print_text(path);
+    else
+        printf("%s: %s", path, wrong);
+    return slice_of(wrong == NULL ? path : "");
+}
+
 /* For conf->delivery.rehearse. */
 static void print_delivery(const struct transaction *t, const struct recipient *r, const struct target *target)
 {
     static const char *const kinds[] = { [TARGET_APPEND] = "append", [TARGET_MAILDIR] = "maildir",
                                          [TARGET_PIPE] = "pipe", [TARGET_EXEC] = "exec",
                                          [TARGET_LMTP] = "lmtp", [TARGET_SMTP] = "smtp" };
+
+    struct slice text = target->text;
+    char path[PATH_MAX];
 
     fputs("delivery to ", stdout);
     print_text(r->address.text);
@@ -155,7 +171,11 @@ static void print_delivery(const struct transaction *t, const struct recipient *
         printf("%u: ", source_line(t->rules->groups.sources, r->rule->line));
     else
         fputs(" deadletter_file: ", stdout);
-    printf("%s %.*s", kinds[target->kind], (int)target->text.len, target->text.text);
+    printf("%s ", kinds[target->kind]);
+    if (path_is_chosen(target))
+        text = print_chosen(target, r, path);
+    else
+        printf("%.*s", (int)text.len, text.text);
     if (target->kind == TARGET_PIPE || target->kind == TARGET_EXEC)
         print_command(t, r, target);
     else
@@ -163,7 +183,7 @@ static void print_delivery(const struct transaction *t, const struct recipient *
     if (target->hop != NULL)
         print_handover(t, r, target->hop);
     else if (target->kind != TARGET_PIPE)
-        print_target_trouble(target->text);
+        print_target_trouble(text);
 }
 
 static void print_client(const struct client *client)

@@ -240,7 +240,8 @@ static void lint_patterns(struct conf *conf)
     for (size_t i = 0; i < TOLD_COMMANDS; i++)
         lint_believed(conf, &groups->speakers[i]);
     for (const struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)
-        lint_pattern(conf, &r->pattern, REGEX_RECIPIENT, 0);
+        if (r->table == NULL)
+            lint_pattern(conf, &r->pattern, REGEX_RECIPIENT, 0);
     for (enum rewritten whose = 0; whose < REWRITTEN; whose++)
         for (const struct rewrite *r = conf->rules.first_rewrite[whose]; r != NULL; r = r->next)
             lint_pattern(conf, &r->pattern, REGEX_RECIPIENT, 1);

@@ -73,12 +73,12 @@ static bool asks_no_more(const struct conf *conf, const struct rule *earlier, co
     return true;
 }
 
-/* The domain in what a rule names; empty for a pattern. */
+/* The domain in what a rule names; empty for a pattern or a table. */
 static struct slice domain_in(const struct rule *rule, struct slice rcpt)
 {
     const char *at = rule->rcpt.kind == MAILBOXES_ADDRESS ? memrchr(rcpt.text, '@', rcpt.len) : NULL;
 
-    if (rule->rcpt.kind == MAILBOXES_PATTERN)
+    if (rule->rcpt.kind == MAILBOXES_PATTERN || rule->rcpt.kind == MAILBOXES_TABLE)
         return (struct slice){ "", 0 };
     return at == NULL ? rcpt : (struct slice){ at + 1, rcpt.len - (size_t)(at + 1 - rcpt.text) };
 }
@@ -96,6 +96,8 @@ static bool names_all(const struct conf *conf, const struct rule *earlier, const
 {
     if (earlier->rcpt.kind == MAILBOXES_PATTERN && regex_lint_is_any(earlier->rcpt.pattern->text))
         return true;
+    if (earlier->rcpt.kind == MAILBOXES_TABLE)
+        return later->rcpt.table == earlier->rcpt.table; /* nobody asks it here */
     if (earlier->rcpt.kind == MAILBOXES_DOMAIN)
         return slice_equal_nocase(earlier->rcpt.canonical, domain_of(later));
     if (earlier->rcpt.kind == MAILBOXES_ADDRESS && conf->rules.delimiters.len == 0) /* most pairs of a long file */

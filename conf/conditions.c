@@ -88,7 +88,7 @@ struct pattern *expression_parse(struct parser *p, const char *directive)
 
 void mailboxes_parse(struct parser *p, const char *directive, bool senders, struct mailboxes *mailboxes)
 {
-    const char *expected = senders ? "@DOMAIN, <> or /REGEX/" : "@DOMAIN or /REGEX/";
+    const char *expected = senders ? "@DOMAIN, <> or /REGEX/" : "@DOMAIN, /REGEX/ or table:NAME";
     struct address address;
     struct word word;
 
@@ -112,10 +112,12 @@ void mailboxes_parse(struct parser *p, const char *directive, bool senders, stru
             advise_glob(p, word.text);
     } else if (senders && word_is(word, "<>")) {
         mailboxes->kind = MAILBOXES_NULL;
+    } else if (!senders && !p->failed && (mailboxes->table = table_of_word(p, word)) != NULL) {
+        mailboxes->kind = MAILBOXES_TABLE;
     } else if (envelope_mailbox(word.text, &address)) {
         doubt_quotes(p, &word, &address);
         mailboxes->canonical = take_address(p, &word, &address);
-    } else {
+    } else if (!p->failed) {
         fail(p, word.column, "'%.*s' is not an address, expected user@example.com, %s", (int)word.text.len, word.text.text,
              expected);
         advise_glob(p, word.text);

@@ -23,6 +23,7 @@ static struct rule *begin_rule(struct parser *p, enum rule_kind kind)
     conditions_parse(p, rule);
     if (!p->failed)
         mailboxes_parse(p, directives[kind], false, &rule->rcpt);
+    rule->target.takes_value = rule->rcpt.kind == MAILBOXES_TABLE;
     return rule;
 }
 
@@ -72,15 +73,29 @@ void parse_refuse(struct parser *p, const struct keyword *k, void *value)
     add_rule(p, rule);
 }
 
-/* error rcpt_to REGEX CODE TEXT */
+/* REGEX, table:NAME */
+static bool parse_refused(struct parser *p, struct refusal *refusal)
+{
+    struct word word;
+
+    if (!word_need(p, &word, "a regular expression or table:NAME"))
+        return false;
+    refusal->table = table_of_word(p, word);
+    if (refusal->table != NULL)
+        refusal->pattern = (struct pattern){ .text = word.text, .line = p->number, .column = word.column }; /* for messages */
+    else if (!p->failed)
+        value_set_pattern(p, word, "error rcpt_to", true, &refusal->pattern);
+    return !p->failed;
+}
+
+/* error rcpt_to REGEX CODE TEXT, error rcpt_to table:NAME CODE TEXT */
 void parse_error(struct parser *p, const struct keyword *k, void *value)
 {
     struct refusal *refusal = memory_take(p->conf, sizeof *refusal);
     struct word word;
 
     (void)value;
-    if (!word_need_exactly(p, "rcpt_to") || !value_pattern(p, "error rcpt_to", true, &refusal->pattern) ||
-        !word_need(p, &word, "a reply code"))
+    if (!word_need_exactly(p, "rcpt_to") || !parse_refused(p, refusal) || !word_need(p, &word, "a reply code"))
         return;
     value_reply(p, word, slice_of(k->status), &refusal->reply);
     *p->conf->rules.last_refusal = refusal;

@@ -9,6 +9,7 @@
 #include "listener/keywords.h"
 #include "nexthop/keywords.h"
 #include "session/keywords.h"
+#include "tables/keywords.h"
 
 #define AT(member) .offset = offsetof(struct conf, member)
 
@@ -31,6 +32,7 @@ static const struct keyword conf_keywords[] = {
     { .name = "dnswl", .kind = CONF_DNSWL },
     { .name = "bypass", .kind = CONF_BYPASS },
     { .name = "policy", .kind = CONF_POLICY },
+    { .name = "table", .kind = CONF_TABLE },
     { .name = "deliver", .kind = CONF_DELIVER },
     { .name = "include", .kind = CONF_INCLUDE },
     { .name = "refuse", .kind = CONF_REFUSE, .status = "7.1" },
@@ -51,6 +53,7 @@ static const struct {
     TABLE(session_keywords, offsetof(struct conf, session)),
     TABLE(dns_keywords, offsetof(struct conf, dns)),
     TABLE(nexthop_keywords, offsetof(struct conf, nexthop)),
+    TABLE(table_keywords, offsetof(struct conf, tables)),
     TABLE(client_keywords, offsetof(struct conf, client)),
     TABLE(delivery_keywords, offsetof(struct conf, delivery)),
     TABLE(handler_keywords, offsetof(struct conf, handlers)),
@@ -79,6 +82,7 @@ static const struct {
     [CONF_PROGRAM] = { parse_program, print_program },
     [CONF_QUARANTINE] = { parse_quarantine, print_quarantine },
     [CONF_POLICY] = { parse_policy, NULL },
+    [CONF_TABLE] = { parse_table, NULL },
     [CONF_SERVER] = { parse_server, NULL },
     [CONF_HOSTS] = { parse_hosts, NULL },
     [CONF_CLIENTS] = { parse_clients, NULL },

@@ -61,6 +61,8 @@ static void set_defaults(struct parser *p)
         p->conf->rules.last_rewrite[i] = &p->conf->rules.first_rewrite[i];
     p->conf->rules.groups.last_group = &p->conf->rules.groups.first_group;
     p->conf->handlers.last_policy = &p->conf->handlers.first_policy;
+    p->conf->tables.last = &p->conf->tables.first;
+    p->conf->tables.sources = p->conf->sources;
     p->conf->rules.groups.last_list = &p->conf->rules.groups.lists;
     p->conf->rules.groups.sources = p->conf->sources;
 }
@@ -242,6 +244,7 @@ static void parse_lines(struct conf *conf)
     resolve_settings(conf);
     resolve_groups(conf);
     resolve_statuses(conf);
+    tables_resolve(conf);
 }
 
 static void begin(struct conf *conf, const char *path)

@@ -194,9 +194,20 @@ struct allowgroup *client_group(struct conf *conf, struct slice name);
 /* If the last line had a network, takes those that follow and differ from it in nothing but the network. */
 void client_networks(struct parser *p);
 
+/* ---- tables.c ---- */
+
+/* The table with this name; a table line may define it later. NULL behind an error. */
+struct table *table_use(struct parser *p, struct slice name, unsigned column);
+
+/* The same of a word table:NAME; NULL also of any other word. */
+struct table *table_of_word(struct parser *p, struct word word);
+
+/* Tables that are named must be defined. */
+void tables_resolve(struct conf *conf);
+
 /* ---- conditions.c ---- */
 
-/* ADDRESS, @DOMAIN or /REGEX/, of senders also <>; `directive` is what the log calls an expression. */
+/* ADDRESS, @DOMAIN or /REGEX/, of senders also <>, of recipients also table:NAME; `directive` is what the log calls an expression. */
 void mailboxes_parse(struct parser *p, const char *directive, bool senders, struct mailboxes *mailboxes);
 
 /* A word that is /REGEX/, for addresses and names; NULL behind an error. */
@@ -221,6 +232,7 @@ enum {
     CONF_PROGRAM = KEYWORD_KINDS, /* auth.command: struct program */
     CONF_QUARANTINE,              /* quarantine: struct quarantine */
     CONF_POLICY,
+    CONF_TABLE,
     CONF_SERVER,                  /* dns.server: struct dns_settings */
     CONF_HOSTS,                   /* allow, deny: struct patterns */
     CONF_CLIENTS,                 /* lockout.exempt, proxy_protocol, quiet: struct patterns */
@@ -272,6 +284,9 @@ kind_parse parse_program, parse_deliver, parse_refuse, parse_also, parse_error, 
 
 /* rewrites.c */
 kind_parse parse_rewrite;
+
+/* tables.c */
+kind_parse parse_table;
 
 /* handlers.c */
 kind_parse parse_policy, parse_quarantine;

@@ -141,13 +141,16 @@ bool target_option(struct parser *p, struct word word, struct target *target)
     return i < OPTIONS;
 }
 
+static const char no_value[] = "%{value} is what a table has for the recipient, expected rcpt_to table:NAME before it";
+
 static bool is_of_recipient(enum placeholder which)
 {
-    return which == ARGUMENT_RECIPIENT || which == ARGUMENT_LOCAL || which == ARGUMENT_DOMAIN || which == ARGUMENT_EXTENSION;
+    return which == ARGUMENT_RECIPIENT || which == ARGUMENT_LOCAL || which == ARGUMENT_DOMAIN || which == ARGUMENT_EXTENSION ||
+           which == ARGUMENT_VALUE;
 }
 
 /* An argument of exec: a word, or a %{name} that stands alone. */
-static struct argument parse_argument(struct parser *p, struct word word, bool once)
+static struct argument parse_argument(struct parser *p, struct word word, const struct target *target)
 {
     enum placeholder which = ARGUMENT_SENDER;
 
@@ -155,8 +158,10 @@ static struct argument parse_argument(struct parser *p, struct word word, bool o
         which++;
     if (which == ARGUMENT_WORD && memmem(word.text.text, word.text.len, "%{", 2) != NULL)
         fail(p, word.column, "'%.*s' is no argument, expected %%{sender}, %%{recipient}, %%{local}, %%{domain}, "
-             "%%{extension} or %%{client_address} standing alone", (int)word.text.len, word.text.text);
-    else if (once && is_of_recipient(which))
+             "%%{extension}, %%{client_address} or %%{value} standing alone", (int)word.text.len, word.text.text);
+    else if (which == ARGUMENT_VALUE && !target->takes_value)
+        fail(p, word.column, "%s", no_value);
+    else if (target->once && is_of_recipient(which))
         fail(p, word.column, "'%.*s' is of one recipient, and with 'once' there may be more, expected a command that "
              "reads RECIPIENTS", (int)word.text.len, word.text.text);
     return (struct argument){ which, word.text };
@@ -202,7 +207,7 @@ static void parse_exec(struct parser *p, struct target *target)
     if (!parse_program_path(p, &target->text))
         return;
     while (word_next_value(p, &word))
-        add_argument(p->conf, target, parse_argument(p, word, target->once));
+        add_argument(p->conf, target, parse_argument(p, word, target));
 }
 
 /* auth.command PROGRAM ARG...; words stand for nothing but themselves */
@@ -221,15 +226,29 @@ void parse_program(struct parser *p, const struct keyword *k, void *value)
     }
 }
 
-/* A sender would choose the file. */
-static void check_path(struct parser *p, struct word word)
-{
-    const char *begin = memmem(word.text.text, word.text.len, "%{", 2);
+static const char once_value[] = "%{value} is of one recipient, and with 'once' there may be more, expected a path without it";
 
-    if (begin == NULL)
+static unsigned column_of(struct parser *p, struct word word, const char *at)
+{
+    return conf_column(p->conf, p->number, word.column, (size_t)(at - word.text.text));
+}
+
+/* Other words than that for the value of a table would let a sender choose the file. */
+static void check_path(struct parser *p, struct word word, const struct target *target)
+{
+    const struct slice value = rules_placeholders[ARGUMENT_VALUE];
+    const char *begin = word.text.text, *end = begin + word.text.len;
+    bool is_value = true;
+
+    while (is_value && (begin = memmem(begin, (size_t)(end - begin), "%{", 2)) != NULL) {
+        is_value = (size_t)(end - begin) >= value.len && memcmp(begin, value.text, value.len) == 0;
+        if (is_value && (!target->takes_value || target->once))
+            fail(p, column_of(p, word, begin), "%s", target->once ? once_value : no_value);
+        begin += is_value ? value.len : 0;
+    }
+    if (is_value)
         return;
-    fail(p, conf_column(p->conf, p->number, word.column, (size_t)(begin - word.text.text)),
-         "a path stands for itself, expected no %%{...} in it: whoever sends mail would choose the file");
+    fail(p, column_of(p, word, begin), "a path stands for itself, expected no %%{...} in it: whoever sends mail would choose the file");
     conf_advise(p->conf, "write exec PROGRAM with it as an argument, or pipe COMMAND with \"$RECIPIENT\" and others");
 }
 
@@ -239,7 +258,7 @@ static void parse_target_path(struct parser *p, struct target *target)
 
     if (!word_need_value(p, &word, "a path"))
         return;
-    check_path(p, word);
+    check_path(p, word, target);
     target->text = word.text;
     word_need_end(p);
 }

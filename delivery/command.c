@@ -106,6 +106,14 @@ static void drain_output(struct run *run)
 
 /* ---- start ------------------------------------------------------------------------------- */
 
+/* Bytes that an argument takes at most, its end included. */
+static size_t argument_room(const struct copy *copy, const struct argument *argument)
+{
+    const size_t len = argument->stands_for == ARGUMENT_VALUE ? copy->recipient->value.len : argument->text.len;
+
+    return (len > ADDRESS_MAX ? len : ADDRESS_MAX) + 1;
+}
+
 /* The arguments for execve(2); one allocation holds the vector and its strings. */
 static char **build_arguments(const struct copy *copy, const struct target *target)
 {
@@ -114,7 +122,7 @@ static char **build_arguments(const struct copy *copy, const struct target *targ
     char **vector, *text;
 
     for (size_t i = 0; i < target->argument_count; i++)
-        size += (target->arguments[i].text.len > ADDRESS_MAX ? target->arguments[i].text.len : ADDRESS_MAX) + 1;
+        size += argument_room(copy, &target->arguments[i]);
     vector = calloc(1, size);
     if (vector == NULL)
         return NULL;

@@ -1,6 +1,7 @@
 /* deliver.c - the accepted recipients of one message: in which order, and what the sender hears */
 #include "delivery/deliver.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "delivery/ledger.h"
 #include "delivery/maildir.h"
 #include "delivery/mbox.h"
+#include "delivery/path.h"
 
 static const struct reply deferred = REPLY(451, "3.0", "The message cannot be delivered now, try again later");
 static const struct reply refused = REPLY(554, "7.0", "Delivery refused:");
@@ -43,18 +45,27 @@ static const char *rule_shown(const struct transaction *t, const struct rule *ru
     return rule->line == 0 ? "dead-letter" : rules_place(t->rules, rule->line, out);
 }
 
+/* Where a delivery has gone to. */
+static struct slice shown_path(const struct target *target, const struct recipient *r, char place[PATH_MAX])
+{
+    if (!path_is_chosen(target))
+        return target->text;
+    (void)path_of(target, r, place);
+    return slice_of(place);
+}
+
 /* The line per delivery, which is always logged. */
 static void log_delivery(const struct transaction *t, const struct recipient *r, const struct target *target,
                          unsigned result, const char *reason, uint64_t milliseconds)
 {
-    char host[LOG_TEXT], path[LOG_TEXT], from[LOG_TEXT], to[LOG_TEXT], why[LOG_TEXT], rule[RULES_PLACE];
+    char host[LOG_TEXT], place[PATH_MAX], path[LOG_TEXT], from[LOG_TEXT], to[LOG_TEXT], why[LOG_TEXT], rule[RULES_PLACE];
     const char *name = client_known_name(t->client);
 
     log_line(result == RESULT_DEFERRED || result == RESULT_REFUSED ? LOG_WARNING : LOG_INFO,
              "delivery result=%s id=%s rule=%s target=%s bytes=%ju secs=%ju.%03u%s%s path=\"%s\" from=\"%s\" to=\"%s\""
              "%s%s%s", names[result], t->id, rule_shown(t, r->rule, rule), ways[target->kind].name, (uintmax_t)t->spool->size,
              (uintmax_t)(milliseconds / 1000), (unsigned)(milliseconds % 1000), name[0] != '\0' ? " host=" : "", log_encode(host, sizeof host, slice_of(name)),
-             log_encode(path, sizeof path, target->text), log_encode(from, sizeof from, address_slice(t->said_sender)),
+             log_encode(path, sizeof path, shown_path(target, r, place)), log_encode(from, sizeof from, address_slice(t->said_sender)),
              log_encode(to, sizeof to, address_slice(&r->address)), reason[0] != '\0' ? " reason=\"" : "",
              log_encode(why, sizeof why, slice_of(reason)), reason[0] != '\0' ? "\"" : "");
 }

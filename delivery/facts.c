@@ -209,6 +209,11 @@ static void allowgroup(const struct delivery *d, struct text *fact)
         }
 }
 
+static void table_value(const struct delivery *d, struct text *fact)
+{
+    text_put(fact, d->recipient->value);
+}
+
 static void sasl_username(const struct delivery *d, struct text *fact)
 {
     put(fact, d->transaction->client->user);
@@ -275,6 +280,7 @@ const struct fact facts[FACTS] = {
     { "MESSAGE_SIZE", FACT_NUMBER, message_size },
     { "RULE", FACT_TEXT, rule },
     { "ALLOWGROUP", FACT_TEXT, allowgroup },
+    { "TABLE_VALUE", FACT_TEXT, table_value },
 };
 
 const char *facts_argument(const struct transaction *transaction, const struct recipient *recipient,
@@ -284,6 +290,7 @@ const char *facts_argument(const struct transaction *transaction, const struct r
         [ARGUMENT_SENDER] = sender,       [ARGUMENT_RECIPIENT] = recipient_address,
         [ARGUMENT_LOCAL] = local,         [ARGUMENT_DOMAIN] = domain,
         [ARGUMENT_EXTENSION] = extension, [ARGUMENT_CLIENT_ADDRESS] = client_address,
+        [ARGUMENT_VALUE] = table_value,
     };
     const struct delivery delivery = { transaction, recipient, 0 };
     struct text text = { buffer, size - 1, 0 };

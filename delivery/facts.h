@@ -21,7 +21,7 @@ struct fact {
     void (*get)(const struct delivery *delivery, struct text *fact);
 };
 
-enum { FACTS = 35 };
+enum { FACTS = 36 };
 
 extern const struct fact facts[FACTS];
 

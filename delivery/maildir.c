@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "delivery/path.h"
 #include "delivery/writer.h"
 
 /* Opens a directory below `parent`, making it if it is missing. */
@@ -122,11 +123,15 @@ void maildir_deliver(const struct transaction *transaction, const struct recipie
                      const struct target *target, struct outcome *outcome)
 {
     char path[PATH_MAX];
+    const char *wrong;
     struct maildir maildir;
     struct copy copy;
 
-    if (!writer_path(target->text, path, outcome))
+    wrong = path_of(target, recipient, path);
+    if (wrong != NULL) {
+        outcome_set(outcome, RESULT_DEFERRED, "%s", wrong);
         return;
+    }
     copy_begin(&copy, transaction, recipient, false);
     if (open_maildir(&maildir, path, delivery_directory_mode(transaction->settings)))
         write_maildir(transaction, &copy, path, &maildir, outcome);

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "delivery/path.h"
 #include "delivery/writer.h"
 
 enum { LOCK_TICK_US = 100000 };
@@ -198,11 +199,15 @@ void mbox_append(const struct transaction *transaction, const struct recipient *
                     const struct target *target, struct outcome *outcome)
 {
     char path[PATH_MAX];
+    const char *wrong;
     struct copy copy;
     int fd;
 
-    if (!writer_path(target->text, path, outcome))
+    wrong = path_of(target, recipient, path);
+    if (wrong != NULL) {
+        outcome_set(outcome, RESULT_DEFERRED, "%s", wrong);
         return;
+    }
     copy_begin(&copy, transaction, recipient, true);
     fd = open_locked(transaction, path, outcome);
     if (fd < 0)

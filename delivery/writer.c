@@ -194,17 +194,6 @@ void writer_copy(struct writer *w, const struct copy *copy, bool mbox)
         end_header(w, &at);
 }
 
-bool writer_path(struct slice text, char path[], struct outcome *outcome)
-{
-    if (text.len >= PATH_MAX) {
-        outcome_set(outcome, RESULT_DEFERRED, "the path is too long");
-        return false;
-    }
-    memcpy(path, text.text, text.len);
-    path[text.len] = '\0';
-    return true;
-}
-
 int writer_open(int at, const char *path, int flags, mode_t mode)
 {
     mode_t mask = umask(0);

@@ -30,9 +30,6 @@ void writer_flush(struct writer *w);
 /* Writes the whole copy: below its head with the header as stored.h has it and, for an mbox, quoted as mboxrd. */
 void writer_copy(struct writer *w, const struct copy *copy, bool mbox);
 
-/* A slice as a path for the kernel, of PATH_MAX bytes. False with the outcome set: it is too long. */
-bool writer_path(struct slice text, char path[], struct outcome *outcome);
-
 /*
  * openat(2), and mkdirat(2), of what gets just this mode if it is made, whatever the umask. Its group is that of the
  * directory, where that is setgid, and then a new directory is setgid, too: the kernel does that.

@@ -44,11 +44,11 @@ static bool is_asked(const struct conf *conf)
            checks_wants_mail(&conf->client) || policy_wants(&conf->handlers, POLICY_MAIL);
 }
 
-/* Can a decision about a recipient need the DNS, another server or a handler? */
+/* Can a decision about a recipient need the DNS, another server, a handler or a table? */
 static bool may_take_long(const struct conf *conf)
 {
     return policy_wants(&conf->handlers, POLICY_RCPT) || conf->client.rcpt_dns_check.value != 0 || conf->rules.asks ||
-           conf->rules.groups.first_group != NULL || conf->rules.groups.lists != NULL;
+           conf->tables.first != NULL || conf->rules.groups.first_group != NULL || conf->rules.groups.lists != NULL;
 }
 
 struct monitor *monitor_prepare(struct conf *conf)

@@ -16,6 +16,7 @@
 #include "dns/dns.h"
 #include "handlers/policy.h"
 #include "nexthop/tls.h"
+#include "tables/table.h"
 
 enum { OWED_BEFORE = 1000 }; /* deliveries of earlier messages that a client may not know of yet */
 
@@ -82,6 +83,7 @@ void state_end(struct session_state *s)
 {
     starttls_end(&s->tls, s->client, s->deadline);
     policy_end(&s->conf->handlers);
+    table_end(&s->conf->tables);
     state_rest(s);
     dns_end();
     free(s->held_fields);
@@ -283,6 +285,7 @@ struct reply state_mail(struct session_state *s, struct slice argument)
     text_string(s->parameters, sizeof s->parameters,
                 (struct slice){ argument.text + s->mail.parameters, argument.len - s->mail.parameters });
     s->in_transaction = true;
+    table_forget(); /* values of the recipients before */
     s->spooled = s->stamped = s->data_accepted = false;
     s->count = s->named = s->refusals_due = 0;
     s->answers_each = (lmtp || s->mail.prdr) && !s->one_fate;

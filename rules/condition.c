@@ -87,6 +87,7 @@ static enum match holds_from(const struct rules *rules, const struct condition *
         return match_of(slice_equal_nocase(c->from->canonical, address_domain(asking->canonical)));
     case MAILBOXES_PATTERN:
         return match_sender(rules, c->from->pattern, asking);
+    case MAILBOXES_TABLE:
     case MAILBOXES_NULL:
         break;
     }

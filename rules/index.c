@@ -7,7 +7,7 @@
 #include "base/hash.h"
 #include "base/slice.h"
 
-/* A line; entries of one bucket are chained in the order of the file, and so are the expressions. */
+/* A line; entries of one bucket are chained in the order of the file, and so are the others. */
 struct entry {
     const struct rule *rule;
     uint32_t next; /* its place and 1; 0: there is none */
@@ -16,7 +16,7 @@ struct entry {
 struct index {
     uint32_t buckets; /* a power of two */
     uint32_t *heads;  /* as `next` */
-    uint32_t expressions;
+    uint32_t others;  /* expressions and tables */
     struct entry *entries;
 };
 
@@ -68,8 +68,8 @@ static uint32_t *head_of(struct index *index, const struct rule *rule)
     const char *at = rule->rcpt.kind == MAILBOXES_ADDRESS ? memrchr(text.text, '@', text.len) : NULL;
     struct slice local = { text.text, at != NULL ? (size_t)(at - text.text) : 0 }, domain = text;
 
-    if (rule->rcpt.kind == MAILBOXES_PATTERN)
-        return &index->expressions;
+    if (rule->rcpt.kind == MAILBOXES_PATTERN || rule->rcpt.kind == MAILBOXES_TABLE)
+        return &index->others;
     if (at != NULL)
         domain = (struct slice){ at + 1, text.len - local.len - 1 };
     return &index->heads[hash_address(local, domain) & (index->buckets - 1)];
@@ -114,7 +114,7 @@ struct index_walk index_begin(const struct index *index, const struct recipient 
         if (!known)
             walk.at[count++] = head;
     }
-    walk.at[count] = index->expressions;
+    walk.at[count] = index->others;
     return walk;
 }
 

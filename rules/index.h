@@ -23,7 +23,7 @@ enum { INDEX_CURSORS = 4 };
 /* Goes through the deliver and refuse lines that may name a recipient. */
 struct index_walk {
     const struct index *index;
-    uint32_t at[INDEX_CURSORS]; /* entries of its address, of that without extension, of its domain; and expressions */
+    uint32_t at[INDEX_CURSORS]; /* entries of its address, of that without extension, of its domain; and others */
 };
 
 /* `extension` is the index of the delimiter of recipient.h, 0: none. */

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "tables/table.h"
+
 uint16_t recipient_extension(const struct rules *rules, const struct address *address)
 {
     for (uint16_t i = 1; i < address->local_len && address->text[0] != '"'; i++)
@@ -79,10 +82,66 @@ enum match recipient_try(const struct rules *rules, struct pattern *pattern, str
     return result;
 }
 
+/* ---- tables ------------------------------------------------------------------------------------ */
+
+/* A local part without the quotes that are only a way to write it (RFC 5321 4.1.2). */
+static void put_local(struct text *key, struct slice local)
+{
+    const bool quoted = local.len >= 2 && local.text[0] == '"';
+    const size_t end = local.len - quoted;
+
+    for (size_t i = quoted; i < end; i++) {
+        i += quoted && local.text[i] == '\\' && i + 1 < end;
+        text_put(key, (struct slice){ local.text + i, 1 });
+    }
+}
+
+/* Asks for the first `local_len` bytes of the local part at the domain; 0: for the domain. */
+static enum match ask_form(struct table *table, struct slice address, size_t local_len, struct recipient *recipient)
+{
+    const char *at = memrchr(address.text, '@', address.len);
+    char bytes[TABLE_KEY];
+    struct text key = { bytes, sizeof bytes, 0 };
+    enum match result;
+
+    if (at == NULL)
+        return MATCH_NO;
+    put_local(&key, (struct slice){ address.text, local_len < (size_t)(at - address.text) ? local_len : (size_t)(at - address.text) });
+    text_put(&key, (struct slice){ at, address.len - (size_t)(at - address.text) });
+    result = table_ask(table, text_slice(&key), &recipient->value);
+    if (result == MATCH_YES && !table_keep(&recipient->value))
+        result = MATCH_UNSURE;
+    return result;
+}
+
+/* The same of the address in both spellings of its domain. */
+static enum match ask_forms(struct table *table, size_t local_len, struct recipient *recipient)
+{
+    enum match result = ask_form(table, address_slice(&recipient->address), local_len, recipient);
+
+    if (result == MATCH_NO && recipient->has_unicode)
+        result = ask_form(table, recipient_form(recipient, FORM_UNICODE), local_len, recipient);
+    return result;
+}
+
+enum match recipient_ask(const struct rules *rules, struct table *table, struct recipient *recipient)
+{
+    const uint16_t extension = recipient_extension(rules, &recipient->address);
+    enum match result = ask_forms(table, recipient->address.local_len, recipient);
+
+    recipient->extension = 0;
+    if (result == MATCH_NO && extension > 0) {
+        result = ask_forms(table, extension, recipient);
+        recipient->extension = result == MATCH_YES ? extension : 0;
+    }
+    return result == MATCH_NO ? ask_forms(table, 0, recipient) : result;
+}
+
 enum match recipient_match(const struct rules *rules, const struct mailboxes *mailboxes, struct recipient *recipient)
 {
     recipient->extension = 0;
     recipient->captures.count = 0;
+    recipient->value = (struct slice){ "", 0 };
     switch (mailboxes->kind) {
     case MAILBOXES_ADDRESS:
         return match_address(rules, mailboxes->canonical, recipient);
@@ -90,6 +149,8 @@ enum match recipient_match(const struct rules *rules, const struct mailboxes *ma
         return slice_equal_nocase(mailboxes->canonical, address_domain(&recipient->address)) ? MATCH_YES : MATCH_NO;
     case MAILBOXES_PATTERN:
         return recipient_try(rules, mailboxes->pattern, recipient, &recipient->captures);
+    case MAILBOXES_TABLE:
+        return recipient_ask(rules, mailboxes->table, recipient);
     case MAILBOXES_NULL:
         break;
     }

@@ -31,6 +31,7 @@ struct recipient {
     unsigned asked;           /* the number of the transaction in which the next server has accepted it already (handover.h); 0: none */
     struct captures captures; /* what MATCH_1... are, in this form: */
     enum recipient_form form;
+    struct slice value;       /* what the table of the line has for it (table_keep); empty: nothing, or there is no table */
     struct recipient *together; /* the next one that the same delivery is for (once), NULL: there is none; */
     size_t run_bytes;           /* of the addresses up to this one; */
     struct outcome *outcome;    /* of its delivery; */
@@ -53,6 +54,12 @@ enum canonical_status recipient_know(const struct rules *rules, const struct add
  */
 enum match recipient_try(const struct rules *rules, struct pattern *pattern, struct recipient *recipient,
                          struct captures *captures);
+
+/*
+ * Does a table know the address: all of it, without its extension, or its domain as @DOMAIN? Local parts are without quotes;
+ * a domain outside ASCII is tried in both spellings. Sets `value`, and `extension` as recipient_match does.
+ */
+enum match recipient_ask(const struct rules *rules, struct table *table, struct recipient *recipient);
 
 /* The index of the delimiter that begins the extension of the local part, 0 when there is none. */
 uint16_t recipient_extension(const struct rules *rules, const struct address *address);

@@ -11,6 +11,7 @@
 #include "nexthop/hop.h"
 #include "patterns/pattern.h"
 #include "session/reply.h"
+#include "tables/settings.h"
 
 /* All of it lives as long as the configuration. A pattern is compiled when a decision first needs it. */
 
@@ -26,6 +27,7 @@ enum placeholder {
     ARGUMENT_DOMAIN,
     ARGUMENT_EXTENSION,
     ARGUMENT_CLIENT_ADDRESS,
+    ARGUMENT_VALUE, /* what the table has for the recipient */
     ARGUMENT_WORD /* just itself */
 };
 
@@ -41,23 +43,31 @@ struct argument {
 /* Where the mail of a recipient goes. */
 struct target {
     enum target_kind kind;
-    struct slice text;          /* the path, the shell command, the program, or where the next server is */
+    struct slice text;          /* the path, in which %{value} may stand, the shell command, the program, or where the next server is */
     struct argument *arguments; /* TARGET_EXEC: behind the program */
     size_t argument_count;
     const struct statuses *statuses; /* what the exit status of a command means (delivery/statuses.h); NULL: as usual */
     struct hop *hop;            /* TARGET_LMTP and TARGET_SMTP */
     bool temporary;             /* no failure of the command, no refusal of the next server is final */
+    bool takes_value;           /* the line is for those whom a table knows: %{value} in the path is what it has for the recipient */
     bool once;                  /* one delivery of a message for all its recipients that the line names */
 };
 
 /* Which addresses are meant: of recipients, or of senders. */
-enum mailboxes_kind { MAILBOXES_ADDRESS, MAILBOXES_DOMAIN, MAILBOXES_PATTERN, MAILBOXES_NULL /* the sender <> */ };
+enum mailboxes_kind {
+    MAILBOXES_ADDRESS,
+    MAILBOXES_DOMAIN,
+    MAILBOXES_PATTERN,
+    MAILBOXES_TABLE,
+    MAILBOXES_NULL /* the sender <> */
+};
 
 struct mailboxes {
     enum mailboxes_kind kind;
-    struct slice text;        /* the address, or the domain behind the @, as the file has it */
+    struct slice text;        /* the address, the domain behind the @, or table:NAME, as the file has it */
     struct slice canonical;   /* the same as it is compared (canonical.h) */
     struct pattern *pattern;  /* MAILBOXES_PATTERN */
+    struct table *table;      /* MAILBOXES_TABLE: all that it knows */
 };
 
 /* What must hold, besides the recipient, for a line to be the one; rules/condition.c says how each is looked at. */
@@ -104,6 +114,7 @@ struct rule {
 struct refusal {
     struct refusal *next;
     struct pattern pattern;
+    struct table *table; /* instead of the expression; NULL: there is none */
     struct reply reply;
 };
 
@@ -134,7 +145,7 @@ struct rules {
     struct groups groups;       /* who may connect, and which groups a client is in */
     struct slice domain;        /* of a bare <postmaster> */
     struct slice delimiters;    /* recipient_delimiter; empty: none */
-    bool wants_unicode;         /* there is an expression for addresses that is not all ASCII */
+    bool wants_unicode;         /* an expression for addresses that is not all ASCII, or a table, may be tried */
     const struct index *index;  /* of these lines (index.h); NULL: each is looked at */
     bool asks;                  /* a next server is asked about recipients at RCPT already */
     size_t also_count;          /* how many of the lines are also lines */

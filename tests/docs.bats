@@ -90,7 +90,7 @@ rendered() {
 }
 
 @test "the table of keywords is found: repeatable and single ones, each once" {
-    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup also bypass deliver deny dns.server dnsbl dnswl error include lockout.exempt policy proxy_protocol quiet refuse rewrite status xclient xforward' ]
+    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup also bypass deliver deny dns.server dnsbl dnswl error include lockout.exempt policy proxy_protocol quiet refuse rewrite status table xclient xforward' ]
     keywords single >ones
     [ "$(wc -l <ones)" -gt 20 ]
     [ "$(keywords | sort | uniq -d)" = '' ]

@@ -56,6 +56,7 @@ void test_said(void);
 void test_netstring(void);
 void test_stored(void);
 void test_where(void);
+void test_tables(void);
 void test_response(void);
 void test_policy(void);
 void test_milter(void);

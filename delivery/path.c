@@ -1,0 +1,69 @@
+/* path.c - the path of a target, with what a table has for the recipient in it */
+#include "delivery/path.h"
+
+#include <limits.h>
+
+#include "base/text.h"
+
+bool path_is_chosen(const struct target *target)
+{
+    const struct slice word = rules_placeholders[ARGUMENT_VALUE];
+
+    return target->takes_value && (target->kind == TARGET_APPEND || target->kind == TARGET_MAILDIR) &&
+           memmem(target->text.text, target->text.len, word.text, word.len) != NULL;
+}
+
+static bool has_dots(struct slice value)
+{
+    for (size_t begin = 0, end; begin <= value.len; begin = end + 1) {
+        const char *slash = memchr(value.text + begin, '/', value.len - begin);
+
+        end = slash != NULL ? (size_t)(slash - value.text) : value.len;
+        if (slice_equal((struct slice){ value.text + begin, end - begin }, (struct slice)SLICE("..")))
+            return true;
+    }
+    return false;
+}
+
+static const char *check(struct slice value)
+{
+    if (value.len == 0)
+        return "the table has no value for the path";
+    if (value.text[0] == '/')
+        return "the value for the path begins with /";
+    if (memchr(value.text, '\0', value.len) != NULL)
+        return "the value for the path has a NUL";
+    return has_dots(value) ? "the value for the path has .. in it" : NULL;
+}
+
+/* Puts the text, with the value for each %{value}. */
+static void expand(struct text *path, struct slice text, struct slice value)
+{
+    const struct slice word = rules_placeholders[ARGUMENT_VALUE];
+    const char *at;
+
+    while (text.len > 0 && (at = memmem(text.text, text.len, word.text, word.len)) != NULL) {
+        const size_t before = (size_t)(at - text.text);
+
+        text_put(path, (struct slice){ text.text, before });
+        text_put(path, value);
+        text = (struct slice){ at + word.len, text.len - before - word.len };
+    }
+    text_put(path, text);
+}
+
+const char *path_of(const struct target *target, const struct recipient *recipient, char path[])
+{
+    const bool chosen = path_is_chosen(target);
+    const char *wrong = chosen ? check(recipient->value) : NULL;
+    struct text text = { path, PATH_MAX, 0 };
+
+    if (chosen && wrong == NULL)
+        expand(&text, target->text, recipient->value);
+    else
+        text_put(&text, target->text);
+    if (text.len == PATH_MAX && wrong == NULL)
+        wrong = "the path is too long";
+    path[text.len < PATH_MAX ? text.len : PATH_MAX - 1] = '\0';
+    return wrong;
+}

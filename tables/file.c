@@ -1,0 +1,133 @@
+/* file.c - a text file as a table: KEY VALUE in each line, the first line of a key counts */
+#include "tables/file.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/cold.h"
+#include "base/guarded.h"
+#include "tables/index.h"
+#include "tables/line.h"
+#include "tables/lines.h"
+
+enum { INDEXED_SIZE = 32768 }; /* bytes that are read as fast as an index is asked */
+
+bool table_file_wants_index(const struct stat *status)
+{
+    return status->st_size >= INDEXED_SIZE;
+}
+
+static enum table_answer fail(const char *what, char reason[TABLE_REASON])
+{
+    (void)snprintf(reason, TABLE_REASON, "%s: %s", what,
+                   errno == EMSGSIZE ? "there is a line of more than 65536 bytes" : strerror(errno));
+    return TABLE_FAILED;
+}
+
+void table_file_end(struct table_file *file)
+{
+    if (file->open)
+        (void)close(file->fd); /* only read */
+    if (file->indexed)
+        (void)close(file->index);
+    file->open = file->indexed = false;
+}
+
+/* Opens the table, or once more if it is another one by now. False with errno set. */
+static bool open_table(struct table_file *file, struct slice path)
+{
+    struct stat now;
+
+    if (file->open && fstat(file->fd, &now) == 0 && table_index_is_same(&now, &file->status))
+        return true;
+    table_file_end(file);
+    file->fd = guarded_read(path);
+    file->open = file->fd >= 0;
+    return file->open && fstat(file->fd, &file->status) == 0;
+}
+
+/* ---- reading all of it ---------------------------------------------------------------------- */
+
+struct search {
+    struct slice key;
+    bool found;
+    struct slice value;
+};
+
+static bool look_at(void *context, uint64_t at, struct slice line)
+{
+    struct search *search = context;
+    struct table_entry entry;
+
+    (void)at;
+    search->found = table_line_read(line, &entry) == TABLE_LINE_ENTRY && table_line_is(&entry, search->key);
+    if (search->found)
+        search->value = entry.value;
+    return !search->found;
+}
+
+/* ---- by the index ---------------------------------------------------------------------------- */
+
+/* Looks at the lines that the index names. False: one of them cannot be as the index says. */
+static bool look_at_places(const struct table_file *file, const struct table_places *places, struct search *search)
+{
+    for (size_t i = 0; i < places->count && !search->found; i++) {
+        struct slice line;
+
+        if (!table_line_at(file->fd, places->at[i], &line))
+            return false;
+        (void)look_at(search, places->at[i], line);
+    }
+    return true;
+}
+
+/* False: the index is damaged, and then left. */
+static bool search_index(struct table_file *file, struct search *search)
+{
+    static struct table_places places COLD_BSS;
+
+    if (table_index_find(file->index, &file->status, table_key_hash(search->key), &places) &&
+        look_at_places(file, &places, search))
+        return true;
+    (void)close(file->index); /* only read */
+    file->indexed = search->found = false;
+    return false;
+}
+
+/* By the index, which is opened, and made where there is none that can be used. False: nothing has come of it. */
+static bool search_indexed(struct table_file *file, struct slice path, struct slice cache, struct search *search)
+{
+    char index[PATH_MAX];
+
+    if (!table_file_wants_index(&file->status) || !table_index_path(cache, path, index, sizeof index))
+        return false;
+    if (!file->indexed) {
+        file->index = table_index_open(index, &file->status);
+        file->indexed = file->index >= 0;
+    }
+    if (file->indexed && search_index(file, search))
+        return true;
+    file->index = table_index_make(index, file->fd, &file->status);
+    file->indexed = file->index >= 0;
+    return file->indexed && search_index(file, search);
+}
+
+enum table_answer table_file_ask(struct table_file *file, struct slice path, struct slice cache, struct slice key,
+                                 struct slice *value, char reason[TABLE_REASON])
+{
+    struct search search = { .key = key };
+    struct stat now;
+
+    if (!open_table(file, path))
+        return fail("cannot open the file", reason);
+    if (!search_indexed(file, path, cache, &search) && !table_lines(file->fd, look_at, &search))
+        return fail("cannot read the file", reason);
+    if (fstat(file->fd, &now) != 0 || !table_index_is_same(&now, &file->status)) {
+        (void)snprintf(reason, TABLE_REASON, "the file was changed while it was read");
+        return TABLE_FAILED;
+    }
+    *value = search.value;
+    return search.found ? TABLE_FOUND : TABLE_UNKNOWN;
+}

@@ -1,0 +1,16 @@
+/* keywords.h - the directives about tables, for conf/keywords.c alone */
+#ifndef TABLES_KEYWORDS_H
+#define TABLES_KEYWORDS_H
+
+#include "base/keyword.h"
+#include "tables/settings.h"
+
+#define AT(member) .offset = offsetof(struct table_settings, member)
+
+static const struct keyword table_keywords[] = {
+    { .name = "table.cache", .order = 122, .kind = KEYWORD_WORD, AT(cache), .default_text = "/var/lib/mailrecv" },
+};
+
+#undef AT
+
+#endif

@@ -1,0 +1,125 @@
+/* table.c - what a table has for a key */
+#include "tables/table.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "base/cold.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "tables/file.h"
+
+/* ---- asking --------------------------------------------------------------------------------- */
+
+static char lowered[TABLE_KEY] COLD_BSS;
+
+static struct slice lower(struct slice key)
+{
+    for (size_t i = 0; i < key.len; i++)
+        lowered[i] = lower_ascii(key.text[i]);
+    return (struct slice){ lowered, key.len };
+}
+
+static enum table_answer ask(struct table *table, struct slice key, struct slice *value, char reason[TABLE_REASON])
+{
+    return table_file_ask(&table->file, table->path, table->settings->cache, key, value, reason);
+}
+
+/* What cannot be a variable, an argument or a path is no value. */
+static enum table_answer check(struct slice value, char reason[TABLE_REASON])
+{
+    if (value.len <= TABLE_VALUE && memchr(value.text, '\0', value.len) == NULL)
+        return TABLE_FOUND;
+    (void)snprintf(reason, TABLE_REASON, value.len > TABLE_VALUE ? "the value has more than %d bytes" : "the value has a NUL",
+                   TABLE_VALUE);
+    return TABLE_FAILED;
+}
+
+static void show(const struct table *table, struct slice key, enum table_answer answer, struct slice value)
+{
+    static const char *const words[] = { [TABLE_FOUND] = "has", [TABLE_UNKNOWN] = "does not have",
+                                         [TABLE_FAILED] = "says nothing of" };
+    const bool whole = answer == TABLE_FOUND && !table->secret;
+    char name[LOG_TEXT], shown[LOG_TEXT], has[LOG_TEXT];
+
+    log_debug('r', "%s:%u: table %s %s \"%s\"%s%s%s", SOURCE_AT(table->settings->sources, table->line),
+              log_encode(name, sizeof name, table->name), words[answer], log_encode(shown, sizeof shown, key),
+              whole ? ": \"" : "", whole ? log_encode(has, sizeof has, value) : "", whole ? "\"" : "");
+}
+
+static void log_failure(const struct table *table, struct slice key, const char *reason)
+{
+    char name[LOG_TEXT], shown[LOG_TEXT], why[LOG_TEXT];
+
+    log_line(LOG_ERR, "table failed table=\"%s\" key=\"%s\" reason=\"%s\"", log_encode(name, sizeof name, table->name),
+             log_encode(shown, sizeof shown, key), log_encode(why, sizeof why, slice_of(reason)));
+}
+
+enum match table_ask(struct table *table, struct slice key, struct slice *value)
+{
+    static const enum match matches[] = { [TABLE_FOUND] = MATCH_YES, [TABLE_UNKNOWN] = MATCH_NO, [TABLE_FAILED] = MATCH_UNSURE };
+    char reason[TABLE_REASON] = "the key has more than 1024 bytes";
+    enum table_answer answer = TABLE_FAILED;
+
+    *value = (struct slice){ "", 0 };
+    if (key.len <= TABLE_KEY)
+        answer = ask(table, lower(key), value, reason);
+    if (answer == TABLE_FOUND)
+        answer = check(*value, reason);
+    if (answer == TABLE_FAILED)
+        log_failure(table, key, reason);
+    if (log_wants('r'))
+        show(table, key, answer, *value);
+    return matches[answer];
+}
+
+/* ---- keeping -------------------------------------------------------------------------------- */
+
+enum { KEPT = 64 * 1024 };
+
+/* Room for values; the first is the last that was made. */
+static struct kept {
+    struct kept *next;
+    size_t used;
+    char bytes[KEPT - 2 * sizeof(size_t)]; /* TABLE_VALUE is less */
+} *kept;
+
+static bool add_room(void)
+{
+    struct kept *room = mmap(NULL, sizeof *room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (room == MAP_FAILED) {
+        log_line(LOG_ERR, "no memory for values of tables: %m");
+        return false;
+    }
+    (void)madvise(room, sizeof *room, MADV_DONTFORK); /* ours: cannot fail */
+    room->next = kept;
+    kept = room;
+    return true;
+}
+
+bool table_keep(struct slice *value)
+{
+    if (value->len == 0)
+        return true;
+    if ((kept == NULL || sizeof kept->bytes - kept->used < value->len) && !add_room())
+        return false;
+    value->text = memcpy(kept->bytes + kept->used, value->text, value->len);
+    kept->used += value->len;
+    return true;
+}
+
+void table_forget(void)
+{
+    for (struct kept *next; kept != NULL; kept = next) {
+        next = kept->next;
+        (void)munmap(kept, sizeof *kept); /* ours: cannot fail */
+    }
+}
+
+void table_end(const struct table_settings *settings)
+{
+    for (struct table *table = settings->first; table != NULL; table = table->next)
+        table_file_end(&table->file);
+    table_forget();
+}

@@ -1,0 +1,309 @@
+#!/usr/bin/env bats
+# tables.bats - recipients that a table knows: text files, what is done with a value, damaged indexes
+
+bats_require_minimum_version 1.5.0
+load common
+load tools/delivery
+
+# A table that is large enough for an index, of 3000 lines. Old enough it is when the last tests need it.
+setup_file() {
+    awk 'BEGIN { for (i = 1; i <= 3000; i++) printf "user%d@example.com box%d\n", i, i }' >"$BATS_FILE_TMPDIR/large"
+}
+
+# What becomes of RCPT for each of these, in one session: the codes of the replies.
+codes() {
+    { printf '%s\r\nMAIL FROM:<s@client.example>\r\n' "$HELLO"; printf 'RCPT TO:<%s>\r\n' "$@"; printf 'QUIT\r\n'; } | session
+    sed -n '/ 2\.1\.0 /,$p' replies | sed -e 1d -e '$d' | cut -c1-3 | paste -sd' '
+}
+
+@test "a recipient is known as it is, without its extension, and by its domain; without regard to case" {
+    config <<END
+recipient_delimiter +
+table people file $HERE/people
+deliver rcpt_to table:people pipe echo "\$RECIPIENT \$TABLE_VALUE \$EXTENSION" >>$HERE/seen
+END
+    cat >people <<'END'
+# who there is
+Joe@example.com   joe's mail
+joe@EXAMPLE.com   second
+joe+lists@example.com lists
+
+@example.org everybody
+END
+    echo text | send s@client.example joe@example.com JOE+x@example.com joe+lists@example.com any@example.org
+    [[ $REPLY == 250* ]]
+    expect_file seen <<'END'
+joe@example.com joe's mail 
+JOE+x@example.com joe's mail x
+joe+lists@example.com lists 
+any@example.org everybody 
+END
+    expect "$(codes ann@example.com joe@example.net joe.x@example.com @example.org joe@sub.example.org)" '550 550 550 501 550'
+}
+
+@test "keys with blanks, quotes, backslashes, percent signs and UTF-8 are found as they are" {
+    config <<END
+table people file $HERE/people
+deliver rcpt_to table:people pipe echo "\$TABLE_VALUE" >>$HERE/seen
+END
+    cat >people <<'END'
+"john smith@example.com" blank
+"a\"b@example.com" quote
+"a\\b@example.com" backslash
+o'neil@example.com it's "so"; $(id) `id`
+50%n@example.com %s%n
+jörg@example.com umlaut
+info@bücher.example idn
+info@xn--mnchen-3ya.example ace
+END
+    HELLO='EHLO helo.example'
+    echo text | send 's@client.example> SMTPUTF8' '"john smith"@example.com' '"a\"b"@example.com' '"a\\b"@example.com' \
+        "o'neil@example.com" '50%n@example.com' 'jörg@example.com' 'info@bücher.example' 'info@münchen.example'
+    [[ $REPLY == 250* ]]
+    expect_file seen <<'END'
+blank
+quote
+backslash
+it's "so"; $(id) `id`
+%s%n
+umlaut
+idn
+ace
+END
+}
+
+@test "the value is an argument, and a part of the path; a value that would leave its place is a temporary failure" {
+    config <<END
+table boxes file $HERE/boxes
+table words file $HERE/words
+deliver rcpt_to table:boxes append $HERE/mail/%{value}.mbox
+deliver rcpt_to table:words exec $HERE/show %{value} %{local}
+END
+    printf '#!/bin/sh\nprintf "%%s\\n" "$@" >%s/seen\n' "$HERE" >show
+    chmod +x show
+    mkdir mail
+    printf '%s\n' 'a@example.com a' 'b@example.com b/../../b' 'c@example.com /c' 'd@example.com ..' 'e@example.com' \
+        'f@example.com x..y' >boxes
+    printf '%s\n' 'w@example.com one word; $HOME %{local}' >words
+    for who in a f; do
+        echo text | send s@client.example "$who@example.com"
+        [[ $REPLY == 250* ]]
+    done
+    for who in b c d e; do
+        echo text | send s@client.example "$who@example.com"
+        [[ $REPLY == 451* ]]
+    done
+    expect "$(ls mail | paste -sd' ')" 'a.mbox x..y.mbox'
+    grep -q 'result=delivered .* path="'"$HERE"'/mail/a.mbox" ' log
+    expect "$(sed -n 's/.*result=deferred.* to="\(.\)@.* reason="\(.*\)"$/\1 \2/p' log)" "b the value for the path has .. in it
+c the value for the path begins with /
+d the value for the path has .. in it
+e the table has no value for the path"
+    echo text | send s@client.example w@example.com
+    [[ $REPLY == 250* ]]
+    expect_file seen <<'END'
+one word; $HOME %{local}
+w
+END
+}
+
+@test "a maildir for each value; refuse, also and error lines by table" {
+    config <<END
+table people file $HERE/people
+table gone file $HERE/gone
+refuse rcpt_to table:gone 550 5.1.6 Gone for good
+deliver rcpt_to table:people maildir $HERE/%{value}
+also rcpt_to table:people append $HERE/copy-%{value}
+error rcpt_to table:closed 550 5.2.1 Closed
+table closed file $HERE/closed
+END
+    echo 'a@example.com one' >people
+    echo 'g@example.com' >gone
+    echo '@closed.example' >closed
+    echo text | send s@client.example a@example.com
+    [[ $REPLY == 250* ]]
+    [ "$(find one/new -type f | wc -l)" = 1 ]
+    [ -s copy-one ]
+    codes g@example.com x@closed.example x@example.com
+    grep -qx '550 5.1.6 Gone for good' replies
+    grep -qx '550 5.2.1 Closed' replies
+    grep -q '^550 5.1.1 ' replies
+}
+
+@test "a table that cannot be read says neither yes nor no; once there it is asked again" {
+    config <<END
+table people file $HERE/people
+deliver rcpt_to table:people append $HERE/box
+deliver rcpt_to any@example.com append $HERE/box
+END
+    expect "$(codes any@example.com)" 451
+    grep -q '\] table failed table="people" key="any@example.com" reason="cannot open the file: No such file or directory"$' log
+    { head -c 70000 /dev/zero | tr '\0' x; echo; echo any@example.com; } >people
+    expect "$(codes any@example.com)" 451
+    grep -q 'reason="cannot read the file: there is a line of more than 65536 bytes"$' log
+    { printf 'any@example.com '; head -c 20000 /dev/zero | tr '\0' x; echo; } >people
+    expect "$(codes any@example.com)" 451
+    printf 'any@example.com a\0b\n' >people
+    expect "$(codes any@example.com)" 451
+    grep -q 'reason="the value has a NUL"$' log
+    rm people
+    mkfifo people
+    expect "$(codes any@example.com)" 451
+    rm people
+    printf 'other@example.com' >people
+    expect "$(codes any@example.com other@example.com)" '250 250'
+}
+
+@test "what a line may not say about tables is an error of the configuration" {
+    cat >conf <<'END'
+table a file relative
+table b file
+table c
+table c file /x
+table c file /y
+table d pipe /x
+deliver rcpt_to table:none append /dev/null
+deliver rcpt_to table: append /dev/null
+deliver rcpt_to table:c append /x/%{value}/%{local}
+deliver rcpt_to a@example.com append /x/%{value}
+deliver once rcpt_to table:c append /x/%{value}
+deliver rcpt_to a@example.com exec /bin/true %{value}
+deliver from table:c rcpt_to a@example.com append /dev/null
+END
+    run -78 "$MAILRECV" -t -c conf
+    grep -q "^conf:1:14: 'relative' is not the path of a table" <<<"$output"
+    grep -q "^conf:2:13: the line ends too early" <<<"$output"
+    grep -q "^conf:3:8: " <<<"$output"
+    grep -q "^conf:5:7: 'c' is defined on line 4 already" <<<"$output"
+    grep -q "^conf:6:9: unexpected 'pipe', expected file" <<<"$output"
+    grep -q "^conf:7:23: there is no table 'none'" <<<"$output"
+    grep -q "^conf:8:23: there is no name behind 'table:'" <<<"$output"
+    grep -q "^conf:9:44: a path stands for itself" <<<"$output"
+    grep -q "^conf:10:41: %{value} is what a table has" <<<"$output"
+    grep -q "^conf:11:40: %{value} is of one recipient" <<<"$output"
+    grep -q "^conf:12:46: %{value} is what a table has" <<<"$output"
+    grep -q "^conf:13:14: 'table:c' is not an address" <<<"$output"
+}
+
+@test "a line without %{value} takes what has no value; -t looks at the table, and for no file that a value chooses" {
+    config <<END
+table people file $HERE/people
+deliver rcpt_to table:people append $HERE/box
+also rcpt_to table:people append $HERE/missing/%{value}/box
+END
+    echo 'joe@example.com' >people
+    run "$MAILRECV" -t -c conf
+    refute grep -q '^conf:5:' <<<"$output"
+    sed -i '$d' conf
+    echo text | send s@client.example joe@example.com
+    [[ $REPLY == 250* ]]
+    rm people
+    run "$MAILRECV" -t -c conf
+    grep -q "^conf:3:.*$HERE/people" <<<"$output"
+}
+
+@test "-x shows each key that is tried, and what the table has" {
+    config <<END
+recipient_delimiter +
+table people file $HERE/people
+deliver rcpt_to table:people append $HERE/%{value}
+END
+    printf '%s\n' 'joe@example.com joes' 'ann@example.com /x' >people
+    run -0 "$MAILRECV" -c conf -x from s@client.example rcpt joe+x@example.com
+    grep -qF 'conf:4: table people does not have "joe+x@example.com"' <<<"$output"
+    grep -qF 'conf:4: table people has "joe@example.com": "joes"' <<<"$output"
+    grep -qF "conf:5: append $HERE/joes" <<<"$output"
+    run "$MAILRECV" -c conf -x from s@client.example rcpt ann@example.com
+    grep -qF "conf:5: append $HERE/%{value}: the value for the path begins with /" <<<"$output"
+}
+
+# ---- indexes ----
+
+# A configuration with the large table and, in it, these two recipients: one of it, one that is not.
+with_large() {
+    config <<END
+table.cache $HERE/cache
+table people file $BATS_FILE_TMPDIR/large
+deliver rcpt_to table:people append /dev/null
+END
+    mkdir cache
+}
+
+known() { expect "$(codes user1@example.com USER2345@example.com user3000@example.com user3001@example.com user30@example.net)" '250 250 250 550 550'; }
+
+has_index() { known && [ -e cache/table-*.index ]; }
+
+@test "a large table has an index, when it has not changed for a moment; the answers are the same" {
+    with_large
+    known
+    until_true has_index
+    expect "$(find cache -type f -perm 600 -name '*.index' | wc -l)" 1
+    expect "$(find cache -name '*.new' | wc -l)" 0
+    # it is what is read
+    strace -f -o trace -e trace=pread64 "$MAILRECV" -c conf -l log <<<$'HELO x\nMAIL FROM:<>\nRCPT TO:<user2000@example.com>' >replies
+    grep -q '^250 2.1.5 ' replies
+    refute grep -q '262144' trace
+}
+
+@test "an index that is damaged, cut, empty, of another table or writable for others is made again, and never believed" {
+    with_large
+    until_true has_index
+    index=$(echo cache/*.index)
+    cp "$index" good
+    damage() { # OFFSET...
+        cp good "$index"
+        for at; do printf 'XXXXXXXXXXXXXXXX' | dd of="$index" bs=1 seek="$at" conv=notrunc status=none; done
+        known
+        cmp good "$index"
+    }
+    size=$(stat -c %s good)
+    damage $(seq 4096 4096 $((size - 1)))          # the checksum and the count of each page
+    damage $(seq $((4096 + 64)) 4096 $((size - 1))) # a line in each
+    damage 0
+    damage 40
+    for size in 0 10 5000; do
+        head -c "$size" good >"$index"
+        known
+        cmp good "$index"
+    done
+    chmod 666 "$index"
+    inode=$(stat -c %i "$index")
+    known
+    [ "$(stat -c %a "$index")" = 600 ]
+    [ "$(stat -c %i "$index")" != "$inode" ]
+}
+
+@test "where no index can be written the table is read; one that another process writes is not waited for" {
+    with_large
+    until_true has_index
+    index=$(echo cache/*.index)
+    rm "$index"
+    ln -s /dev/full "$index.new"
+    known
+    [ ! -e "$index" ]
+    rm "$index.new"
+    exec {lock}>"$index.new"
+    flock "$lock"
+    known
+    [ ! -e "$index" ]
+    exec {lock}>&-
+    known
+    [ -e "$index" ]
+    rm -r cache
+    known
+}
+
+@test "a table that has changed is another one, whatever its index says" {
+    with_large
+    cp "$BATS_FILE_TMPDIR/large" own
+    sed -i "s|file .*|file $HERE/own|" conf
+    until_true has_index
+    # in place, of the same size, with the time that it had
+    time=$(stat -c @%.Y own)
+    printf 'uzer' | dd of=own conv=notrunc status=none
+    touch -d "$time" own
+    expect "$(codes user1@example.com uzer1@example.com)" '550 250'
+    sed 's/^user2@/abc@/' own >new
+    mv new own
+    expect "$(codes user2@example.com abc@example.com user3@example.com)" '550 250 250'
+}
