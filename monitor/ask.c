@@ -121,10 +121,11 @@ bool monitor_admits(struct monitor *monitor)
     return state_admit(&monitor->state);
 }
 
+/* The greeting may wait for the DNS, by turns with a process that reads it. The client of a spare waits for nothing else. */
 struct reply monitor_connect(struct monitor *monitor)
 {
-    if (monitor->state.conf->base.sandbox != SANDBOX_OFF)
-        wall_pin(monitor); /* the greeting may wait for the DNS, by turns with a process that reads it */
+    if (monitor->state.conf->base.sandbox != SANDBOX_OFF && monitor->ahead < 0)
+        wall_pin(monitor);
     return state_connect(&monitor->state);
 }
 

@@ -226,6 +226,7 @@ enum monitor_split monitor_split_ahead(struct monitor *monitor)
         return split;
     monitor->ahead = monitor->channel; /* until the client is greeted, there are no two sides */
     monitor->channel = DIRECT;
+    state_make_room(&monitor->state, monitor->state.conf);
     return SPLIT_AHEAD;
 }
 
@@ -238,6 +239,7 @@ bool monitor_introduce(struct monitor *monitor, const struct introduction *intro
         passing_send(monitor->ahead, introduction, sizeof *introduction, STDIN_FILENO, 0) != (ssize_t)sizeof *introduction)
         return false;
     monitor->channel = monitor->ahead;
+    wall_pin(monitor);
     if (process_accompany(monitor->session))
         monitor->pinned = clock_ms() + PINNED_MS;
     serve_session(monitor);

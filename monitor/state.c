@@ -51,11 +51,21 @@ static size_t recipients_size(const struct conf *conf)
            owed_most(conf) * sizeof(struct ledger_entry);
 }
 
+static void *map_room(const struct conf *conf)
+{
+    return mmap(NULL, recipients_size(conf), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+/* Writing here now is what counts: the pages are ours then, and not to be copied while the client waits. */
+void state_make_room(struct session_state *s, const struct conf *conf)
+{
+    *s = (struct session_state){ .recipients = map_room(conf) };
+}
+
 bool state_begin(struct session_state *s, struct conf *conf, struct client *client,
                   const volatile sig_atomic_t *terminated)
 {
-    void *room = mmap(NULL, recipients_size(conf), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *room = s->recipients != NULL ? s->recipients : map_room(conf);
     struct ledger_entry *owed;
 
     *s = (struct session_state){
@@ -88,6 +98,7 @@ void state_end(struct session_state *s)
     dns_end();
     free(s->held_fields);
     (void)munmap(s->recipients, recipients_size(s->conf)); /* ours: cannot fail */
+    s->recipients = NULL;
 }
 
 void state_note(struct session_state *s, enum came_to came_to)

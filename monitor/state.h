@@ -100,7 +100,11 @@ struct session_state {
     struct transaction transaction; /* and what its deliveries share */
 };
 
-/* Prepares for a session; all arguments must outlive it. False without memory. */
+/*
+ * Prepares for a session; all arguments must outlive it. False without memory. The first function does what needs no client,
+ * and need not be called.
+ */
+void state_make_room(struct session_state *s, const struct conf *conf);
 bool state_begin(struct session_state *s, struct conf *conf, struct client *client,
                   const volatile sig_atomic_t *terminated);
 

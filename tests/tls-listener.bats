@@ -153,11 +153,10 @@ def log():
     return open("log").read() if os.path.exists("log") else ""
 
 def keeper():
-    """The one mailrecv-tls of the listener, which has a process that waits."""
-    pids = until(lambda: children(LISTENER, "mailrecv-tls"))
-    assert len(pids) == 1, pids
-    until(lambda: len(children(pids[0])) >= 1)
-    return pids[0]
+    """The one mailrecv-tls of the listener, which has a process that waits. One that it replaces may take a moment to end."""
+    pid, = until(lambda: len(pids := children(LISTENER, "mailrecv-tls")) == 1 and pids)
+    until(lambda: len(children(pid)) >= 1)
+    return pid
 
 def monitors():
     return children(LISTENER, "mailrecv")
