@@ -94,10 +94,10 @@ $(BUILD):
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/*/*.d $(BUILD)/programs/*/*.d)
 
-# For tests that link most of the program, and for what looks at all of the source.
+# For tests that link most of the program: what there is to link, with its libraries.
 # The folder of the dialogue is an archive there: who brings a dialogue instead of smtp.o gets nothing of it.
 print-objects: $(BUILD)/mailrecv.o $(filter-out $(BUILD)/smtp/%,$(OBJECTS)) $(BUILD)/smtp.a
-	@echo $^
+	@echo $^ $(LDLIBS)
 
 $(BUILD)/smtp.a: $(filter $(BUILD)/smtp/%,$(OBJECTS))
 	rm -f $@ && ar rcs $@ $^
