@@ -44,10 +44,10 @@ OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 program_of = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard programs/$(1)/*.c)))
 HEADERS = $(wildcard *.h $(ROOMS:%=%/*.h) programs/*/*.h)
 
-all: mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report mailrecv-lookup
+all: mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report mailrecv-lookup mailrecv-publish
 
 # Compared, because another build of it may be newer.
-mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report mailrecv-lookup: %: $(BUILD)/% always
+mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report mailrecv-lookup mailrecv-publish: %: $(BUILD)/% always
 	@cmp -s $< $@ || { echo install -m 755 $< $@ && install -m 755 $< $@; }
 always:
 
@@ -72,7 +72,12 @@ $(BUILD)/mailrecv-lookup: $(call program_of,lookup) $(BUILD)/programs/lookup/lib
     $(addprefix $(BUILD)/,base/inherited.o base/netstring.o base/sandbox.o)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^
 
-$(BUILD)/programs/lookup/%.o: ALL_CFLAGS += -USTATIC
+# Is linked with librabbitmq, and with OpenSSL, which that brings; loads the library of NATS, in the same way.
+$(BUILD)/mailrecv-publish: $(call program_of,publish) $(BUILD)/programs/lookup/library.o \
+    $(addprefix $(BUILD)/base/,credentials.o guarded.o inherited.o)
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lrabbitmq -lssl
+
+$(BUILD)/programs/lookup/%.o $(BUILD)/programs/publish/%.o: ALL_CFLAGS += -USTATIC
 
 $(BUILD)/programs/lookup/library.o: base/library.c | $(BUILD)
 	@mkdir -p $(@D)
@@ -85,7 +90,8 @@ $(BUILD)/%.o: %.c | $(BUILD)
 $(BUILD)/admin/options.o $(BUILD)/admin/services.o $(BUILD)/programs/checkpassword/checkpassword.o: CPPFLAGS += -DSYSCONFDIR='"$(SYSCONFDIR)"'
 
 $(BUILD)/admin/options.o $(BUILD)/admin/services.o $(BUILD)/programs/checkpassword/checkpassword.o $(BUILD)/programs/tls/tls.o \
-    $(BUILD)/programs/report/report.o $(BUILD)/programs/lookup/lookup.o: Makefile # for VERSION
+    $(BUILD)/programs/report/report.o $(BUILD)/programs/lookup/lookup.o \
+    $(BUILD)/programs/publish/publish.o: Makefile # for VERSION
 
 $(BUILD)/base/process.o: CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
@@ -115,7 +121,7 @@ cert:
 	@echo 'Written: key.pem and cert.pem, for $(CERT_NAME), for a year'
 
 clean:
-	rm -rf $(BUILD) mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report mailrecv-lookup
+	rm -rf $(BUILD) mailrecv mailrecv-tls mailrecv-checkpassword mailrecv-report mailrecv-lookup mailrecv-publish
 
 .PHONY: all always cert clean print-objects print-sources
 

@@ -10,7 +10,7 @@ ZSHDIR       = $(PREFIX)/share/zsh/site-functions
 INSTALL      = install
 
 # Bash looks for the completion of a program under its name.
-COMPLETED = mailrecv-checkpassword mailrecv-lookup mailrecv-report mailrecv-tls
+COMPLETED = mailrecv-checkpassword mailrecv-lookup mailrecv-publish mailrecv-report mailrecv-tls
 
 # What is installed names what is installed, wherever that is.
 PLACED = sed -e 's,/usr/local/sbin/mailrecv,$(SBINDIR)/mailrecv,' -e 's,/usr/local/libexec/mailrecv,$(LIBEXECDIR)/mailrecv,' \
@@ -38,7 +38,8 @@ PICTURES = man/delivery.svg bench/session.svg
 
 ## install: copy program, manuals, units and examples to PREFIX (/usr/local) and SYSCONFDIR (/etc)
 # An administrator's files, mailrecv*.conf and what xinetd and logrotate read, are never overwritten.
-install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword $(BUILD)/mailrecv-report $(BUILD)/mailrecv-lookup
+install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword $(BUILD)/mailrecv-report $(BUILD)/mailrecv-lookup \
+    $(BUILD)/mailrecv-publish
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7
 	$(INSTALL) -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR) \
 	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) \
@@ -48,6 +49,7 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-checkpassword $(DESTDIR)$(SBINDIR)/mailrecv-checkpassword
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-lookup $(DESTDIR)$(SBINDIR)/mailrecv-lookup
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-report $(DESTDIR)$(BINDIR)/mailrecv-report
+	$(INSTALL) -m 755 $(BUILD)/mailrecv-publish $(DESTDIR)$(BINDIR)/mailrecv-publish
 	$(INSTALL) -m 755 $(BUILD)/mailrecv-tls $(DESTDIR)$(LIBEXECDIR)/mailrecv-tls
 	for page in $(PAGES); do $(PLACED) man/$$page >$(BUILD)/page && \
 	    $(INSTALL) -D -m 644 $(BUILD)/page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit 1; done
@@ -93,6 +95,7 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/mailrecv-report $(DESTDIR)$(MANDIR)/man1/mailrecv-report.1 \
 	    $(DESTDIR)$(MANDIR)/man7/mailrecv-recipes.7
+	rm -f $(DESTDIR)$(BINDIR)/mailrecv-publish $(DESTDIR)$(MANDIR)/man1/mailrecv-publish.1
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv-checkpassword $(DESTDIR)$(MANDIR)/man8/mailrecv-checkpassword.8
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv-lookup $(DESTDIR)$(MANDIR)/man8/mailrecv-lookup.8
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv $(DESTDIR)$(MANDIR)/man8/mailrecv.8 \

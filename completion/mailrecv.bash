@@ -50,4 +50,4 @@ _mailrecv() { # PROGRAM WORD WORD-BEFORE
     fi
 }
 
-complete -F _mailrecv mailrecv mailrecv-checkpassword mailrecv-lookup mailrecv-report mailrecv-tls
+complete -F _mailrecv mailrecv mailrecv-checkpassword mailrecv-lookup mailrecv-publish mailrecv-report mailrecv-tls

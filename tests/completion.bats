@@ -3,7 +3,7 @@
 
 load common
 
-programs=(mailrecv mailrecv-checkpassword mailrecv-lookup mailrecv-report mailrecv-tls)
+programs=(mailrecv mailrecv-checkpassword mailrecv-lookup mailrecv-publish mailrecv-report mailrecv-tls)
 
 setup() {
     cd "$BATS_TEST_TMPDIR"

@@ -311,7 +311,8 @@ END
 }
 
 @test "mailrecv(8) documents each environment variable that the program reads, and no other" {
-    (cd "$SOURCE" && make -s print-sources | xargs grep -ho '\(getenv\|port_of\)("[A-Z_]*")') | cut -d'"' -f2 >known
+    # mailrecv-publish reads what commands are told
+    (cd "$SOURCE" && make -s print-sources | tr ' ' '\n' | grep -v '^programs/publish/' | xargs grep -ho '\(getenv\|port_of\)("[A-Z_]*")') | cut -d'"' -f2 >known
     awk '/^\.Sh ENVIRONMENT/ { on = 1; next } /^\.Sh/ { on = 0 } on && /^\.It Ev/ { print $3 }' "$MAN8" >documented
     same known documented
 }

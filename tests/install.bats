@@ -41,6 +41,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 etc/xinetd.d/mailrecv-submissions
 644 etc/xinetd.d/mailrecv-submissions-wait
 644 etc/xinetd.d/mailrecv-wait
+755 usr/local/bin/mailrecv-publish
 755 usr/local/bin/mailrecv-report
 644 usr/local/lib/systemd/system/mailrecv-listen.service
 644 usr/local/lib/systemd/system/mailrecv-listen.socket
@@ -72,6 +73,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 usr/local/share/doc/mailrecv/mailrecv.conf
 644 usr/local/share/doc/mailrecv/man/delivery.svg
 644 usr/local/share/doc/mailrecv/tls.conf
+644 usr/local/share/man/man1/mailrecv-publish.1
 644 usr/local/share/man/man1/mailrecv-report.1
 644 usr/local/share/man/man5/mailrecv.conf.5
 644 usr/local/share/man/man7/mailrecv-recipes.7

@@ -13,7 +13,7 @@ setup() {
 # top of the tree count as rooms.
 ROOMS=(base patterns session dns nexthop tables client rules delivery handlers listener conf monitor smtp admin mailrecv)
 # The other programs, and the rooms that they may know.
-PROGRAMS=(checkpassword lookup report tls)
+PROGRAMS=(checkpassword lookup publish report tls)
 SHARED=(base session)
 
 # Files above 500 lines, each with its reason behind it. There are none.

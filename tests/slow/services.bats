@@ -1,4 +1,4 @@
-# slow/services.bats - recipes that need a broker, a mail server, or programs of packages that are unpacked for them
+# slow/services.bats - recipes that need a mail server, or programs of packages that are unpacked for them
 # shellcheck shell=bash
 
 bats_require_minimum_version 1.5.0
@@ -93,49 +93,6 @@ END
     stop_hook
     wait
     message | deliver_to issues@example.com | grep -q '^451 4.3.0 '
-}
-
-# A broker on a port of its own, with its own little name server, in this directory.
-start_broker() {
-    local epmd distribution
-    epmd=$(free_port)
-    distribution=$(free_port)
-    PORT=$(free_port)
-    printf 'default_user = mailrecv\ndefault_pass = secret\n' >rabbitmq.conf
-    timeout 120 epmd -port "$epmd" -address 127.0.0.1 >epmd.out 2>&1 3>&- </dev/null &
-    PIDS+=($!)
-    env -i PATH="$PATH" HOME="$PWD" ERL_EPMD_PORT="$epmd" RABBITMQ_CONF_ENV_FILE=/dev/null RABBITMQ_NODENAME=test@localhost \
-        RABBITMQ_MNESIA_BASE="$PWD/mnesia" RABBITMQ_LOG_BASE="$PWD/broker" RABBITMQ_CONFIG_FILE="$PWD/rabbitmq.conf" \
-        RABBITMQ_ENABLED_PLUGINS_FILE="$PWD/plugins" RABBITMQ_PID_FILE="$PWD/pid" RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \
-        RABBITMQ_NODE_PORT="$PORT" RABBITMQ_DIST_PORT="$distribution" \
-        RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' \
-        timeout 120 /usr/lib/rabbitmq/bin/rabbitmq-server >broker.out 2>&1 3>&- </dev/null &
-    BROKER=$!
-    PIDS+=("$BROKER")
-    wait_for broker.out 'Starting broker... completed' 90
-}
-
-@test "recipe: Publish to RabbitMQ" {
-    start_broker
-    recipe 'Publish to RabbitMQ' -e "s,-s localhost,-s 127.0.0.1 --port=$PORT,g"
-    get() { amqp-get -s 127.0.0.1 --port="$PORT" --authfile=amqp -q mail; }
-    message | deliver_to queue@example.com | grep -q '^250 2.0.0 Ok, delivered'
-    get >got
-    [ "$(head -n 2 got)" = $'Return-Path: <a@example.com>\nDelivered-To: queue@example.com' ]
-    [ "$(tail -n 5 got)" = "$(message)" ]
-    # a large one, and what is not text
-    { message; seq 200000; printf '\0\377\n'; } >large
-    deliver_to queue@example.com <large | grep -q '^250 2.0.0 Ok, delivered'
-    get | tail -n "$(wc -l <large)" | cmp large -
-    run get
-    [ "$status" -ne 0 ] # there are no more
-    cp amqp right
-    printf 'username:mailrecv\npassword:wrong\n' >amqp
-    message | deliver_to queue@example.com | grep -q '^451 4.3.0 '
-    mv right amqp
-    kill "$BROKER"
-    wait "$BROKER" || true
-    message | deliver_to queue@example.com | grep -q '^451 4.3.0 '
 }
 
 # Dovecot delivers as no root: root becomes nobody, in a directory where nobody may write.
