@@ -189,7 +189,7 @@ static bool json_headers(struct environment *e, const struct transaction *t)
 
     if (!json(e, "\"headers\":{"))
         return false;
-    header_read(&header, t->spool);
+    header_read(&header, t->fields, t->spool);
     count = json_fields(e, &header);
     header_sort(&header, count);
     for (size_t i = 0; i < count; i++) {

@@ -3,13 +3,19 @@
 
 #include <stdlib.h>
 
-/* The beginning of the message, copied, for it will be changed. */
-static size_t read_beginning(struct header *header, const struct spool *spool)
-{
-    size_t want = spool->size < HEADER_MAX ? (size_t)spool->size : HEADER_MAX, len = 0;
+#include "base/text.h"
 
+/* The fields above the message and its beginning, copied, for they will be changed. */
+static size_t read_beginning(struct header *header, struct slice above, const struct spool *spool)
+{
+    struct text out = { header->text, HEADER_MAX, 0 };
+    size_t len, want;
+
+    text_put(&out, above);
+    len = out.len;
+    want = spool->size < HEADER_MAX - len ? len + (size_t)spool->size : HEADER_MAX;
     while (len < want) {
-        struct slice piece = spool_piece(spool, len, header->text + len, want - len);
+        struct slice piece = spool_piece(spool, len - out.len, header->text + len, want - len);
 
         if (piece.text == NULL)
             break;
@@ -82,10 +88,10 @@ static bool take_field(struct header *header, size_t at, size_t len)
     return true;
 }
 
-void header_read(struct header *header, const struct spool *spool)
+void header_read(struct header *header, struct slice above, const struct spool *spool)
 {
-    size_t end = read_beginning(header, spool), at = 0, len;
-    bool whole = end == spool->size;
+    size_t end = read_beginning(header, above, spool), at = 0, len;
+    bool whole = end == above.len + spool->size;
 
     header->count = 0;
     header->cut = end == 0 && !whole;

@@ -27,11 +27,12 @@ struct header {
 };
 
 /*
- * Reads the header of a message (RFC 5322 2.2) in the order of its fields: names in lower case, values without the line
- * ends of their folding and without blanks around them, otherwise as they are, whatever their bytes. It ends with an
- * empty line, or before a line that is no field. A field that is not there whole, and what could not be read, is cut.
+ * Reads the header of a message (RFC 5322 2.2), and before it the whole fields that stand above it, in their order: names in
+ * lower case, values without the line ends of their folding and without blanks around them, otherwise as they are, whatever
+ * their bytes. It ends with an empty line, or before a line that is no field. A field that is not there whole, and what
+ * could not be read, is cut.
  */
-void header_read(struct header *header, const struct spool *spool);
+void header_read(struct header *header, struct slice above, const struct spool *spool);
 
 /* Puts the first `count` fields into the order of their names; those of one name stay in theirs. */
 void header_sort(struct header *header, size_t count);

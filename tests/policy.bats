@@ -274,6 +274,13 @@ END
     grep "policy action=prepend stage=rcpt service=\"unix:$PWD/sock\" from=\"ann@client.example\" to=\"inbox@example.com\" text=\"Received-SPF: Pass" log
 }
 
+@test "fields that are added are among the headers in JSON, above what the sender sent" {
+    serve
+    printf '%s\n' 'MAIL PREPEND Subject: a' 'DATA PREPEND X-Long: b' >answers
+    message '<env@example.com>'
+    grep -F '"headers":{"subject":["a","x"],"x-long":["b"]},"headers_truncated":false}' env
+}
+
 @test "fields are of one message, of large ones in files, and of what is refused nothing remains" {
     serve
     printf '%s\n' 'RCPT:cat@example.com PREPEND X-Cat: 1' 'RCPT PREPEND X-Inbox: 1' >answers

@@ -31,7 +31,7 @@ void fuzz_header(const uint8_t *data, size_t size)
     const struct spool spool = { .memory = input.memory, .fd = -1, .size = size };
     size_t sum = 0, sorted = 0;
 
-    header_read(&header, &spool);
+    header_read(&header, slice_of(""), &spool);
     HOLDS(!header.cut || size > HEADER_MAX);
     for (size_t i = 0; i < header.count; i++) {
         check_field(i);

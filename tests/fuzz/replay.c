@@ -24,6 +24,7 @@ static const struct {
     { "resolver", fuzz_resolver }, { "response", fuzz_response }, { "dialogue", fuzz_dialogue },
     { "policy", fuzz_policy },
     { "milter", fuzz_milter },
+    { "milter_message", fuzz_milter_message },
     { "lookup", fuzz_lookup },
 };
 
