@@ -39,7 +39,7 @@ struct keyword {
     uint8_t kind;          /* enum keyword_kind */
     char name[26];
     char status[6];        /* of its replies: the enhanced code without the class (RFC 3463) */
-    char words[32];        /* to choose from, with a blank between them; empty: off on */
+    char words[36];        /* to choose from, with a blank between them; empty: off on */
     char default_text[68]; /* in the language of the file; empty: there is none */
 };
 

@@ -230,7 +230,7 @@ void client_from_peer(struct client *client, const struct told *told)
     set_told_name(client, told);
     set_destination(client, told);
     memcpy(client->via, peer.address, sizeof peer.address);
-    client->tls.subject[0] = client->tls.fingerprint[0] = '\0';
+    client->tls.subject[0] = client->tls.issuer[0] = client->tls.fingerprint[0] = '\0';
     text_string(client->user, sizeof client->user, slice_of(told_has(told, TOLD_LOGIN) ? told->login : ""));
 }
 
@@ -379,4 +379,18 @@ const char *client_shown_name(struct client *client)
     if (dns_wants_reverse())
         (void)client_name(client);
     return client->name;
+}
+
+const char *client_tls_bits(const struct client_tls *tls)
+{
+    static const struct {
+        const char *in, *bits;
+    } sizes[] = { { "AES_128", "128" }, { "AES128", "128" }, { "ARIA128", "128" }, { "CAMELLIA128", "128" },
+                  { "_256", "256" }, { "AES256", "256" }, { "ARIA256", "256" }, { "CAMELLIA256", "256" },
+                  { "CHACHA20", "256" }, { "", "0" } };
+    size_t i = 0;
+
+    while (strstr(tls->cipher, sizes[i].in) == NULL)
+        i++;
+    return sizes[i].bits;
 }

@@ -28,6 +28,7 @@ struct client_tls {
     char cipher[CLIENT_TEXT + 1];
     char sni[CLIENT_TEXT + 1];       /* the name that the client wanted to reach, "" if it said none */
     char subject[CLIENT_TEXT + 1];   /* of the client's certificate (RFC 4514), "" without one */
+    char issuer[CLIENT_TEXT + 1];    /* the same */
     char fingerprint[CLIENT_FINGERPRINT + 1]; /* the same */
 };
 
@@ -88,6 +89,9 @@ void client_send(const struct client *client);
 
 /* What is known of the name, in a word: pass, fail, none or temperr; "" when it has not been asked for. */
 const char *client_fcrdns(const struct client *client);
+
+/* Bits of the key that TLS uses, which the name of its cipher tells: "256"; "0" where it does not. */
+const char *client_tls_bits(const struct client_tls *tls);
 
 /* What a trusted proxy has said: that the client is another, or nothing of the kind. */
 void client_from_proxy(struct client *client, const struct proxy_header *header);

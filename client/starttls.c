@@ -233,7 +233,7 @@ static void take_facts(char *message, struct client_tls *facts)
     const struct pair table[] = {
         { "protocol", facts->protocol, sizeof facts->protocol }, { "cipher", facts->cipher, sizeof facts->cipher },
         { "sni", facts->sni, sizeof facts->sni },                { "subject", facts->subject, sizeof facts->subject },
-        { "fingerprint", facts->fingerprint, sizeof facts->fingerprint },
+        { "issuer", facts->issuer, sizeof facts->issuer },       { "fingerprint", facts->fingerprint, sizeof facts->fingerprint },
     };
 
     pairs_take(message, table, sizeof table / sizeof table[0]);

@@ -232,6 +232,21 @@ static void parse_once_option(struct parser *p, struct word word, struct rule *r
     rule->target.once = true;
 }
 
+void conditions_parse_groups(struct parser *p, struct rule *rule)
+{
+    static const char expected[] = "'for allowgroup' or 'not allowgroup'";
+    struct word word;
+
+    while (!p->failed && word_next(p, &word)) {
+        const bool not = word_is(word, "not");
+
+        if (!not && !word_is(word, "for"))
+            fail(p, word.column, "unexpected '%.*s', expected %s", (int)word.text.len, word.text.text, expected);
+        else if (word_need_exactly(p, "allowgroup"))
+            take_group(p, rule, not ? CONDITION_NOT_GROUP : CONDITION_GROUP);
+    }
+}
+
 static const struct {
     struct slice word;
     void (*parse)(struct parser *p, struct word word, struct rule *rule);

@@ -1,4 +1,4 @@
-/* handlers.c - lines about handlers: policy services, and where mail is held */
+/* handlers.c - lines about handlers: policy services, milters, and where mail is held */
 #include "conf/parser.h"
 
 #include "handlers/policy_request.h"
@@ -30,10 +30,19 @@ static unsigned parse_stages(struct parser *p, struct word word)
     return stages;
 }
 
+/* The place of a service, as the log will name it. `others` is what else could stand there. */
+static void take_where(struct parser *p, struct word word, const char *others, struct where *where)
+{
+    const char *wrong = where_parse(word.text, where);
+
+    if (wrong != NULL)
+        fail(p, word.column, "'%.*s' is no place of a service: %s; expected unix:PATH, HOST:PORT%s [ADDRESS]:PORT%s", (int)word.text.len,
+             word.text.text, wrong, others[0] != '\0' ? "," : " or", others);
+}
+
 static void parse_service(struct parser *p, struct policy *policy)
 {
     struct word word;
-    const char *wrong;
 
     if (!word_need(p, &word, "the place of a service, or exec and a program"))
         return;
@@ -43,11 +52,8 @@ static void parse_service(struct parser *p, struct policy *policy)
         return;
     }
     policy->name = word.text;
-    wrong = where_parse(word.text, &policy->where);
-    if (wrong != NULL)
-        fail(p, word.column, "'%.*s' is no place of a service: %s; expected unix:PATH, HOST:PORT, [ADDRESS]:PORT or exec PROGRAM",
-             (int)word.text.len, word.text.text, wrong);
-    else
+    take_where(p, word, " or exec PROGRAM", &policy->where);
+    if (!p->failed)
         word_need_end(p);
 }
 
@@ -69,6 +75,68 @@ void parse_policy(struct parser *p, const struct keyword *k, void *value)
         return;
     *p->conf->handlers.last_policy = policy;
     p->conf->handlers.last_policy = &policy->next;
+}
+
+/* milter WHERE [for allowgroup NAME] [not allowgroup NAME] ... */
+void parse_milter(struct parser *p, const struct keyword *k, void *value)
+{
+    struct milter *milter = memory_take(p->conf, sizeof *milter);
+    struct word word;
+
+    (void)k;
+    (void)value;
+    if (!word_need(p, &word, "the place of a milter"))
+        return;
+    milter->clients.line = p->number;
+    milter->name = word.text;
+    take_where(p, word, "", &milter->where);
+    if (!p->failed)
+        conditions_parse_groups(p, &milter->clients);
+    if (p->failed)
+        return;
+    *p->conf->handlers.last_milter = milter;
+    p->conf->handlers.last_milter = &milter->next;
+}
+
+static bool is_macro_name(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.text[i] <= ' ' || name.text[i] > '~' || name.text[i] == '{' || name.text[i] == '}')
+            return false;
+    return name.len > 0;
+}
+
+/* NAME=VALUE; braces around the name may be there. */
+static void take_macro(struct parser *p, struct word word)
+{
+    const char *equals = memchr(word.text.text, '=', word.text.len);
+    struct milter_macro *macro = memory_take(p->conf, sizeof *macro);
+    struct slice name = { word.text.text, equals != NULL ? (size_t)(equals - word.text.text) : 0 };
+
+    if (name.len >= 2 && name.text[0] == '{' && name.text[name.len - 1] == '}')
+        name = (struct slice){ name.text + 1, name.len - 2 };
+    if (!is_macro_name(name)) {
+        fail(p, word.column, "'%.*s' is no macro, expected NAME=VALUE", (int)word.text.len, word.text.text);
+        return;
+    }
+    macro->name = name;
+    macro->value = (struct slice){ equals + 1, word.text.len - (size_t)(equals + 1 - word.text.text) };
+    *p->conf->handlers.last_macro = macro;
+    p->conf->handlers.last_macro = &macro->next;
+}
+
+/* milter.macros NAME=VALUE ... */
+void parse_macros(struct parser *p, const struct keyword *k, void *value)
+{
+    struct word word;
+
+    (void)k;
+    (void)value;
+    if (!word_need(p, &word, "NAME=VALUE"))
+        return;
+    do
+        take_macro(p, word);
+    while (!p->failed && word_next(p, &word));
 }
 
 /* quarantine append PATH, quarantine maildir DIRECTORY */

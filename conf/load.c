@@ -63,6 +63,8 @@ static void set_defaults(struct parser *p)
     p->conf->handlers.last_policy = &p->conf->handlers.first_policy;
     p->conf->tables.last = &p->conf->tables.first;
     p->conf->tables.sources = p->conf->sources;
+    p->conf->handlers.last_milter = &p->conf->handlers.first_milter;
+    p->conf->handlers.last_macro = &p->conf->handlers.first_macro;
     p->conf->rules.groups.last_list = &p->conf->rules.groups.lists;
     p->conf->rules.groups.sources = p->conf->sources;
 }

@@ -216,6 +216,9 @@ struct pattern *expression_parse(struct parser *p, const char *directive);
 /* What stands before rcpt_to, and that. */
 void conditions_parse(struct parser *p, struct rule *rule);
 
+/* for allowgroup NAME, not allowgroup NAME, any number of them, up to the end of the line. */
+void conditions_parse_groups(struct parser *p, struct rule *rule);
+
 /* ---- targets.c ---- */
 
 /* What stands behind the recipient. */
@@ -233,6 +236,8 @@ enum {
     CONF_QUARANTINE,              /* quarantine: struct quarantine */
     CONF_POLICY,
     CONF_TABLE,
+    CONF_MILTER,
+    CONF_MACROS,
     CONF_SERVER,                  /* dns.server: struct dns_settings */
     CONF_HOSTS,                   /* allow, deny: struct patterns */
     CONF_CLIENTS,                 /* lockout.exempt, proxy_protocol, quiet: struct patterns */
@@ -289,7 +294,7 @@ kind_parse parse_rewrite;
 kind_parse parse_table;
 
 /* handlers.c */
-kind_parse parse_policy, parse_quarantine;
+kind_parse parse_policy, parse_milter, parse_macros, parse_quarantine;
 
 /* include.c */
 kind_parse parse_include;

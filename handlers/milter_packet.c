@@ -320,7 +320,7 @@ bool milter_reply_read(struct slice text, struct milter_reply *reply)
         take_codes(&line, &code, &status);
         if (first) {
             reply->code = code;
-            reply->status = status;
+            text_string(reply->status, sizeof reply->status, status.len > 0 ? status : (struct slice)SLICE("7.1"));
         } else {
             text_put(&out, (struct slice)SLICE("\n"));
         }
@@ -329,8 +329,6 @@ bool milter_reply_read(struct slice text, struct milter_reply *reply)
     }
     if (reply->code < 400 || reply->code > 599)
         return false;
-    if (reply->status.len == 0)
-        reply->status = (struct slice)SLICE("7.1");
     reply->len = out.len;
     return true;
 }

@@ -119,9 +119,9 @@ static inline bool milter_reader_waits(const struct milter_reader *reader)
 /* A reply of a milter: "554 5.7.1 text", perhaps of several lines. */
 struct milter_reply {
     unsigned code;       /* 400 to 599 */
-    struct slice status; /* the enhanced code behind its class, which is that of the code */
+    char status[8];      /* the enhanced code behind its class, which is that of the code */
     size_t len;          /* of `text` */
-    char text[2048];     /* what stands behind the codes, with LF between the lines; cut when too long */
+    char text[1024];     /* what stands behind the codes, with LF between the lines; cut when too long */
 };
 
 /* Reads it. %% is a percent sign. False: it is no refusal, and nothing else can be said so. */

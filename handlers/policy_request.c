@@ -181,19 +181,9 @@ static void put_cipher(const struct policy_facts *facts, struct text *out)
     put_string(out, facts->client->tls.cipher);
 }
 
-/* Bits of the key, which the names of ciphers tell. */
 static void put_keysize(const struct policy_facts *facts, struct text *out)
 {
-    static const struct {
-        const char *in, *bits;
-    } sizes[] = { { "AES_128", "128" }, { "AES128", "128" }, { "ARIA128", "128" }, { "CAMELLIA128", "128" },
-                  { "_256", "256" }, { "AES256", "256" }, { "ARIA256", "256" }, { "CAMELLIA256", "256" },
-                  { "CHACHA20", "256" }, { "", "0" } };
-    size_t i = 0;
-
-    while (strstr(facts->client->tls.cipher, sizes[i].in) == NULL)
-        i++;
-    put_string(out, sizes[i].bits);
+    put_string(out, client_tls_bits(&facts->client->tls));
 }
 
 static void put_nothing(const struct policy_facts *facts, struct text *out)

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "client/checks.h"
 #include "dns/dns.h"
+#include "handlers/milter.h"
 
 static const struct reply no_objection = { .code = 0 };
 
@@ -34,6 +35,7 @@ void state_change_client(struct session_state *s)
 
     if (verdict[0] != '\0')
         log_line(LOG_INFO, "client ends violation=%s", verdict);
+    milter_end(&s->conf->handlers);
     s->message_came = s->violation = s->command_objects = false;
     counts_forget_guesses(&s->counts);
     groups_forget(groups);

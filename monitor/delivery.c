@@ -12,6 +12,8 @@
 #include "delivery/handover.h"
 #include "delivery/ledger.h"
 #include "dns/dns.h"
+#include "handlers/milter.h"
+#include "handlers/milter_message.h"
 
 void state_prepare(struct session_state *s)
 {
@@ -113,7 +115,7 @@ static bool begin_copy(struct session_state *s, int fd)
     struct transaction transaction;
     ssize_t len;
 
-    if (!s->in_transaction || s->count != 1 || s->conf->handlers.first_policy != NULL)
+    if (!s->in_transaction || s->count != 1 || handlers_are_asked(&s->conf->handlers))
         return true; /* what handlers do to it is not for the session */
     dns_new_deadline();
     state_stamp(s);
@@ -155,6 +157,8 @@ int state_spool(struct session_state *s, uint64_t *start)
 static void end_delivery(struct session_state *s)
 {
     s->count = s->named = 0; /* nothing is delivered twice */
+    milter_abort(&s->conf->handlers);
+    milter_message_end();
     s->message_came = true;
     if (s->best_answer < 500)
         state_note(s, s->best_answer == 250 ? CAME_DELIVERY : CAME_DEFERRAL);
@@ -196,6 +200,7 @@ void state_heeded(struct session_state *s)
 struct reply state_deliver(struct session_state *s, const struct spool *spool)
 {
     static const struct reply no_memory = REPLY(451, "3.0", "The message cannot be delivered now, try again later");
+    const struct spool *delivered = &s->spool;
 
     if (!s->in_transaction || s->count == 0)
         return state_contradict(s);
@@ -204,11 +209,14 @@ struct reply state_deliver(struct session_state *s, const struct spool *spool)
     s->spool = *spool;
     s->end_refusal = state_ask_end(s, &s->spool);
     state_apply_policies(s);
+    if (s->end_refusal.code == 0)
+        s->end_refusal = state_milter_message(s, &delivered);
     if (!state_settle_recipients(s))
         s->end_refusal = no_memory;
     s->transaction = transaction_of(s, &s->spool);
     s->transaction.sender = s->from;
     s->transaction.canonical_sender = s->canonical_from;
+    s->transaction.spool = delivered;
     (void)clock_gettime(CLOCK_REALTIME, &s->transaction.received_at); /* cannot fail with these arguments */
     dns_rest(); /* the name of the client is known by now */
     s->objected = false;

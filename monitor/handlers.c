@@ -83,6 +83,8 @@ struct reply state_data(struct session_state *s)
     if (policy_wants(&s->conf->handlers, POLICY_DATA))
         state_stamp(s);
     reply = ask_of_all(s, POLICY_DATA, 0);
+    if (reply.code == 0)
+        reply = state_milter_data(s);
     s->data_accepted = reply.code == 0;
     s->refusal_counted = reply.code != 0;
     if (reply.code != 0)

@@ -272,7 +272,7 @@ const char *monitor_hear(struct monitor *m, const struct packet *packet)
             allow_for_delivery(m);
         if (kinds[q.kind].answered)
             send_answer(m, &reply, q.kind == ASK_SPOOL ? m->spool : -1);
-        if (q.kind == ASK_SPOOL && m->state.start > 0)
+        if (q.kind == ASK_SPOOL && (m->state.start > 0 || m->state.conf->handlers.first_milter != NULL))
             reopen_read_only(m);
         if (delivered && m->state.answers_due == 0) {
             forget_spool(m); /* to free a large file takes a while, for which nobody has to wait */

@@ -41,14 +41,16 @@ static bool is_asked(const struct conf *conf)
 {
     return conf->rules.first_rewrite[REWRITE_SENDER] != NULL || conf->client.tls == TLS_REQUIRED ||
            conf->client.auth == AUTH_REQUIRED || conf->client.auth_sender_check || asks_about_helo(conf) ||
-           checks_wants_mail(&conf->client) || policy_wants(&conf->handlers, POLICY_MAIL);
+           checks_wants_mail(&conf->client) || policy_wants(&conf->handlers, POLICY_MAIL) ||
+           conf->handlers.first_milter != NULL;
 }
 
 /* Can a decision about a recipient need the DNS, another server, a handler or a table? */
 static bool may_take_long(const struct conf *conf)
 {
-    return policy_wants(&conf->handlers, POLICY_RCPT) || conf->client.rcpt_dns_check.value != 0 || conf->rules.asks ||
-           conf->tables.first != NULL || conf->rules.groups.first_group != NULL || conf->rules.groups.lists != NULL;
+    return policy_wants(&conf->handlers, POLICY_RCPT) || conf->handlers.first_milter != NULL ||
+           conf->client.rcpt_dns_check.value != 0 || conf->rules.asks || conf->tables.first != NULL ||
+           conf->rules.groups.first_group != NULL || conf->rules.groups.lists != NULL;
 }
 
 struct monitor *monitor_prepare(struct conf *conf)
@@ -64,7 +66,7 @@ struct monitor *monitor_prepare(struct conf *conf)
     resolver_hide(memory, SPOOL_MEMORY);
     m->remembers = conf->delivery.ledger.len > 0;
     m->asks_helo = asks_about_helo(conf);
-    m->asks_data = policy_wants(&conf->handlers, POLICY_DATA);
+    m->asks_data = policy_wants(&conf->handlers, POLICY_DATA) || conf->handlers.first_milter != NULL;
     m->asks_mail = is_asked(conf);
     m->asks_rcpt = may_take_long(conf);
     if (memory == MAP_FAILED) {

@@ -14,6 +14,8 @@
 #include "delivery/ledger.h"
 #include "dns/canonical.h"
 #include "dns/dns.h"
+#include "handlers/milter.h"
+#include "handlers/milter_message.h"
 #include "handlers/policy.h"
 #include "nexthop/tls.h"
 #include "tables/table.h"
@@ -94,6 +96,8 @@ void state_end(struct session_state *s)
     starttls_end(&s->tls, s->client, s->deadline);
     policy_end(&s->conf->handlers);
     table_end(&s->conf->tables);
+    milter_end(&s->conf->handlers);
+    milter_message_end();
     state_rest(s);
     dns_end();
     free(s->held_fields);
@@ -214,6 +218,7 @@ struct reply state_helo(struct session_state *s, bool extended, struct slice nam
     if (reply.code != 0)
         return reply;
     state_reset(s);
+    s->helos++;
     if (!s->proto_told)
         s->extended = extended;
     if (!s->helo_told)
@@ -290,14 +295,16 @@ struct reply state_mail(struct session_state *s, struct slice argument)
     if (reply.code == 0) /* what costs most, and others, comes last */
         reply = checks_sender_hosts(&s->conf->client, &s->conf->rules.groups, s->client, &s->sender, s->deadline,
                                     s->terminated);
+    text_string(s->parameters, sizeof s->parameters,
+                (struct slice){ argument.text + s->mail.parameters, argument.len - s->mail.parameters });
+    s->spooled = s->stamped = s->data_accepted = false;
+    if (reply.code == 0)
+        reply = state_milter_mail(s);
     if (reply.code != 0)
         return reply;
     state_note(s, CAME_MAIL);
-    text_string(s->parameters, sizeof s->parameters,
-                (struct slice){ argument.text + s->mail.parameters, argument.len - s->mail.parameters });
     s->in_transaction = true;
     table_forget(); /* values of the recipients before */
-    s->spooled = s->stamped = s->data_accepted = false;
     s->count = s->named = s->refusals_due = 0;
     s->answers_each = (lmtp || s->mail.prdr) && !s->one_fate;
     return no_objection;
@@ -381,6 +388,8 @@ static struct reply decide_recipient(struct session_state *s, struct address *ad
         reply = checks_accepted(&s->conf->client, &s->conf->rules.groups, s->client, &s->recipients[s->count].address);
     if (reply.code == 0)
         reply = state_ask_rcpt(s, &s->recipients[s->count].address);
+    if (reply.code == 0)
+        reply = state_milter_rcpt(s, &s->recipients[s->count]);
     if (reply.code == 0 && !add_recipient(s, &asking)) {
         state_log_trouble();
         reply = rules_unsure;
@@ -442,5 +451,6 @@ void state_reset(struct session_state *s)
     s->count = s->answers_due = 0;
     s->told = false;
     state_rest(s);
+    milter_abort(&s->conf->handlers);
     state_end_forwarded(s);
 }

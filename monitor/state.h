@@ -59,6 +59,7 @@ struct session_state {
     bool lmtp;                    /* it speaks LMTP */
     bool helo_told, proto_told;   /* a peer has said how the client greeted it: what the peer says itself is not the client's */
     char helo[HELO_MAX + 1];
+    unsigned helos;               /* how many there were */
     struct reply helo_refusal;    /* of the last HELO, which whoever goes on with MAIL hears again; code 0: none */
 
     bool in_transaction;
@@ -214,6 +215,14 @@ struct reply state_ask_helo(struct session_state *s, bool extended, struct slice
 struct reply state_ask_mail(struct session_state *s);
 struct reply state_ask_rcpt(struct session_state *s, const struct address *recipient);
 struct reply state_ask_end(struct session_state *s, const struct spool *spool);
+
+/* Ask the milters, after all others, what the client wants being all right so far. */
+struct reply state_milter_mail(struct session_state *s);
+struct reply state_milter_rcpt(struct session_state *s, const struct recipient *recipient);
+struct reply state_milter_data(struct session_state *s);
+
+/* Shows them the message, which becomes what they have made of it until milter_message_end (handlers/milter_message.h); behind state_apply_policies. */
+struct reply state_milter_message(struct session_state *s, const struct spool **spool);
 
 /* What policies want done with the message is done to the list of recipients, and to `fields`. */
 void state_apply_policies(struct session_state *s);

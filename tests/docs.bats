@@ -90,7 +90,7 @@ rendered() {
 }
 
 @test "the table of keywords is found: repeatable and single ones, each once" {
-    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup also bypass deliver deny dns.server dnsbl dnswl error include lockout.exempt policy proxy_protocol quiet refuse rewrite status table xclient xforward' ]
+    [ "$(keywords repeatable | sort | paste -sd' ')" = 'allow allowgroup also bypass deliver deny dns.server dnsbl dnswl error include lockout.exempt milter milter.macros policy proxy_protocol quiet refuse rewrite status table xclient xforward' ]
     keywords single >ones
     [ "$(wc -l <ones)" -gt 20 ]
     [ "$(keywords | sort | uniq -d)" = '' ]
@@ -383,6 +383,8 @@ deliver rcpt_to yes@example.com pipe echo said
 deliver rcpt_to no@example.com pipe echo sorry; exit 100
 deliver rcpt_to not@example.com append /dev/null
 policy rcpt exec /bin/sh handler
+milter /nonexistent
+milter.failure accept
 spool_directory /nonexistent
 lockout.db contacts.db
 lockout.violations 1

@@ -55,39 +55,49 @@ static void shake_hands(SSL *ssl)
     }
 }
 
-/* Subject, as in RFC 2253, and SHA-256. */
+/* As in RFC 2253. */
+static void describe_name(const X509_NAME *who, char out[TEXT_SIZE])
+{
+    BIO *text = BIO_new(BIO_s_mem());
+    char *name;
+    long len;
+
+    if (text == NULL || X509_NAME_print_ex(text, who, 0, XN_FLAG_RFC2253) < 0)
+        channel_fail("handshake", "the certificate makes no sense");
+    len = BIO_get_mem_data(text, &name);
+    copy_printable(out, name, (size_t)len);
+    BIO_free(text);
+}
+
+/* Subject and SHA-256. */
 static void describe(const X509 *certificate, char subject[TEXT_SIZE], char fingerprint[TEXT_SIZE])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned int len = 0;
-    BIO *text = BIO_new(BIO_s_mem());
-    char *name;
-    long name_len;
 
-    if (text == NULL || X509_digest(certificate, EVP_sha256(), digest, &len) != 1 ||
-        X509_NAME_print_ex(text, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) < 0)
+    if (X509_digest(certificate, EVP_sha256(), digest, &len) != 1)
         channel_fail("handshake", "the certificate makes no sense");
-    name_len = BIO_get_mem_data(text, &name);
-    copy_printable(subject, name, (size_t)name_len);
+    describe_name(X509_get_subject_name(certificate), subject);
     for (size_t i = 0; i < len; i++)
         (void)snprintf(fingerprint + 2 * i, 3, "%02x", digest[i]);
-    BIO_free(text);
 }
 
 static void tell_of_client(const SSL *ssl)
 {
     const X509 *certificate = SSL_get0_peer_certificate(ssl);
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    char sni[TEXT_SIZE] = "", subject[TEXT_SIZE] = "", fingerprint[TEXT_SIZE] = "";
+    char sni[TEXT_SIZE] = "", subject[TEXT_SIZE] = "", issuer[TEXT_SIZE] = "", fingerprint[TEXT_SIZE] = "";
 
     if (name != NULL)
         copy_printable(sni, name, strlen(name));
     if (certificate != NULL && SSL_get_verify_result(ssl) != X509_V_OK)
         channel_fail("handshake", "the client's certificate makes no sense");
-    if (certificate != NULL)
+    if (certificate != NULL) {
         describe(certificate, subject, fingerprint);
-    (void)channel_tell("secure\nprotocol=%s\ncipher=%s\nsni=%s\nsubject=%s\nfingerprint=%s", SSL_get_version(ssl),
-                       SSL_get_cipher_name(ssl), sni, subject, fingerprint);
+        describe_name(X509_get_issuer_name(certificate), issuer);
+    }
+    (void)channel_tell("secure\nprotocol=%s\ncipher=%s\nsni=%s\nsubject=%s\nissuer=%s\nfingerprint=%s", SSL_get_version(ssl),
+                       SSL_get_cipher_name(ssl), sni, subject, issuer, fingerprint);
 }
 
 /* Adds one to the names that there is room for, separated by blanks. */

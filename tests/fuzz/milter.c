@@ -30,7 +30,7 @@ static void check_reply(struct slice text)
 
     if (!milter_reply_read(text, &reply))
         return;
-    HOLDS(reply.code >= 400 && reply.code <= 599 && reply.status.len >= 3 && reply.len <= sizeof reply.text);
+    HOLDS(reply.code >= 400 && reply.code <= 599 && strlen(reply.status) >= 3 && reply.len <= sizeof reply.text);
 }
 
 static void check(const struct milter_answer *answer, struct heard *heard)
