@@ -88,7 +88,7 @@ bool stored_keep(struct slice rest, bool first, bool mbox, const char **before)
         *before = mailbox_line;
     else if (name.len == 0)
         *before = header_end;
-    else if (mbox && is_from_line(rest))
+    else if (is_from_line(rest))
         *before = ">";
     else if (is_note(name, mbox))
         *before = original;
@@ -112,7 +112,7 @@ bool stored_undo(struct slice rest, bool first, bool mbox, size_t *len)
         *len = sizeof header_end - 1;
     else if (first && was_written(rest, mailbox_line) && is_from_line(behind(rest, sizeof mailbox_line - 1)))
         *len = sizeof mailbox_line - 1;
-    else if (mbox && name.len > 0 && name.text[0] == '>' && is_from_line(rest))
+    else if (name.len > 0 && name.text[0] == '>' && is_from_line(rest))
         *len = 1;
     else if (was_written(name, original) && is_note(behind(name, sizeof original - 1), mbox))
         *len = sizeof original - 1;

@@ -13,7 +13,7 @@
  * X-Original-       stands before the name of such a field, and of one that has been renamed so already; in a maildir
  *                   before fewer names
  * X-Mailbox-Line:   stands before a first line that begins with any number of > and "From "
- * >                 stands, in an mbox, before any number of > and "From " if a later line is a field that begins so
+ * >                 stands before any number of > and "From " if a later line is a field that begins so
  * X-Header-End:     and an empty line stand before the first line that is no field (RFC 5322 2.2), and at the end of a
  *                   message that has nothing but fields
  *

@@ -241,11 +241,11 @@ END
 # What readers take for their own notes, the end of a header that has none, and a first line that begins a message.
 @test "no note of a sender's, no header without an end, no second From_ line: and -r gives back what was sent" {
     box_config "deliver rcpt_to dir@mx.example maildir $HERE/dir"
-    printf 'Subject: s\nContent-Length: 0\nx-status : D\nX-Original-Lines: 5\n\nLines: 1\n' >1
-    printf 'X-Tool: t\nno field\nX-Status: D\n' >2
-    printf 'From x Thu\nX-Mozilla-Status: 0009\nFrom : y\n' >3
-    : >4
-    { yes 'X-Keywords: x' | head -n 30000; printf '%0200000d: x\n' 0; yes 'From y' | head -n 30000; } >5
+    printf 'Subject: s\nContent-Length: 0\nx-status : D\nX-Original-Lines: 5\n\nLines: 1\n' >./1
+    printf 'X-Tool: t\nno field\nX-Status: D\n' >./2
+    printf 'From x Thu\nX-Mozilla-Status: 0009\nFrom : y\n' >./3
+    : >./4
+    { yes 'X-Keywords: x' | head -n 30000; printf '%0200000d: x\n' 0; yes 'From y' | head -n 30000; } >./5
     for i in 1 2 3 4 5; do
         send "$i@client.example" box@mx.example dir@mx.example <$i
         [[ $REPLY == 250* ]]

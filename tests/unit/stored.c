@@ -51,7 +51,8 @@ static const struct {
       "X-Mailbox-Line: From x Thu\nSubject: x\n\n" },
     { ">>From x\n\n", "X-Mailbox-Line: >>From x\n\n", "X-Mailbox-Line: >>From x\n\n" },
     { "From : x\n\n", "X-Mailbox-Line: From : x\n\n", "X-Mailbox-Line: From : x\n\n" },
-    { "a: b\nFrom : x\n>From : y\n>From: z\n\n", "a: b\n>From : x\n>>From : y\n>From: z\n\n", NULL },
+    { "a: b\nFrom : x\n>From : y\n>From: z\n\n", "a: b\n>From : x\n>>From : y\n>From: z\n\n",
+      "a: b\n>From : x\n>>From : y\n>From: z\n\n" },
     { "From: x\n\n", NULL, NULL },
 };
 
