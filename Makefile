@@ -177,8 +177,9 @@ help:
 $(BUILD)/unit: $(UNIT) tests/unit/unit.h $(OBJECTS) $(HEADERS)
 	$(CC) $(TEST_CFLAGS) $(LINK) $(ALL_LDFLAGS) -o $@ $(UNIT) $(OBJECTS) $(LDLIBS)
 
-# The target dns answers the questions itself.
-$(BUILD)/replay $(BUILD)/fuzz-dns: WRAPPED = -Wl,--wrap=dns_ask,--wrap=dns_send
+# The target dns answers the questions itself; dialogue says the next line when somebody waits for it.
+$(BUILD)/replay $(BUILD)/fuzz-dns: WRAPPED += -Wl,--wrap=dns_ask,--wrap=dns_send
+$(BUILD)/replay $(BUILD)/fuzz-dialogue: WRAPPED += -Wl,--wrap=ppoll
 
 $(BUILD)/replay: tests/fuzz/replay.c $(FUZZ) tests/fuzz/fuzz.h $(FUZZED_OBJECTS) $(HEADERS)
 	$(CC) $(TEST_CFLAGS) $(LINK) $(ALL_LDFLAGS) $(WRAPPED) -o $@ tests/fuzz/replay.c $(FUZZ) $(FUZZED_OBJECTS) $(LDLIBS)
