@@ -107,7 +107,8 @@ static nfds_t list_sockets(struct pollfd *fds, ares_socket_t numbers[SOCKETS])
     nfds_t count = 0;
 
     for (unsigned i = 0; i < SOCKETS; i++) {
-        bool readable = ARES_GETSOCK_READABLE(wanted, i) != 0, writable = ARES_GETSOCK_WRITABLE(wanted, i) != 0;
+        /* as ARES_GETSOCK_READABLE and _WRITABLE, which shift a bit into the sign of an int */
+        bool readable = (wanted >> i & 1) != 0, writable = (wanted >> (i + SOCKETS) & 1) != 0;
 
         if (!readable && !writable)
             continue;

@@ -67,6 +67,16 @@ PTR 7.2.0.192.in-addr.arpa udp" ]
     [ "$(asked | grep -c '^A ')" -eq 10 ]
 }
 
+@test "a name may end in a digit, as of a host in a laboratory, but not in a label of digits, as an address" {
+    odd 192.0.2.7=pc.lab7 pc.lab7=192.0.2.7 192.0.2.8=pc.7 pc.7=192.0.2.8 192.0.2.9=7lab.9x9 7lab.9x9=192.0.2.9
+    names "$ODD" <<'END'
+192.0.2.7 pc.lab7
+192.0.2.8 unknown
+192.0.2.9 7lab.9x9
+END
+    [ "$(asked | grep -c '^A pc\.7 ')" -eq 0 ]
+}
+
 @test "a name that names only the other IP version's address is not confirmed, and not asked for it" {
     odd 192.0.2.7=client.example client.example=2001:db8::7
     names "$ODD" <<<"192.0.2.7 unknown"
