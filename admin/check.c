@@ -252,11 +252,13 @@ static void check_default_reply(struct conf *conf)
 {
     const struct limit *limit = conf->default_reply;
 
-    if (limit == NULL)
-        return;
-    conf_complain(conf, SEVERITY_NOTE, limit->line, 1, "without CODE and TEXT the reply is the default: %u %u.%.*s %.*s",
-                  limit->reply.code, limit->reply.code / 100, (int)limit->reply.status.len, limit->reply.status.text,
-                  (int)limit->reply.text.len, limit->reply.text.text);
+    if (conf->default_replies > 1)
+        conf_complain(conf, SEVERITY_NOTE, limit->line, 1, "without CODE and TEXT %u limits have their default replies",
+                      conf->default_replies);
+    if (conf->default_replies == 1)
+        conf_complain(conf, SEVERITY_NOTE, limit->line, 1, "without CODE and TEXT the reply is the default: %u %u.%.*s %.*s",
+                      limit->reply.code, limit->reply.code / 100, (int)limit->reply.status.len, limit->reply.status.text,
+                      (int)limit->reply.text.len, limit->reply.text.text);
 }
 
 static bool has_delivery(const struct conf *conf)
@@ -288,8 +290,7 @@ static void check_settings(struct conf *conf)
     check_greeting(conf);
     check_default_reply(conf);
     if (!conf->delivery.fsync) {
-        conf_complain(conf, SEVERITY_WARNING, fsync.line, fsync.column,
-                      "an accepted message can be lost with the power");
+        conf_complain(conf, SEVERITY_WARNING, fsync.line, fsync.column, "an accepted message can be lost with the power");
         conf_advise(conf, "take the line out, unless the mail is on a temporary file system anyway");
     }
 }

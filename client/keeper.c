@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/passing.h"
 #include "base/process.h"
 
 enum { ANSWER_MS = 5000, ANSWER_SIZE = 64 };
@@ -38,20 +39,11 @@ static bool set_nonblocking(int fd)
 static bool send_request(int client, int plain, int end)
 {
     const int on = 1, fds[] = { client, plain, end };
-    union {
-        char bytes[CMSG_SPACE(sizeof fds)];
-        struct cmsghdr align;
-    } control = { .bytes = { 0 } };
-    char byte = 0;
-    struct iovec part = { &byte, 1 };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    const char byte = 0;
 
-    *header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fds) };
-    memcpy(CMSG_DATA(header), fds, sizeof fds);
     (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* fails for a UNIX socket */
     return set_nonblocking(client) && set_nonblocking(plain) &&
-           sendmsg(keeper, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+           passing_send_all(keeper, &byte, sizeof byte, fds, sizeof fds / sizeof fds[0], MSG_DONTWAIT) == sizeof byte;
 }
 
 /* "ready PID" */

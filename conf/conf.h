@@ -53,6 +53,7 @@ struct conf {
     unsigned errors;
 
     const struct limit *default_reply; /* that of the last line without CODE TEXT, NULL: there is none */
+    unsigned default_replies;          /* how many lines there are */
     struct base_settings base;
     struct session_settings session;
     struct dns_settings dns;

@@ -117,6 +117,7 @@ static void parse_limit_reply(struct parser *p, const struct keyword *k, struct 
     }
     set_default_reply(p->conf, k, limit);
     p->conf->default_reply = limit;
+    p->conf->default_replies++;
 }
 
 /* No host has a quote in its address or name. Addresses of recipients may, but hardly one alone at the end. */

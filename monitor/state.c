@@ -310,18 +310,6 @@ struct reply state_mail(struct session_state *s, struct slice argument)
     return no_objection;
 }
 
-static uint32_t hash_address(const struct address *address)
-{
-    uint32_t hash = HASH_BEGIN;
-
-    for (size_t i = 0; i < address->len; i++) {
-        const char lower = lower_ascii(address->text[i]);
-
-        hash = hash_on(hash, &lower, 1);
-    }
-    return hash;
-}
-
 static bool is_same(const struct recipient *s, const struct recipient *b)
 {
     if (s->rule != b->rule)
@@ -338,7 +326,7 @@ static bool is_same(const struct recipient *s, const struct recipient *b)
 static size_t find_recipient(struct session_state *s)
 {
     const struct recipient *recipient = &s->recipients[s->count];
-    uint32_t hash = s->hashes[s->count] = hash_address(&recipient->address);
+    uint32_t hash = s->hashes[s->count] = hash_nocase(HASH_BEGIN, address_slice(&recipient->address));
 
     for (size_t i = 0; i < s->count; i++)
         if (s->hashes[i] == hash && is_same(&s->recipients[i], recipient))

@@ -20,20 +20,9 @@ struct index {
     struct entry *entries;
 };
 
-/* A hash that does not regard case, as the comparison that follows does not. */
-static uint32_t hash_of(uint32_t hash, struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        const char lower = lower_ascii(text.text[i]);
-
-        hash = hash_on(hash, &lower, 1);
-    }
-    return hash;
-}
-
 static uint32_t hash_address(struct slice local, struct slice domain)
 {
-    return hash_of(hash_on(hash_of(HASH_BEGIN, local), "@", 1), domain);
+    return hash_nocase(hash_on(hash_nocase(HASH_BEGIN, local), "@", 1), domain);
 }
 
 static size_t count_rules(const struct rules *rules)

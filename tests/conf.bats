@@ -509,6 +509,9 @@ conf:4:40: warning: /broken is a symbolic link: mailrecv refuses to append to it
         config "deadletter_file $PWD/x" "limit.$name 25 500 Enough"
         [ "$(warnings conf)" = '' ]
     done
+    config "deadletter_file $PWD/x" 'limit.smtp_commands 25' 'limit.hops 9 554 Enough' 'limit.command_secs 25' 'limit.smtp_failcmds 7'
+    [ "$(warnings conf)" = \
+        'conf:5:1: note: without CODE and TEXT 3 limits have their default replies' ]
 }
 
 @test "warnings make the exit status 1, and change nothing that is printed" {
