@@ -2,75 +2,10 @@
 # milter.bats - milters: what they are told at each stage, what becomes of their answers, and of their failures
 
 load common
+load tools/milters
 bats_require_minimum_version 1.5.0
 
-setup() {
-    cd "$BATS_TEST_TMPDIR" || return
-    umask 022
-    : >script
-    : >seen
-    : >log
-    cat >milter.conf <<END
-domain mail.example.com
-logfile $PWD/log
-milter unix:$PWD/sock
-limit.milter_secs 10
-quarantine append $PWD/held
-deliver rcpt_to inbox@example.com append $PWD/inbox
-deliver rcpt_to other@example.com append $PWD/other
-END
-}
-
-teardown() {
-    local service
-    for service in $services; do
-        kill "$service" 2>/dev/null || : # it may have been killed
-        wait "$service" 2>/dev/null || :
-    done
-    # what libmilter would leave without an answer is never sent
-    run ! grep -h ' misplaced ' seen*
-}
-
-# Starts a milter that does what `script` says; tests/tools/milter says how. With a name, what it has is script.NAME and so on.
-serve() { # [NAME]
-    local suffix=${1:+.$1}
-    python3 "$TESTS/tools/milter" "$PWD/sock$suffix" "script$suffix" "seen$suffix" 3>&- >"ready$suffix" &
-    services+=" $!"
-    until [ -S "sock$suffix" ]; do sleep 0.02; done
-}
-services=''
-
-# What is done at a stage, each argument a line: 'mail reject'.
-script() {
-    printf '%s\n' "$@" >script
-}
-
-# A session with these lines; its replies are in `replies`. `conf` may name another configuration. What the milter has seen is noted then.
-session() {
-    printf '%s\r\n' "$@" QUIT | "$MAILRECV" -c "${conf:-milter.conf}" -P 192.0.2.7=client.example | tr -d '\r' >replies
-    for file in seen*; do
-        until [ "$(grep -cE '^[0-9]+ open$' "$file")" = "$(grep -cE '^[0-9]+ (quit|gone)$' "$file")" ]; do sleep 0.01; done
-    done
-}
-
-MESSAGE=(DATA 'Subject: one' 'X-Fold: a' $'\tb' '' 'Hello' '..dot' .)
-
-# One that sends a message, to inbox or these recipients, whatever is refused.
-message() {
-    [ $# -gt 0 ] || set -- '<inbox@example.com>'
-    session 'EHLO client.example' 'MAIL FROM:<ann@client.example> SIZE=100' "${@/#/RCPT TO:}" "${MESSAGE[@]}"
-}
-
-# What follows a refusal is no message: its lines are refused as commands.
-# The replies behind EHLO and before QUIT, codes alone.
-codes() {
-    sed -n '/^250 HELP/,$p' replies | sed '1d;$d' | cut -c1-3 | paste -sd' '
-}
-
-# Who the milter was asked, without macros and answers.
-told() {
-    grep -Ev '^[0-9]+ (macro|>)' "seen${1:+.$1}" | cut -d' ' -f2- || :
-}
+setup() { begin; }
 
 @test "a milter is told of all that is accepted, in order, and of nothing else" {
     serve
