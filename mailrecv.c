@@ -19,6 +19,7 @@
 #include "admin/explain.h"
 #include "admin/ledger_show.h"
 #include "admin/lockout_show.h"
+#include "admin/milter_check.h"
 #include "admin/options.h"
 #include "admin/replay.h"
 #include "admin/terminal.h"
@@ -85,6 +86,7 @@ static int check_configuration(struct conf *conf, const struct options *o)
 
     check_conf(conf);
     check_host(conf, o->user);
+    milter_check(conf);
     status = statuses[check_worst(conf)];
     if (o->json)
         check_print_json(conf, stdout, status);

@@ -349,6 +349,13 @@ static void ask_tables(struct conf *conf)
             (void)ask(conf, NEED_READ, t->line, t->path);
 }
 
+static void ask_milters(struct conf *conf)
+{
+    for (const struct milter *m = conf->handlers.first_milter; m != NULL; m = m->next)
+        if (m->where.kind == WHERE_UNIX)
+            (void)ask(conf, NEED_SOCKET, m->clients.line, m->where.text);
+}
+
 static void ask_targets(struct conf *conf)
 {
     static const enum need needs[] = { [TARGET_APPEND] = NEED_MAILBOX, [TARGET_MAILDIR] = NEED_MAILDIR,
@@ -369,6 +376,7 @@ static void ask_all(struct conf *conf, bool opened_before)
 {
     ask_targets(conf);
     ask_policies(conf);
+    ask_milters(conf);
     ask_tables(conf);
     ask_setting(conf, conf->handlers.quarantine.maildir ? NEED_MAILDIR : NEED_MAILBOX, "quarantine",
                 conf->handlers.quarantine.path, false);
@@ -405,6 +413,8 @@ static size_t count_questions(const struct conf *conf)
     for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
         count += RULE_MOST;
     for (const struct policy *p = conf->handlers.first_policy; p != NULL; p = p->next)
+        count++;
+    for (const struct milter *m = conf->handlers.first_milter; m != NULL; m = m->next)
         count++;
     for (const struct table *t = conf->tables.first; t != NULL; t = t->next)
         count++;

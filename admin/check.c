@@ -127,8 +127,8 @@ static void check_names(struct conf *conf)
 
     groups_each(&conf->rules.groups, find_first_name, &first);
     if (first != NULL)
-        conf_complain(conf, SEVERITY_NOTE, first->line, first->column, "host names count only when they are "
-                      "forward-confirmed: when DNS leads from the name back to the address");
+        conf_complain(conf, SEVERITY_NOTE, first->line, first->column,
+                      "host names count only when they are forward-confirmed: when DNS leads from the name back to the address");
 }
 
 /* AUTH without TLS would show passwords to whoever listens. */

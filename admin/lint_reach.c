@@ -182,12 +182,23 @@ static void lint_deny(struct conf *conf)
 
 /* ---- groups ------------------------------------------------------------------------------ */
 
+static bool wants_group(const struct rule *rule, const struct allowgroup *group)
+{
+    const struct condition *c = rule->conditions;
+
+    while (c != NULL && ((c->kind != CONDITION_GROUP && c->kind != CONDITION_NOT_GROUP) || c->group != group))
+        c = c->next;
+    return c != NULL;
+}
+
 static bool is_used(const struct conf *conf, const struct allowgroup *group)
 {
     for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
-        for (const struct condition *c = r->conditions; c != NULL; c = c->next)
-            if ((c->kind == CONDITION_GROUP || c->kind == CONDITION_NOT_GROUP) && c->group == group)
-                return true;
+        if (wants_group(r, group))
+            return true;
+    for (const struct milter *m = conf->handlers.first_milter; m != NULL; m = m->next)
+        if (wants_group(&m->clients, group))
+            return true;
     for (const struct bypass *b = conf->rules.groups.bypasses; b != NULL; b = b->next)
         if (b->group == group)
             return true;

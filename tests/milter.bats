@@ -387,6 +387,24 @@ milter.macros|expected NAME=VALUE
 END
 }
 
+@test "-t reaches each milter, and says what it wants" {
+    run "$MAILRECV" -t -c milter.conf
+    [[ $output = *"milter.conf:3:13: warning: $PWD/sock is not there: "* ]]
+    script 'optneg actions ADDHDRS QUARANTINE' 'optneg steps NOHELO NOBODY'
+    serve
+    run "$MAILRECV" -t -c milter.conf
+    [[ $output = *"milter.conf:3:8: note: this milter speaks version 6 of the protocol, and may do this: add fields, have messages kept back; it is told all but HELO, the body"* ]]
+    script 'optneg close'
+    run "$MAILRECV" -t -c milter.conf
+    [[ $output = *"milter.conf:3:8: warning: this milter cannot be asked now: it has closed the connection instead of negotiating"* ]]
+    sed 's/^milter unix.*/& for allowgroup us/; $a allowgroup us ^192\\.0\\.2\\.' milter.conf >group.conf
+    run "$MAILRECV" -t -c group.conf
+    [[ $output != *'no line is for this group'* ]]
+    sed '/^quarantine/d; $a milter.failure quarantine' milter.conf >aside.conf
+    run "$MAILRECV" -t -c aside.conf
+    [[ $output = *"aside.conf:7:1: warning: there is no quarantine"* ]]
+}
+
 @test "-n and -r ask no milter; -x shows what one is asked and answers" {
     serve
     script 'rcpt reply 550 5.7.1 no'
