@@ -414,3 +414,42 @@ END
     "$MAILRECV" -c milter.conf -P 192.0.2.7=client.example -x from a@client.example rcpt inbox@example.com >shown || :
     grep -q 'milter unix:.*/sock at rcpt answers: reply 550 5.7.1 no' shown
 }
+
+@test "TLS, the client's certificate and who has authenticated are macros" {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /O=Example/CN=client.example \
+        -keyout key.pem -out cert.pem 2>openssl.out
+    printf '%s\n' 'tls optional' "tls.cert $PWD/cert.pem" "tls.key $PWD/key.pem" "tls.client_ca $PWD/cert.pem" 'auth optional' \
+        "auth.command $PWD/yes" >>milter.conf
+    printf '#!/bin/sh\nexit 0\n' >yes
+    chmod +x yes
+    serve
+    python3 - "$MAILRECV" <<'END'
+import smtplib, socket, ssl, subprocess, sys
+ours, theirs = socket.socketpair()
+class Client(smtplib.SMTP):
+    def _get_socket(self, *_):
+        return ours
+service = subprocess.Popen([sys.argv[1], "-c", "milter.conf"], stdin=theirs, stdout=theirs)
+theirs.close()
+client = Client("mail.example.com", local_hostname="client.example")
+context = ssl.create_default_context(cafile="cert.pem")
+context.check_hostname = False
+context.load_cert_chain("cert.pem", "key.pem")
+client.starttls(context=context)
+client.login("ann", "secret")
+client.sendmail("ann@client.example", "inbox@example.com", "Subject: x\n\nx\n")
+client.quit()
+service.wait()
+END
+    grep -E '^1 macro (helo|mail)' seen | grep -Ev ' (i|j|\{mail_.*)=' | sed -E 's/\{cipher\}=.*/{cipher}=CIPHER/' | diff - <(cat <<'END'
+1 macro helo {tls_version}=TLSv1.3
+1 macro helo {cipher}=CIPHER
+1 macro helo {cipher_bits}=256
+1 macro helo {cert_subject}=CN=client.example,O=Example
+1 macro helo {cert_issuer}=CN=client.example,O=Example
+1 macro mail {auth_type}=PLAIN
+1 macro mail {auth_authen}=ann
+END
+)
+    told | grep -qx 'connect localhost 4 0 127.0.0.1'
+}
