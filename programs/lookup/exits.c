@@ -4,18 +4,23 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-/* In one piece, and without stdio's own: a confined process may not ask what kind of file it is. */
+#include "base/text.h"
+
+/* In one piece, and not by stdio: a confined process may not ask what kind of file it is. */
 static void tell(const char *format, va_list args, const char *end)
 {
-    char text[2048];
-    int len = vsnprintf(text, sizeof text, format, args);
+    char words[1536], line[2048];
+    struct text out = { line, sizeof line, 0 };
 
-    if (len > 0)
-        dprintf(STDERR_FILENO, PROGRAM ": %s%s\n", text, end);
+    (void)vsnprintf(words, sizeof words, format, args); /* cut when too long */
+    text_put(&out, slice_of(PROGRAM ": "));
+    text_put(&out, slice_of(words));
+    text_put(&out, slice_of(end));
+    if (write(STDERR_FILENO, line, out.len) < 0)
+        return; /* there is nobody else to tell */
 }
 
 void complain(const char *format, ...)
@@ -23,7 +28,7 @@ void complain(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    tell(format, args, "");
+    tell(format, args, "\n");
     va_end(args);
 }
 
@@ -32,7 +37,7 @@ void die_usage(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    tell(format, args, ", see " PROGRAM " -h");
+    tell(format, args, ", see " PROGRAM " -h\n");
     va_end(args);
     exit(EX_USAGE);
 }
