@@ -31,3 +31,36 @@ END
     rm mbox
     [ "$(cat peak)" -lt 8192 ]
 }
+
+# The milter, which tools/milter plays, until the test ends.
+teardown() {
+    [ -z "${milter-}" ] || kill "$milter" 2>/dev/null || true
+}
+
+@test "so does one of BIG_MEGABYTES (16) through a milter that changes its header, or replaces its body by another as large" {
+    size=$((${BIG_MEGABYTES:-16} * 1024 * 1024))
+    config <<END
+limit.smtp_data_size $((2 * size))
+milter unix:$HERE/sock
+deliver rcpt_to mbox@mx.example append $HERE/mbox
+deliver rcpt_to pipe@mx.example pipe cat >$HERE/read
+END
+    echo 'eob h X-New yes' >script
+    python3 "$TESTS/tools/milter" "$HERE/sock" script seen 3>&- >ready &
+    milter=$!
+    until_true test -S sock
+    UNDER=(/usr/bin/time -q -f %M -o peak)
+    text "$size" | send s@client.example pipe@mx.example mbox@mx.example
+    [[ $REPLY == '250 2.0.0 '* ]]
+    head -n 7 read | grep -qx 'X-New: yes'
+    text_of read | cmp - <(text "$size")
+    rm mbox
+    [ "$(cat peak)" -lt 8192 ]
+    text "$size" | tr 0 1 >body
+    echo "eob b @$HERE/body" >script
+    text "$size" | send s@client.example pipe@mx.example mbox@mx.example
+    [[ $REPLY == '250 2.0.0 '* ]]
+    text_of read | cmp - body
+    rm mbox
+    [ "$(cat peak)" -lt 8192 ]
+}

@@ -131,6 +131,7 @@ static void test_rows(bool in_file)
         ok(milter_message_begin(&spool, rows[i].above, directory, 1000) && milter_message_apply(rows[i].changes, count) &&
                milter_message_changed() == (count > 0), "%s: it can be changed", rows[i].what);
         ok_text(result(), rows[i].result, "%s%s", rows[i].what, in_file ? ", in a file" : "");
+        ok(milter_message_spool()->fd == spool.fd, "%s: the body is where it was", rows[i].what);
         milter_message_end();
         spool_clear(&spool);
     }
