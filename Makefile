@@ -72,10 +72,10 @@ $(BUILD)/mailrecv-lookup: $(call program_of,lookup) $(BUILD)/programs/lookup/lib
     $(addprefix $(BUILD)/,base/inherited.o base/netstring.o base/sandbox.o)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^
 
-# Is linked with librabbitmq, and with OpenSSL, which that brings; loads the library of NATS, in the same way.
+# Loads the libraries of brokers, in the same way.
 $(BUILD)/mailrecv-publish: $(call program_of,publish) $(BUILD)/programs/lookup/library.o \
     $(addprefix $(BUILD)/base/,credentials.o guarded.o inherited.o)
-	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ -lrabbitmq -lssl
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^
 
 $(BUILD)/programs/lookup/%.o $(BUILD)/programs/publish/%.o: ALL_CFLAGS += -USTATIC
 

@@ -47,8 +47,8 @@ publish() { # STATUS ARGUMENT...
     [ "$status" -ne 0 ]
 }
 
-@test "it waits for OpenSSL and librabbitmq, and not for the library of NATS" {
-    [ "$(readelf -dW "$PUBLISH" | sed -nE 's/.*\(NEEDED\).*\[([a-z0-9-]+)\.so.*/\1/p' | sort | xargs)" = 'libc librabbitmq libssl' ]
+@test "it is linked with the C library alone, and loads those of brokers" {
+    [ "$(readelf -dW "$PUBLISH" | sed -nE 's/.*\(NEEDED\).*\[([a-z0-9-]+)\.so.*/\1/p' | xargs)" = libc ]
 }
 
 @test "a command line that is wrong is told what is wrong, with 64" {
@@ -69,6 +69,8 @@ amqp://localhost mail|expected EXCHANGE ROUTING-KEY behind the URL
 amqps://localhost a b c|expected EXCHANGE ROUTING-KEY behind the URL
 nats://localhost|expected SUBJECT behind the URL
 tls://localhost a b|expected SUBJECT behind the URL
+-k 10 nats://localhost mail|-k is for RabbitMQ
+-k 0 amqp://localhost '' mail|-k 0: expected seconds, from 1 to 86400
 amqp:// '' mail|expected a host, or an address
 amqp://localhost, '' mail|expected a host, or an address
 amqp://,localhost '' mail|expected a host, or an address
@@ -101,7 +103,8 @@ END
     for mode in 640 604 660 606; do
         chmod $mode password
         publish 75 -a password amqp://127.0.0.1:1 '' mail
-        [ "$output" = $'mailrecv-publish: password: others may read or write it, expected chmod go-rwx\nThe message broker cannot be asked' ]
+        [ "${lines[0]}" = 'mailrecv-publish: password: others may read or write it, expected chmod go-rwx' ]
+        [ "${lines[1]}" = 'The message broker cannot be asked' ]
     done
     chmod 600 password
     publish 75 -a password amqp://127.0.0.1:1 '' mail
@@ -134,20 +137,26 @@ END
     done
 }
 
-@test "a broker that says nothing is given up in time" {
-    local url
+@test "a broker that says nothing is given up in time, and another one is asked within that" {
+    local url words pids=()
     start_silent
-    for url in amqp amqps nats; do
+    SECONDS=0
+    for url in amqp amqps nats tls; do
         words=(mail)
         [[ $url != amqp* ]] || words=('' mail)
-        SECONDS=0
-        publish 75 -w 1 "$url://127.0.0.1:$PORT" "${words[@]}"
-        [ "$SECONDS" -lt 10 ]
-        [[ "${lines[0]}" == "mailrecv-publish: 127.0.0.1 port $PORT: "* || "$output" == *'not confirmed the message in time' ]]
+        {
+            "$PUBLISH" -w 1 "$url://127.0.0.1:$PORT" "${words[@]}" <message >"$url" 2>&1 3>&- || echo "status $?" >>"$url"
+        } &
+        pids+=($!)
     done
-    # and another one is asked within that time
-    publish 75 -w 1 "amqp://127.0.0.1:$PORT,127.0.0.1:1" '' mail
-    [[ "$output" == *'127.0.0.1 port 1: '*'cannot be reached' || "$output" == *'not confirmed the message in time' ]]
+    "$PUBLISH" -w 1 "amqp://127.0.0.1:$PORT,127.0.0.1:1" '' mail <message >two 2>&1 || echo "status $?" >>two
+    wait "${pids[@]}"
+    [ "$SECONDS" -lt 10 ]
+    for url in amqp amqps nats tls two; do
+        [ "$(tail -n 1 $url)" = 'status 75' ]
+        grep -E "^mailrecv-publish: 127.0.0.1 port $PORT: |not confirmed the message in time" "$url"
+    done
+    grep -E '127.0.0.1 port 1: |not confirmed the message in time' two
 }
 
 @test "a message that cannot be read, or is too large for any broker, goes nowhere" {
@@ -165,7 +174,7 @@ END
     run "$PUBLISH" amqp://127.0.0.1:1 '' mail <large
     [ "$status" -eq 75 ]
     # from a pipe, in bounded memory
-    truncate -s $((200 << 20)) large
+    truncate -s $((129 << 20)) large
     run bash -c 'ulimit -v 60000; cat large | "$1" amqp://127.0.0.1:1 "" mail' bash "$PUBLISH"
     [ "$status" -eq 65 ]
 }

@@ -16,7 +16,7 @@ struct body {
     uint64_t size;
 };
 
-/* Takes it. What is no file is copied to one without a name first. CONFIRMED: it is there; else why not, with a note. */
+/* Takes it. What is no file is copied to one without a name. CONFIRMED: it is there; else why not, with a note. */
 enum verdict body_take(struct body *body);
 
 /* Reads `len` bytes from an offset on. False: they are not there, and a note says why. */

@@ -22,9 +22,29 @@ const struct fact facts[FACTS] = {
     { "table_value", "TABLE_VALUE", false },
 };
 
-const char *fact_unique_id(void)
+static const char *value_of(const struct message *message, const char *variable)
 {
-    const char *id = getenv("DELIVERY_ID");
+    size_t i = 0;
+
+    while (strcmp(facts[i].variable, variable) != 0)
+        i++;
+    return message->values[i];
+}
+
+void facts_take(struct message *message)
+{
+    for (size_t i = 0; i < FACTS; i++)
+        message->values[i] = getenv(facts[i].variable);
+}
+
+const char *facts_unique_id(const struct message *message)
+{
+    const char *id = value_of(message, "DELIVERY_ID");
 
     return id != NULL && strchr(id, '.') != NULL ? id : NULL; /* of a ledger it is an id and a number, else a digest */
+}
+
+const char *facts_received_at(const struct message *message)
+{
+    return value_of(message, "RECEIVED_AT");
 }

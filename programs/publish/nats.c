@@ -75,19 +75,22 @@ static void note_status(const struct place *place, natsStatus status)
 
 /* ---- getting in -------------------------------------------------------------------------- */
 
+static const struct place *asked; /* for the function below */
+
 /*
- * Runs in a thread of the library. The server says that a subject is not permitted, and nothing else would come. If it is
- * the subject of the acknowledgement, the message may have been stored.
+ * Runs in a thread of the library. The server says that a subject is not permitted, and nothing else would come. If it
+ * is the subject of the acknowledgement, the message may have been stored.
  */
-static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status, void *place)
+static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status, void *closure)
 {
     const char *text = NULL;
 
     (void)subscription;
+    (void)closure;
     if (status != NATS_NOT_PERMITTED)
         return;
     (void)nats.last_error(connection, &text);
-    note(place, text != NULL ? text : nats.status_text(status));
+    note(asked, text != NULL ? text : nats.status_text(status));
     _exit(verdict_tell(text != NULL && strcasestr(text, "for publish") != NULL ? FORBIDDEN : UNCONFIRMED));
 }
 
@@ -109,7 +112,8 @@ static natsStatus set_options(const struct job *job, const struct place *place, 
     char url[URL_NAME + 32];
     natsStatus status = nats.options_create(options);
 
-    (void)snprintf(url, sizeof url, "nats://%s%s%s:%d", literal ? "[" : "", place->host, literal ? "]" : "", place->port);
+    asked = place;
+    (void)snprintf(url, sizeof url, literal ? "nats://[%s]:%d" : "nats://%s:%d", place->host, place->port);
     if (status == NATS_OK)
         status = nats.set_url(*options, url);
     if (status == NATS_OK && job->user[0] != '\0')
@@ -121,7 +125,7 @@ static natsStatus set_options(const struct job *job, const struct place *place, 
     if (status == NATS_OK)
         status = nats.set_ignore_discovered(*options, true);
     if (status == NATS_OK)
-        status = nats.set_error_handler(*options, on_error, (void *)(uintptr_t)place);
+        status = nats.set_error_handler(*options, on_error, NULL);
     return status == NATS_OK ? secure(job, place, *options) : status;
 }
 
@@ -160,23 +164,20 @@ static natsStatus add_lines(natsMsg *message, const char *name, const char *text
 /* The message as the library wants it: it makes a copy, so that memory is needed twice for as long as that takes. */
 static natsStatus make_message(const struct job *job, natsMsg **message)
 {
-    const struct body *body = &job->body;
+    const struct body *body = &job->message.body;
     char *bytes = malloc(body->size + 1);
     natsStatus status = bytes == NULL ? NATS_NO_MEMORY : NATS_OK;
 
     if (status == NATS_OK && !body_read(body, 0, bytes, body->size))
         status = NATS_IO_ERROR;
     if (status == NATS_OK)
-        status = nats.message_create(message, job->to[0], NULL, bytes, (int)body->size);
+        status = nats.message_create(message, job->message.to[0], NULL, bytes, (int)body->size);
     free(bytes);
     if (status == NATS_OK)
         status = nats.add_header(*message, "Content-Type", "message/rfc822");
-    for (size_t i = 0; i < FACTS && status == NATS_OK; i++) {
-        const char *value = getenv(facts[i].variable);
-
-        if (value != NULL)
-            status = add_lines(*message, facts[i].name, value);
-    }
+    for (size_t i = 0; i < FACTS && status == NATS_OK; i++)
+        if (job->message.values[i] != NULL)
+            status = add_lines(*message, facts[i].name, job->message.values[i]);
     return status;
 }
 
@@ -196,14 +197,14 @@ static enum verdict judge(natsStatus status, jsErrCode code)
 
 static enum verdict hand_over(const struct job *job, const struct place *place, natsConnection *connection)
 {
-    jsPubOptions options = { .MaxWait = INT_MAX, .MsgId = fact_unique_id() }; /* verdict_within ends it */
+    jsPubOptions options = { .MaxWait = INT_MAX, .MsgId = facts_unique_id(&job->message) }; /* verdict_within ends it */
     natsMsg *message = NULL;
     jsCtx *context = NULL;
     jsPubAck *ack = NULL;
     jsErrCode code = 0;
     natsStatus status;
 
-    if (job->body.size > (uint64_t)nats.max_payload(connection))
+    if (job->message.body.size > (uint64_t)nats.max_payload(connection))
         return TOO_LARGE;
     status = make_message(job, &message);
     if (status == NATS_OK)
@@ -219,7 +220,7 @@ static enum verdict hand_over(const struct job *job, const struct place *place, 
 }
 
 /* What the library has made stays: its threads use it until the program ends. */
-enum verdict nats_publish(const struct job *job, const struct place *place, uint64_t until)
+enum verdict nats_publish(struct job *job, const struct place *place, uint64_t until)
 {
     const char *why = library_load("libnats.so.3.4", functions, sizeof functions / sizeof functions[0]);
     natsConnection *connection = NULL;

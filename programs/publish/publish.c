@@ -1,4 +1,4 @@
-/* publish.c - the separate program mailrecv-publish: hands a message to a message broker, and waits for its confirmation */
+/* publish.c - the separate program mailrecv-publish: hands a message to a broker, and waits for its confirmation */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -11,6 +11,7 @@
 #include "base/inherited.h"
 #include "base/text.h"
 #include "programs/publish/job.h"
+#include "programs/publish/keeper.h"
 
 enum {
     SECONDS = 60,      /* without -w */
@@ -37,15 +38,16 @@ static const struct {
 
 static void print_help(void)
 {
-    puts("usage: " PROGRAM " [-a FILE] [-C FILE] [-w SECS] URL EXCHANGE ROUTING-KEY\n"
+    puts("usage: " PROGRAM " [-a FILE] [-C FILE] [-w SECS] [-k SECS] URL EXCHANGE ROUTING-KEY\n"
          "       " PROGRAM " [-a FILE] [-C FILE] [-w SECS] URL SUBJECT\n"
          "\n"
-         "Publishes the message on standard input. URL is amqp://HOST[:PORT][,HOST...][/VHOST], or amqps:// for TLS, with\n"
-         "exchange and routing key; or nats://HOST[:PORT][,HOST...], or tls:// for TLS, with a subject. Status 0: the broker\n"
-         "has confirmed that it keeps the message; 65, 67, 77: refused for good; 75: not now; 64: misuse.\n"
+         "Publishes the message on standard input. URL is amqp://HOST[:PORT][,HOST...][/VHOST], or amqps:// for TLS,\n"
+         "with exchange and routing key; or nats://HOST[:PORT][,HOST...], or tls:// for TLS, with a subject. Status\n"
+         "0: the broker has confirmed that it keeps the message; 65, 67, 77: refused for good; 75: not now; 64: misuse\n"
          "  -a FILE    log in with the line user:password in this file, which must be for our user alone\n"
          "  -C FILE    trust these authorities (PEM), instead of those of the system\n"
          "  -w SECS    wait so long in all, instead of 60\n"
+         "  -k SECS    keep the connection to RabbitMQ for messages of others, until none has come for so long\n"
          "  -V         show the version\n"
          "  -h         show this help\n"
          "\n"
@@ -57,13 +59,13 @@ static int output_status(void)
     return fflush(stdout) == 0 && ferror(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static unsigned parse_seconds(const char *text)
+static unsigned parse_seconds(int option, const char *text)
 {
     char *end;
     unsigned long seconds = strtoul(text, &end, 10);
 
     if (text[0] < '0' || text[0] > '9' || *end != '\0' || seconds == 0 || seconds > 86400)
-        verdict_misuse("-w %s: expected seconds, from 1 to 86400", text);
+        verdict_misuse("-%c %s: expected seconds, from 1 to 86400", option, text);
     return (unsigned)seconds;
 }
 
@@ -82,22 +84,25 @@ static void parse_words(struct job *job, char **words, int count)
     for (int i = 1; i < count; i++)
         if (strlen(words[i]) > WORD_MOST)
             verdict_misuse("expected at most %d bytes: %s", WORD_MOST, words[i]);
+    if (job->keep > 0 && brokers[job->url.scheme].publish != rabbitmq_publish)
+        verdict_misuse("-k is for RabbitMQ");
+    job->text = words[0];
     job->tls = brokers[job->url.scheme].tls;
-    job->to = words + 1;
+    for (int i = 1; i < count; i++)
+        job->message.to[i - 1] = words[i];
 }
 
-/* Fills in the job; returns the file of -a, or NULL. */
-static const char *parse(int argc, char **argv, struct job *job, unsigned *seconds)
+static void parse(int argc, char **argv, struct job *job)
 {
-    const char *credentials = NULL;
     int letter;
 
     opterr = 0;
-    while ((letter = getopt(argc, argv, "+:a:C:w:Vh")) != -1) {
+    while ((letter = getopt(argc, argv, "+:a:C:w:k:Vh")) != -1) {
         switch (letter) {
-        case 'a': credentials = optarg; break;
+        case 'a': job->credentials = optarg; break;
         case 'C': job->authorities = optarg; break;
-        case 'w': *seconds = parse_seconds(optarg); break;
+        case 'w': job->seconds = parse_seconds(letter, optarg); break;
+        case 'k': job->keep = parse_seconds(letter, optarg); break;
         case 'V': puts(PROGRAM " " VERSION); exit(output_status());
         case 'h': print_help(); exit(output_status());
         case ':': verdict_misuse("option -%c needs a value", optopt);
@@ -105,15 +110,16 @@ static const char *parse(int argc, char **argv, struct job *job, unsigned *secon
         }
     }
     parse_words(job, argv + optind, argc - optind);
-    return credentials;
 }
 
-static bool read_credentials(struct job *job, const char *path)
+static bool read_credentials(struct job *job)
 {
     struct credentials credentials;
     char reason[PATH_MAX + 256];
 
-    if (!credentials_read(slice_of(path), geteuid(), &credentials, reason, sizeof reason)) {
+    if (job->credentials == NULL)
+        return true;
+    if (!credentials_read(slice_of(job->credentials), geteuid(), &credentials, reason, sizeof reason)) {
         verdict_note("%s", reason);
         return false;
     }
@@ -124,15 +130,16 @@ static bool read_credentials(struct job *job, const char *path)
 }
 
 /* The hosts in turn, until one has had the message. Who is not the last one must let us in soon. */
-static enum verdict publish(const struct job *job, uint64_t until)
+static enum verdict publish(struct job *job, uint64_t until)
 {
     enum verdict verdict = UNREACHABLE;
 
     for (size_t i = 0; i < job->url.count; i++) {
-        uint64_t soon = clock_ms() + NEXT_SECONDS * 1000, share = clock_ms() + (uint64_t)clock_left(until) / (job->url.count - i);
+        uint64_t share = (uint64_t)clock_left(until) / (job->url.count - i);
+        uint64_t soon = clock_ms() + clock_earlier(share, NEXT_SECONDS * UINT64_C(1000));
         bool last = i + 1 == job->url.count;
 
-        verdict = brokers[job->url.scheme].publish(job, &job->url.places[i], last ? until : clock_earlier(soon, share));
+        verdict = brokers[job->url.scheme].publish(job, &job->url.places[i], last ? until : soon);
         if (verdict != UNREACHABLE && verdict != LOCKED_OUT && verdict != NOT_NOW)
             break;
     }
@@ -141,9 +148,7 @@ static enum verdict publish(const struct job *job, uint64_t until)
 
 int main(int argc, char **argv)
 {
-    static struct job job;
-    unsigned seconds = SECONDS;
-    const char *credentials;
+    static struct job job = { .seconds = SECONDS };
     sigset_t none;
     enum verdict verdict;
 
@@ -152,14 +157,17 @@ int main(int argc, char **argv)
         verdict_note("%s", strerror(errno));
         return verdict_tell(UNPREPARED);
     }
-    credentials = parse(argc, argv, &job, &seconds);
+    inherited_close();
+    parse(argc, argv, &job);
     (void)signal(SIGPIPE, SIG_IGN); /* EPIPE says it, too */
-    verdict_within(seconds);
-    verdict = body_take(&job.body);
-    if (verdict == CONFIRMED && credentials != NULL && !read_credentials(&job, credentials))
+    verdict_within(job.seconds);
+    facts_take(&job.message);
+    verdict = body_take(&job.message.body);
+    if (verdict == CONFIRMED && !read_credentials(&job))
         verdict = UNPREPARED;
-    if (verdict == CONFIRMED)
-        verdict = publish(&job, clock_ms() + seconds * 900ULL); /* earlier than LATE, so that it is heard which host is silent */
+    /* a little earlier than LATE, so that it is heard which host is silent */
+    if (verdict == CONFIRMED && !(job.keep > 0 && keeper_ask(&job, &verdict)))
+        verdict = publish(&job, clock_ms() + job.seconds * 900ULL);
     explicit_bzero(job.password, sizeof job.password);
     return verdict_tell(verdict);
 }

@@ -38,8 +38,10 @@ static const char *parse_place(struct place *place, struct slice text, int port)
         return "expected a host, or an address of IPv6 in brackets";
     text_string(place->host, sizeof place->host, host);
     place->port = port;
-    if (behind < text.len &&
-        (text.text[behind] != ':' || !parse_port((struct slice){ text.text + behind + 1, text.len - behind - 1 }, &place->port)))
+    if (behind == text.len)
+        return NULL;
+    if (text.text[behind] != ':' ||
+        !parse_port((struct slice){ text.text + behind + 1, text.len - behind - 1 }, &place->port))
         return "expected a port from 1 to 65535 behind the host";
     return NULL;
 }

@@ -19,7 +19,7 @@ static const struct {
     [LOCKED_OUT] = { EX_TEMPFAIL, SLICE("The message broker has refused the login\n") },
     [NOT_NOW] = { EX_TEMPFAIL, SLICE("The message broker takes no messages at present\n") },
     [UNROUTED] = { EX_TEMPFAIL, SLICE("The message broker has no queue or stream that would keep the message\n") },
-    [NOT_TAKEN] = { EX_TEMPFAIL, SLICE("The message broker has not taken the message; perhaps a queue or a stream is full\n") },
+    [NOT_TAKEN] = { EX_TEMPFAIL, SLICE("The message broker has not taken the message; perhaps a queue is full\n") },
     [UNCONFIRMED] = { EX_TEMPFAIL, SLICE("The message broker has not confirmed the message\n") },
     [LATE] = { EX_TEMPFAIL, SLICE("The message broker has not confirmed the message in time\n") },
     [UNREADABLE] = { EX_TEMPFAIL, SLICE("The message cannot be read\n") },
@@ -36,16 +36,21 @@ int verdict_tell(enum verdict verdict)
     return verdicts[verdict].status;
 }
 
-/* What a broker has said stays one line. */
-static void put(const char *format, va_list args)
-{
-    char text[1024];
+static char note[1024];
 
-    (void)vsnprintf(text, sizeof text, format, args); /* cut when too long */
-    for (char *c = text; *c != '\0'; c++)
+/* What a broker has said stays one line. */
+__attribute__((format(printf, 1, 0))) static void put(const char *format, va_list args)
+{
+    (void)vsnprintf(note, sizeof note, format, args); /* cut when too long */
+    for (char *c = note; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == '\x7f')
             *c = ' ';
-    fprintf(stderr, PROGRAM ": %s\n", text);
+    fprintf(stderr, PROGRAM ": %s\n", note);
+}
+
+const char *verdict_last_note(void)
+{
+    return note;
 }
 
 void verdict_note(const char *format, ...)

@@ -25,11 +25,14 @@ enum verdict {
 /* As in sysexits.h, for a command line that is wrong. */
 enum { MISUSE = 64 };
 
-/* Writes the line of the verdict, which names no hosts and holds nothing that the broker has said; returns its status. */
+/* Writes the line of the verdict, which names no host and nothing that the broker has said; returns its status. */
 int verdict_tell(enum verdict verdict);
 
-/* Writes a line for the log, with hosts and reasons: the sender does not hear it, since the line of a verdict follows. */
+/* Writes a line for the log, with host and reason: the sender does not hear it, since the line of a verdict follows. */
 void verdict_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What was noted last, without the name of the program; empty: nothing. Lives until the next note. */
+const char *verdict_last_note(void);
 
 /* Says what is wrong with the command line, and ends. */
 void verdict_misuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
