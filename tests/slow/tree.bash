@@ -7,7 +7,8 @@
 BUILD=$(realpath -m "${BUILD:-$TESTS/../build}")
 
 # What the tests install, or README does: fetched once, with what they depend on.
-fetched=(libc-ares-dev libcrypt-dev libidn2-dev libunistring-dev libpcre2-dev libssl-dev xinetd logrotate fail2ban iptables python3-systemd netcat-openbsd)
+mapfile -t fetched < <(sed -n 's/^build *\([^ ]*\) .*/\1/p' "$TESTS/deps")
+fetched+=(xinetd logrotate fail2ban iptables python3-systemd netcat-openbsd)
 
 # Makes $BUILD/tree.tar unless it is there and has all of that; one at a time.
 make_tree() {
