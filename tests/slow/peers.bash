@@ -73,6 +73,7 @@ END
     touch records
     { cat <<'END'
 set -eux -o pipefail
+. "$TESTS/serving.bash"
 . "$TESTS/slow/peers.bash"
 ip link set lo up
 echo 'nameserver 127.0.0.1' >resolv.new && cp --remove-destination resolv.new /etc/resolv.conf
