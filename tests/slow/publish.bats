@@ -3,6 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 load ../common
+load ../rabbit
 load ../recipes
 
 PUBLISH=${MAILRECV%/*}/mailrecv-publish
@@ -30,37 +31,6 @@ definitions() {
   "exchanges": [ { "name": "mail", "vhost": "/", "type": "topic", "durable": true, "auto_delete": false, "internal": false, "arguments": {} } ],
   "bindings": [ { "source": "mail", "vhost": "/", "destination": "in", "destination_type": "queue", "routing_key": "in.#", "arguments": {} } ] }
 END
-}
-
-# A RabbitMQ on ports of its own, with its own little name server, in the directory of this file.
-start_rabbit() {
-    local epmd distribution
-    epmd=$(free_port)
-    distribution=$(free_port)
-    PORT=$(free_port) TLS_PORT=$(free_port)
-    export PORT TLS_PORT
-    definitions >definitions.json
-    cat >rabbitmq.conf <<END
-load_definitions = $PWD/definitions.json
-max_message_size = 1000000
-listeners.ssl.1 = 127.0.0.1:$TLS_PORT
-ssl_options.certfile = $PWD/localhost.pem
-ssl_options.keyfile = $PWD/localhost.key
-END
-    timeout 600 epmd -port "$epmd" -address 127.0.0.1 >epmd.out 2>&1 3>&- </dev/null &
-    echo $! >epmd.pid
-    printf '#!/bin/sh\nexec env -i PATH="%s" HOME="%s" ERL_EPMD_PORT=%s RABBITMQ_CONF_ENV_FILE=/dev/null RABBITMQ_NODENAME=test@localhost \\\n' \
-        "$PATH" "$PWD" "$epmd" >in-rabbit
-    cat >>in-rabbit <<END
-    RABBITMQ_MNESIA_BASE="$PWD/mnesia" RABBITMQ_LOG_BASE="$PWD/broker" RABBITMQ_CONFIG_FILE="$PWD/rabbitmq.conf" \\
-    RABBITMQ_ENABLED_PLUGINS_FILE="$PWD/plugins" RABBITMQ_PID_FILE="$PWD/pid" RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 \\
-    RABBITMQ_NODE_PORT="$PORT" RABBITMQ_DIST_PORT="$distribution" \\
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' "\$@"
-END
-    chmod 755 in-rabbit
-    ./in-rabbit timeout 600 /usr/lib/rabbitmq/bin/rabbitmq-server >broker.out 2>&1 3>&- </dev/null &
-    echo $! >broker.pid
-    wait_for broker.out 'Starting broker... completed' 120
 }
 
 # A NATS with a stream that takes three messages of 100000 bytes at most.
@@ -91,16 +61,27 @@ setup_file() {
     umask 022
     certificate localhost
     certificate other.example
-    start_rabbit
+    PORT=$(free_port) TLS_PORT=$(free_port)
+    export PORT TLS_PORT
+    definitions >definitions.json
+    cat >rabbitmq.conf <<END
+load_definitions = $PWD/definitions.json
+max_message_size = 1000000
+listeners.ssl.1 = 127.0.0.1:$TLS_PORT
+ssl_options.certfile = $PWD/localhost.pem
+ssl_options.keyfile = $PWD/localhost.key
+END
+    start_rabbit "$PORT"
     start_nats
 }
 
 teardown_file() {
     local file
-    for file in "$BATS_FILE_TMPDIR"/{broker,nats,nats-tls,epmd}.pid; do
-        [ ! -e "$file" ] || kill "$(cat "$file")" 2>/dev/null || true
+    cd "$BATS_FILE_TMPDIR"
+    for file in nats.pid nats-tls.pid; do
+        [ ! -e $file ] || kill "$(cat $file)" 2>/dev/null || true
     done
-    tail --pid="$(cat "$BATS_FILE_TMPDIR/broker.pid")" -f /dev/null # it writes until its end
+    stop_rabbit
 }
 
 setup() {
@@ -253,9 +234,9 @@ END
 }
 
 @test "RabbitMQ: a broker short of memory gets nothing that it would find when it reads again" {
-    "$BATS_FILE_TMPDIR/in-rabbit" /usr/lib/rabbitmq/bin/rabbitmqctl eval 'rabbit_alarm:set_alarm({{resource_limit, memory, node()}, []}).'
+    "$BATS_FILE_TMPDIR/in-rabbit" rabbitmqctl eval 'rabbit_alarm:set_alarm({{resource_limit, memory, node()}, []}).'
     publish 75 'The message broker takes no messages at present' -a password "$RABBIT" '' in
-    "$BATS_FILE_TMPDIR/in-rabbit" /usr/lib/rabbitmq/bin/rabbitmqctl eval 'rabbit_alarm:clear_alarm({resource_limit, memory, node()}).'
+    "$BATS_FILE_TMPDIR/in-rabbit" rabbitmqctl eval 'rabbit_alarm:clear_alarm({resource_limit, memory, node()}).'
     confirmed -a password "$RABBIT" '' in
     take in >got
     empty in
@@ -353,10 +334,10 @@ while True: held.append(server.accept()[0]); held[-1].send(b"x")' "$(cat address
 
 @test "RabbitMQ: a broker short of memory gets nothing by a connection that is kept" {
     confirmed -k 20 -a password "$RABBIT" '' in
-    "$BATS_FILE_TMPDIR/in-rabbit" /usr/lib/rabbitmq/bin/rabbitmqctl eval 'rabbit_alarm:set_alarm({{resource_limit, memory, node()}, []}).'
+    "$BATS_FILE_TMPDIR/in-rabbit" rabbitmqctl eval 'rabbit_alarm:set_alarm({{resource_limit, memory, node()}, []}).'
     publish 75 'The message broker takes no messages at present' -k 20 -a password "$RABBIT" '' in
     gone
-    "$BATS_FILE_TMPDIR/in-rabbit" /usr/lib/rabbitmq/bin/rabbitmqctl eval 'rabbit_alarm:clear_alarm({resource_limit, memory, node()}).'
+    "$BATS_FILE_TMPDIR/in-rabbit" rabbitmqctl eval 'rabbit_alarm:clear_alarm({resource_limit, memory, node()}).'
     take in >got
     empty in
 }
