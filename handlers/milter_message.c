@@ -305,7 +305,7 @@ static struct slice write_field(char **to, const struct milter_change *change)
     memcpy(end, change->name.text, change->name.len);
     end += change->name.len;
     *end++ = ':';
-    if (!change->as_is && change->value.len > 0)
+    if (!change->as_is)
         *end++ = ' ';
     end = put_value(end, change->value);
     *end++ = '\n';

@@ -25,7 +25,7 @@ static const struct row {
     { "a field is added at the end", SLICE(""), SLICE("A: 1\n\nx\n"), { ADD("X", "y") }, SLICE("#A: 1\nX: y\n\nx\n") },
     { "one that has its blank, or none", SLICE(""), SLICE("\n"), { AS_IS("X", " y"), AS_IS("Y", "z"), AS_IS("Z", "\ty") },
       SLICE("#X: y\nY:z\nZ:\ty\n\n") },
-    { "one without a value", SLICE(""), SLICE("\n"), { ADD("X", ""), AS_IS("Y", "") }, SLICE("#X:\nY:\n\n") },
+    { "one without a value", SLICE(""), SLICE("\n"), { ADD("X", ""), AS_IS("Y", "") }, SLICE("#X: \nY:\n\n") },
     { "0 is above our own", SLICE(""), SLICE("A: 1\n\n"), { INSERT(0, "X", "y") }, SLICE("X: y\n#A: 1\n\n") },
     { "1 is directly below it", SLICE(""), SLICE("A: 1\n\n"), { INSERT(1, "X", "y") }, SLICE("#X: y\nA: 1\n\n") },
     { "2 is behind the first of the client's", SLICE(""), SLICE("A: 1\nB: 2\n\n"), { INSERT(2, "X", "y") },
