@@ -164,7 +164,7 @@ static bool is_copy(const struct copy *copy, const struct spool *spool)
     struct stat status;
     char head[COPY_HEAD];
 
-    return spool->fd >= 0 && copy->transaction->fields.len + spool->head.len == 0 && spool->start == copy->head_len && spool_is_final(spool->fd) &&
+    return spool->fd >= 0 && copy->transaction->fields.len == 0 && spool->start == copy->head_len && spool_is_final(spool->fd) &&
            fstat(spool->fd, &status) == 0 && (uint64_t)status.st_size == copy_size(copy) &&
            pread(spool->fd, head, copy->head_len, 0) == (ssize_t)copy->head_len &&
            memcmp(head, copy->head, copy->head_len) == 0;

@@ -336,7 +336,7 @@ static size_t find(const struct version *v, struct slice name, uint32_t number)
     for (uint32_t left = number > 0 ? number : 1; place < v->count; place++) {
         struct slice found = v->fields[place];
 
-        if (found.text != NULL && header_value_at(found, &found.len) > 0 && slice_equal_nocase(found, name) && --left == 0)
+        if (header_value_at(found, &found.len) > 0 && slice_equal_nocase(found, name) && --left == 0)
             break;
     }
     return place;

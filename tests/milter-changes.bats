@@ -147,6 +147,7 @@ END
     message
     [ "$(codes)" = '250 250 354 250' ]
     [ ! -e inbox ] && [ ! -e also ]
+    [ "$(grep -c 'delivery result=delivered .* path="/dev/null"' log)" = 2 ]
     # instead of it another one, as it was written, and one that was added
     script 'eob - Other@Example.com' 'eob + inbox@example.com' 'eob + third@example.com' 'eob - third@example.com'
     message '<Other@Example.com>'
@@ -198,16 +199,19 @@ END
     script 'mail accept'
     message '<env@example.com>'
     grep -qx 'SENDER=ann@client.example' env
-    # one that has heard of another sender, and of a recipient that is deleted, has the message in a new transaction
+    # one that has heard of another sender, or of a recipient that is deleted, has the message in a new transaction
     echo "deliver rcpt_to @next.example lmtp unix:$PWD/next ask" >>milter.conf
-    "$TESTS/tools/next-server" -n 2 "$PWD/next" 3>&- &
+    "$TESTS/tools/next-server" -n 4 "$PWD/next" 3>&- &
     services+=" $!"
     until [ -S next ]; do sleep 0.02; done
-    script 'eob e new@client.example' 'eob - b@next.example'
+    script 'eob e new@client.example'
+    message '<a@next.example>'
+    script 'eob - b@next.example'
     message '<a@next.example>' '<b@next.example>'
     [ "$(codes)" = '250 250 250 354 250' ]
     tr -d '\r' <heard | grep -E '^(MAIL|RCPT|DATA)' | sed 's/ SIZE=.*//' | diff - <(printf '%s\n' 'MAIL FROM:<ann@client.example>' \
-        'RCPT TO:<a@next.example>' 'RCPT TO:<b@next.example>' 'MAIL FROM:<new@client.example>' 'RCPT TO:<a@next.example>' DATA)
+        'RCPT TO:<a@next.example>' 'MAIL FROM:<new@client.example>' 'RCPT TO:<a@next.example>' DATA 'MAIL FROM:<ann@client.example>' \
+        'RCPT TO:<a@next.example>' 'RCPT TO:<b@next.example>' 'MAIL FROM:<ann@client.example>' 'RCPT TO:<a@next.example>' DATA)
 }
 
 @test "a message that is held goes to the quarantine alone, for those who would have had it" {

@@ -72,6 +72,7 @@ static const struct row {
     { "a From_ line", SLICE(""), SLICE("From a@example.com\nA: 1\n\n"), { ADD("X", "y") }, SLICE("#X: y\n\nFrom a@example.com\nA: 1\n\n") },
     { "a line that goes on with nothing", SLICE(""), SLICE(" A: 1\n\n"), { ADD("X", "y") }, SLICE("#X: y\n\n A: 1\n\n") },
     { "a header and no body", SLICE(""), SLICE("A: 1\n"), { ADD("X", "y") }, SLICE("#A: 1\nX: y\n") },
+    { "a last line that has no end", SLICE(""), SLICE("A: 1\nB: 2"), { ADD("X", "y") }, SLICE("#A: 1\nX: y\n\nB: 2") },
     { "nothing at all", SLICE(""), SLICE(""), { ADD("X", "y") }, SLICE("#X: y\n") },
 };
 
