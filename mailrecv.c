@@ -19,6 +19,7 @@
 #include "admin/explain.h"
 #include "admin/ledger_show.h"
 #include "admin/lockout_show.h"
+#include "admin/makes.h"
 #include "admin/milter_check.h"
 #include "admin/options.h"
 #include "admin/replay.h"
@@ -266,14 +267,14 @@ static int replay_messages(const struct options *o, struct conf *conf, const str
  */
 static void __attribute__((noinline)) take_user(const struct options *o, struct conf *conf)
 {
-    char path[REACH_PATH], log[REACH_PATH];
+    char path[MAKES_PATH], log[MAKES_PATH];
 
     if (o->user != NULL)
         conf->base.user = slice_of(o->user);
     if (geteuid() != 0 || conf->base.user.len > 0 || conf->errors > 0)
         return;
     text_string(log, sizeof log, conf->base.logfile);
-    if (access_makes_for_others(conf, o->log != NULL ? o->log : is_typed(o) ? NULL : log, path))
+    if (makes_for_others(conf, o->log != NULL ? o->log : is_typed(o) ? NULL : log, path))
         options_die("%s would be made by root, and others than root use that directory: say who serves with -u USER "
                   "(-u root: really root), or with 'user' in the configuration", path);
 }

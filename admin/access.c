@@ -333,13 +333,18 @@ static void ask_hop(struct conf *conf, const struct rule *rule)
         ask(conf, NEED_READ, rule->line, hop->auth)->secret = true;
 }
 
+static void ask_service(struct conf *conf, unsigned line, const struct server *server)
+{
+    if (server->program.path.len > 0)
+        (void)ask(conf, NEED_EXECUTE, line, server->program.path);
+    else if (server->where.kind == WHERE_UNIX)
+        (void)ask(conf, NEED_SOCKET, line, server->where.text);
+}
+
 static void ask_policies(struct conf *conf)
 {
     for (const struct policy *p = conf->handlers.first_policy; p != NULL; p = p->next)
-        if (p->program.path.len > 0)
-            (void)ask(conf, NEED_EXECUTE, p->line, p->program.path);
-        else if (p->where.kind == WHERE_UNIX)
-            (void)ask(conf, NEED_SOCKET, p->line, p->where.text);
+        ask_service(conf, p->line, &p->server);
 }
 
 static void ask_tables(struct conf *conf)
@@ -347,6 +352,8 @@ static void ask_tables(struct conf *conf)
     for (const struct table *t = conf->tables.first; t != NULL; t = t->next)
         if (t->kind == TABLE_FILE)
             (void)ask(conf, NEED_READ, t->line, t->path);
+        else
+            ask_service(conf, t->line, &t->server);
 }
 
 static void ask_milters(struct conf *conf)
@@ -462,38 +469,4 @@ bool access_check(struct conf *conf, const char *user)
     tell_answers(conf);
     (void)munmap(questions, size);
     return probe_who.how != OURSELVES || conf->base.user.len > 0;
-}
-
-/* ---- what root makes for others -------------------------------------------------------------- */
-
-/* Is the file missing, and would be made in such a directory? A maildir is one itself: each message is made. */
-static bool makes_for_others(struct slice text, bool is_maildir, char path[REACH_PATH])
-{
-    char above[REACH_PATH];
-    struct stat status;
-
-    if (text.len == 0 || text.len >= REACH_PATH)
-        return false;
-    (void)snprintf(path, REACH_PATH, "%.*s", (int)text.len, text.text);
-    memcpy(above, path, sizeof above);
-    if (lstat(path, &status) == 0)
-        return is_maildir && stat(path, &status) == 0 && guarded_is_shared(&status); /* a link is everybody's to write */
-    return stat(probe_parent(above), &status) == 0 && guarded_is_shared(&status);
-}
-
-bool access_makes_for_others(const struct conf *conf, const char *log, char path[REACH_PATH])
-{
-    if (log != NULL && strcmp(log, "syslog") != 0 && strcmp(log, "stderr") != 0 &&
-        makes_for_others(slice_of(log), false, path))
-        return true;
-    if (conf->delivery.rehearse != NULL)
-        return false;
-    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
-        if ((rule->target.kind == TARGET_APPEND || rule->target.kind == TARGET_MAILDIR) && !path_is_chosen(&rule->target) &&
-            makes_for_others(rule->target.text, rule->target.kind == TARGET_MAILDIR, path))
-            return true;
-    return makes_for_others(conf->delivery.deadletter_file, false, path) ||
-           makes_for_others(conf->client.lockout_db, false, path) ||
-           makes_for_others(conf->delivery.ledger, false, path) ||
-           makes_for_others(conf->handlers.quarantine.path, conf->handlers.quarantine.maildir, path);
 }

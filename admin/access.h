@@ -13,12 +13,4 @@
  */
 bool access_check(struct conf *conf, const char *user);
 
-/*
- * Would root, serving as root, make one of the files that the configuration names (and `log`; NULL: none) in a
- * directory that is another user's, or that others may write? Then it would be in the way of that user. `path` is
- * the first such file; with conf->delivery.rehearse only the log is made.
- */
-enum { REACH_PATH = 4096 };
-bool access_makes_for_others(const struct conf *conf, const char *log, char path[REACH_PATH]);
-
 #endif

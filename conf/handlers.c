@@ -30,30 +30,30 @@ static unsigned parse_stages(struct parser *p, struct word word)
     return stages;
 }
 
-/* The place of a service, as the log will name it. `others` is what else could stand there. */
-static void take_where(struct parser *p, struct word word, const char *others, struct where *where)
+bool place_parse(struct parser *p, struct word word, const char *others, struct where *where)
 {
     const char *wrong = where_parse(word.text, where);
 
     if (wrong != NULL)
         fail(p, word.column, "'%.*s' is no place of a service: %s; expected unix:PATH, HOST:PORT%s [ADDRESS]:PORT%s", (int)word.text.len,
              word.text.text, wrong, others[0] != '\0' ? "," : " or", others);
+    return wrong == NULL;
 }
 
-static void parse_service(struct parser *p, struct policy *policy)
+static void parse_service(struct parser *p, struct server *server)
 {
     struct word word;
 
+    server->kind = "policy";
     if (!word_need(p, &word, "the place of a service, or exec and a program"))
         return;
     if (word_is(word, "exec")) {
-        parse_program(p, NULL, &policy->program);
-        policy->name = policy->program.path;
+        parse_program(p, NULL, &server->program);
+        server->name = server->program.path;
         return;
     }
-    policy->name = word.text;
-    take_where(p, word, " or exec PROGRAM", &policy->where);
-    if (!p->failed)
+    server->name = word.text;
+    if (place_parse(p, word, " or exec PROGRAM", &server->where))
         word_need_end(p);
 }
 
@@ -70,7 +70,7 @@ void parse_policy(struct parser *p, const struct keyword *k, void *value)
     policy->line = p->number;
     policy->stages = parse_stages(p, word);
     if (!p->failed)
-        parse_service(p, policy);
+        parse_service(p, &policy->server);
     if (p->failed)
         return;
     *p->conf->handlers.last_policy = policy;
@@ -89,7 +89,7 @@ void parse_milter(struct parser *p, const struct keyword *k, void *value)
         return;
     milter->clients.line = p->number;
     milter->name = word.text;
-    take_where(p, word, "", &milter->where);
+    (void)place_parse(p, word, "", &milter->where);
     if (!p->failed)
         conditions_parse_groups(p, &milter->clients);
     if (p->failed)

@@ -194,10 +194,18 @@ struct allowgroup *client_group(struct conf *conf, struct slice name);
 /* If the last line had a network, takes those that follow and differ from it in nothing but the network. */
 void client_networks(struct parser *p);
 
+/* ---- handlers.c ---- */
+
+/* Reads a word that is the place of a service; `others` is what else could stand there. False behind an error. */
+bool place_parse(struct parser *p, struct word word, const char *others, struct where *where);
+
 /* ---- tables.c ---- */
 
 /* The table with this name; a table line may define it later. NULL behind an error. */
 struct table *table_use(struct parser *p, struct slice name, unsigned column);
+
+/* A word that is the name of a table; false behind an error. */
+bool table_need_name(struct parser *p, struct word *word, const char *what);
 
 /* The same of a word table:NAME; NULL also of any other word. */
 struct table *table_of_word(struct parser *p, struct word word);

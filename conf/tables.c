@@ -1,6 +1,8 @@
 /* tables.c - lines about tables, and where other lines name one */
 #include "conf/parser.h"
 
+enum { MAP_MOST = 255 };
+
 /* The table with this name; lines may name it before it is defined. */
 static struct table *table_named(struct parser *p, struct slice name, unsigned column)
 {
@@ -19,6 +21,16 @@ static struct table *table_named(struct parser *p, struct slice name, unsigned c
     *settings->last = table;
     settings->last = &table->next;
     return table;
+}
+
+/* Programs are told the name as that of their map. */
+bool table_need_name(struct parser *p, struct word *word, const char *what)
+{
+    if (!word_need_name(p, word, what))
+        return false;
+    if (memchr(word->text.text, ' ', word->text.len) != NULL || word->text.len > MAP_MOST)
+        fail(p, word->column, "the name of a table has no blanks, and %d bytes at most", MAP_MOST);
+    return !p->failed;
 }
 
 struct table *table_use(struct parser *p, struct slice name, unsigned column)
@@ -58,24 +70,54 @@ static void parse_table_file(struct parser *p, struct table *table)
         word_need_end(p);
 }
 
+static void parse_table_socketmap(struct parser *p, struct table *table)
+{
+    struct word word;
+
+    table->server.kind = "table";
+    if (!word_need(p, &word, "the place of a service") || !place_parse(p, word, "", &table->server.where))
+        return;
+    table->server.name = word.text;
+    if (!word_need_name(p, &word, "the name of a map"))
+        return;
+    table->map = word.text;
+    if (memchr(word.text.text, ' ', word.text.len) != NULL || word.text.len > MAP_MOST)
+        fail(p, word.column, "the name of a map has no blanks, and %d bytes at most", MAP_MOST);
+    else
+        word_need_end(p);
+}
+
+static void parse_table_exec(struct parser *p, struct table *table)
+{
+    static const char *const inherits[] = { "PGSERVICEFILE", "PGPASSFILE", NULL }; /* where libpq finds what is secret */
+
+    table->server.kind = "table";
+    table->server.inherits = inherits;
+    parse_program(p, NULL, &table->server.program);
+    table->server.name = table->server.program.path;
+    table->map = table->name;
+}
+
 static const struct {
     struct slice word;
     enum table_kind kind;
     void (*parse)(struct parser *p, struct table *table);
 } kinds[] = {
     { SLICE("file"), TABLE_FILE, parse_table_file },
+    { SLICE("socketmap"), TABLE_SOCKETMAP, parse_table_socketmap },
+    { SLICE("exec"), TABLE_EXEC, parse_table_exec },
 };
 
-/* table NAME file PATH */
+/* table NAME file PATH, table NAME socketmap WHERE MAP, table NAME exec PROGRAM ARG... */
 void parse_table(struct parser *p, const struct keyword *k, void *value)
 {
-    static const char expected[] = "file and a path";
+    static const char expected[] = "file, socketmap or exec";
     struct word name, word;
     struct table *table;
 
     (void)k;
     (void)value;
-    if (!word_need_name(p, &name, "a name for the table") || !word_need(p, &word, expected))
+    if (!table_need_name(p, &name, "a name for the table") || !word_need(p, &word, expected))
         return;
     table = table_named(p, name.text, name.column);
     if (table->defined) {

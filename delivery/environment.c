@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/account.h"
 #include "base/cold.h"
 #include "base/json.h"
+#include "base/surroundings.h"
 #include "delivery/facts.h"
 #include "delivery/header.h"
 
@@ -25,8 +25,7 @@ static bool append(struct environment *e, struct slice bytes)
     return true;
 }
 
-/* Begins a variable: NAME= */
-static bool begin(struct environment *e, const char *name)
+static bool begin_string(struct environment *e)
 {
     size_t left = sizeof e->text - e->used;
 
@@ -35,12 +34,24 @@ static bool begin(struct environment *e, const char *name)
     e->limit = e->used + (left < ENVIRONMENT_STRING ? left : ENVIRONMENT_STRING);
     e->variables[e->count++] = e->text + e->used;
     e->variables[e->count] = NULL;
-    return append(e, slice_of(name)) && append(e, (struct slice)SLICE("="));
+    return true;
+}
+
+/* Begins a variable: NAME= */
+static bool begin(struct environment *e, const char *name)
+{
+    return begin_string(e) && append(e, slice_of(name)) && append(e, (struct slice)SLICE("="));
 }
 
 static bool end(struct environment *e)
 {
     return append(e, (struct slice){ "", 1 }); /* NUL */
+}
+
+/* NAME=VALUE */
+static bool add_string(struct environment *e, struct slice string)
+{
+    return begin_string(e) && append(e, string) && end(e);
 }
 
 static bool variable(struct environment *e, const char *name, struct slice value)
@@ -75,24 +86,6 @@ static bool captures(struct environment *e, const struct recipient *r)
             return false;
     }
     return true;
-}
-
-/* What login(1) sets, of the user that we are and the command will be. Who has no entry there is called by number. */
-static int person(struct environment *e)
-{
-    static struct account_person person COLD_BSS;
-    uid_t uid = geteuid();
-    int error = account_person(&person, uid);
-
-    if (error == ENOENT) {
-        person = (struct account_person){ .home = "/", .shell = "/bin/sh" };
-        (void)snprintf(person.name, sizeof person.name, "%lu", (unsigned long)uid);
-        error = 0;
-    }
-    if (error == 0 && !(variable(e, "HOME", slice_of(person.home)) && variable(e, "USER", slice_of(person.name)) &&
-                        variable(e, "LOGNAME", slice_of(person.name)) && variable(e, "SHELL", slice_of(person.shell))))
-        error = E2BIG;
-    return error;
 }
 
 /* ---- JSON -------------------------------------------------------------------------------- */
@@ -232,17 +225,23 @@ static bool put_facts(struct environment *e, const struct delivery *d)
     return captures(e, d->recipient) && json_object(e, d, first);
 }
 
-int environment_begin(struct environment *environment)
+/* What every program is told. */
+static int begin_with_surroundings(struct environment *e)
 {
-    environment->count = environment->used = 0;
-    return variable(environment, "PATH", slice_of(ENVIRONMENT_PATH)) ? person(environment) : E2BIG;
+    static struct surroundings surroundings COLD_BSS;
+    int error = surroundings_make(&surroundings);
+
+    e->count = e->used = 0;
+    for (size_t i = 0; i < surroundings.count && error == 0; i++)
+        error = add_string(e, slice_of(surroundings.variables[i])) ? 0 : E2BIG;
+    return error;
 }
 
 int environment_build(struct environment *environment, const struct transaction *transaction,
                       const struct recipient *recipient, uint64_t size)
 {
     const struct delivery delivery = { transaction, recipient, size };
-    int error = environment_begin(environment);
+    int error = begin_with_surroundings(environment);
 
     return error != 0 ? error : put_facts(environment, &delivery) ? 0 : E2BIG;
 }

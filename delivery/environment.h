@@ -2,6 +2,7 @@
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
 
+#include "base/surroundings.h"
 #include "delivery/copy.h"
 
 enum {
@@ -10,18 +11,12 @@ enum {
     ENVIRONMENT_TEXT = 2 * ENVIRONMENT_STRING
 };
 
-/* The search path of commands; nothing is inherited. */
-#define ENVIRONMENT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 struct environment {
     char *variables[ENVIRONMENT_VARIABLES + 1]; /* for execve(2): ends with NULL */
     size_t count;
     size_t used, limit; /* of the text: what the variable that is being written may use */
     char text[ENVIRONMENT_TEXT];
 };
-
-/* What every program is told that we start for a session: the search path, and who we are. Returns as below. */
-int environment_begin(struct environment *environment);
 
 /*
  * Collects the facts of one delivery as variables, and as one JSON object (RFC 8259) in

@@ -58,7 +58,7 @@ static void log_action(const struct turn *turn, int level, const char *ignored)
     log_line(ignored != NULL ? LOG_WARNING : level,
              "policy action=%s stage=%s service=\"%s\"%s%s%s from=\"%s\" to=\"%s\" text=\"%s\"",
              policy_acts[turn->action.act], policy_stages[turn->facts->stage],
-             log_encode(service, sizeof service, turn->policy->name), ignored != NULL ? " ignored=\"" : "",
+             log_encode(service, sizeof service, turn->policy->server.name), ignored != NULL ? " ignored=\"" : "",
              ignored != NULL ? ignored : "", ignored != NULL ? "\"" : "",
              log_encode(from, sizeof from, address_of(turn->facts->sender)),
              log_encode(to, sizeof to, address_of(turn->facts->recipient)),
@@ -70,7 +70,7 @@ static void log_failure(const struct policy *policy, enum policy_stage stage, co
     char service[LOG_TEXT], why[LOG_TEXT];
 
     log_line(LOG_ERR, "policy failed stage=%s service=\"%s\" reason=\"%s\"", policy_stages[stage],
-             log_encode(service, sizeof service, policy->name), log_encode(why, sizeof why, slice_of(reason)));
+             log_encode(service, sizeof service, policy->server.name), log_encode(why, sizeof why, slice_of(reason)));
 }
 
 /* What there is to say about a line, for whoever asks why (-x). */
@@ -79,7 +79,7 @@ static void show(const struct turn *turn, const char *what, struct slice text)
     char shown[LOG_TEXT];
 
     log_debug('r', "%s:%u: policy %.*s at %s%s%s", SOURCE_AT(turn->context->rules->groups.sources, turn->policy->line),
-              (int)turn->policy->name.len, turn->policy->name.text, policy_stages[turn->facts->stage], what,
+              (int)turn->policy->server.name.len, turn->policy->server.name.text, policy_stages[turn->facts->stage], what,
               log_encode(shown, sizeof shown, text));
 }
 
@@ -109,7 +109,7 @@ static void put_note(const struct turn *turn, struct refusal_said *refusal)
     text_put(&text, (struct slice)SLICE("policy="));
     text_put(&text, slice_of(policy_stages[turn->facts->stage]));
     text_put(&text, (struct slice)SLICE(" service="));
-    for (const char *c = log_encode(service, sizeof service, turn->policy->name); *c != '\0'; c++)
+    for (const char *c = log_encode(service, sizeof service, turn->policy->server.name); *c != '\0'; c++)
         text_put(&text, *c == ' ' ? (struct slice)SLICE("<0x20>") : (struct slice){ c, 1 });
     refusal->note[text.len] = '\0';
 }
@@ -335,7 +335,7 @@ static struct reply ask(const struct policy_context *context, const struct polic
     const struct limit *limit = &context->settings->policy_secs;
     const uint64_t until = clock_earlier(clock_ms() + limit->value * 1000, context->deadline);
     struct turn turn = { .context = context, .facts = facts, .policy = policy };
-    char reason[POLICY_REASON];
+    char reason[SERVER_REASON];
     struct slice action;
 
     if (context->settings->unasked) {
@@ -405,7 +405,7 @@ void policy_forget_message(void)
 void policy_end(const struct handler_settings *settings)
 {
     for (struct policy *p = settings->first_policy; p != NULL; p = p->next)
-        policy_service_end(p);
+        server_end(&p->server);
 }
 
 void policy_forget(void)

@@ -2,31 +2,17 @@
 #ifndef HANDLERS_SETTINGS_H
 #define HANDLERS_SETTINGS_H
 
-#include "base/process.h"
 #include "handlers/milter_packet.h"
-#include "nexthop/where.h"
+#include "nexthop/server.h"
 #include "rules/rule.h"
 #include "session/limit.h"
-
-/* The way to a service, kept for the session. Zeroed, there is none. */
-struct policy_connection {
-    bool open;
-    bool spoiled;      /* it has said something that nobody has asked for */
-    int in, out;       /* a socket twice, or two pipes */
-    int messages;      /* what the program says on standard error */
-    pid_t pid;         /* of the program; 0: it is none of ours */
-    unsigned lines;    /* of these messages that are in the log */
-};
 
 /* One policy line. */
 struct policy {
     struct policy *next;
     unsigned line;
     unsigned stages;        /* bits: 1 << enum policy_stage */
-    struct slice name;      /* where it is, or the path of the program: for the log */
-    struct where where;
-    struct program program; /* its path is empty: the service is at `where` */
-    struct policy_connection connection;
+    struct server server;
 };
 
 /* The connection to a milter, and how far it has come. Zeroed, there is none. */

@@ -2,14 +2,8 @@
 #ifndef TABLES_FILE_H
 #define TABLES_FILE_H
 
+#include "tables/answer.h"
 #include "tables/settings.h"
-
-enum {
-    TABLE_VALUE = 16384, /* bytes of a value */
-    TABLE_REASON = 512
-};
-
-enum table_answer { TABLE_FOUND, TABLE_UNKNOWN, TABLE_FAILED };
 
 /*
  * Looks for a key. A small file is read; of a large one the place is found in its index (index.h), and it is read as a

@@ -9,6 +9,7 @@
 
 static const struct keyword table_keywords[] = {
     { .name = "table.cache", .order = 122, .kind = KEYWORD_WORD, AT(cache), .default_text = "/var/lib/mailrecv" },
+    { .name = "table.timeout", .order = 124, .kind = KEYWORD_COUNT, AT(timeout), .max = KEYWORD_MAX, .default_text = "5000" },
 };
 
 #undef AT

@@ -3,8 +3,9 @@
 #include "tables/lines.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 #include <unistd.h>
+
+#include "tables/room.h"
 
 
 enum {
@@ -12,18 +13,13 @@ enum {
     ROOM = 4 * TABLE_LINE_MOST
 };
 
-static char *bytes; /* ROOM of them, which no forked process has: hashes of passwords may be among them */
+static char *bytes; /* ROOM of them */
 
 static bool make_room(void)
 {
-    void *room = bytes != NULL ? bytes : mmap(NULL, ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (room == MAP_FAILED)
-        return false;
     if (bytes == NULL)
-        (void)madvise(room, ROOM, MADV_DONTFORK); /* ours: cannot fail */
-    bytes = room;
-    return true;
+        bytes = table_room(ROOM);
+    return bytes != NULL;
 }
 
 static ssize_t read_at(int fd, char *to, size_t size, uint64_t at)

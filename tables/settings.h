@@ -7,8 +7,9 @@
 #include <sys/stat.h>
 
 #include "base/source.h"
+#include "nexthop/server.h"
 
-enum table_kind { TABLE_FILE };
+enum table_kind { TABLE_FILE, TABLE_SOCKETMAP, TABLE_EXEC };
 
 /* A text file that is asked, kept open for the session. Zeroed, it is not. */
 struct table_file {
@@ -28,6 +29,8 @@ struct table {
     enum table_kind kind;
     struct slice path;     /* TABLE_FILE */
     struct table_file file;
+    struct slice map;      /* of any other kind: what the service calls it */
+    struct server server;
 };
 
 struct table_settings {

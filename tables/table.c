@@ -2,12 +2,14 @@
 #include "tables/table.h"
 
 #include <stdio.h>
-#include <sys/mman.h>
 
+#include "base/clock.h"
 #include "base/cold.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "tables/file.h"
+#include "tables/room.h"
+#include "tables/socketmap.h"
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
@@ -20,8 +22,47 @@ static struct slice lower(struct slice key)
     return (struct slice){ lowered, key.len };
 }
 
+static void begin(void *context)
+{
+    socketmap_begin(context);
+}
+
+static enum server_progress take(void *context, struct slice bytes, size_t *used)
+{
+    static const enum server_progress progress[] = { [NETSTRING_MORE] = SERVER_MORE, [NETSTRING_DONE] = SERVER_DONE,
+                                                      [NETSTRING_BAD] = SERVER_NONSENSE };
+
+    return progress[socketmap_feed(context, bytes, used)];
+}
+
+static enum table_answer ask_service(struct table *table, struct slice key, struct slice *value, char reason[TABLE_REASON])
+{
+    static struct socketmap_answer *answer;
+    char request[SOCKETMAP_REQUEST + NETSTRING_MARKS];
+    struct text text = { request, sizeof request, 0 };
+    struct server_question question = { .begin = begin, .take = take, .deadline = clock_ms() + table->settings->timeout };
+
+    if (answer == NULL)
+        answer = table_room(sizeof *answer);
+    if (answer == NULL) {
+        (void)snprintf(reason, TABLE_REASON, "no memory for the answer");
+        return TABLE_FAILED;
+    }
+    socketmap_ask(&text, table->map, key);
+    question.request = text_slice(&text);
+    question.context = answer;
+    if (!server_ask(&table->server, &question, reason))
+        return TABLE_FAILED;
+    *value = answer->value;
+    if (answer->kind == TABLE_FAILED)
+        text_string(reason, TABLE_REASON, answer->text);
+    return answer->kind;
+}
+
 static enum table_answer ask(struct table *table, struct slice key, struct slice *value, char reason[TABLE_REASON])
 {
+    if (table->kind != TABLE_FILE)
+        return ask_service(table, key, value, reason);
     return table_file_ask(&table->file, table->path, table->settings->cache, key, value, reason);
 }
 
@@ -86,13 +127,12 @@ static struct kept {
 
 static bool add_room(void)
 {
-    struct kept *room = mmap(NULL, sizeof *room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct kept *room = table_room(sizeof *room);
 
-    if (room == MAP_FAILED) {
+    if (room == NULL) {
         log_line(LOG_ERR, "no memory for values of tables: %m");
         return false;
     }
-    (void)madvise(room, sizeof *room, MADV_DONTFORK); /* ours: cannot fail */
     room->next = kept;
     kept = room;
     return true;
@@ -113,13 +153,16 @@ void table_forget(void)
 {
     for (struct kept *next; kept != NULL; kept = next) {
         next = kept->next;
-        (void)munmap(kept, sizeof *kept); /* ours: cannot fail */
+        table_room_free(kept, sizeof *kept);
     }
 }
 
 void table_end(const struct table_settings *settings)
 {
     for (struct table *table = settings->first; table != NULL; table = table->next)
-        table_file_end(&table->file);
+        if (table->kind == TABLE_FILE)
+            table_file_end(&table->file);
+        else
+            server_end(&table->server);
     table_forget();
 }

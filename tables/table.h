@@ -19,7 +19,7 @@ bool table_keep(struct slice *value);
 /* Forgets what was kept. */
 void table_forget(void);
 
-/* The session is over: files are closed. */
+/* The session is over: files are closed, services left. */
 void table_end(const struct table_settings *settings);
 
 #endif

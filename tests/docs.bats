@@ -448,6 +448,7 @@ for path in pathlib.Path(sys.argv[2]).glob("**/*.c"):
     if path.relative_to(sys.argv[2]).parts[0] not in ("tests", "bench", "build", "programs"):
         logged.update(re.findall(r'log_line\([^"(;]*"([^"]*)', path.read_text()))
 logged = {re.sub(r"^(end|message lost) %s.*", r"\1 reason", text) for text in logged} # by functions of their own
+logged = {re.sub("^%s(?= output service)", kind, text) for text in logged for kind in ("policy", "table")} # nexthop/server.c
 samples = [re.sub(r"%[.*]*[a-z]+", "X", text.split("=")[0]) for text in logged if text != "%s"]
 assert len(samples) > 40, samples
 missing = [sample for sample in samples if not any(re.match(k, sample) for k in known)]

@@ -307,3 +307,174 @@ has_index() { known && [ -e cache/table-*.index ]; }
     mv new own
     expect "$(codes user2@example.com abc@example.com user3@example.com)" '550 250 250'
 }
+
+# ---- servers and programs ----
+
+# A table people that is a server which answers what is in `answers`; the lines of the configuration that follow are on standard input.
+with_server() {
+    config < <(printf 'table people socketmap unix:%s/sock users\ntable.timeout 10000\n' "$HERE"; cat)
+    : >asked
+    serve
+}
+
+serve() {
+    "$TESTS/tools/socketmap-server" answers asked "$HERE/sock" &
+    server=$!
+    until_true test -S sock
+}
+
+stop() {
+    [ -n "${server:-}" ] || return 0
+    kill "$server" || :
+    wait "$server" || :
+    server=
+    rm -f sock
+}
+
+teardown() { stop; }
+
+@test "a socketmap server is asked by the same keys, over one connection for each session" {
+    printf '%s\t%s\n' joe@example.com 'OK joes' @example.org 'pieces OK every body' 'q"uote\x@example.com' 'OK' \
+        'jörg@example.com' 'OK $x %s "\x27' >answers
+    with_server <<END
+recipient_delimiter +
+deliver rcpt_to table:people exec $HERE/show %{value}
+END
+    printf '#!/bin/sh\nprintf "<%%s>" "$@" >>%s/seen\n' "$HERE" >show
+    chmod +x show
+    echo text | send 's@client.example> SMTPUTF8' Joe+Lists@example.com any@EXAMPLE.org '"q\"uote\\x"@example.com' 'jörg@example.com'
+    [[ $REPLY == 250* ]]
+    expect "$(cat seen)" $'<joes><every body><><$x %s "\'>'
+    expect_file asked <<'END'
+connection
+users joe+lists@example.com
+users joe@example.com
+users any@example.org
+users @example.org
+users q"uote\x@example.com
+users jörg@example.com
+END
+    expect "$(codes joe@example.net)" 550
+    [ "$(grep -c '^connection$' asked)" = 2 ]
+}
+
+@test "TEMP, TIMEOUT, PERM, nonsense, an end and a value with NUL are neither yes nor no, and logged" {
+    cat >answers <<'END'
+temp@example.com	TEMP The database is "down"
+timeout@example.com	TIMEOUT
+perm@example.com	PERM no such map
+word@example.com	YES x
+ok@example.com	ok x
+raw@example.com	raw 3:OK x,
+zero@example.com	raw 04:OK x,
+long@example.com	raw 99999:OK
+html@example.com	raw HTTP/1.0 400 Bad Request
+close@example.com	close
+nul@example.com	OK a\x00b
+two@example.com	raw 4:OK x,4:OK y,
+good@example.com	OK
+END
+    with_server <<END
+deliver rcpt_to table:people append $HERE/box
+END
+    expect "$(codes temp@example.com timeout@example.com perm@example.com word@example.com ok@example.com raw@example.com zero@example.com \
+        long@example.com html@example.com close@example.com nul@example.com)" '451 451 451 451 451 451 451 451 451 451 451'
+    expect "$(sed -n 's/.*table failed table="people" key="\(.*\)@example.com" reason="\(.*\)"$/\1 \2/p' log)" 'temp TEMP The database is <0x22>down<0x22>
+timeout TIMEOUT
+perm PERM no such map
+word its answer is no table answer
+ok its answer is no table answer
+raw its answer is no table answer
+zero its answer is no table answer
+long its answer is no table answer
+html its answer is no table answer
+close it has closed the connection
+nul the value has a NUL'
+    # what comes behind an answer is none to the next question
+    expect "$(codes two@example.com none@example.com good@example.com)" '250 550 250'
+}
+
+@test "a server that is silent, not there, or there again" {
+    printf '%s\t%s\n' a@example.com 'silent' b@example.com 'OK' >answers
+    with_server <<END
+deliver rcpt_to table:people append $HERE/box
+END
+    sed -i 's/^table.timeout.*/table.timeout 50/' conf
+    expect "$(codes a@example.com)" 451
+    grep -q 'key="a@example.com" reason="it has not answered in time"$' log
+    sed -i 's/^table.timeout.*/table.timeout 10000/' conf
+    mkfifo lines
+    "$MAILRECV" -c conf -l log <lines >replies &
+    session=$!
+    exec {lines}>lines
+    printf 'HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.com>\r\n' >&"$lines"
+    until_true grep -q '^250 2.1.5' replies
+    stop
+    printf 'RCPT TO:<b@example.com>\r\n' >&"$lines"
+    until_true grep -q '^451' replies
+    serve
+    printf 'RCPT TO:<b@example.com>\r\nQUIT\r\n' >&"$lines"
+    exec {lines}>&-
+    wait "$session"
+    [ "$(grep -c '^250 2.1.5' replies)" = 2 ]
+    grep -q 'reason="cannot connect to .*/sock: ' log
+}
+
+@test "a program is started once for a session, as the map is called like the table; what it says on standard error is logged" {
+    printf '%s\t%s\n' a@example.com 'OK' b@example.com 'exit 3' >answers
+    : >asked
+    config <<END
+table people exec $HERE/program "a b" %{value}
+deliver rcpt_to table:people append $HERE/box
+END
+    cat >program <<END
+#!/bin/sh
+echo "said \$1 \$2 \$HOME \$PGSERVICEFILE \$PGPASSWORD" >&2
+exec "$TESTS/tools/socketmap-server" answers asked -
+END
+    chmod +x program
+    export PGSERVICEFILE=/pg/service PGPASSWORD=secret
+    expect "$(codes a@example.com a@example.com c@example.com)" '250 250 550'
+    expect_file asked <<'END'
+connection
+people a@example.com
+people a@example.com
+people c@example.com
+people @example.com
+END
+    grep -q 'table output service="'"$HERE"'/program" text="said a b %{value} .* /pg/service "$' log
+    expect "$(codes b@example.com)" 451
+    grep -q 'key="b@example.com" reason="the program exited with status 3"$' log
+    chmod -x program
+    expect "$(codes a@example.com)" 451
+    grep -q 'reason="the program cannot be started: Permission denied"$' log
+}
+
+@test "-x asks, and shows what came; -t says what of a table cannot be reached" {
+    printf '%s\t%s\n' a@example.com 'OK va lue' t@example.com 'TEMP later' >answers
+    with_server <<END
+deliver rcpt_to table:people append $HERE/box
+END
+    run "$MAILRECV" -c conf -x from s@client.example rcpt a@example.com
+    grep -qF 'conf:3: table people has "a@example.com": "va lue"' <<<"$output"
+    run "$MAILRECV" -c conf -x from s@client.example rcpt t@example.com
+    grep -qF 'conf:3: table people says nothing of "t@example.com"' <<<"$output"
+    grep -qF 'reason="TEMP later"' <<<"$output"
+    stop
+    run "$MAILRECV" -t -c conf
+    grep -q "^conf:3:.*$HERE/sock" <<<"$output"
+    config <<END
+table a exec /nowhere/program
+table b socketmap here users
+table c socketmap /sock
+table d socketmap /sock "a b"
+deliver rcpt_to table:a append /dev/null
+END
+    run -78 "$MAILRECV" -t -c conf
+    grep -q "^conf:4:19: 'here' is no place of a service" <<<"$output"
+    grep -q '^conf:5:24: the line ends too early, expected the name of a map' <<<"$output"
+    grep -q '^conf:6:25: the name of a map has no blanks' <<<"$output"
+    sed -i '4,6d' conf
+    run "$MAILRECV" -t -c conf
+    grep -q "^conf:3:14: .*/nowhere" <<<"$output"
+}

@@ -22,7 +22,7 @@ static const struct {
     { "dns", fuzz_dns },         { "proxy", fuzz_proxy },       { "told", fuzz_told },
     { "report", fuzz_report },
     { "resolver", fuzz_resolver }, { "response", fuzz_response }, { "dialogue", fuzz_dialogue },
-    { "policy", fuzz_policy },
+    { "policy", fuzz_policy }, { "table", fuzz_table },
     { "milter", fuzz_milter },
     { "milter_message", fuzz_milter_message },
     { "lookup", fuzz_lookup },
