@@ -105,11 +105,11 @@ static struct reply decide_client(struct rules *rules, const struct patterns *al
     enum match denied, allowed;
 
     groups_forget_trouble();
-    denied = groups_match_address(&rules->groups, &rules->groups.deny, client);
+    denied = groups_ask_address(&rules->groups, &rules->groups.deny, client);
     if (denied == MATCH_YES)
         return host_refused;
     allowed = patterns_none(allow) ? MATCH_YES
-                                                  : groups_match_address(&rules->groups, allow, client);
+                                                  : groups_ask_address(&rules->groups, allow, client);
     if (allowed == MATCH_NO && !groups_want_name(&rules->groups, allow))
         return host_refused;
     if (rules->groups.lists != NULL)

@@ -280,9 +280,9 @@ static void ask_secrets(struct conf *conf, bool opened_before)
     if (conf->client.auth == AUTH_OFF)
         return;
     ask_setting(conf, NEED_EXECUTE, "auth.command", conf->client.auth_command.path, false);
-    if (conf->client.auth_command.path.len == 0)
+    if (conf->client.auth_command.path.len == 0 && conf->client.users_table == NULL)
         ask_setting(conf, NEED_READ, "auth.users", conf->client.auth_users, opened_before);
-    if (conf->client.auth_sender_check)
+    if (conf->client.auth_sender_check && conf->client.senders_table == NULL)
         ask_setting(conf, NEED_READ, "auth.senders", conf->client.auth_senders, false);
 }
 

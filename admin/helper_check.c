@@ -259,6 +259,6 @@ void helper_check(struct conf *conf, bool others)
         check_tls(conf, others);
     if (hop_check_verifies(conf) != NULL)
         check_authorities(conf, others);
-    if (conf->client.auth != AUTH_OFF && conf->client.auth_command.path.len == 0)
+    if (conf->client.auth != AUTH_OFF && conf->client.auth_command.path.len == 0 && conf->client.users_table == NULL)
         check_users(conf, others);
 }

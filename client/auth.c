@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,21 +18,72 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "client/client.h"
 #include "dns/canonical.h"
+#include "tables/answer.h"
+#include "tables/table.h"
 
 enum {
     QUESTION_MAX = 512, /* bytes that the checkpassword interface allows */
     ARGUMENTS_MAX = 64,
-    USERS_FD = 4
+    USERS_FD = 4,
+    HASH_MAX = 512 /* bytes of a hash; libcrypt has none of that length */
 };
 
-static int users = -1; /* the open users file */
+static int users = -1; /* the open users file, or what stands in for it */
 
 void auth_open(const struct client_settings *settings)
 {
-    if (settings->auth_command.path.len == 0)
+    if (settings->auth_command.path.len == 0 && settings->users_table == NULL)
         users = guarded_read(settings->auth_users);
 }
+
+/* ---- a users file of one line, with what a table has for that user ----------------------------- */
+
+/* Such a name can be in no users file. */
+static bool is_name(struct slice user)
+{
+    return user.text[0] != '#' && memchr(user.text, ':', user.len) == NULL && memchr(user.text, '\n', user.len) == NULL;
+}
+
+/* Puts the line into a file in memory that nobody else can reach; of an unknown user there is none. False with errno set. */
+static bool write_users(struct slice user, struct slice hash, bool known)
+{
+    char bytes[CLIENT_TEXT + HASH_MAX + 2];
+    struct text line = { bytes, sizeof bytes, 0 };
+    bool written;
+
+    users = memfd_create("users", MFD_CLOEXEC);
+    if (users < 0)
+        return false;
+    text_put(&line, user);
+    text_put(&line, (struct slice)SLICE(":"));
+    text_put(&line, hash);
+    text_put(&line, (struct slice)SLICE("\n"));
+    written = fchmod(users, 0600) == 0 && (!known || write(users, bytes, line.len) == (ssize_t)line.len);
+    explicit_bzero(bytes, sizeof bytes);
+    return written;
+}
+
+/* Looks the user up, and makes `users` of that. False: there is no answer, and the log says why. */
+static bool ask_table(struct table *table, struct slice user)
+{
+    struct slice hash = { "", 0 };
+    enum match known = is_name(user) ? table_ask(table, user, &hash) : MATCH_NO;
+
+    if (known == MATCH_UNSURE)
+        return false;
+    if (hash.len > HASH_MAX || (hash.len > 0 && memchr(hash.text, '\n', hash.len) != NULL))
+        hash.len = 0; /* of which the program says what is wrong */
+    if (users >= 0)
+        (void)close(users); /* of the attempt before */
+    if (write_users(user, hash, known == MATCH_YES))
+        return true;
+    log_line(LOG_ERR, "auth failed: %m");
+    return false;
+}
+
+/* ---- asking the program -------------------------------------------------------------------------- */
 
 /* The arguments of the program; the strings are copied, because slices have no end. NULL: no room. */
 static char **build_arguments(const struct client_settings *settings, char *bytes, size_t size)
@@ -135,10 +188,12 @@ static enum auth_result judge(const struct process_end *end)
     return AUTH_BROKEN;
 }
 
-static bool open_users(const struct client_settings *settings)
+static bool open_users(const struct client_settings *settings, struct slice user)
 {
     if (settings->auth_command.path.len > 0)
         return true;
+    if (settings->users_table != NULL)
+        return ask_table(settings->users_table, user);
     if (users < 0)
         users = guarded_read(settings->auth_users);
     if (users >= 0)
@@ -156,7 +211,7 @@ enum auth_result auth_check(const struct client_settings *settings, struct slice
 
     if (user.len + password.len > QUESTION_MAX - 24) /* two NULs, and a time with its own */
         return AUTH_NO;
-    if (!open_users(settings))
+    if (!open_users(settings, user))
         return AUTH_BROKEN;
     if (pipe2(output, O_CLOEXEC | O_NONBLOCK) != 0) {
         log_line(LOG_ERR, "auth failed: %m");
@@ -215,6 +270,23 @@ static enum auth_result search_senders(FILE *file, const char *user, const struc
     return found ? AUTH_YES : feof(file) != 0 && ferror(file) == 0 ? AUTH_NO : AUTH_BROKEN;
 }
 
+static enum auth_result ask_senders(struct table *table, const char *user, const struct address *sender)
+{
+    static char words[TABLE_VALUE + 1] COLD_BSS;
+    struct slice value;
+
+    switch (table_ask(table, slice_of(user), &value)) {
+    case MATCH_NO:
+        return AUTH_NO;
+    case MATCH_UNSURE:
+        return AUTH_BROKEN;
+    case MATCH_YES:
+        break;
+    }
+    text_string(words, sizeof words, value);
+    return lists_sender(words, sender) ? AUTH_YES : AUTH_NO;
+}
+
 enum auth_result auth_may_send(const struct client_settings *settings, const char *user, const struct address *sender)
 {
     int fd;
@@ -225,6 +297,8 @@ enum auth_result auth_may_send(const struct client_settings *settings, const cha
         return AUTH_YES;
     if (settings->auth_senders.len == 0)
         return AUTH_NO;
+    if (settings->senders_table != NULL)
+        return ask_senders(settings->senders_table, user, sender);
     fd = guarded_read(settings->auth_senders);
     file = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (file == NULL) {

@@ -15,7 +15,7 @@ enum auth_result {
 void auth_open(const struct client_settings *settings);
 
 /*
- * Asks auth.command, or our own mailrecv-checkpassword about auth.users: both speak the checkpassword
+ * Asks auth.command, or our own mailrecv-checkpassword about auth.users, which may be a table: both speak the checkpassword
  * interface (name, password and timestamp on descriptor 3; exit status 0 is yes, 1 no). The program
  * ends by the deadline (clock.h). Name and password must hold no NUL; copies of them are wiped.
  */

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "dns/canonical.h"
+#include "tables/table.h"
 
 const char *const groups_membership[] = { [MATCH_NO] = "is no member", [MATCH_YES] = "is a member",
                                           [MATCH_UNSURE] = "may be a member, or not" };
@@ -158,11 +159,46 @@ static enum match match_any_name(const struct groups *groups, const struct patte
     return result;
 }
 
+/* ---- tables ------------------------------------------------------------------------------------ */
+
+void groups_add_table(struct patterns *list, struct host_table *table)
+{
+    struct host_table **end = &list->tables;
+
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = table;
+}
+
+/* Does any table of the list know the key? */
+static enum match ask_tables(const struct patterns *list, struct slice key)
+{
+    enum match result = MATCH_NO;
+    struct slice value;
+
+    for (const struct host_table *t = list->tables; t != NULL && result == MATCH_NO; t = t->next)
+        result = table_ask(t->table, key, &value);
+    return result;
+}
+
+/* The name, and then the domains above it, from the longest to that with one dot. */
+static enum match ask_tables_by_name(const struct patterns *list, const char *name)
+{
+    enum match result = list->tables != NULL ? ask_tables(list, slice_of(name)) : MATCH_NO;
+
+    for (const char *dot = strchr(name, '.'); list->tables != NULL && result == MATCH_NO && dot != NULL; dot = strchr(dot + 1, '.'))
+        if (strchr(dot + 1, '.') != NULL)
+            result = ask_tables(list, slice_of(dot + 1));
+    return result;
+}
+
 bool groups_want_name(const struct groups *groups, const struct patterns *list)
 {
     char room[PATTERN_PART];
     struct slice text;
 
+    if (list->tables != NULL)
+        return true;
     for (struct pattern *p = list->first; p != NULL; p = p->next)
         if (is_for_names(groups, list, p, room, &text))
             return true;
@@ -207,14 +243,24 @@ enum match groups_match_address(const struct groups *groups, const struct patter
     return result;
 }
 
-/* Does its name? It is asked for only if there is a pattern that it could match. */
+enum match groups_ask_address(const struct groups *groups, const struct patterns *list, const struct client *client)
+{
+    enum match result = groups_match_address(groups, list, client);
+
+    return result == MATCH_NO && list->tables != NULL ? ask_tables(list, slice_of(client->address)) : result;
+}
+
+/* Does its name? It is asked for only if there is a pattern that it could match, or a table. */
 enum match groups_match_name(const struct groups *groups, const struct patterns *list, struct client *client)
 {
+    enum match result;
+
     if (!groups_want_name(groups, list))
         return MATCH_NO;
     switch (client_name(client)) {
     case CLIENT_NAME_CONFIRMED:
-        return match_any_name(groups, list, client->name);
+        result = match_any_name(groups, list, client->name);
+        return result == MATCH_NO ? ask_tables_by_name(list, client->name) : result;
     case CLIENT_NAME_UNSURE:
         return groups_blame_dns();
     case CLIENT_NAME_NONE:
@@ -269,7 +315,7 @@ static enum match match_fcrdns(const struct groups *groups, const struct allowgr
 enum match groups_member_by_address(const struct groups *groups, struct allowgroup *group, const struct client *client)
 {
     if (group->address_known != groups->client + 1)
-        group->by_address = groups_match_address(groups, &group->patterns, client);
+        group->by_address = groups_ask_address(groups, &group->patterns, client);
     group->address_known = groups->client + 1;
     return group->by_address;
 }

@@ -12,12 +12,19 @@
 #include "patterns/network_table.h"
 #include "patterns/pattern.h"
 #include "session/reply.h"
+#include "tables/settings.h"
 
 /* The SHA-256 fingerprint of a client's certificate, as in client.h. */
 struct certificate {
     struct certificate *next;
     unsigned line;
     char fingerprint[CLIENT_FINGERPRINT + 1];
+};
+
+/* A table whose keys are hosts. */
+struct host_table {
+    struct host_table *next; /* in the order of the file */
+    struct table *table;
 };
 
 /* allowgroup NAME: patterns, certificates and results for the name, any of which makes a client a member. */
@@ -97,7 +104,13 @@ enum match groups_try(const struct groups *groups, struct pattern *pattern, stru
  */
 enum match groups_match_address(const struct groups *groups, const struct patterns *list, const struct client *client);
 
-/* Does its name? It is asked for only if there is a pattern that it could match: */
+/* The same, and are the tables of the list asked, which is for sessions only? Their key is the address as text. */
+enum match groups_ask_address(const struct groups *groups, const struct patterns *list, const struct client *client);
+
+/* Adds a table to the end of a list. */
+void groups_add_table(struct patterns *list, struct host_table *table);
+
+/* Does its name? It is asked for only if there is a pattern that it could match, or a table, whose keys are the name and the domains above it: */
 enum match groups_match_name(const struct groups *groups, const struct patterns *list, struct client *client);
 bool groups_want_name(const struct groups *groups, const struct patterns *list);
 

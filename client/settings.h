@@ -7,6 +7,7 @@
 #include "base/keyword.h"
 #include "base/process.h"
 #include "session/limit.h"
+#include "tables/settings.h"
 
 /* Whether the connection is encrypted (RFC 3207, RFC 8314). */
 enum tls {
@@ -29,6 +30,7 @@ struct client_settings {
     struct slice tls_client_ca, tls_ciphers, tls_helper;
     unsigned tls_min_version;   /* 0: 1.2, 1: 1.3 */
     struct slice auth_users, auth_senders;
+    struct table *users_table, *senders_table; /* instead of a file of that name; NULL: it is a file */
     struct program auth_command;
     bool auth_insecure, auth_sender_check;
     struct slice lockout_db;    /* empty: no client is locked out */

@@ -117,12 +117,29 @@ static void parse_pattern(struct parser *p, const char *directive, struct patter
         add_hosts(p, word, directive, list);
 }
 
-/* allow remotehost PATTERN, deny remotehost PATTERN */
+static void add_table(struct parser *p, struct table *table, struct patterns *list)
+{
+    struct host_table *host_table = memory_take(p->conf, sizeof *host_table);
+
+    host_table->table = table;
+    groups_add_table(list, host_table);
+    word_need_end(p);
+}
+
+/* allow remotehost PATTERN, deny remotehost PATTERN; or table:NAME */
 void parse_hosts(struct parser *p, const struct keyword *k, void *value)
 {
+    struct table *table;
+    struct word word;
+
     (void)k;
-    if (word_need_exactly(p, "remotehost"))
-        parse_pattern(p, value == &p->conf->rules.groups.deny ? "deny remotehost" : "allow remotehost", value);
+    if (!word_need_exactly(p, "remotehost") || !word_need(p, &word, "a network, a regular expression or table:NAME"))
+        return;
+    table = table_of_word(p, word);
+    if (table != NULL)
+        add_table(p, table, value);
+    else if (!p->failed)
+        add_hosts(p, word, value == &p->conf->rules.groups.deny ? "deny remotehost" : "allow remotehost", value);
 }
 
 /* lockout.exempt PATTERN, proxy_protocol PATTERN, quiet PATTERN */
@@ -235,10 +252,23 @@ static void parse_fcrdns(struct parser *p, struct allowgroup *group)
          word.text.text);
 }
 
+/* table TABLE, also as table:TABLE elsewhere */
+static void parse_member_table(struct parser *p, struct allowgroup *group)
+{
+    struct table *table;
+    struct word word;
+
+    if (!table_need_name(p, &word, "the name of a table"))
+        return;
+    table = table_use(p, word.text, word.column);
+    if (table != NULL)
+        add_table(p, table, &group->patterns);
+}
+
 static const struct {
     struct slice word;
     void (*parse)(struct parser *p, struct allowgroup *group);
-} memberships[] = { { SLICE("cert"), parse_certificate }, { SLICE("fcrdns"), parse_fcrdns } };
+} memberships[] = { { SLICE("cert"), parse_certificate }, { SLICE("fcrdns"), parse_fcrdns }, { SLICE("table"), parse_member_table } };
 
 /* WORD VALUE instead of a pattern. A word that stands alone is a pattern, whatever it is. */
 static bool parse_membership(struct parser *p, struct word word, struct slice name)
@@ -256,7 +286,7 @@ static bool parse_membership(struct parser *p, struct word word, struct slice na
     return false;
 }
 
-/* allowgroup NAME PATTERN, allowgroup NAME cert SHA256, allowgroup NAME fcrdns RESULT */
+/* allowgroup NAME PATTERN, allowgroup NAME cert SHA256, allowgroup NAME fcrdns RESULT, allowgroup NAME table TABLE */
 void parse_group(struct parser *p, const struct keyword *k, void *value)
 {
     struct word name, word;

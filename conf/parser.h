@@ -241,6 +241,7 @@ bool target_option(struct parser *p, struct word word, struct target *target);
 /* How lines are read and written that only conf/ knows, behind the kinds of keyword.h. */
 enum {
     CONF_PROGRAM = KEYWORD_KINDS, /* auth.command: struct program */
+    CONF_LISTING,                 /* auth.users, auth.senders: struct slice */
     CONF_QUARANTINE,              /* quarantine: struct quarantine */
     CONF_POLICY,
     CONF_TABLE,
@@ -299,7 +300,7 @@ kind_parse parse_program, parse_deliver, parse_refuse, parse_also, parse_error, 
 kind_parse parse_rewrite;
 
 /* tables.c */
-kind_parse parse_table;
+kind_parse parse_table, parse_listing;
 
 /* handlers.c */
 kind_parse parse_policy, parse_milter, parse_macros, parse_quarantine;

@@ -57,6 +57,21 @@ struct table *table_of_word(struct parser *p, struct word word)
                      word.column + (unsigned)prefix.len);
 }
 
+/* auth.users PATH, auth.senders PATH; or table:NAME */
+void parse_listing(struct parser *p, const struct keyword *k, void *value)
+{
+    struct client_settings *client = &p->conf->client;
+    const bool users = value == &client->auth_users;
+    struct slice *path = value;
+    struct table *table;
+
+    parse_word(p, k, path);
+    table = p->failed ? NULL : table_of_word(p, (struct word){ .text = *path, .column = conf_column_of(p->conf, p->number, *path) });
+    if (table != NULL && users)
+        table->secret = true;
+    *(users ? &client->users_table : &client->senders_table) = table;
+}
+
 static void parse_table_file(struct parser *p, struct table *table)
 {
     struct word word;
@@ -139,7 +154,10 @@ void parse_table(struct parser *p, const struct keyword *k, void *value)
 void tables_resolve(struct conf *conf)
 {
     for (const struct table *table = conf->tables.first; table != NULL; table = table->next)
-        if (!table->defined)
+        if (table->defined && !table->used)
+            conf_complain(conf, SEVERITY_WARNING, table->line, 1, "no line names the table '%.*s'", (int)table->name.len,
+                          table->name.text);
+        else if (!table->defined)
             conf_complain(conf, SEVERITY_ERROR, table->line, table->column,
                           "there is no table '%.*s', expected one that a table line defines", (int)table->name.len,
                           table->name.text);

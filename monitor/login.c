@@ -82,8 +82,9 @@ struct reply state_auth(struct session_state *s, struct slice identity, struct s
         stranger.note = login_facts(user, identity);
         return stranger;
     }
-    memcpy(s->client->user, user.text, user.len);
-    s->client->user[user.len] = '\0';
-    log_line(LOG_INFO, "authenticated user=\"%s\"", log_encode(shown, sizeof shown, user));
+    text_string(s->client->user, sizeof s->client->user, user);
+    for (char *c = s->client->user; *c != '\0' && s->conf->client.users_table != NULL; c++)
+        *c = lower_ascii(*c); /* keys are without regard to case, and rules are not: it is one user, however that is written */
+    log_line(LOG_INFO, "authenticated user=\"%s\"", log_encode(shown, sizeof shown, slice_of(s->client->user)));
     return no_objection;
 }

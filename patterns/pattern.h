@@ -29,11 +29,14 @@ struct pattern {
     enum scope scope; /* for hosts, from the first time that a name is there to be tried */
 };
 
+struct host_table;
+
 /* A list of them. Of one for hosts, `networks` counts those in the table (network_table.h) that are of this list, too. */
 struct patterns {
     struct pattern *first, **tail;
     const char *directive; /* of its networks, for the log */
     uint32_t networks;     /* how many */
+    struct host_table *tables; /* of those for hosts: which are asked as well (client/groups.h) */
 };
 
 struct span {
@@ -53,7 +56,7 @@ void patterns_add(struct patterns *list, struct pattern *pattern);
 /* Is there nothing in the list? */
 static inline bool patterns_none(const struct patterns *list)
 {
-    return list->first == NULL && list->networks == 0;
+    return list->first == NULL && list->networks == 0 && list->tables == NULL;
 }
 
 /*

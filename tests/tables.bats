@@ -197,6 +197,11 @@ END
     sed -i '$d' conf
     echo text | send s@client.example joe@example.com
     [[ $REPLY == 250* ]]
+    chmod o+w people
+    echo "table unused file $HERE/people" >>conf
+    run -1 "$MAILRECV" -t -c conf
+    grep -q "^conf:3:.*everybody can write to $HERE/people" <<<"$output"
+    grep -q "^conf:5:1: .*no line names the table 'unused'" <<<"$output"
     rm people
     run "$MAILRECV" -t -c conf
     grep -q "^conf:3:.*$HERE/people" <<<"$output"
@@ -477,4 +482,130 @@ END
     sed -i '4,6d' conf
     run "$MAILRECV" -t -c conf
     grep -q "^conf:3:14: .*/nowhere" <<<"$output"
+}
+
+# ---- clients ----
+
+@test "a group by table: the address, the confirmed name, then its domains; deny by table" {
+    config <<END
+table hosts file $HERE/hosts
+table bad file $HERE/bad
+allowgroup known table hosts
+deny remotehost table:bad
+deliver allowgroup known rcpt_to a@example.com append $HERE/box
+END
+    printf '%s\n' 192.0.2.7 partner.example 2001:db8::7 >hosts
+    printf '%s\n' 192.0.2.66 bad.example net >bad
+    may() { # CLIENT CODE
+        CLIENT=$1
+        expect "$(codes a@example.com)" "$2"
+    }
+    may 192.0.2.7 250
+    may 192.0.2.8 550
+    may 192.0.2.8=partner.example 250
+    may 192.0.2.8=mx.a.partner.example 250
+    may 192.0.2.8=notpartner.example 550
+    may 192.0.2.8=partner.example.net 550
+    may 2001:db8::7 250
+    for client in 192.0.2.66 192.0.2.8=a.b.bad.example 192.0.2.7=bad.example; do
+        CLIENT=$client session <<<'QUIT'
+        grep -q '^554 ' replies
+    done
+    rm hosts
+    may 192.0.2.7 451
+    rm bad
+    CLIENT=192.0.2.7 session <<<'QUIT'
+    grep -q '^[45][25]1 ' replies
+    refute grep -q '^220' replies
+    grep -q 'table failed table="bad" key="192.0.2.7" ' log
+    run "$MAILRECV" -c conf -x -P 192.0.2.7 from s@client.example rcpt a@example.com
+    grep -q 'conf:4: table bad says nothing of "192.0.2.7"' <<<"$output"
+}
+
+CHECKPASSWORD=${MAILRECV%/*}/mailrecv-checkpassword
+
+# login NAME PASSWORD: the reply to AUTH PLAIN.
+login() {
+    local word
+    word=$(printf '\0%s\0%s' "$1" "$2" | base64 -w 0)
+    printf 'EHLO x\r\nAUTH PLAIN %s\r\nMAIL FROM:<%s>\r\nQUIT\r\n' "$word" "${3:-}" | session
+    sed -n '/^2[35][50] 2.7.0\|^[45]/{s/ .*//p;q}' replies
+}
+
+@test "users by table: each password is checked by its hash, which nobody sees" {
+    with_server <<END
+auth optional
+auth.insecure on
+auth.users table:people
+deliver auth joe rcpt_to a@example.com append $HERE/box
+END
+    hash=$("$CHECKPASSWORD" -p <<<secret)
+    {
+        printf 'joe\tOK %s\n' "$hash"
+        printf 'ann\tOK {CRYPT}%s:more\n' "$hash"
+        printf 'lines\tOK !\\nlines:%s\n' "$hash"
+        printf 'down\tTEMP later\n'
+    } >answers
+    expect "$(login JOE secret)" 235
+    grep -q '\] authenticated user="joe"$' log
+    expect "$(login ann secret)" 235
+    expect "$(login lines secret)" 535
+    expect "$(login down secret)" 454
+    # neither in the log, nor as an argument or a variable of the program
+    word=$(printf '\0joe\0secret' | base64)
+    strace -f -s 1000 -v -e trace=execve -o trace "$MAILRECV" -c conf -l log -d a >replies <<<"EHLO x"$'\n'"AUTH PLAIN $word"
+    grep -q '^235' replies
+    grep -q 'execve.*mailrecv-checkpassword' trace
+    refute grep -qF "${hash:5}" trace
+    refute grep -qF "${hash:5}" log
+}
+
+@test "whoever has no hash, or a name that no users file can hold, does not come in; nor does a wrong password" {
+    config <<END
+table users file $HERE/users
+auth optional
+auth.insecure on
+auth.users table:users
+deliver auth joe rcpt_to a@example.com append $HERE/box
+END
+    hash=$("$CHECKPASSWORD" -p <<<secret)
+    {
+        printf 'joe %s\nempty\nlocked !\nplain secret\n' "$hash"
+        printf '"#c" %s\n"d:e" %s\n' "$hash" "$hash"
+        printf '"f:%s" x\n' "$hash"
+    } >users
+    expect "$(login joe secret)" 235
+    for name in joe:wrong empty:secret locked:secret plain:secret '#c:secret' d:secret "f:$hash:secret" f:secret nobody:secret; do
+        # each of them waits for a second
+        printf 'EHLO x\r\nAUTH PLAIN %s\r\nQUIT\r\n' "$(printf '\0%s\0%s' "${name%:*}" "${name##*:}" | base64 -w 0)" |
+            "$MAILRECV" -c conf -l log -P "$CLIENT" >"replies.${name:0:3}" &
+    done
+    wait
+    [ "$(cat replies.* | grep -c '^535 5.7.8')" = 9 ]
+}
+
+@test "users and senders by text file; what cannot be read is neither yes nor no" {
+    config <<END
+table users file $HERE/users
+table senders file $HERE/senders
+auth required
+auth.insecure on
+auth.users table:users
+auth.sender_check on
+auth.senders table:senders
+deliver auth joe rcpt_to a@example.com append $HERE/box
+END
+    printf 'Joe %s\n' "$("$CHECKPASSWORD" -p <<<secret)" >users
+    printf 'joe joe@example.com @example.org\n' >senders
+    expect "$(login JOE secret joe@example.com)" 235
+    grep -q '^250 2.1.0' replies
+    login joe secret any@example.org
+    grep -q '^250 2.1.0' replies
+    login joe secret joe@example.net
+    grep -q '^553 5.7.1' replies
+    rm senders
+    login joe secret joe@example.com
+    grep -q '^451 4.3.0' replies
+    rm users
+    expect "$(login joe secret)" 454
 }
