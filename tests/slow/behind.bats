@@ -8,9 +8,7 @@ load ../recipes
 load peers
 
 setup() {
-    chmod 755 "$BATS_RUN_TMPDIR"
-    cd "$BATS_TEST_TMPDIR"
-    umask 022
+    begin_beside_peers
     mkdir bin && cp "$MAILRECV" bin # where all users can execute it
     MAILRECV=$PWD/bin/mailrecv
 }
@@ -42,10 +40,10 @@ listen_for() { # PEER PATH USER
 # Prints the reply of the server in front to each recipient, and sends those that are taken a message.
 send() { # PORT NAME...
     python3 - "$@" <<'END'
-import smtplib, sys
+import os, smtplib, sys
 for name in sys.argv[2:]:
     source, _, name = name.rpartition("/")
-    with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "client.example", 30, (source or "127.0.0.1", 0)) as s:
+    with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), os.environ.get("CLIENT", "client.example"), 30, (source or "127.0.0.1", 0)) as s:
         try:
             s.sendmail("ann@example.com", name + "@scripts.example.com", "Subject: for %s\r\n\r\ntext\r\n" % name)
             print(name, 250)
@@ -81,6 +79,32 @@ END
     grep -q 'to=<later@scripts.example.com>.*status=deferred (.*451 4.3.0 ' postfix/log
     grep -q 'to=<never@scripts.example.com>.*status=bounced (.*554 5.7.0 .*Not wanted' postfix/log
     grep -q 'ERROR: 550 No one here by that name stage=rcpt.* from="double-bounce@' log
+}
+
+@test "Postfix goes on with MAIL behind an XFORWARD that it was refused: nobody's mail is taken for its own" {
+    cat >mailrecv.conf <<END
+domain scripts.example.com
+protocol lmtp
+logfile $PWD/log
+xforward 127.0.0.1/32
+allowgroup relays 127.0.0.1/32
+deliver allowgroup relays rcpt_to report@scripts.example.com append $PWD/own
+deliver rcpt_to report@scripts.example.com append $PWD/of-others
+END
+    start_server alone "$PWD" "$MAILRECV" -c "$PWD/mailrecv.conf"
+    printf '%s\n' 'relay_domains = scripts.example.com' 'virtual_mailbox_domains =' 'lmtp_send_xforward_command = yes' \
+        'smtpd_relay_restrictions = reject_unauth_destination' \
+        "transport_maps = inline:{scripts.example.com=lmtp:inet:127.0.0.1:$SERVER_PORT}" >main.cf
+    start_postfix_peer
+    # each + is three bytes there
+    CLIENT=$(printf '+%.0s' {1..1000}) send "$POSTFIX_PORT" 127.0.0.2/report
+    wait_for postfix/log 'warning: host .* said: 500 5\.5\.2 Line is too long \(in reply to XFORWARD' 20
+    wait_for postfix/log 'to=<report@scripts.example.com>.*status=deferred \(.*451 4\.5\.4 Whose mail this is was not understood' 20
+    send "$POSTFIX_PORT" 127.0.0.2/report
+    wait_for of-others '^text$'
+    [ ! -e own ]
+    [ "$(grep -c '^Subject: ' of-others)" -eq 1 ]
+    grep -q '\[127\.0\.0\.2\] delivery result=delivered ' log
 }
 
 @test "recipe: Behind Exim" {

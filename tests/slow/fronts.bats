@@ -8,9 +8,7 @@ load ../recipes
 load peers
 
 setup() {
-    chmod 755 "$BATS_RUN_TMPDIR"
-    cd "$BATS_TEST_TMPDIR"
-    umask 022
+    begin_beside_peers
 }
 
 teardown() {

@@ -11,9 +11,7 @@ load peers
 AS=()
 
 setup() {
-    chmod 755 "$BATS_RUN_TMPDIR"
-    cd "$BATS_TEST_TMPDIR"
-    umask 022
+    begin_beside_peers
     printf '%s\n' 'Subject: test' 'From: a@client.example' 'Message-ID: <1@client.example>' \
         'Date: Sat, 01 Aug 2026 10:00:00 +0000' '' '.' '..dots' "$(head -c 3000 /dev/zero | tr '\0' x)" >message
 }

@@ -5,11 +5,29 @@
 # named with each. To be used behind common.bash and serving.bash.
 # shellcheck shell=bash
 
+# For setup: a directory that all users can enter, where they are.
+begin_beside_peers() {
+    chmod 755 "$BATS_RUN_TMPDIR"
+    cd "$BATS_TEST_TMPDIR" || return
+    umask 022
+}
+
+# The same, with a place for mail and a log for all of them, and with the program where nobody can execute it.
+begin_behind_peers() {
+    begin_beside_peers
+    mkdir -m 777 mail
+    install -m 666 /dev/null log
+    cp "$MAILRECV" mailrecv
+    MAILRECV=$PWD/mailrecv
+}
+
 declare -A PEERS=() # NAME: the process that ends all of it
 
 start_peer() { # NAME PACKAGES USERS COMMAND...
     local name=$1
     shift
+    # fetched first, however long that takes
+    "$TESTS/slow/with-packages" "$1" '' true >"$name.out" 2>&1 3>&- </dev/null || { cat "$name.out"; return 1; }
     timeout -k 5 "${PEER_SECS:-240}" "$TESTS/slow/with-packages" "$@" >"$name.out" 2>&1 3>&- </dev/null &
     PEERS[$name]=$!
 }

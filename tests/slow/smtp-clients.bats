@@ -8,13 +8,7 @@ load ../serving
 load peers
 
 setup() {
-    chmod 755 "$BATS_RUN_TMPDIR"
-    cd "$BATS_TEST_TMPDIR"
-    umask 022
-    mkdir -m 777 mail
-    install -m 666 /dev/null log
-    cp "$MAILRECV" mailrecv # where nobody can execute it
-    MAILRECV=$PWD/mailrecv
+    begin_behind_peers
     SERVER_PID=
 }
 
