@@ -129,10 +129,12 @@ static bool begin(const struct spool *spool, struct slice above)
     if (!read_header(spool, above, &header))
         return false;
     memory = realloc(m.header, above.len + header + 1);
-    m.now.fields = malloc((MILTER_MOST_FIELDS + 1) * sizeof m.now.fields[0]);
-    if (memory == NULL || m.now.fields == NULL)
+    if (memory == NULL)
         return false;
     m.header = memory;
+    m.now.fields = malloc((MILTER_MOST_FIELDS + 1) * sizeof m.now.fields[0]);
+    if (m.now.fields == NULL)
+        return false;
     memcpy(memory, above.text, above.len);
     m.fields = (struct slice){ memory, above.len };
     if (!list_fields(m.fields))
@@ -286,7 +288,7 @@ static char *put_value(char *to, struct slice value)
     while (value.len > 0 && (value.text[value.len - 1] == '\n' || value.text[value.len - 1] == '\r'))
         value.len--;
     for (size_t i = 0; i < value.len; i++) {
-        const char c = value.text[i], next = i + 1 < value.len ? value.text[i + 1] : ' ';
+        const char c = value.text[i], next = value.text[i + 1 < value.len ? i + 1 : i];
 
         if (c == '\r' && next == '\n')
             continue;

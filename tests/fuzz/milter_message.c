@@ -9,7 +9,7 @@
 
 #include "fuzz.h"
 
-enum { SIZE = 65536, CHANGED = 64 };
+enum { SIZE = 65536, ROOM = 4 * SIZE, CHANGED = 64 };
 
 static const struct slice above = SLICE("Received-SPF: pass\n\tclient-ip=192.0.2.7\nReceived: a\n");
 
@@ -63,27 +63,26 @@ static void change_all(struct slice rest)
 }
 
 /* The fields and the body, each behind its length. */
-static struct text look(char *bytes)
+static void look(struct text *out)
 {
-    struct text out = { bytes, 4 * SIZE, 0 };
     struct slice name, value;
 
     for (size_t i = 0; milter_message_field(i, &name, &value); i++) {
         HOLDS(milter_is_field_name(name));
-        text_number(&out, name.len, 8);
-        text_put(&out, name);
-        text_number(&out, value.len, 8);
-        text_put(&out, value);
+        text_number(out, name.len, 8);
+        text_put(out, name);
+        text_number(out, value.len, 8);
+        text_put(out, value);
     }
-    text_put(&out, milter_message_body(0, NULL, SIZE));
-    return out;
+    text_put(out, milter_message_body(0, NULL, SIZE));
 }
 
 void fuzz_milter_message(const uint8_t *data, size_t size)
 {
-    static char memory[SIZE], again[4 * SIZE], shown[2][4 * SIZE], fields[4 * SIZE];
+    static char memory[SIZE], again[ROOM], shown[2][ROOM], fields[ROOM];
     struct spool spool = { .memory = memory, .fd = -1 }, result = { .memory = again, .fd = -1 };
-    struct text out = { again, sizeof again, 0 }, header = { fields, sizeof fields, 0 }, was, is;
+    struct text out = { again, sizeof again, 0 }, header = { fields, sizeof fields, 0 };
+    struct text was = { shown[0], ROOM, 0 }, is = { shown[1], ROOM, 0 };
     struct slice rest = { (const char *)data, size < SIZE / 4 ? size : SIZE / 4 }, message = next_piece(&rest), piece;
 
     memcpy(memory, message.text, message.len);
@@ -92,7 +91,7 @@ void fuzz_milter_message(const uint8_t *data, size_t size)
         memory[spool.size++] = '\n';
     HOLDS(milter_message_begin(&spool, above, slice_of("/tmp"), UINT64_MAX));
     change_all(rest);
-    was = look(shown[0]);
+    look(&was);
     text_put(&header, milter_message_fields());
     for (uint64_t at = 0; at < milter_message_spool()->size; at += piece.len) {
         piece = spool_piece(milter_message_spool(), at, NULL, 7);
@@ -101,7 +100,7 @@ void fuzz_milter_message(const uint8_t *data, size_t size)
     result.size = out.len;
     HOLDS(out.len < sizeof again && header.len < sizeof fields);
     HOLDS(milter_message_begin(&result, text_slice(&header), slice_of("/tmp"), UINT64_MAX));
-    is = look(shown[1]);
+    look(&is);
     HOLDS(slice_equal(text_slice(&was), text_slice(&is)));
     milter_message_end();
 }
