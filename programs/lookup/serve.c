@@ -44,7 +44,7 @@ static void on_alarm(int signal)
 
 static void set_timer(unsigned ms)
 {
-    const struct itimerval timer = { .it_value = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 } };
+    const struct itimerval timer = { .it_value = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L } };
 
     (void)setitimer(ITIMER_REAL, &timer, NULL); /* fails for numbers only that it cannot be */
 }

@@ -4,8 +4,8 @@
 
 #include "programs/lookup/source.h"
 
-/* The time for one answer begins, or is over: then `late` is written to the descriptor, and the process ends. */
-void serve_begin(unsigned ms, int fd, struct slice late);
+/* The time for one answer begins, or is over: then these words are written to the descriptor, and the process ends. */
+void serve_begin(unsigned ms, int fd, struct slice words);
 void serve_end(void);
 
 /* Writes all of a text; false if that cannot be done. */

@@ -41,7 +41,10 @@ struct slice socketmap_line(char out[SOCKETMAP_REASON], struct slice text)
     size_t len = text.len < SOCKETMAP_REASON ? text.len : SOCKETMAP_REASON;
 
     for (size_t i = 0; i < len; i++)
-        out[i] = (unsigned char)text.text[i] < ' ' || text.text[i] == 0x7f ? ' ' : text.text[i];
+        if ((unsigned char)text.text[i] < ' ' || text.text[i] == 0x7f)
+            out[i] = ' ';
+        else
+            out[i] = text.text[i];
     while (len > 0 && out[len - 1] == ' ')
         len--;
     return (struct slice){ out, len };
