@@ -30,7 +30,7 @@ END
 
 @test "each recipe has its test, and each test its recipe" {
     sed -n 's/^@test "recipe: \(.*\)" {$/\1/p' "$TESTS"/{recipes,listener}.bats "$TESTS"/slow/*.bats | sort >tested
-    [ "$(wc -l <tested)" -eq 28 ]
+    [ "$(wc -l <tested)" -eq 31 ]
     recipe_titles | sort | diff - tested
 }
 
@@ -244,4 +244,21 @@ END
     rm -r lib/reports
     touch lib/reports
     deliver_to reports@example.com <mail | grep -q '^451 4.3.0 '
+}
+
+@test "recipe: Answer by token" {
+    mkdir lib
+    recipe 'Answer by token' -e "s,/usr/local/sbin/mailrecv-lookup,${MAILRECV%/*}/mailrecv-lookup,"
+    sqlite3 lib/tokens.db <tokens.sql
+    sqlite3 lib/tokens.db "INSERT INTO tokens VALUES ('k7x2', 12, unixepoch() + 3600), ('old', 13, unixepoch() - 3600)"
+    message | deliver_to Reply+K7X2@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    [ "$(tail -n 5 lib/ticket-12.*)" = "$(message)" ]
+    for token in old k7x k7x22 '%' "'or'1'='1" ''; do
+        message | deliver_to "reply+$token@example.com" | grep -q '^550 5.1.1 No one here by that name'
+    done
+    rm lib/tokens.db
+    message | deliver_to reply+k7x2@example.com >replies
+    grep -q '^451 ' replies
+    grep -q 'unable to open database file' log
+    [ "$(ls lib)" = "$(basename lib/ticket-12.*)" ]
 }

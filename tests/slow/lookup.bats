@@ -330,3 +330,91 @@ misbehave() { # DEED DATABASE
         [ "$(grep -c 'lib\(pq\|mariadb\|lmdb\|sqlite3\)\.so.* = [0-9]' trace)" -eq 1 ]
     done
 }
+
+@test "a session in which the server is restarted: the program is started again, and recipients are known" {
+    local signal
+    for database in "${BOTH[@]}"; do
+        signal=INT
+        [ $database = postgresql ] || signal=TERM
+        printf '%s\n' 'domain mail.example.com' "table people exec $LOOKUP $(source_of $database) \"$QUERY\"" \
+            "deliver rcpt_to table:people append $PWD/%{value}" >mailrecv.conf
+        coproc SESSION { exec "$MAILRECV" -c mailrecv.conf -l "$PWD/log" -P 192.0.2.7 3>&-; }
+        PIDS+=("$SESSION_PID")
+        says 220 ''
+        says 250 'HELO client.example'
+        says 250 'MAIL FROM:<a@example.com>'
+        says 250 'RCPT TO:<joe@example.com>'
+        says 550 'RCPT TO:<nobody@example.com>'
+        stop_database $database $signal
+        says 451 'RCPT TO:<nobody@example.com>'
+        start_$database
+        says 250 'RCPT TO:<joe@example.com>'
+        says 550 'RCPT TO:<nobody@example.com>'
+        says 221 QUIT
+    done
+}
+
+# A command in the session, and how the reply begins.
+says() { # CODE COMMAND
+    local reply
+    [ -z "$2" ] || printf '%s\r\n' "$2" >&"${SESSION[1]}"
+    IFS= read -r -t 60 reply <&"${SESSION[0]}"
+    [[ $reply == "$1 "* ]] || { echo "$2: $reply"; return 1; }
+}
+
+# ---- recipes -----------------------------------------------------------------------------------
+
+@test "recipe: Take recipients from PostgreSQL" {
+    recipe 'Take recipients from PostgreSQL' -e "s,/usr/local/sbin/mailrecv-lookup,$LOOKUP,; s,/var/run/postgresql,$PLACE," \
+        -e "s/^dbname=mail/&\nport=$PG_PORT\nuser=mailrecv/"
+    postgresql "$(cat mail.sql)" mail
+    postgresql "ALTER ROLE mailrecv PASSWORD 'there is no such user here'"
+    echo '*:*:*:mailrecv:there is no such user here' >pgpass
+    chmod 600 pgpass
+    export PGPASSFILE=$PWD/pgpass PGSERVICEFILE=$PWD/pg_service.conf
+    message | deliver_to Joe@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    message | deliver_to anybody@example.org | grep -q '^250 2.0.0 Ok, delivered'
+    message | deliver_to ann@example.com | grep -q '^550 5.1.1 No one here by that name'
+    [ "$(tail -n 5 lib/joe/new/*)" = "$(message)" ]
+    [ "$(ls lib/org/new | wc -l)" -eq 1 ]
+    stop_database postgresql
+    message | deliver_to joe@example.com | grep -q '^451 '
+    start_postgresql
+    message | deliver_to joe@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    [ "$(ls lib/joe/new | wc -l)" -eq 2 ]
+}
+
+# A session of a user, with a message from this address.
+send_as() { # USER PASSWORD SENDER
+    printf '%s\r\n' 'EHLO client.example' "AUTH PLAIN $(printf '\0%s\0%s' "$1" "$2" | base64)" "MAIL FROM:<$3>" \
+        'RCPT TO:<inbox@example.com>' DATA 'Subject: x' . QUIT | "$MAILRECV" -c mailrecv.conf -l "$PWD/log" -P 192.0.2.7
+}
+
+@test "recipe: Keep users and passwords in MariaDB" {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj /CN=mail.example.com \
+        -addext subjectAltName=DNS:mail.example.com -keyout key.pem -out cert.pem 2>/dev/null
+    recipe 'Keep users and passwords in MariaDB' -e "s,/usr/local/sbin/mailrecv-lookup,$LOOKUP,; s,/run/mysqld/mysqld.sock,$PLACE/mariadb.sock," \
+        -e '/^CREATE DATABASE/d'
+    chmod 600 mariadb.cnf
+    mariadb_sql 'USE mail; DROP TABLE users'
+    mariadb_sql "$(cat mail.sql)"
+    for method in yescrypt gost-yescrypt scrypt bcrypt sha512crypt sha256crypt; do
+        hash=$(echo "secret of $method" | "${MAILRECV%/*}/mailrecv-checkpassword" -p -m $method)
+        mariadb_sql "INSERT INTO mail.users VALUES ('$method', '$hash', '$method@example.com sales@example.com')"
+    done
+    sed -i '/^tls/d; s/^auth required/&\nauth.insecure on/' mailrecv.conf # no client here speaks TLS
+    for method in yescrypt gost-yescrypt scrypt bcrypt sha512crypt sha256crypt; do
+        send_as $method "secret of $method" $method@example.com | grep -q '^250 2.0.0 Ok, delivered'
+        send_as $method "secret of another" $method@example.com | grep -q '^535 '
+    done
+    send_as bcrypt 'secret of bcrypt' sales@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    send_as bcrypt 'secret of bcrypt' scrypt@example.com >replies
+    grep -q '^235 ' replies
+    run ! grep -q delivered replies
+    send_as "' OR '1' = '1" 'secret of bcrypt' bcrypt@example.com | grep -q '^535 '
+    stop_database mariadb TERM
+    send_as bcrypt 'secret of bcrypt' bcrypt@example.com | grep -q '^454 '
+    start_mariadb
+    send_as bcrypt 'secret of bcrypt' bcrypt@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    run ! grep -rF -e 'secret of' -e "$hash" -e 'change this' log
+}
