@@ -8,9 +8,7 @@ load ../recipes
 load peers
 
 setup() {
-    begin_beside_peers
-    mkdir bin && cp "$MAILRECV" bin # where all users can execute it
-    MAILRECV=$PWD/bin/mailrecv
+    begin_with_program
 }
 
 teardown() {

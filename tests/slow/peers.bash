@@ -12,7 +12,15 @@ begin_beside_peers() {
     umask 022
 }
 
-# The same, with a place for mail and a log for all of them, and with the program where nobody can execute it.
+# The same, with the program where all of them can execute it.
+begin_with_program() {
+    begin_beside_peers
+    mkdir bin
+    cp "$MAILRECV" bin
+    MAILRECV=$PWD/bin/mailrecv
+}
+
+# Or with a place for mail and a log for all of them, and with the program where nobody can execute it.
 begin_behind_peers() {
     begin_beside_peers
     mkdir -m 777 mail

@@ -12,11 +12,7 @@ SERVICES=()
 
 setup() {
     [ "$(id -u)" -eq 0 ] || skip 'only root can make a mount namespace'
-    chmod 755 "$BATS_RUN_TMPDIR"
-    cd "$BATS_TEST_TMPDIR"
-    umask 022
-    mkdir bin && cp "$MAILRECV" bin # where all users can execute it
-    MAILRECV=$PWD/bin/mailrecv
+    begin_with_program
 }
 
 teardown() {
