@@ -26,7 +26,6 @@ static struct {
     natsStatus (*set_error_handler)(natsOptions *options, natsErrHandler handler, void *closure);
     natsStatus (*set_secure)(natsOptions *options, bool secure);
     natsStatus (*load_authorities)(natsOptions *options, const char *file);
-    natsStatus (*set_hostname)(natsOptions *options, const char *name);
     natsStatus (*connect)(natsConnection **connection, natsOptions *options);
     natsStatus (*last_error)(natsConnection *connection, const char **text);
     int64_t (*max_payload)(natsConnection *connection);
@@ -48,7 +47,6 @@ static const struct library_function functions[] = {
     LIBRARY_FUNCTION(nats.set_error_handler, natsOptions_SetErrorHandler),
     LIBRARY_FUNCTION(nats.set_secure, natsOptions_SetSecure),
     LIBRARY_FUNCTION(nats.load_authorities, natsOptions_LoadCATrustedCertificates),
-    LIBRARY_FUNCTION(nats.set_hostname, natsOptions_SetExpectedHostname),
     LIBRARY_FUNCTION(nats.connect, natsConnection_Connect),
     LIBRARY_FUNCTION(nats.last_error, natsConnection_GetLastError),
     LIBRARY_FUNCTION(nats.max_payload, natsConnection_GetMaxPayload),
@@ -94,12 +92,15 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
     _exit(verdict_tell(text != NULL && strcasestr(text, "for publish") != NULL ? FORBIDDEN : UNCONFIRMED));
 }
 
-/* A server may want TLS also where the URL does not, and then its certificate is looked at, too. */
-static natsStatus secure(const struct job *job, const struct place *place, natsOptions *options)
+/*
+ * The library looks at the certificate, and whether it is good for the host of the URL. A server may want TLS also where
+ * the URL does not say so, and then it is the same.
+ */
+static natsStatus secure(const struct job *job, natsOptions *options)
 {
-    natsStatus status = nats.set_hostname(options, place->host);
+    natsStatus status = NATS_OK;
 
-    if (status == NATS_OK && job->tls)
+    if (job->tls)
         status = nats.set_secure(options, true);
     if (status == NATS_OK && job->authorities != NULL)
         status = nats.load_authorities(options, job->authorities);
@@ -126,7 +127,7 @@ static natsStatus set_options(const struct job *job, const struct place *place, 
         status = nats.set_ignore_discovered(*options, true);
     if (status == NATS_OK)
         status = nats.set_error_handler(*options, on_error, NULL);
-    return status == NATS_OK ? secure(job, place, *options) : status;
+    return status == NATS_OK ? secure(job, *options) : status;
 }
 
 static enum verdict reach(const struct job *job, const struct place *place, uint64_t until, natsConnection **connection)
