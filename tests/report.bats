@@ -33,6 +33,9 @@ lines() {
     printf '%s MAILRECV[1]: [%s] ERROR: 550 No one here by that name stage=rcpt from="" line=""\n' "$1" "$2"
 }
 
+# All but the numbers of each host, which is another one by the name of the file.
+all_hosts() { grep -v '^    {"host": "[^"]*", "sessions"'; }
+
 # ---- the forms of logs ----
 
 @test "a line is counted in each form of a log, with its day" {
@@ -142,14 +145,15 @@ END
     sed -E "${body}2026-01-01T\1.654321-05:00 mail.example.com /" file >rfc3339
     sed -E "${body}2026-01-01T\1+0000 mail /" file >short-iso
     sed -E "${body}2026-01-01T\1Z mail /" file >utc
-    report -o json file >expected
-    [ "$(value 'r["totals"]["log_lines_ignored"]' <expected)" = 0 ]
-    [ "$(value '[r["totals"]["sessions"], r["first"]]' <expected)" = "[2, '2026-01-01T09:15:00']" ]
+    report -o json file >whole
+    [ "$(value 'r["totals"]["log_lines_ignored"]' <whole)" = 0 ]
+    [ "$(value '[r["totals"]["sessions"], r["first"]]' <whole)" = "[2, '2026-01-01T09:15:00']" ]
+    all_hosts <whole >expected
     for form in classic rfc3339 short-iso utc; do
-        report -o json $form | diff expected -
+        report -o json $form | all_hosts | diff expected -
     done
-    report -o json - <file | diff expected -
-    report -o json <file | diff expected -
+    report -o json - <file | all_hosts | diff expected -
+    report -o json <file | all_hosts | diff expected -
 }
 
 @test "a date without a year is the last such day, tomorrow included" {
@@ -220,13 +224,48 @@ END
 @test "compressed logs, and several at once, in any order" {
     lines 'Thu Jan  1 09:00:00 2026' 192.0.2.1 >a
     lines 'Fri Jan  2 09:00:00 2026' 192.0.2.2 >b
-    cat a b | report -o json >expected
+    cat a b | report -o json | all_hosts >expected
     gzip -k a; xz -k a; zstd -q a; bzip2 -k a
     for suffix in gz xz zst bz2; do
-        report -o json a.$suffix b | diff expected -
-        report -o json b a.$suffix | diff expected -
+        report -o json a.$suffix b | all_hosts | diff expected -
+        report -o json b a.$suffix | all_hosts | diff expected -
     done
-    report -o json - b <a | diff expected -
+    report -o json - b <a | all_hosts | diff expected -
+}
+
+@test "the logs of several hosts stand side by side, by the name that syslog writes or by that of the file" {
+    mkdir mx3 mx4
+    lines 'Thu Jan  1 09:00:00 2026' 192.0.2.1 >mx2.example.com.log
+    lines 'Thu Jan  1 10:00:00 2026' 192.0.2.1 >mx2.example.com.log.1
+    gzip mx2.example.com.log.1
+    lines 'Thu Jan  1 09:00:00 2026' 192.0.2.1 >mx3/mailrecv.log
+    lines '2026-01-01T09:00:00Z mx1' 192.0.2.1 >mx4/mailrecv.log
+    lines 'Jan  1 09:00:00 mx3' 192.0.2.2 | head -n 1 >>mx4/mailrecv.log
+    # hosts that are named alike are one, in whatever order
+    report mx4/mailrecv.log mx3/mailrecv.log mx2.example.com.log mx2.example.com.log.1.gz >out
+    sed -n '/^Hosts side by side$/,/^$/p' out | head -n 3 | diff - <(printf '%s\n' 'Hosts side by side' \
+        '       mx1  mx2.example.com       mx3' '         1                2         2  Sessions')
+    sed -n '/^Hosts side by side$/,/^$/p' out | grep -qE '^ +1 +2 +1  Refusals$'
+    report -o json mx*.log* mx?/*.log >out
+    [ "$(value '[(h["host"], h["sessions"], h["refusals"]) for h in r["hosts"]]' <out)" = \
+        "[('mx1', 1, 1), ('mx2.example.com', 2, 2), ('mx3', 2, 1)]" ]
+    report -o prom mx*.log* mx?/*.log | grep -x 'mailrecv_host_sessions_total{host="mx3"} 2'
+    report -o html mx*.log* mx?/*.log | grep -F '<th class="n">mx1</th><th class="n">mx2.example.com</th><th class="n">mx3</th>'
+    # of one host nothing is compared
+    report mx2.example.com.log* >out
+    run ! grep -q 'side by side' out
+    report -o prom mx2.example.com.log | { run ! grep mailrecv_host_; }
+}
+
+@test "of very many hosts the further ones are counted together, and a name is what it looks like" {
+    for i in $(seq 80); do lines "2026-01-01T09:00:00Z host$i" 192.0.2.1; done >log
+    printf '2026-01-01T09:00:00Z <b>"\033\303\244 MAILRECV[1]: [192.0.2.1] SMTP connection from remote host unknown [192.0.2.1]\n' >odd
+    report -o json log >out
+    [ "$(value '[len(r["hosts"]), r["hosts"][-1]["host"], r["hosts"][-1]["sessions"], sum(h["sessions"] for h in r["hosts"])]' <out)" = \
+        "[64, '(others)', 17, 80]" ]
+    report odd log | grep -aF '  <b>"???'
+    report -o html odd log | python3 "$TESTS/report/page.py" >page
+    report -o json odd | value 'r["hosts"][0]["host"]' | grep -xF '<b>"???'
 }
 
 @test "a log that is missing, a directory, broken or cannot be decompressed is told, and the others count" {

@@ -132,6 +132,27 @@ static void html_table(FILE *out, const struct chart *chart, const struct top *t
     (void)fputs("</table></details>\n", out);
 }
 
+/* A column for each host, if there are several. */
+static void html_servers(FILE *out, const struct servers *servers)
+{
+    if (servers->used < 2)
+        return;
+    (void)fputs("<h2>Hosts side by side</h2>\n<table>\n<tr>", out);
+    for (size_t h = 0; h < servers->used; h++) {
+        (void)fputs("<th class=\"n\">", out);
+        html_text(out, slice_of(servers->list[h].name));
+        (void)fputs("</th>", out);
+    }
+    (void)fputs("<th></th></tr>\n", out);
+    for (size_t i = 0; i < TOTALS_OF_SERVER; i++) {
+        (void)fputs("<tr>", out);
+        for (size_t h = 0; h < servers->used; h++)
+            (void)fprintf(out, "<td class=\"n\">%" PRIu64 "</td>", servers->list[h].totals[i]);
+        (void)fprintf(out, "<td>%s</td></tr>\n", totals[i].title);
+    }
+    (void)fputs("</table>\n", out);
+}
+
 void output_html(FILE *out, const struct tally *tally, size_t rows)
 {
     (void)fprintf(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -144,6 +165,7 @@ void output_html(FILE *out, const struct tally *tally, size_t rows)
     for (size_t i = 0; i < TOTALS; i++)
         (void)fprintf(out, "<tr><td class=\"n\">%" PRIu64 "</td><td>%s</td></tr>\n", tally->totals[i], totals[i].title);
     (void)fputs("</table>\n", out);
+    html_servers(out, &tally->servers);
     html_hours(out, tally);
     for (size_t i = 0; i < SECTIONS; i++) {
         (void)fprintf(out, "<h2>%s</h2>\n", charts[i].title);

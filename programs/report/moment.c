@@ -111,7 +111,7 @@ static void take_priority(struct slice *line)
 }
 
 /* Takes date and, behind syslog's, the host's name, or what stands there. 0: that is not what stands here. */
-uint64_t moment_take(struct slice *line, unsigned tomorrow)
+uint64_t moment_take(struct slice *line, unsigned tomorrow, struct slice *host)
 {
     uint64_t when;
 
@@ -126,6 +126,6 @@ uint64_t moment_take(struct slice *line, unsigned tomorrow)
         when = take_iso(line);
     else
         return 0;
-    (void)take_until(line, ' ');
+    *host = take_until(line, ' ');
     return when;
 }

@@ -16,9 +16,10 @@ bool moment_is_day(unsigned day);
 unsigned moment_day(int days);
 
 /*
- * Takes date and, behind syslog's, the host's name, or what stands there, as files, syslogs (RFC 3164, RFC 5424, ISO) and
- * journald write them. A date without a year is the last such day up to `tomorrow`. 0: that is not what stands here.
+ * Takes date and, behind syslog's, the host's name, or what stands there, as files, syslogs (RFC 3164, RFC 5424, ISO)
+ * and journald write them; the name is `host`, which stays as it is if there is none. A date without a year is the last
+ * such day up to `tomorrow`. 0: that is not what stands here.
  */
-uint64_t moment_take(struct slice *line, unsigned tomorrow);
+uint64_t moment_take(struct slice *line, unsigned tomorrow, struct slice *host);
 
 #endif

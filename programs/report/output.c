@@ -93,6 +93,26 @@ static void text_section(FILE *out, const struct chart *chart, const struct top 
     }
 }
 
+/* A column for each host, if there are several. */
+static void text_servers(FILE *out, const struct servers *servers)
+{
+    if (servers->used < 2)
+        return;
+    (void)fputs("\nHosts side by side\n", out);
+    for (size_t i = 0; i <= TOTALS_OF_SERVER; i++) {
+        for (size_t h = 0; h < servers->used; h++) {
+            const struct server *server = &servers->list[h];
+            int len = (int)strlen(server->name), width = len > 8 ? len + 2 : 10;
+
+            if (i == 0)
+                (void)fprintf(out, "%*s", width, server->name);
+            else
+                (void)fprintf(out, "%*" PRIu64, width, server->totals[i - 1]);
+        }
+        (void)fprintf(out, "%s%s\n", i > 0 ? "  " : "", i > 0 ? totals[i - 1].title : "");
+    }
+}
+
 static void write_text(FILE *out, const struct tally *tally, size_t rows)
 {
     (void)fputs("mailrecv, ", out);
@@ -100,6 +120,7 @@ static void write_text(FILE *out, const struct tally *tally, size_t rows)
     (void)fputs("\n\n", out);
     for (size_t i = 0; i < TOTALS; i++)
         (void)fprintf(out, "%10" PRIu64 "  %s\n", tally->totals[i], totals[i].title);
+    text_servers(out, &tally->servers);
     text_hours(out, tally);
     for (size_t i = 0; i < SECTIONS; i++)
         text_section(out, &charts[i], &tally->tables[i], rows);
@@ -160,18 +181,37 @@ static void json_moment(FILE *out, const char *name, uint64_t when)
     (void)fputs("\",\n", out);
 }
 
+static void json_totals(FILE *out, const uint64_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        (void)fprintf(out, "%s\"%s\": %" PRIu64, i > 0 ? ", " : "", totals[i].id, values[i]);
+}
+
+static void json_servers(FILE *out, const struct servers *servers)
+{
+    (void)fputs(",\n  \"hosts\": [", out);
+    for (size_t h = 0; h < servers->used; h++) {
+        (void)fprintf(out, "%s\n    {\"host\": ", h > 0 ? "," : "");
+        json_string(out, slice_of(servers->list[h].name));
+        (void)fputs(", ", out);
+        json_totals(out, servers->list[h].totals, TOTALS_OF_SERVER);
+        (void)fputc('}', out);
+    }
+    (void)fputc(']', out);
+}
+
 static void write_json(FILE *out, const struct tally *tally, size_t rows)
 {
     (void)fputs("{\n", out);
     json_moment(out, "first", tally->first);
     json_moment(out, "last", tally->last);
     (void)fputs("  \"totals\": {", out);
-    for (size_t i = 0; i < TOTALS; i++)
-        (void)fprintf(out, "%s\"%s\": %" PRIu64, i > 0 ? ", " : "", totals[i].id, tally->totals[i]);
+    json_totals(out, tally->totals, TOTALS);
     (void)fputs("},\n  \"sessions_per_hour\": [", out);
     for (size_t i = 0; i < TALLY_HOURS; i++)
         (void)fprintf(out, "%s%" PRIu64, i > 0 ? ", " : "", tally->hours[i]);
     (void)fputc(']', out);
+    json_servers(out, &tally->servers);
     for (size_t i = 0; i < SECTIONS; i++)
         json_section(out, &charts[i], &tally->tables[i], rows);
     (void)fputs("\n}\n", out);
@@ -215,6 +255,25 @@ static void prom_column(FILE *out, const struct chart *chart, const struct colum
         prom_row(out, chart, column, &rest, true);
 }
 
+/* Of each host, if there are several. */
+static void prom_servers(FILE *out, const struct servers *servers)
+{
+    static const char *const codes[] = { "\\\"", "\\\\" };
+
+    for (size_t i = 0; i < TOTALS_OF_SERVER && servers->used > 1; i++) {
+        char metric[64], help[96];
+
+        (void)snprintf(metric, sizeof metric, "mailrecv_host_%s_total", totals[i].id);
+        (void)snprintf(help, sizeof help, "%s, on this host.", totals[i].title);
+        prom_head(out, metric, help);
+        for (size_t h = 0; h < servers->used; h++) {
+            (void)fprintf(out, "%s{host=\"", metric);
+            put_escaped(out, slice_of(servers->list[h].name), "\"\\", codes);
+            (void)fprintf(out, "\"} %" PRIu64 "\n", servers->list[h].totals[i]);
+        }
+    }
+}
+
 static void write_prom(FILE *out, const struct tally *tally, size_t rows)
 {
     for (size_t i = 0; i < TOTALS; i++) {
@@ -225,6 +284,7 @@ static void write_prom(FILE *out, const struct tally *tally, size_t rows)
         prom_head(out, metric, help);
         (void)fprintf(out, "%s %" PRIu64 "\n", metric, tally->totals[i]);
     }
+    prom_servers(out, &tally->servers);
     for (size_t i = 0; i < SECTIONS; i++)
         for (size_t c = 0; c < COLUMNS && charts[i].columns[c].name != NULL; c++)
             prom_column(out, &charts[i], &charts[i].columns[c], &tally->tables[i], rows);

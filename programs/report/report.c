@@ -118,6 +118,7 @@ static bool open_source(struct source *s, const char *name)
 {
     const char *program = decompressor(name);
 
+    servers_name_of_file(tally.file_of, name);
     s->name = name;
     s->helper = 0;
     s->offset = 0;

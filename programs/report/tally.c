@@ -18,6 +18,7 @@ void tally_clear(struct tally *tally)
     tally->first = tally->last = 0;
     memset(tally->totals, 0, sizeof tally->totals);
     memset(tally->hours, 0, sizeof tally->hours);
+    tally->servers.used = 0;
     for (size_t i = 0; i < SECTIONS; i++) {
         tally->tables[i].by_max = i == SECTION_COMMANDS;
         top_clear(&tally->tables[i]);
@@ -28,6 +29,7 @@ void tally_sort(struct tally *tally)
 {
     for (size_t i = 0; i < SECTIONS; i++)
         top_sort(&tally->tables[i]);
+    servers_sort(&tally->servers);
 }
 
 /* ---- pieces of a line -------------------------------------------------------------------------- */
@@ -95,28 +97,34 @@ static void count_part(struct tally *tally, enum section section, struct slice p
     count_key(tally, section, &key, 0);
 }
 
-/* What an event is counted from: when, whose, all of its text, and what is behind its first words. */
+/* What an event is counted from: when, where, whose, all of its text, and what is behind its first words. */
 struct event {
     uint64_t when;
+    struct server *server;
     struct slice client, whole, text;
 };
 
+/* For all hosts together, and for that of the event. */
+static void count_total(struct tally *tally, const struct event *event, enum total total, uint64_t amount)
+{
+    tally->totals[total] += amount;
+    event->server->totals[total] += amount;
+}
+
 static void count_session(struct tally *tally, const struct event *event)
 {
-    tally->totals[TOTAL_SESSIONS]++;
+    count_total(tally, event, TOTAL_SESSIONS, 1);
     tally->hours[event->when / 10000 % 100]++;
 }
 
 static void count_tls(struct tally *tally, const struct event *event)
 {
-    (void)event;
-    tally->totals[TOTAL_TLS]++;
+    count_total(tally, event, TOTAL_TLS, 1);
 }
 
 static void count_login(struct tally *tally, const struct event *event)
 {
-    (void)event;
-    tally->totals[TOTAL_LOGINS]++;
+    count_total(tally, event, TOTAL_LOGINS, 1);
 }
 
 static void count_nothing(struct tally *tally, const struct event *event)
@@ -125,15 +133,15 @@ static void count_nothing(struct tally *tally, const struct event *event)
     (void)event;
 }
 
-static void refuse(struct tally *tally, struct slice client, struct slice reason, struct slice stage)
+static void refuse(struct tally *tally, const struct event *event, struct slice reason, struct slice stage)
 {
     struct key key = { .len = 0 };
 
-    tally->totals[TOTAL_REFUSALS]++;
+    count_total(tally, event, TOTAL_REFUSALS, 1);
     add_part(&key, reason);
     add_part(&key, stage);
     count_key(tally, SECTION_REFUSALS, &key, 0);
-    count_part(tally, SECTION_HOSTS, client);
+    count_part(tally, SECTION_HOSTS, event->client);
 }
 
 /* CODE TEXT stage=STAGE ... */
@@ -147,7 +155,7 @@ static void count_refusal(struct tally *tally, const struct event *event)
 
     skip(&facts, reason.len);
     (void)take(&facts, stage);
-    refuse(tally, event->client, reason, take_until(&facts, ' '));
+    refuse(tally, event, reason, take_until(&facts, ' '));
 }
 
 /* violations=N/M reason=REASON [until=TIME]; with a time it has locked the client out. */
@@ -157,13 +165,13 @@ static void count_violation(struct tally *tally, const struct event *event)
     struct slice until = { "", 0 };
 
     take_facts(event->text, keys, &until, 1);
-    tally->totals[TOTAL_LOCKS] += until.len > 0;
+    count_total(tally, event, TOTAL_LOCKS, until.len > 0);
 }
 
 /* Who is locked out and comes again. */
 static void count_closed(struct tally *tally, const struct event *event)
 {
-    refuse(tally, event->client, (struct slice)SLICE("locked out"), (struct slice)SLICE("connect"));
+    refuse(tally, event, (struct slice)SLICE("locked out"), (struct slice)SLICE("connect"));
 }
 
 /* "handshake: TEXT", which is the client's failure; all others are ours. */
@@ -171,7 +179,7 @@ static void count_handshake(struct tally *tally, const struct event *event)
 {
     struct slice text = event->text;
 
-    refuse(tally, event->client, take_until(&text, '"'), (struct slice)SLICE("tls"));
+    refuse(tally, event, take_until(&text, '"'), (struct slice)SLICE("tls"));
 }
 
 static void count_gone(struct tally *tally, const struct event *event)
@@ -198,18 +206,18 @@ static void count_delivery(struct tally *tally, const struct event *event)
 
     take_facts(event->text, keys, facts, FACTS);
     if (slice_equal(facts[RESULT], (struct slice)SLICE("already"))) {
-        tally->totals[TOTAL_ALREADY]++; /* nothing was run */
+        count_total(tally, event, TOTAL_ALREADY, 1); /* nothing was run */
         return;
     }
     if (slice_equal(facts[RESULT], (struct slice)SLICE("rehearsed")))
         return; /* a trial with -n: nothing was run, and nothing refused */
     if (slice_equal(facts[RESULT], (struct slice)SLICE("delivered"))) {
-        tally->totals[TOTAL_DELIVERED]++;
+        count_total(tally, event, TOTAL_DELIVERED, 1);
         add_part(&key, facts[TO]);
         add_part(&key, facts[TARGET]);
         count_key(tally, SECTION_RECIPIENTS, &key, number(facts[BYTES]));
     } else {
-        tally->totals[facts[RESULT].len == 8 ? TOTAL_DEFERRED : TOTAL_REFUSED]++; /* deferred, refused */
+        count_total(tally, event, facts[RESULT].len == 8 ? TOTAL_DEFERRED : TOTAL_REFUSED, 1); /* deferred, refused */
         add_part(&key, facts[RESULT]);
         add_part(&key, facts[TO]);
         add_part(&key, facts[REASON]);
@@ -230,7 +238,7 @@ static void count_end(struct tally *tally, const struct event *event)
 
     take_facts(event->whole, keys, facts, FACTS);
     count_part(tally, SECTION_ENDS, facts[REASON]);
-    tally->totals[TOTAL_MESSAGES] += number(facts[MESSAGES]);
+    count_total(tally, event, TOTAL_MESSAGES, number(facts[MESSAGES]));
 }
 
 static void count_trouble(struct tally *tally, const struct event *event)
@@ -371,8 +379,8 @@ static bool is_moment(uint64_t when)
 
 void tally_line(struct tally *tally, struct slice line)
 {
-    struct event event = { .when = moment_take(&line, tally->tomorrow) };
-
+    struct slice host = slice_of(tally->file_of);
+    struct event event = { .when = moment_take(&line, tally->tomorrow, &host) };
     tally->totals[TOTAL_LINES]++;
     if (!is_moment(event.when) || !take_head(&line, &event)) {
         tally->totals[TOTAL_IGNORED]++;
@@ -384,5 +392,6 @@ void tally_line(struct tally *tally, struct slice line)
         tally->first = event.when;
     if (event.when > tally->last)
         tally->last = event.when;
+    event.server = servers_find(&tally->servers, host);
     count_event(tally, &event);
 }

@@ -6,13 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "programs/report/servers.h"
 #include "programs/report/top.h"
-
-/* What is counted as one number. */
-enum total {
-    TOTAL_SESSIONS, TOTAL_TLS, TOTAL_LOGINS, TOTAL_MESSAGES, TOTAL_DELIVERED, TOTAL_ALREADY, TOTAL_DEFERRED, TOTAL_REFUSED,
-    TOTAL_REFUSALS, TOTAL_LOCKS, TOTAL_LINES, TOTAL_IGNORED, TOTALS
-};
+#include "programs/report/total.h"
 
 /* What is counted per key. The parts of a key, TALLY_PARTS at most, stand one on a line each. */
 enum section {
@@ -30,7 +26,7 @@ enum { TALLY_PARTS = 3, TALLY_HOURS = 24 };
 
 /*
  * Days are numbers like 20261121, moments like 20261121235958: local time, as the line says it.
- * tally_clear makes a tally of nothing, for the days that the caller has set.
+ * tally_clear makes a tally of nothing, for the days and the host that the caller has set.
  */
 struct tally {
     unsigned from, to;     /* the days that count */
@@ -39,6 +35,8 @@ struct tally {
     uint64_t totals[TOTALS];
     uint64_t hours[TALLY_HOURS]; /* sessions that began in this hour of a day */
     struct top tables[SECTIONS];
+    char file_of[SERVER_NAME]; /* whose log is being read, where the lines do not say so */
+    struct servers servers;
 };
 
 /* Counts one line, given without its line end. The tables get printable ASCII only, whatever is in it. */
@@ -47,7 +45,7 @@ void tally_line(struct tally *tally, struct slice line);
 /* Puts the rows of all tables in order. */
 void tally_sort(struct tally *tally);
 
-/* Forgets what was counted; the days stay. */
+/* Forgets what was counted; the days and the host of the file stay. */
 void tally_clear(struct tally *tally);
 
 #endif

@@ -41,7 +41,7 @@ class Page(html.parser.HTMLParser):
             print("--")
 
     def handle_data(self, data):
-        assert "<" not in data or self.open[-1] in ("td", "text", "title"), data
+        assert "<" not in data or self.open[-1] in ("td", "th", "text", "title"), data
         if self.open and self.open[-1] in ("td", "th"):
             self.cells[-1] += data
 
