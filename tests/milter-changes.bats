@@ -234,6 +234,29 @@ END
     grep -q 'milter action=quarantine .* ignored="there is no quarantine: the client is told to try again"' log
 }
 
+@test "what policy services want comes before: fields are counted, a copy can be deleted, what is held stays so" {
+    printf 'policy rcpt exec /bin/sh %s\n' "$PWD/policy" >>milter.conf
+    cat >policy <<'END'
+while read -r line; do [ -n "$line" ] || { cat answer; echo; }; done
+END
+    echo 'action=PREPEND X-Policy: yes' >answer
+    script 'eob i 1 X-First one' 'eob i 3 X-Third three'
+    message
+    stored inbox | head -n 4 | diff - <(printf '%s\n' 'X-Policy: yes' 'X-First: one' 'Received: OWN' 'X-Third: three')
+    echo 'action=BCC other@example.com' >answer
+    script 'eob - other@example.com'
+    message
+    [ ! -e other ]
+    rm inbox
+    echo 'action=HOLD' >answer
+    script 'eob + third@example.com' 'eob e new@client.example'
+    message
+    [ "$(codes)" = '250 250 354 250' ]
+    [ ! -e inbox ] && [ ! -e third ]
+    grep '^X-Original-To' held | diff - <(printf 'X-Original-To: %s\n' inbox@example.com third@example.com)
+    grep -qx 'Return-Path: <new@client.example>' held
+}
+
 @test "a message that is sent again is the same, whatever milters make of it each time" {
     cat >>milter.conf <<END
 deliver rcpt_to first@example.com pipe echo "\$DELIVERY_ID" >>$PWD/first
