@@ -292,7 +292,7 @@ struct reply state_mail(struct session_state *s, struct slice argument)
                                                       &s->sender);
     if (reply.code == 0)
         reply = state_ask_mail(s);
-    if (reply.code == 0) /* what costs most, and others, comes last */
+    if (reply.code == 0) /* what costs others comes late; milters need not hear of who is refused */
         reply = checks_sender_hosts(&s->conf->client, &s->conf->rules.groups, s->client, &s->sender, s->deadline,
                                     s->terminated);
     text_string(s->parameters, sizeof s->parameters,

@@ -10,7 +10,7 @@
 #include "base/text.h"
 
 /* In one piece, and not by stdio: a confined process may not ask what kind of file it is. */
-static void tell(const char *format, va_list args, const char *end)
+static void __attribute__((format(printf, 1, 0))) tell(const char *format, va_list args, const char *end)
 {
     char words[1536], line[2048];
     struct text out = { line, sizeof line, 0 };
