@@ -38,6 +38,12 @@ remains() {
     # the libraries that the programs are linked with, and those that they load; nothing else is wanted
     dpkg-deb -f mailrecv.deb Depends | tr ',|' '\n\n' | sed -E 's/ *([^ ]+).*/\1/' | LC_ALL=C sort -u | paste -sd' ' >depends
     [ "$(cat depends)" = "libc-ares2 libc6 libcrypt1 libidn2-0 libpcre2-8-0 libssl3 systemd systemd-standalone-sysusers systemd-standalone-tmpfiles systemd-sysusers systemd-tmpfiles" ]
+    # those of databases are loaded by a program of its own package
+    dpkg-deb -f "$BUILT"/deb/mailrecv-lookup_*.deb Recommends | tr ',' '\n' | sed -E 's/ *([^ ]+).*/\1/' | paste -sd' ' >recommends
+    [ "$(cat recommends)" = "liblmdb0 libmariadb3 libpq5 libsqlite3-0" ]
+    dpkg-deb -f "$BUILT"/deb/mailrecv-lookup_*.deb Depends | sed -E 's/ *\([^)]*\)//g' >depends
+    [ "$(cat depends)" = "mailrecv, libc6" ]
+    dpkg-deb -c "$BUILT"/deb/mailrecv-lookup_*.deb | grep -q '^-rwxr-xr-x .* \./usr/sbin/mailrecv-lookup$'
     # who wants to publish has a package of its own
     dpkg-deb -f "$BUILT"/deb/mailrecv-publish_*.deb Depends | tr ',|' '\n\n' | sed -E 's/ *([^ ]+).*/\1/' | LC_ALL=C sort -u | paste -sd' ' >depends
     [ "$(cat depends)" = "libc6 libnats3.4 librabbitmq4" ]
