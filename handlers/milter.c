@@ -59,6 +59,16 @@ static void put_recipient(const struct milter_facts *facts, struct text *out)
     put_address(&facts->recipient->address, out);
 }
 
+static void put_verb(const struct milter_facts *facts, struct text *out)
+{
+    char *begin = out->bytes + out->len;
+
+    milter_put_string(out, facts->verb);
+    for (size_t i = 0; i < facts->verb.len; i++)
+        if (begin[i] == '\0')
+            begin[i] = '?';
+}
+
 static void put_nothing(const struct milter_facts *facts, struct text *out)
 {
     (void)facts;
@@ -67,7 +77,7 @@ static void put_nothing(const struct milter_facts *facts, struct text *out)
 
 static void (*const put_data[])(const struct milter_facts *facts, struct text *out) = {
     [MILTER_CONNECT] = put_client, [MILTER_HELO] = put_helo, [MILTER_MAIL] = put_sender, [MILTER_RCPT] = put_recipient,
-    [MILTER_DATA_COMMAND] = put_nothing
+    [MILTER_DATA_COMMAND] = put_nothing, [MILTER_UNKNOWN] = put_verb
 };
 
 /* Macros of commands that it does not want are for later: it may ask for them then. */
@@ -185,7 +195,13 @@ static struct reply begin(const struct milter_turn *turn)
     return begin_message(turn);
 }
 
-/* RCPT or DATA. */
+/* Behind what is no command libmilter takes no header, unless DATA comes between them. */
+static bool fits(const struct milter_turn *turn)
+{
+    return turn->command != MILTER_UNKNOWN || milter_talk_wants(turn->milter, MILTER_DATA_COMMAND);
+}
+
+/* RCPT, DATA, or what is no command. */
 static struct reply go_on(const struct milter_turn *turn)
 {
     const struct milter_connection *c = &turn->milter->connection;
@@ -194,7 +210,7 @@ static struct reply go_on(const struct milter_turn *turn)
         return milter_failed(turn);
     if (c->refuses)
         return milter_refuse_again(turn);
-    return c->asked ? say(turn) : no_objection;
+    return c->asked && fits(turn) ? say(turn) : no_objection;
 }
 
 /* Is this a client of the line? */

@@ -10,7 +10,7 @@
  */
 
 /*
- * Asks at MAIL, RCPT or DATA. Code 0, or a refusal: of a milter, of milter.failure, or because it is not known now whether this is a client of
+ * Asks at MAIL, RCPT or DATA, or about a line that is no command. Code 0, or a refusal: of a milter, of milter.failure, or because it is not known now whether this is a client of
  * the line. Its texts live until the next question. MAIL begins a message; behind a refusal of it milter_abort is to be called.
  */
 struct reply milter_ask(const struct milter_context *context, enum milter_command command);

@@ -16,6 +16,7 @@ struct milter_facts {
     struct slice parameters;         /* of MAIL, as the client gave them */
     const struct recipient *recipient; /* that is asked about; else NULL */
     struct slice next_mailer;        /* and what takes its mail: local, lmtp, smtp */
+    struct slice verb;               /* of a line that is no command */
     const char *id;                  /* of the message, "": it has none yet */
     time_t received;                 /* since when */
     struct slice message_id;         /* the value of its Message-ID: field, without blanks around it; only at its end */

@@ -117,7 +117,7 @@ static void set_refusal(struct milter_reply *refusal, unsigned code, const char 
     refusal->len = text.len;
 }
 
-/* Of a recipient nothing is kept; before MAIL the client is meant, and whatever message it has. */
+/* Of a recipient nothing is kept, nor of what is no command; before MAIL the client is meant, and whatever message it has. */
 static struct reply refuse(const struct milter_turn *turn, const struct milter_answer *answer)
 {
     struct milter_connection *c = &turn->milter->connection;
@@ -137,7 +137,7 @@ static struct reply refuse(const struct milter_turn *turn, const struct milter_a
         if (!milter_reply_read(answer->text, &c->refusal))
             return milter_fail(turn, MILTER_BROKEN, "its reply is no refusal");
     }
-    if (turn->command == MILTER_RCPT)
+    if (turn->command == MILTER_RCPT || turn->command == MILTER_UNKNOWN)
         return reply_of(turn);
     c->asked = false;
     c->refuses = true;

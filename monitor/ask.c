@@ -248,6 +248,14 @@ struct reply monitor_data(struct monitor *monitor)
     return is_direct(monitor, true) ? state_data(&monitor->state) : ask(monitor, &(struct question){ .kind = ASK_DATA });
 }
 
+struct reply monitor_unknown(struct monitor *monitor, struct slice verb)
+{
+    if (!monitor->asks_unknown)
+        return no_objection;
+    return is_direct(monitor, true) ? state_unknown(&monitor->state, verb)
+                                    : ask(monitor, &(struct question){ .kind = ASK_UNKNOWN, .text = verb });
+}
+
 void monitor_reset(struct monitor *monitor)
 {
     if (is_direct(monitor, false))

@@ -73,6 +73,11 @@ static struct reply ask_of_all(struct session_state *s, enum policy_stage stage,
                                          .recipients = s->named, .id = s->id, .size = size });
 }
 
+bool state_wants_data(const struct conf *conf)
+{
+    return policy_wants(&conf->handlers, POLICY_DATA) || conf->handlers.first_milter != NULL;
+}
+
 /* DATA is accepted once, however often it was refused before. */
 struct reply state_data(struct session_state *s)
 {

@@ -174,6 +174,12 @@ static bool hear_data(struct monitor *m, const struct question *q, struct reply 
     return true;
 }
 
+static bool hear_unknown(struct monitor *m, const struct question *q, struct reply *reply)
+{
+    *reply = state_unknown(&m->state, q->text);
+    return true;
+}
+
 static bool hear_answer(struct monitor *m, const struct question *q, struct reply *reply)
 {
     (void)q;
@@ -222,6 +228,7 @@ static const struct {
     [ASK_ANSWER] = { hear_answer, true, true },  [ASK_XCLIENT] = { hear_xclient, true, false },
     [TELL_XFORWARD] = { hear_xforward, false, false }, [ASK_DATA] = { hear_data, true, false },
     [TELL_HEEDED] = { hear_heeded, false, true }, [TELL_MISTOLD] = { hear_mistold, false, false },
+    [ASK_UNKNOWN] = { hear_unknown, true, false },
 };
 
 /* Sends an answer, with a descriptor if `fd` is one. A session that cannot have it shall not wait for it. */

@@ -42,10 +42,9 @@ static struct milter_facts facts_of(struct session_state *s, const struct recipi
 
 /* ---- the envelope ------------------------------------------------------------------------------ */
 
-static struct reply ask(struct session_state *s, enum milter_command command, const struct recipient *recipient)
+static struct reply ask(struct session_state *s, enum milter_command command, struct milter_facts facts)
 {
     const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender, .helo = s->helo };
-    const struct milter_facts facts = facts_of(s, recipient);
     const struct milter_context context = { .settings = &s->conf->handlers, .rules = &s->conf->rules, .asking = &asking,
                                             .deadline = s->deadline, .facts = &facts };
 
@@ -64,7 +63,7 @@ struct reply state_milter_mail(struct session_state *s)
     dns_new_deadline();
     (void)client_name(s->client); /* kept; without it nobody could say whether it is confirmed */
     state_stamp(s);
-    reply = ask(s, MILTER_MAIL, NULL);
+    reply = ask(s, MILTER_MAIL, facts_of(s, NULL));
     if (reply.code != 0)
         milter_abort(&s->conf->handlers);
     return reply;
@@ -72,12 +71,25 @@ struct reply state_milter_mail(struct session_state *s)
 
 struct reply state_milter_rcpt(struct session_state *s, const struct recipient *recipient)
 {
-    return ask(s, MILTER_RCPT, recipient);
+    return ask(s, MILTER_RCPT, facts_of(s, recipient));
 }
 
 struct reply state_milter_data(struct session_state *s)
 {
-    return ask(s, MILTER_DATA_COMMAND, NULL);
+    return ask(s, MILTER_DATA_COMMAND, facts_of(s, NULL));
+}
+
+struct reply state_unknown(struct session_state *s, struct slice verb)
+{
+    struct milter_facts facts;
+
+    state_note(s, CAME_UNKNOWN);
+    s->refusal_counted = true;
+    if (!s->in_transaction)
+        return no_objection;
+    facts = facts_of(s, NULL);
+    facts.verb = verb;
+    return ask(s, MILTER_UNKNOWN, facts);
 }
 
 /* ---- the message ------------------------------------------------------------------------------- */

@@ -111,6 +111,9 @@ struct reply monitor_rcpt(struct monitor *monitor, struct slice argument);
 /* DATA with recipients, or the first BDAT: code 0 and the message may come, or a refusal, of which nothing remains. */
 struct reply monitor_data(struct monitor *monitor);
 
+/* A line whose first word, this one, is no command: code 0 and it is refused as ever, or another refusal. */
+struct reply monitor_unknown(struct monitor *monitor, struct slice verb);
+
 /*
  * STARTTLS: code 0, and as soon as the client has been told so it is to be spoken to through `plain`, a
  * stream socket that is the caller's now; all that it has said is forgotten. Or a refusal.

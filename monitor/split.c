@@ -66,7 +66,8 @@ struct monitor *monitor_prepare(struct conf *conf)
     resolver_hide(memory, SPOOL_MEMORY);
     m->remembers = conf->delivery.ledger.len > 0;
     m->asks_helo = asks_about_helo(conf);
-    m->asks_data = policy_wants(&conf->handlers, POLICY_DATA) || conf->handlers.first_milter != NULL;
+    m->asks_data = state_wants_data(conf);
+    m->asks_unknown = conf->handlers.first_milter != NULL;
     m->asks_mail = is_asked(conf);
     m->asks_rcpt = may_take_long(conf);
     if (memory == MAP_FAILED) {

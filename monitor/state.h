@@ -136,6 +136,8 @@ struct reply state_helo(struct session_state *s, bool extended, struct slice nam
 struct reply state_mail(struct session_state *s, struct slice argument);
 struct reply state_rcpt(struct session_state *s, struct slice argument);
 struct reply state_data(struct session_state *s);
+bool state_wants_data(const struct conf *conf); /* is somebody asked about DATA? Then no message may come without that */
+struct reply state_unknown(struct session_state *s, struct slice verb);
 struct reply state_tls(struct session_state *s, int client, int plain);
 struct reply state_auth(struct session_state *s, struct slice identity, struct slice user, struct slice password);
 struct reply state_xclient(struct session_state *s, struct slice argument);

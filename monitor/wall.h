@@ -17,7 +17,7 @@ enum {
 /* What is told waits for the next question, or for something that has to be logged at once. */
 enum kind { TELL_HELO, TELL_MAIL, TELL_RESET, TELL_REFUSAL, TELL_EVENT, ASK_RCPT, ASK_SPOOL, ASK_DELIVER,
             ASK_MAIL, ASK_TLS, ASK_AUTH, ASK_HELO, ASK_ANSWER, ASK_XCLIENT, TELL_XFORWARD,
-            ASK_DATA, TELL_HEEDED, TELL_MISTOLD, KINDS };
+            ASK_DATA, TELL_HEEDED, TELL_MISTOLD, ASK_UNKNOWN, KINDS };
 
 enum { SESSION, HELPER }; /* whose end of the plain bytes */
 
@@ -33,6 +33,7 @@ struct monitor {
     uint64_t pinned;    /* until when both processes stay on one CPU, 0: they do not */
     struct line_io *io; /* whose output leaves before a long wait, NULL: none */
     bool asks_data;     /* is it asked about DATA? */
+    bool asks_unknown;  /* and about what is no command? */
     bool remembers;     /* is there a ledger, which wants to know whether the client has heard what became of its message? */
     bool asks_helo, asks_mail, asks_rcpt; /* can the answer be no, or (asks_rcpt) may it take long? */
     int spool;          /* the file that the session was given, -1: none */

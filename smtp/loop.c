@@ -284,6 +284,15 @@ static void note_refusal(struct session *s, const struct command *c)
 
 /* ---- the loop ------------------------------------------------------------------------- */
 
+/* A milter may have a reply of its own to what is no command. */
+static struct reply refuse_unknown(const struct session *s, struct slice verb, struct reply usual)
+{
+    struct reply reply = monitor_unknown(s->monitor, verb);
+
+    reply.counts = COUNTS_UNKNOWN;
+    return reply.code != 0 ? reply : usual;
+}
+
 static void one_line(struct session *s, struct slice line)
 {
     const struct command *c;
@@ -299,7 +308,9 @@ static void one_line(struct session *s, struct slice line)
     s->before = s->state;
     s->begun = s->mail_refused || (s->state & TRANSACTION) != 0;
     reply = check_line(s, c, line, argument);
-    if (reply.code == 0)
+    if (c == NULL && reply.counts == COUNTS_UNKNOWN)
+        reply = refuse_unknown(s, verb, reply);
+    else if (reply.code == 0)
         reply = c->handler(s, argument);
     else if (c != NULL && c->kind == KIND_BDAT)
         reply = smtp_skip_chunk(s, argument, reply);

@@ -236,7 +236,7 @@ END
 @test "messages of a session share a connection, and one that ends early is aborted" {
     serve
     session 'EHLO client.example' 'MAIL FROM:<a@client.example>' RSET 'MAIL FROM:<b@client.example>' 'RCPT TO:<inbox@example.com>' \
-        'EHLO second.example' 'MAIL FROM:<c@client.example>' 'RCPT TO:<inbox@example.com>' "${MESSAGE[@]}" 'MAIL FROM:<d@client.example>'
+        'EHLO second.example' 'MAIL FROM:<c@client.example>' 'RCPT TO:<inbox@example.com>' "${LINES_OF_MESSAGE[@]}" 'MAIL FROM:<d@client.example>'
     told | grep -Ev 'header|body|eoh|open|optneg|connect' | cut -d' ' -f1,2 | diff - <(cat <<'END'
 helo client.example
 mail <a@client.example>
@@ -254,6 +254,19 @@ abort
 quit
 END
 )
+}
+
+@test "a milter is told of what is no command, while there is a message, and its refusal is the reply" {
+    serve
+    script 'unknown:BAR reply 502 5.5.1 no bar'
+    session 'EHLO client.example' FOO 'MAIL FROM:<a@client.example>' 'FOO x' 'RCPT TO:<inbox@example.com>' 'BAR y' "${LINES_OF_MESSAGE[@]}" FOO
+    [ "$(told | grep unknown | paste -sd' ')" = 'unknown FOO unknown BAR' ]
+    [ "$(codes)" = '500 250 500 250 502 354 250 500' ]
+    grep -qx '502 5.5.1 no bar' replies
+    : >seen
+    script 'optneg steps NOUNKNOWN'
+    session 'EHLO client.example' 'MAIL FROM:<a@client.example>' FOO
+    [ "$(told | grep -c unknown)" = 0 ]
 }
 
 @test "a client that a peer speaks for has a connection of its own" {

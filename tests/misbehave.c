@@ -164,6 +164,17 @@ static void deliver(struct monitor *m)
     struct spool spool = { .memory = monitor_memory(m), .fd = -1, .size = 10 };
 
     begin_delivery(m);
+    (void)monitor_data(m); /* if that is asked about */
+    memcpy(spool.memory, "Subject: x", 10);
+    (void)monitor_deliver(m, &spool);
+}
+
+/* Those who are asked about DATA are not. */
+static void deliver_without_data(struct monitor *m)
+{
+    struct spool spool = { .memory = monitor_memory(m), .fd = -1, .size = 10 };
+
+    begin_delivery(m);
     memcpy(spool.memory, "Subject: x", 10);
     (void)monitor_deliver(m, &spool);
 }
@@ -249,6 +260,7 @@ static void keep_spool(struct monitor *m)
     int kept;
 
     begin_delivery(m);
+    (void)monitor_data(m);
     spool.fd = monitor_spool(m, &spool.start);
     kept = dup3(spool.fd, spool.fd + 1, 0);
     (void)!write(kept, text, sizeof text - 1);
@@ -630,6 +642,7 @@ static const struct {
     { "mail-syntax", mail_with_bad_syntax },
     { "helo-syntax", helo_with_newline },
     { "deliver", deliver },
+    { "deliver-without-data", deliver_without_data },
     { "data-to-nobody", data_to_nobody },
     { "data-twice", data_twice },
     { "deliver-to-nobody", deliver_to_nobody },

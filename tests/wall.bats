@@ -195,6 +195,40 @@ END
     is_violation rcpt-without-mail contradiction
     is_violation data-twice contradiction
     [ "$(wc -l <asked)" = 1 ]
+    is_violation deliver-without-data contradiction
+}
+
+# A milter that notes what it sees.
+begin_milter() {
+    : >script
+    python3 "$TESTS/tools/milter" "$PWD/sock" script seen 3>&- >/dev/null &
+    milter=$!
+    until [ -S sock ]; do sleep 0.02; done
+    printf '%s\n' "milter unix:$PWD/sock" "spool_directory $PWD" >>conf
+}
+
+teardown() {
+    [ -z "${milter:-}" ] || kill "$milter"
+}
+
+@test "a session that has milters asked about a message without recipients, or twice, is ended" {
+    begin_milter
+    is_violation data-to-nobody contradiction
+    is_violation rcpt-without-mail contradiction
+    run ! grep -E '^[0-9]+ (rcpt|data|eob)' seen
+    is_violation data-twice contradiction
+    [ "$(grep -cE '^[0-9]+ data$' seen)" = 1 ]
+    is_violation deliver-without-data contradiction
+    run ! grep -E '^[0-9]+ (header|eoh|eob)' seen
+}
+
+@test "a session that could still write to what milters are shown is ended, and they see nothing of it" {
+    begin_milter
+    misbehave deliver
+    grep -q '^1 eob ' seen
+    rm box log
+    is_violation keep-spool contradiction
+    run ! grep -E '^2 (header|body|eob)' seen
 }
 
 @test "a session that delivers to nobody is ended" { is_violation deliver-to-nobody contradiction; }
@@ -407,6 +441,9 @@ deliver rcpt_to /^(sekrit-recipient|x)@example\.com$/ maildir sekrit-maildir
 error rcpt_to ^stranger@ 550 Not here
 error rcpt_to ^sekrit-error@ 550 sekrit-text of another recipient
 policy connect,helo,mail,rcpt,data,end exec /bin/sh sekrit-handler
+milter unix:/sekrit-milter
+milter.macros sekrit-macro=sekrit-value
+milter.failure accept
 quarantine append sekrit-quarantine
 END
     cat >sekrit-handler <<'END'
