@@ -127,6 +127,7 @@ static struct reply show_body(struct milter_turn turn)
 
         if (!put_lines(&reading, out, begin + MILTER_DATA)) {
             log_line(LOG_ERR, "cannot read the message: %m");
+            milter_talk_drop();
             return unreadable;
         }
         if (out->len == begin) { /* no empty packet: libmilter would close the connection */
@@ -160,6 +161,8 @@ static bool is_of_field(enum milter_change_kind kind)
     return kind == MILTER_ADD_FIELD || kind == MILTER_CHANGE_FIELD || kind == MILTER_INSERT_FIELD;
 }
 
+static const char no_room[] = ""; /* it is none of the milter's doing */
+
 /* Returns NULL, or why the answer is none. */
 static const char *keep(const struct milter_turn *turn, const struct milter_answer *answer)
 {
@@ -169,7 +172,7 @@ static const char *keep(const struct milter_turn *turn, const struct milter_answ
     if (is_of_field(answer->change.kind) && !milter_is_field_name(answer->change.name))
         return "it wants a header field whose name cannot be";
     if (replaces && !milter_message_replace(answer->text))
-        return errno == EFBIG ? "its new body is too large" : "its new body cannot be kept";
+        return errno == EFBIG ? "its new body is too large" : no_room;
     for (size_t i = 0; i < wishes.count && replaces; i++)
         if (wishes.changes[i].kind == MILTER_REPLACE_BODY)
             return NULL;
@@ -181,6 +184,17 @@ static const char *keep(const struct milter_turn *turn, const struct milter_answ
         return "its changes are too long";
     wishes.count++;
     return NULL;
+}
+
+/* What the milter wants cannot be kept: no other message is delivered in its place, whatever milter.failure says. */
+static struct reply give_up(struct milter *milter)
+{
+    static const struct reply failed = REPLY(451, "3.0", "The message cannot be changed now, try again later");
+
+    log_line(LOG_ERR, "cannot keep the new body of the message: %m");
+    milter->connection.asked = milter->connection.begun = false;
+    milter_service_close(milter, false);
+    return failed;
 }
 
 /* The last command: changes, and what becomes of the message. */
@@ -201,6 +215,8 @@ static struct reply end(struct milter_turn turn)
         if (hearing != MILTER_HEARD || answer.word != MILTER_CHANGE)
             break;
         wrong = keep(&turn, &answer);
+        if (wrong == no_room)
+            return give_up(turn.milter);
         if (wrong != NULL)
             return milter_fail(&turn, MILTER_BROKEN, wrong);
     }

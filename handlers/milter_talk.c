@@ -46,6 +46,11 @@ struct text *milter_talk_put(const struct milter_context *context, const struct 
     return &talk.out;
 }
 
+void milter_talk_drop(void)
+{
+    talk.out.len = 0;
+}
+
 void milter_talk_seal(void)
 {
     milter_packet_end(&talk.out, talk.begin);
@@ -117,7 +122,7 @@ static enum milter_hearing agree(struct milter *milter, const struct milter_opti
     return MILTER_HEARD;
 }
 
-static enum milter_hearing negotiate(const struct milter_context *context, struct milter *milter, char reason[MILTER_REASON])
+static enum milter_hearing negotiate(struct milter *milter, uint64_t deadline, char reason[MILTER_REASON])
 {
     struct milter_answer answer;
     enum milter_hearing hearing;
@@ -128,9 +133,12 @@ static enum milter_hearing negotiate(const struct milter_context *context, struc
     milter_put_number(&talk.out, MILTER_ACTIONS);
     milter_put_number(&talk.out, MILTER_STEPS);
     milter_talk_seal();
-    hearing = milter_talk_send(context, milter, reason);
+    hearing = milter_service_send(milter, text_slice(&talk.out), deadline, reason);
+    talk.out.len = 0;
     if (hearing == MILTER_HEARD)
-        hearing = milter_talk_hear(context, milter, MILTER_NEGOTIATE, &answer, reason);
+        hearing = milter_service_hear(milter, deadline, &answer, reason);
+    if (hearing == MILTER_HEARD)
+        hearing = fits(MILTER_NEGOTIATE, &answer, reason);
     if (hearing == MILTER_CLOSED)
         (void)snprintf(reason, MILTER_REASON, "it has closed the connection instead of negotiating: it wants what mailrecv does not offer");
     return hearing == MILTER_HEARD ? agree(milter, &answer.options, reason) : hearing;
@@ -142,7 +150,7 @@ enum milter_hearing milter_talk_begin(const struct milter_context *context, stru
     enum milter_hearing hearing = milter_service_open(milter, until, reason);
 
     if (hearing == MILTER_HEARD)
-        hearing = negotiate(context, milter, reason);
+        hearing = negotiate(milter, until, reason);
     if (hearing != MILTER_HEARD)
         milter_service_close(milter, false);
     return hearing;

@@ -31,6 +31,7 @@ bool milter_talk_is_answered(const struct milter *milter, enum milter_command co
 void milter_talk_put_macros(const struct milter_context *context, const struct milter *milter, enum milter_command command);
 struct text *milter_talk_put(const struct milter_context *context, const struct milter *milter, enum milter_command command);
 void milter_talk_seal(void);
+void milter_talk_drop(void); /* what was put will not be sent */
 bool milter_talk_has_room(void);
 
 /* Sends what was put. */

@@ -201,7 +201,6 @@ struct reply state_deliver(struct session_state *s, const struct spool *spool)
 {
     static const struct reply no_memory = REPLY(451, "3.0", "The message cannot be delivered now, try again later");
     const struct spool *delivered = &s->spool;
-
     const bool unasked = state_wants_data(s->conf) && !s->conf->handlers.unasked && !s->data_accepted;
 
     if (!s->in_transaction || s->count == 0 || unasked)

@@ -236,7 +236,7 @@ END
 @test "messages of a session share a connection, and one that ends early is aborted" {
     serve
     session 'EHLO client.example' 'MAIL FROM:<a@client.example>' RSET 'MAIL FROM:<b@client.example>' 'RCPT TO:<inbox@example.com>' \
-        'EHLO second.example' 'MAIL FROM:<c@client.example>' 'RCPT TO:<inbox@example.com>' "${LINES_OF_MESSAGE[@]}" 'MAIL FROM:<d@client.example>'
+        'EHLO second.example' 'MAIL FROM:<c@client.example>' 'RCPT TO:<inbox@example.com>' "${MESSAGE[@]}" 'MAIL FROM:<d@client.example>'
     told | grep -Ev 'header|body|eoh|open|optneg|connect' | cut -d' ' -f1,2 | diff - <(cat <<'END'
 helo client.example
 mail <a@client.example>
@@ -259,7 +259,7 @@ END
 @test "a milter is told of what is no command, while there is a message, and its refusal is the reply" {
     serve
     script 'unknown:BAR reply 502 5.5.1 no bar'
-    session 'EHLO client.example' FOO 'MAIL FROM:<a@client.example>' 'FOO x' 'RCPT TO:<inbox@example.com>' 'BAR y' "${LINES_OF_MESSAGE[@]}" FOO
+    session 'EHLO client.example' FOO 'MAIL FROM:<a@client.example>' 'FOO x' 'RCPT TO:<inbox@example.com>' 'BAR y' "${MESSAGE[@]}" FOO
     [ "$(told | grep unknown | paste -sd' ')" = 'unknown FOO unknown BAR' ]
     [ "$(codes)" = '500 250 500 250 502 354 250 500' ]
     grep -qx '502 5.5.1 no bar' replies
@@ -344,6 +344,17 @@ END
         done
     done
     [ "$(grep -c 'milter failed stage=.* milter="unix:.*" reason="' log)" = "$sessions" ]
+}
+
+@test "a new body that cannot be kept is no failure of the milter: nothing else is delivered in its place" {
+    printf '%s\n' 'milter.failure accept' 'spool_directory /nonexistent' >>milter.conf
+    head -c 200000 /dev/zero | tr '\0' x >large
+    script "eob b @$PWD/large" 'eob accept'
+    serve
+    message
+    grep -qx '451 4.3.0 The message cannot be changed now, try again later' replies
+    [ ! -e inbox ]
+    grep -q 'cannot keep the new body of the message: No such file or directory$' log
 }
 
 @test "a milter that is not there is asked again for the next message, and found when it is back" {
