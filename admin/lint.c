@@ -302,6 +302,7 @@ void lint_rules(struct conf *conf)
         lint_mailboxes(conf, rule);
         lint_command(conf, rule);
     }
+    lint_commands(conf);
     lint_rewrites(conf);
     lint_reach(conf);
 }

@@ -296,8 +296,8 @@ static void take_reply(const struct run *run, unsigned status, struct outcome *o
     (void)snprintf(outcome->status, sizeof outcome->status, "%.*s", (int)said.status.len, said.status.text);
     if (said.text.len > 0)
         (void)snprintf(outcome->reason, sizeof outcome->reason, "%.*s", (int)said.text.len, said.text.text);
-    else if (outcome->result == RESULT_REFUSED) /* the reason is the code so far */
-        (void)snprintf(outcome->reason, sizeof outcome->reason, "%s", refusal);
+    else if (outcome->result != RESULT_DEFERRED) /* the reason is the code so far */
+        (void)snprintf(outcome->reason, sizeof outcome->reason, "%s", outcome->result == RESULT_REFUSED ? refusal : "");
 }
 
 /* What the exit status says, and perhaps the output. */
@@ -308,8 +308,8 @@ static void outcome_of_exit(const struct run *run, const struct target *target, 
     enum result result = result_of(meaning, target->temporary);
     char text[PROCESS_TEXT];
 
-    if (result == RESULT_DELIVERED)
-        outcome_set(outcome, result, "%s", "");
+    if (result == RESULT_DELIVERED) /* some say here what went wrong, and exit with 0 */
+        outcome_set(outcome, result, "%.*s", REASON_MAX - 1, run->output.last);
     else if (result == RESULT_DEFERRED)
         outcome_set(outcome, result, "the command %s", process_end_text(end, text));
     else

@@ -265,7 +265,7 @@ EOF
         "output id=$id text=\"<0x09>[A-Z][a-z]{2}, [ 0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} [+-][0-9]{4}\""
         "output id=$id text=\"Subject: x\""
         "output id=$id text=\"hello\""
-        "delivery result=delivered id=$id rule=6 target=pipe bytes=[0-9]+ secs=[0-9]+\.[0-9]{3} host=client\.example path=\"cat\" from=\"a@example\.com\" to=\"echo@example\.com\""
+        "delivery result=delivered id=$id rule=6 target=pipe bytes=[0-9]+ secs=[0-9]+\.[0-9]{3} host=client\.example path=\"cat\" from=\"a@example\.com\" to=\"echo@example\.com\" reason=\"hello\""
         'end reason=quit secs=[0-9]+\.[0-9]{3} messages=1 ehlo=1 mail=1 rcpt=1/2 data=1 quit=1 host=client\.example helo-name="client\.example"'
     )
     # when it is root that runs this, mailrecv says so behind the first line

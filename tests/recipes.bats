@@ -85,7 +85,7 @@ END
 404 451 554
 408 451 451
 429 451 451
-302 250 451
+302 451 451
 END
     echo 403 >answer
     message | deliver_to hook@example.com | grep -q '^554 5.7.0 Delivery refused: <hook@example.com> The hook refused this message with 403'

@@ -59,7 +59,7 @@ answers() { # RECIPIENT
     message | deliver_to help-comment@example.com | grep -q '^250 2.0.0 Ok, delivered'
     [ "$(fields action)" = action=comment ]
     echo 'not ok - Permission Denied' >text
-    message | deliver_to help@example.com | grep -q '^250 '
+    message | deliver_to help@example.com | grep -q '^554 .*not ok - Permission Denied'
     echo 'something else' >text
     message | deliver_to help@example.com | grep -q '^451 '
     answers help@example.com <<'END'
@@ -84,9 +84,11 @@ END
         $'key=0123456789abcdef\nunknown_user=accept\nno_permission_check=1\nissue[project]=mail' ]
     [ "$(fields email | tail -n 5 | tr -d '\r')" = "$(message)" ]
     answers issues@example.com <<'END'
-403 554
-422 554
-404 554
+403 451
+422 451
+404 451
+408 451
+429 451
 500 451
 200 451
 END

@@ -1,0 +1,258 @@
+/* programs.c - what the exit statuses of known programs are worth: a table of those that say too little; pure */
+/*
+ * Each row was seen by running the program as a delivery command, in good and bad situations. In the lists of words, x*
+ * is the beginning of one, *x* what stands in one, and -x an option of one letter, also together with others.
+ */
+#include "admin/programs.h"
+
+#include <string.h>
+
+#define DATA "-d -F -T --data* --form* --json* --upload-file*"
+#define FAILS_FULL "on a full disk"
+
+const struct known_program programs[] = {
+    { "amqp-publish", NULL, NULL, NULL, false, 0, MAIL_LOST, { 0 },
+      "when the queue is missing, full, or bound to nothing", "exec mailrecv-publish amqp://HOST/...", "0.11.0" },
+    { "amqp-publish", NULL, NULL, NULL, false, 0, MAIL_COPIED, { 0 },
+      "waits while the broker is short of memory, is killed, and has published all the same",
+      "exec mailrecv-publish amqp://HOST/...", "0.11.0" },
+    { "redis-cli", NULL, NULL, "-e", false, 0, MAIL_LOST, { 0 },
+      "when Redis answers with an error: wrong type, password, no memory, read-only", "redis-cli -e -x ...", "7.0.15" },
+    { "redis-cli", "publish lpushx rpushx nomkstream", NULL, NULL, false, 0, MAIL_LOST, { 0 },
+      "when nobody listens, or the list or stream is missing", "redis-cli -e -x, with XADD or RPUSH", "7.0.15" },
+    { "mosquitto_pub", NULL, NULL, "5 mqttv5 -V5", false, READ_BY_SHELL, MAIL_LOST, { 0 },
+      "when the broker refuses topic or size",
+      "e=$(mosquitto_pub -V 5 -q 1 -s ... 2>&1) && [ -z \"$e\" ] || { echo \"$e\"; exit 75; }", "2.0.11" },
+    { "curl", DATA, "smtp* imap* ftp*", "*%{http_code}* *%{response_code}*", false, 0, MAIL_LOST, { 0 },
+      "at a redirect, and without -f at any answer",
+      "c=$(curl -sS -o /dev/null -w '%{http_code}' ...) || exit 75; case $c in 2*) ;; *) exit 75;; esac", "7.88.1" },
+    { "curl", DATA " smtp* imap*", "http://*", NULL, false, 0, MAIL_BOUNCED, { 65, 67, 77 },
+      "when a CA file is missing, a password is refused, or a pipe cannot be sent again", "curl ... || exit 75",
+      "7.88.1" },
+    { "http https", NULL, NULL, "--check-status", false, 0, MAIL_LOST, { 0 },
+      "whatever the answer is", "http --check-status ..., without --follow", "3.2.1" },
+    { "http https", "--follow -F", NULL, NULL, false, 0, MAIL_LOST, { 0 },
+      "at a redirect, which it follows by GET", "http --check-status ..., without --follow", "3.2.1" },
+    { "apprise", NULL, NULL, NULL, false, 0, MAIL_LOST, { 0 },
+      "at a redirect, which it follows by GET", "curl, with -w '%{http_code}' (mailrecv-recipes(7))", "1.2.0" },
+    { "kcat kafkacat", "-P", NULL, "/dev/stdin", false, 0, MAIL_LOST, { 0 },
+      "having made a record of each line, without the empty ones", "kcat -P ... /dev/stdin", "1.7.1" },
+    { "public-inbox-mda", NULL, NULL, NULL, false, 0, MAIL_BOUNCED, { 67 },
+      "while its configuration cannot be read", "public-inbox-mda ... || exit 75", "1.9.0" },
+    { "maildrop", "-d", NULL, NULL, false, 0, MAIL_BOUNCED, { 67 },
+      "while authdaemon is not running", "maildrop -d USER || exit 75", "2.9.3" },
+    { "mailpost", NULL, NULL, "-b", false, 0, MAIL_LOST, { 0 },
+      "once it has failed: the article is noted as seen, and no retry can post it",
+      "d=$(mktemp -d); mailpost -b $d ...; r=$?; rm -r $d; exit $r", "2.7.1" },
+    { "mhonarc", "-add", NULL, NULL, false, CHECKED, MAIL_LOST, { 0 },
+      "on a full disk, with the message before",
+      "[ \"$(df --output=avail -k DIR | tail -n 1)\" -gt 10000 ] && mhonarc ...",
+      "2.6.19" },
+    { "rt-mailgate", NULL, NULL, "--debug", false, READ_BY_SHELL, MAIL_LOST, { 0 },
+      "when Request Tracker refuses the message",
+      "o=$(rt-mailgate --debug ... 2>&1) || exit 75; case $o in *'not ok - '*) echo \"$o\"; exit 65;; esac", "5.0.3" },
+    { "rdm-mailhandler.rb", NULL, NULL, NULL, false, 0, MAIL_BOUNCED, { 77 },
+      "at 404, 408 and 429, as while Redmine is busy or being installed", "rdm-mailhandler.rb ... || exit 75", "5.0.4" },
+    { "msmtp", NULL, NULL, NULL, false, 0, MAIL_BOUNCED, { 77 },
+      "when the server refuses to log in, also for now", "msmtp ...; case $? in 0) ;; 65) exit 65;; *) exit 75;; esac",
+      "1.8.23" },
+    { "sqlite3", "*.import*", NULL, NULL, false, 0, MAIL_LOST, { 0 },
+      "when .import breaks a constraint", "insert into ... values (readfile('/dev/stdin'))", "3.40.1" },
+    { "psql", NULL, "-c --command* -l", "*on_error_stop*", false, 0, MAIL_LOST, { 0 },
+      "when a statement of a script fails", "psql -v ON_ERROR_STOP=1 ...", "15.20" },
+    { "mariadb mysql", "*load*data*", NULL, "*warning_count*", false, 0, MAIL_LOST, { 0 },
+      "when LOAD DATA cuts the message at the size of the column, or meets a duplicate",
+      "r=$(mariadb -N DB -e \"load data ...; select @@warning_count\") && [ \"$r\" = 0 ] || exit 75", "10.11.19" },
+    { "swaks", "*@*,*", NULL, NULL, false, 0, MAIL_LOST, { 0 },
+      "when one of several recipients is accepted", "swaks once for each recipient", "20201014.0" },
+    { "putmail", "maildir:* mh:*", NULL, NULL, false, 0, MAIL_LOST, { 0 }, FAILS_FULL,
+      "a target maildir, or mdeliver of mblaze", "3.15" },
+    { "reformail", "-s", NULL, NULL, false, 0, MAIL_LOST, { 0 },
+      "whatever the command behind -s exits with", "formail -s ...", "2.9.3" },
+    { "munpack", NULL, NULL, NULL, false, 0, MAIL_LOST, { 0 }, FAILS_FULL,
+      "uudeview, which exits with 2 then", "1.6" },
+    { "ripmime", NULL, NULL, NULL, false, CHECKED, MAIL_LOST, { 0 }, "on a full disk, or where it cannot write",
+      "[ -w DIR ] && [ \"$(df --output=avail -B1 DIR | tail -n 1)\" -gt $((MESSAGE_SIZE * 2)) ] && ripmime ... || exit 75",
+      "1.4.0.10" },
+    { "logger", NULL, "-n --server*", "--socket-errors=on", false, 0, MAIL_LOST, { 0 },
+      "when nobody listens at /dev/log", "logger --socket-errors=on ...", "2.38.1" },
+    { "logger", "-n --server*", NULL, "-T --tcp", false, 0, MAIL_LOST, { 0 },
+      "when the server is not there", "logger -T -n HOST ...", "2.38.1" },
+    { "fdm", NULL, NULL, NULL, false, READ_BY_SHELL, MAIL_LOST, { 0 }, "whatever fails",
+      "o=$(fdm -m -a stdin fetch 2>&1); case $o in *'1 messages processed (0 kept)'*) ;; *) echo \"$o\"; exit 75;; esac",
+      "1.9" },
+    { "queue", NULL, NULL, NULL, false, CHECKED, MAIL_LOST, { 0 }, FAILS_FULL ", and the list gets nothing",
+      "[ \"$(df --output=avail -B1 SPOOL | tail -n 1)\" -gt $((MESSAGE_SIZE + 1000000)) ] && queue LIST || exit 75",
+      "6.2.70" },
+    { "queue", NULL, NULL, NULL, false, 0, MAIL_BOUNCED, { 77 }, "when Sympa's spool is not there",
+      "queue LIST || exit 75", "6.2.70" },
+    { "rspamc", "--exec*", NULL, NULL, false, 0, MAIL_COPIED, { 0 },
+      "exits with 1 while rspamd is down, although its command has stored the message",
+      "rspamc --mime >$t && [ \"$(stat -c %s $t)\" -ge \"$MESSAGE_SIZE\" ] || exit 75; COMMAND <$t", "3.4" },
+    { "rspamc", "--mime", NULL, NULL, true, CHECKED, MAIL_LOST, { 0 }, FAILS_FULL,
+      "rspamc --mime >$t && [ \"$(stat -c %s $t)\" -ge \"$MESSAGE_SIZE\" ] || exit 75", "3.4" },
+    { "openssl", "-encrypt", NULL, NULL, true, 0, MAIL_LOST, { 0 }, FAILS_FULL,
+      "in a script for bash: set -o pipefail; openssl ... | cat >FILE || exit 75", "3.0.20" },
+    { "busybox", "sed awk", NULL, NULL, true, 0, MAIL_LOST, { 0 }, FAILS_FULL, "busybox ... | cat >FILE", "1.35" },
+    { "mlr", NULL, NULL, NULL, true, 0, MAIL_LOST, { 0 }, FAILS_FULL, "mlr ... | cat >FILE", "6.6.0" },
+    { "parallel", "--pipe", NULL, NULL, true, 0, MAIL_LOST, { 0 }, FAILS_FULL,
+      "parallel --pipe 'cat >>FILE'", "20221122" },
+    { "chronic", NULL, NULL, NULL, true, 0, MAIL_LOST, { 0 }, FAILS_FULL, "chronic sh -c '... >FILE'", "0.67" },
+    { "spamc", NULL, NULL, NULL, true, 0, MAIL_LOST, { 0 }, FAILS_FULL,
+      "in a script for bash: set -o pipefail; spamc -x | cat >FILE || exit 75", "4.0.1" },
+    { "bogofilter", "-p", NULL, "-e", false, 0, MAIL_COPIED, { 0 },
+      "exits with 1 for mail that is no spam, although it has written it", "bogofilter -e -p ...", "1.2.5" },
+    { "nc ncat netcat", NULL, "-z -U -l", NULL, false, 0, MAIL_LOST, { 0 },
+      "although nobody has read what it sent", "a target smtp or lmtp, or curl with -w '%{http_code}'", "1.219" },
+    { "socat", "tcp* udp*", NULL, NULL, false, 0, MAIL_LOST, { 0 },
+      "although nobody has read what it sent", "a target smtp or lmtp, or curl with -w '%{http_code}'", "1.7.4" },
+    { "tsp", NULL, NULL, NULL, false, 0, MAIL_LOST, { 0 },
+      "before its command has run, which cannot read the message", "the command itself, or a file in a spool of yours",
+      "1.0.1" },
+};
+
+const size_t programs_count = sizeof programs / sizeof programs[0];
+
+/* Does a word contain this, whatever the case? A * in it is anything. */
+static bool contains(struct slice word, struct slice part)
+{
+    const char *star = memchr(part.text, '*', part.len);
+    size_t len = star != NULL ? (size_t)(star - part.text) : part.len;
+
+    for (size_t i = 0; i + len <= word.len; i++)
+        if (slice_equal_nocase((struct slice){ word.text + i, len }, (struct slice){ part.text, len }))
+            return star == NULL || contains((struct slice){ word.text + i + len, word.len - i - len },
+                                            (struct slice){ star + 1, part.len - len - 1 });
+    return false;
+}
+
+static bool is_option(struct slice word, char letter)
+{
+    size_t i = 1;
+
+    if (word.len < 2 || word.text[0] != '-')
+        return false;
+    while (i < word.len && word.text[i] != letter && lower_ascii(word.text[i]) >= 'a' &&
+           lower_ascii(word.text[i]) <= 'z')
+        i++;
+    return i < word.len && word.text[i] == letter;
+}
+
+static bool fits(struct slice word, struct slice pattern)
+{
+    size_t len = pattern.len;
+
+    if (len > 2 && pattern.text[0] == '*')
+        return contains(word, (struct slice){ pattern.text + 1, len - 2 });
+    if (len > 1 && pattern.text[len - 1] == '*')
+        return word.len >= len - 1 &&
+               slice_equal_nocase((struct slice){ word.text, len - 1 }, (struct slice){ pattern.text, len - 1 });
+    if (len == 2 && pattern.text[0] == '-')
+        return is_option(word, pattern.text[1]);
+    return slice_equal_nocase(word, pattern);
+}
+
+/* Is one of the words behind the name one of this list? */
+static bool has(const struct shell_command *command, size_t first, const char *list)
+{
+    size_t len;
+
+    for (const char *p = list; p != NULL && *p != '\0'; p += len + (p[len] == ' ')) {
+        len = strcspn(p, " ");
+        for (size_t i = first + 1; i < command->count; i++)
+            if (fits(command->words[i], (struct slice){ p, len }))
+                return true;
+    }
+    return false;
+}
+
+static struct slice base_name(struct slice word)
+{
+    const char *slash = memrchr(word.text, '/', word.len);
+
+    return slash == NULL ? word : (struct slice){ slash + 1, word.len - (size_t)(slash + 1 - word.text) };
+}
+
+/* Sympa's queue has a name that others may have, too. */
+static bool is_named(struct slice word, const char *names)
+{
+    struct slice name = base_name(word);
+    size_t len;
+
+    if (strcmp(names, "queue") == 0)
+        return slice_equal(name, slice_of(names)) && contains(word, slice_of("sympa"));
+    for (; *names != '\0'; names += len + (names[len] == ' ')) {
+        len = strcspn(names, " ");
+        if (slice_equal(name, (struct slice){ names, len }))
+            return true;
+    }
+    return false;
+}
+
+size_t programs_begin(const struct shell_command *command)
+{
+    static const struct {
+        char name[8], with_value[8]; /* options that take a word */
+        size_t words;                /* of its own before the command */
+    } wrappers[] = { { "exec", "a", 0 }, { "env", "uCS", 0 },    { "nice", "n", 0 },  { "timeout", "ks", 1 },
+                     { "nohup", "", 0 }, { "command", "", 0 }, { "setsid", "", 0 }, { "ionice", "cn", 0 },
+                     { "flock", "wE", 1 }, { "sudo", "ugh", 0 }, { "stdbuf", "ioe", 0 } };
+    size_t at = 0, i = 0;
+
+    while (at < command->count && i < sizeof wrappers / sizeof wrappers[0]) {
+        size_t own = wrappers[i].words;
+
+        if (!is_named(command->words[at], wrappers[i].name)) {
+            i++;
+            continue;
+        }
+        for (at++; at < command->count; at++) {
+            struct slice word = command->words[at];
+
+            if (word.len > 1 && word.text[0] == '-')
+                at += word.len == 2 && strchr(wrappers[i].with_value, word.text[1]) != NULL;
+            else if (memchr(word.text, '=', word.len) == NULL && own-- == 0)
+                break;
+        }
+        i = 0;
+    }
+    return at;
+}
+
+/* All that its failures say is temporary already. */
+static bool is_lenient(const struct known_program *row, const struct shell_command *command, const struct leniency *leniency)
+{
+    if (leniency->temporary || !command->decides)
+        return true;
+    for (size_t i = 0; i < sizeof row->statuses && row->statuses[i] != 0; i++)
+        if (statuses_meaning(leniency->statuses, row->statuses[i]) >= MEANING_REFUSED)
+            return false;
+    return true;
+}
+
+bool programs_warns(const struct known_program *row, const struct shell_command *command, size_t first, bool checked,
+                    const struct leniency *leniency)
+{
+    bool honest = row->unless != NULL ? has(command, first, row->unless) : row->honest != 0;
+
+    if (first >= command->count || !is_named(command->words[first], row->names) ||
+        (row->when != NULL && !has(command, first, row->when)) || has(command, first, row->but) ||
+        (row->to_file && !command->to_file && !has(command, first, "-out")))
+        return false;
+    if (row->consequence == MAIL_BOUNCED)
+        return !is_lenient(row, command, leniency);
+    if ((row->honest & READ_BY_SHELL) != 0)
+        honest = honest && command->substituted;
+    if ((row->honest & CHECKED) != 0)
+        honest = honest && checked;
+    return !honest;
+}
+
+bool programs_matters(const struct shell_command *command, size_t first)
+{
+    static const char harmless[] = "cat echo printf true : [ head tail tr cut sed awk grep sort uniq wc date df ls stat "
+                                   "dd yes seq env id hostname basename dirname formail tee busybox mlr";
+
+    return first < command->count && command->piped && !command->substituted &&
+           !is_named(command->words[first], harmless);
+}

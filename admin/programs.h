@@ -1,0 +1,51 @@
+/* programs.h - what the exit statuses of known programs are worth: a table of those that say too little */
+#ifndef PROGRAMS_H
+#define PROGRAMS_H
+
+#include "admin/shell.h"
+#include "delivery/statuses.h"
+
+enum consequence { MAIL_LOST, MAIL_BOUNCED, MAIL_COPIED };
+
+struct known_program {
+    const char *names;
+    const char *when;   /* only with one of these words; NULL: with any */
+    const char *but;    /* not with one of these */
+    const char *unless; /* honest with one of these, and with all of `honest`; NULL and 0: nothing makes it so */
+    bool to_file;       /* only when it writes to a file itself */
+    unsigned honest;    /* enum honest */
+    enum consequence consequence;
+    unsigned char statuses[4]; /* MAIL_BOUNCED: those that say more than is known */
+    const char *otherwise;     /* what happens */
+    const char *write;         /* what to write instead */
+    const char *seen;          /* the version in which that was seen */
+};
+
+enum honest { READ_BY_SHELL = 1, CHECKED = 2 }; /* its output is looked at; room or size are */
+
+extern const struct known_program programs[];
+extern const size_t programs_count;
+
+/* What a rule says of failures. */
+struct leniency {
+    bool temporary;
+    const struct statuses *statuses;
+};
+
+/*
+ * The words of the program that a command starts, behind exec, env, nice, timeout and their like: the index of its
+ * name among them, or the count of words.
+ */
+size_t programs_begin(const struct shell_command *command);
+
+/*
+ * Is this row about the command, whose name stands at `first`? `checked`: the text that it stands in looks at the room
+ * on the disk, or at the size of the message. False too where its honest form stands.
+ */
+bool programs_warns(const struct known_program *row, const struct shell_command *command, size_t first, bool checked,
+                    const struct leniency *leniency);
+
+/* Can the command fail so that it matters that a pipe hides its status? */
+bool programs_matters(const struct shell_command *command, size_t first);
+
+#endif
