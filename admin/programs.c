@@ -216,7 +216,7 @@ size_t programs_begin(const struct shell_command *command)
         }
         i = 0;
     }
-    return at;
+    return at < command->count ? at : command->count;
 }
 
 /* All that its failures say is temporary already. */

@@ -1,0 +1,183 @@
+# slow/stores.bats - recipes with programs that store or pass on, in good and in bad situations
+#
+# The programs are in packages that are not installed (with-packages): only root can. mailrecv runs where they are.
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+load ../common
+load ../serving
+load ../recipes
+load peers
+
+PACKAGES=redis-server,mosquitto,mosquitto-clients,sqlite3,notmuch,nmh,age,jq,git
+
+setup() {
+    [ "$(id -u)" -eq 0 ] || skip 'only root can make a mount namespace'
+    chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR"
+    umask 022
+    export HOME=$PWD
+    start_peer stores "$PACKAGES" '' sh -c 'echo ready >ready; exec sleep infinity'
+    wait_for ready ready 240
+    REAL=$MAILRECV
+    inside=$(pgrep -P "$(pgrep -P "${PEERS[stores]}")")
+    # shellcheck disable=SC2016 # for the shell that runs it
+    printf '#!/bin/sh\nexec nsenter --target=%s --mount --pid --wd="$PWD" -- %s "$@"\n' "$inside" "$REAL" >mailrecv
+    chmod 755 mailrecv
+    MAILRECV=$PWD/mailrecv
+}
+
+teardown() {
+    stop_hook
+    stop_peers
+}
+
+# What recipes say to do once, where the programs are.
+notmuch() { in_peer stores notmuch "$@"; }
+sqlite3() { in_peer stores sqlite3 "$@"; }
+
+# The message comes with this reply.
+hears() { # RECIPIENT REPLY
+    message | deliver_to "$1" | grep -q "^$2" || { tail -n 3 log; return 1; }
+}
+
+@test "recipe: Index with notmuch" {
+    recipe 'Index with notmuch'
+    hears me@example.com '250 2.0.0 Ok, delivered'
+    [ "$(notmuch --config=notmuch count subject:test)" = 1 ]
+    [ "$(find lib/mail/inbox/new -type f -exec tail -n 5 {} +)" = "$(message)" ]
+    # where the folder should be is something else
+    rm -r lib/mail/inbox
+    touch lib/mail/inbox
+    hears me@example.com 451
+    # no index
+    rm -r lib/mail
+    hears me@example.com 451
+}
+
+@test "recipe: Keep in a folder of nmh" {
+    recipe 'Keep in a folder of nmh'
+    hears notes@example.com '250 2.0.0 Ok, delivered'
+    hears notes@example.com '250 2.0.0 Ok, delivered'
+    [ "$(tail -n 5 lib/mh/inbox/2)" = "$(message)" ]
+    rm -r lib/mh/inbox
+    touch lib/mh/inbox
+    hears notes@example.com 451
+    rm mh
+    hears notes@example.com 451
+}
+
+@test "recipe: Add to a stream of Redis" {
+    REDIS_PORT=$(free_port)
+    recipe 'Add to a stream of Redis' -e "s,-h redis.example.com,-h 127.0.0.1 -p $REDIS_PORT,"
+    hears events@example.com 451 # nobody is there
+    start_peer redis "$PACKAGES" '' redis-server --port "$REDIS_PORT" --bind 127.0.0.1 --save '' --dir "$PWD"
+    await_port "$REDIS_PORT"
+    hears events@example.com '250 2.0.0 Ok, delivered'
+    grep -qE 'delivery result=delivered .* reason="[0-9]+-0"$' log
+    in_peer stores redis-cli -p "$REDIS_PORT" --raw XRANGE mail - + >range
+    [ "$(sed '/^$/d' range | tail -n 4)" = "$(message | sed '/^$/d')" ]
+    in_peer stores redis-cli -p "$REDIS_PORT" CONFIG SET maxmemory 1
+    hears events@example.com 451
+    in_peer stores redis-cli -p "$REDIS_PORT" CONFIG SET maxmemory 0
+    in_peer stores redis-cli -p "$REDIS_PORT" DEL mail
+    in_peer stores redis-cli -p "$REDIS_PORT" SET mail other
+    hears events@example.com 451
+}
+
+@test "recipe: Publish to a topic of MQTT" {
+    MQTT_PORT=$(free_port)
+    recipe 'Publish to a topic of MQTT' -e "s,-h mqtt.example.com,-h 127.0.0.1 -p $MQTT_PORT,"
+    hears sensors@example.com 451
+    printf '%s\n' "listener $MQTT_PORT 127.0.0.1" 'allow_anonymous true' "acl_file $PWD/acl" 'user root' \
+        'message_size_limit 2000' >mosquitto.conf
+    echo 'topic readwrite mail/in' >acl
+    chmod 600 acl
+    start_peer mqtt "$PACKAGES" '' mosquitto -c "$PWD/mosquitto.conf"
+    await_port "$MQTT_PORT"
+    in_peer stores timeout 20 mosquitto_sub -p "$MQTT_PORT" -t mail/in -q 1 -i keeper -c -E
+    hears sensors@example.com '250 2.0.0 Ok, delivered'
+    in_peer stores timeout 20 mosquitto_sub -p "$MQTT_PORT" -t mail/in -q 1 -i keeper -c -C 1 -N >got
+    [ "$(tail -n 5 got)" = "$(message)" ]
+    # larger than the broker takes
+    { message; seq 1000; } | deliver_to sensors@example.com | grep -q '^451 '
+    # another topic than that which is allowed
+    sed -i 's,mail/in,mail/out,' mailrecv.conf
+    hears sensors@example.com 451
+    grep -q 'output .*Not authorized' log
+}
+
+@test "recipe: Store in SQLite" {
+    recipe 'Store in SQLite'
+    hears archive@example.com '250 2.0.0 Ok, delivered'
+    printf 'Subject: nul\n\n\0 behind\n' | deliver_to archive@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    sqlite3 lib/mail.db "select writefile('first', message) from mail order by id limit 1" >written
+    [ "$(tail -n 5 first)" = "$(message)" ]
+    sqlite3 lib/mail.db "select hex(message) from mail order by id desc limit 1" | grep -q 0A00206265
+    sqlite3 lib/mail.db 'drop table mail'
+    hears archive@example.com 451
+    rm lib/mail.db
+    mkdir lib/mail.db
+    hears archive@example.com 451
+}
+
+@test "recipe: Apply patches" {
+    recipe 'Apply patches'
+    at() { in_peer stores git -C "$PWD/lib/project" "$@"; }
+    in_peer stores git init -q -b main lib/project
+    at config user.name Tester
+    at config user.email tester@example.com
+    echo one >lib/project/file
+    at add file
+    at commit -q -m first
+    echo two >>lib/project/file
+    at commit -q -a -m 'Add two'
+    at format-patch -1 --stdout | sed 1d >a.patch
+    at reset -q --hard HEAD~1
+    hears patches@example.com '554 .*no patch, or it does not apply'
+    [ ! -e lib/project/.git/rebase-apply ]
+    # what an earlier version may have left
+    in_peer stores sh -c "git -C lib/project am </dev/null" || true
+    deliver_to patches@example.com <a.patch >said
+    grep -q '^250 2.0.0 Ok, delivered' said || { cat said; grep output log; false; }
+    [ "$(at log -1 --format=%s)" = 'Add two' ]
+    deliver_to patches@example.com <a.patch | grep -q '^554 '
+    [ "$(at log --oneline | wc -l)" -eq 2 ]
+    [ -z "$(at status --porcelain)" ]
+    mv lib/project lib/away
+    deliver_to patches@example.com <a.patch | grep -q '^451 '
+}
+
+@test "recipe: Tell a chat" {
+    start_hook
+    recipe 'Tell a chat' -e "s,https://chat.example.com,http://127.0.0.1:$HOOK_PORT,"
+    hears alarm@example.com '250 2.0.0 Ok, delivered'
+    [ "$(cat path)" = /hook ]
+    [ "$(cat body)" = '{"text":"Mail from a@example.com for alarm@example.com"}' ]
+    for status in 302 404 500; do
+        echo $status >answer
+        hears alarm@example.com 451
+    done
+    # shellcheck disable=SC2153 # start_hook sets it
+    local hook=$HOOK
+    stop_hook
+    wait "$hook" || true
+    hears alarm@example.com 451
+}
+
+@test "recipe: Encrypt and store" {
+    recipe 'Encrypt and store'
+    hears secret@example.com 451 # no key
+    in_peer stores age-keygen -o key 2>said
+    in_peer stores age-keygen -y key >recipients
+    hears secret@example.com '250 2.0.0 Ok, delivered'
+    in_peer stores age -d -i key lib/sealed/*.age | tail -n 5 | diff - <(message)
+    rm -r lib/sealed
+    hears secret@example.com 451
+    # a disk without room
+    mkdir lib/sealed
+    in_peer stores mount -t tmpfs -o size=4k tmpfs "$PWD/lib/sealed"
+    in_peer stores sh -c 'head -c 4096 /dev/zero >"$1/full"' sh "$PWD/lib/sealed"
+    hears secret@example.com 451
+    [ "$(in_peer stores ls -A "$PWD/lib/sealed")" = full ]
+}
