@@ -26,7 +26,7 @@ struct version {
 };
 
 static struct {
-    const struct spool *came;
+    const struct spool *came; /* NULL: there is no message */
     char *header;            /* of it, and of the fields above */
     struct slice fields;     /* those */
     bool has_end;            /* the header came with the empty line */
@@ -42,7 +42,7 @@ static struct {
     bool replacing;
     struct spool next;       /* the body that is being received */
     struct message reader;   /* of that */
-} m = { .body.fd = -1, .next.fd = -1 };
+} m;
 
 /* ---- what came ------------------------------------------------------------------------------- */
 
@@ -199,7 +199,7 @@ static int open_body(void *context, uint64_t *start)
 
 static bool begin_body(void)
 {
-    m.next.memory = malloc(SPOOL_MEMORY);
+    m.next = (struct spool){ .memory = malloc(SPOOL_MEMORY), .fd = -1 };
     if (m.next.memory == NULL)
         return false;
     message_begin(&m.reader, &m.next, UINT64_MAX, false, open_body, NULL);
@@ -260,7 +260,7 @@ static void take_body(void)
     forget_body(&m.body, &m.body_memory);
     m.body = m.next;
     m.body_memory = m.next.memory;
-    m.next = (struct spool){ .fd = -1 };
+    m.next.memory = NULL;
     m.replacing = false;
 }
 
@@ -484,6 +484,8 @@ const struct spool *milter_message_spool(void)
 
 void milter_message_end(void)
 {
+    if (m.came == NULL)
+        return;
     milter_message_undo();
     forget_body(&m.body, &m.body_memory);
     free_version(&m.now);
@@ -495,5 +497,4 @@ void milter_message_end(void)
         m.written = next;
     }
     memset(&m, 0, sizeof m);
-    m.body.fd = m.next.fd = -1;
 }

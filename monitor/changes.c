@@ -20,7 +20,6 @@ static struct rule nowhere, held; /* of this message: what is not delivered, and
 /* What else milters have changed of its envelope. */
 static struct {
     struct address sender, canonical;
-    size_t count;                  /* recipients that they have added */
     struct rule rules[MILTER_RECIPIENTS];
     struct recipient_forms forms[MILTER_RECIPIENTS];
 } changed COLD_BSS;
@@ -159,7 +158,7 @@ void state_apply_policies(struct session_state *s)
     s->held = s->discarded = false;
     s->from = &s->mail.sender;
     s->canonical_from = &s->sender;
-    changed.count = 0;
+    s->added = 0;
     if (s->conf->handlers.first_policy == NULL)
         return;
     message = policy_message();
@@ -206,19 +205,19 @@ static struct reply add_recipient(const struct wish *wish)
 {
     struct session_state *s = wish->s;
     const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender, .helo = s->helo };
-    struct recipient recipient = { .other = &changed.forms[changed.count] };
+    struct recipient recipient = { .other = &changed.forms[s->added] };
     const char *ignored = "the message has too many recipients";
     struct reply reply = no_objection;
 
-    if (changed.count < MILTER_RECIPIENTS)
+    if (s->added < MILTER_RECIPIENTS)
         reply = named_recipient(&s->conf->rules, &asking, wish->change->name, &recipient, &ignored);
     state_log_trouble();
     if (reply.code == 0 && ignored == NULL) {
-        changed.rules[changed.count] = *recipient.rule;
-        changed.rules[changed.count].kind = RULE_ALSO;
-        recipient.rule = &changed.rules[changed.count];
+        changed.rules[s->added] = *recipient.rule;
+        changed.rules[s->added].kind = RULE_ALSO;
+        recipient.rule = &changed.rules[s->added];
         ignored = add_copy(s, &recipient) ? NULL : "it is a recipient already";
-        changed.count += ignored == NULL;
+        s->added += ignored == NULL;
     }
     if (reply.code == 0)
         log_change(wish, ignored);

@@ -87,6 +87,7 @@ struct session_state {
     bool data_accepted;           /* by them */
     struct slice fields;          /* that they have added to the message that is delivered */
     bool held, discarded;         /* by them */
+    size_t added;                 /* recipients that milters have added */
     const struct address *from, *canonical_from; /* the sender as they have left it */
     struct reply end_refusal;     /* of handlers, by which nobody gets the message; code 0: there is none */
     char *held_fields;            /* the same with more; NULL: they are where they were kept */
