@@ -30,7 +30,7 @@ END
 
 @test "each recipe has its test, and each test its recipe" {
     sed -n 's/^@test "recipe: \(.*\)" {$/\1/p' "$TESTS"/{recipes,listener}.bats "$TESTS"/slow/*.bats | sort >tested
-    [ "$(wc -l <tested)" -eq 39 ]
+    [ "$(wc -l <tested)" -eq 41 ]
     recipe_titles | sort | diff - tested
 }
 
@@ -122,6 +122,36 @@ filters_mail() {
     rm procmailrc
     message | deliver_to joe@example.com | grep -q '^451 4.3.0 '
     grep -q 'reason="the command exited with status 75"$' log
+}
+
+@test "recipe: Many mailboxes" {
+    recipe 'Many mailboxes'
+    for to in joe@example.com Ann+shop@example.com sales@example.com any@lists.example.com; do
+        message "To: $to" | deliver_to "$to" | grep '^250 2.0.0 Ok, delivered'
+    done
+    for box in joe ann sales lists; do
+        [ "$(find "lib/$box/new" -type f | wc -l)" = 1 ]
+    done
+    message | deliver_to bob@example.com | grep '^550 5.1.6 This address has moved'
+    message | deliver_to x@old.example.com | grep '^550 5.1.6 '
+    message | deliver_to x@example.com | grep '^550 5.1.1 '
+    echo 'x@example.com x' >>people
+    message | deliver_to x@example.com | grep '^250 2.0.0 Ok, delivered'
+}
+
+@test "recipe: Addresses that expire" {
+    printf '#!/bin/sh\nprintf "%%s " "$@"; cat >mail\n' >reply
+    head -c 32 /dev/urandom >secret
+    recipe 'Addresses that expire'
+    address=$(./given 4711 30)
+    message | deliver_to "$address" | grep '^250 2.0.0 Ok, delivered'
+    message | deliver_to "${address^^}" | grep '^250 2.0.0 Ok, delivered'
+    grep 'text="-- 4711 a@example.com "' log
+    [ -s mail ]
+    for to in "$(./given 4711 -1)" "${address/4711/4712}" "${address/.2/.3}" 4711@example.com j@example.com; do
+        message | deliver_to "$to" | grep '^550 5.1.1 '
+    done
+    run ! grep "table failed" log
 }
 
 @test "recipe: Refuse outside business hours" {
