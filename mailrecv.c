@@ -23,6 +23,7 @@
 #include "admin/milter_check.h"
 #include "admin/options.h"
 #include "admin/replay.h"
+#include "admin/table_check.h"
 #include "admin/terminal.h"
 #include "base/account.h"
 #include "base/inherited.h"
@@ -88,6 +89,7 @@ static int check_configuration(struct conf *conf, const struct options *o)
     check_conf(conf);
     check_host(conf, o->user);
     milter_check(conf);
+    table_check(conf);
     status = statuses[check_worst(conf)];
     if (o->json)
         check_print_json(conf, stdout, status);

@@ -25,6 +25,7 @@
 #include "base/text.h"
 #include "delivery/environment.h"
 #include "delivery/path.h"
+#include "tables/file.h"
 
 enum {
     RULE_MOST = 2,         /* questions about one line */
@@ -347,11 +348,21 @@ static void ask_policies(struct conf *conf)
         ask_service(conf, p->line, &p->server);
 }
 
+static void ask_table_file(struct conf *conf, const struct table *table)
+{
+    struct question *question = ask(conf, NEED_READ, table->line, table->path);
+    char path[PATH_MAX];
+    struct stat status;
+
+    if (probe_path(question, path) && stat(path, &status) == 0 && table_file_wants_index(&status))
+        (void)ask(conf, NEED_SPOOL, table->line, conf->tables.cache);
+}
+
 static void ask_tables(struct conf *conf)
 {
     for (const struct table *t = conf->tables.first; t != NULL; t = t->next)
         if (t->kind == TABLE_FILE)
-            (void)ask(conf, NEED_READ, t->line, t->path);
+            ask_table_file(conf, t);
         else
             ask_service(conf, t->line, &t->server);
 }
@@ -424,7 +435,7 @@ static size_t count_questions(const struct conf *conf)
     for (const struct milter *m = conf->handlers.first_milter; m != NULL; m = m->next)
         count++;
     for (const struct table *t = conf->tables.first; t != NULL; t = t->next)
-        count++;
+        count += RULE_MOST;
     return count;
 }
 

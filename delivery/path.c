@@ -9,7 +9,7 @@ bool path_is_chosen(const struct target *target)
 {
     const struct slice word = rules_placeholders[ARGUMENT_VALUE];
 
-    return target->takes_value && (target->kind == TARGET_APPEND || target->kind == TARGET_MAILDIR) &&
+    return target->takes_value && target->text.len > 0 && (target->kind == TARGET_APPEND || target->kind == TARGET_MAILDIR) &&
            memmem(target->text.text, target->text.len, word.text, word.len) != NULL;
 }
 

@@ -222,6 +222,23 @@ END
     grep -qF "conf:5: append $HERE/%{value}: the value for the path begins with /" <<<"$output"
 }
 
+@test "-t says which lines of a table count for nothing, and where no index can be kept" {
+    config <<END
+table.cache $HERE/missing
+table people file $HERE/people
+table large file $BATS_FILE_TMPDIR/large
+deliver rcpt_to table:people append $HERE/box
+deliver rcpt_to table:large append $HERE/box
+END
+    printf '%s\n' 'a@example.com' '"b@example.com' '"c"@example.com c' >people
+    run -1 "$MAILRECV" -t -c conf
+    grep -q "^conf:4:19: .*2 lines of this table count for nothing, .* the first is line 2" <<<"$output"
+    grep -q "^conf:5:.*$HERE/missing" <<<"$output"
+    sed -i 2d people
+    run -1 "$MAILRECV" -t -c conf
+    grep -q "1 line of this table counts for nothing, .* line 2" <<<"$output"
+}
+
 # ---- indexes ----
 
 # A configuration with the large table and, in it, these two recipients: one of it, one that is not.
@@ -482,6 +499,17 @@ END
     sed -i '4,6d' conf
     run "$MAILRECV" -t -c conf
     grep -q "^conf:3:14: .*/nowhere" <<<"$output"
+    # nobody listens on port 1, and somebody on this socket
+    config <<END
+table a socketmap 127.0.0.1:1 users
+table b socketmap $HERE/sock users
+deliver rcpt_to table:a append /dev/null
+deliver rcpt_to table:b append /dev/null
+END
+    serve
+    run -1 "$MAILRECV" -t -c conf
+    grep -q "^conf:3:19: .*this table cannot be asked now: cannot connect to 127.0.0.1:1: " <<<"$output"
+    refute grep -q "^conf:4:" <<<"$output"
 }
 
 # ---- clients ----
