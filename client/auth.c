@@ -75,12 +75,22 @@ static bool ask_table(struct table *table, struct slice user)
         return false;
     if (hash.len > HASH_MAX || (hash.len > 0 && memchr(hash.text, '\n', hash.len) != NULL))
         hash.len = 0; /* of which the program says what is wrong */
-    if (users >= 0)
-        (void)close(users); /* of the attempt before */
     if (write_users(user, hash, known == MATCH_YES))
         return true;
     log_line(LOG_ERR, "auth failed: %m");
+    if (users >= 0)
+        (void)close(users);
+    users = -1;
     return false;
+}
+
+/* The hash is in no process that is forked later. */
+static void forget_entry(const struct client_settings *settings)
+{
+    if (settings->users_table == NULL || users < 0)
+        return;
+    (void)close(users); /* memory, which goes by that */
+    users = -1;
 }
 
 /* ---- asking the program -------------------------------------------------------------------------- */
@@ -215,18 +225,21 @@ enum auth_result auth_check(const struct client_settings *settings, struct slice
         return AUTH_BROKEN;
     if (pipe2(output, O_CLOEXEC | O_NONBLOCK) != 0) {
         log_line(LOG_ERR, "auth failed: %m");
+        forget_entry(settings);
         return AUTH_BROKEN;
     }
     error = ask(settings, user, password, output[1], &pid);
     (void)close(output[1]);
     if (error != 0) {
         log_line(LOG_ERR, "auth failed: cannot start the password program: %s", strerror(error));
+        forget_entry(settings);
         (void)close(output[0]);
         return AUTH_BROKEN;
     }
     end = process_wait(pid, deadline);
     log_output(settings, output[0], password);
     (void)close(output[0]);
+    forget_entry(settings);
     return judge(&end);
 }
 

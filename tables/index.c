@@ -198,7 +198,7 @@ static bool write_index(struct making *m, int fd)
            write_all(fd, m->pages, m->header.pages * sizeof *m->pages, place_of(0));
 }
 
-/* The pages, filled; NULL with errno set. What belongs to no page is not there. */
+/* Makes the pages, filled. False with errno set; EFBIG: too many lines for one of them, or for all. */
 static bool fill(struct making *m, int table)
 {
     const size_t pages = m->lines / LINES_IN_PAGE + 1;
@@ -212,7 +212,10 @@ static bool fill(struct making *m, int table)
         m->pages = NULL;
         return false;
     }
-    return table_lines(table, add_line, m) && !m->full;
+    if (!table_lines(table, add_line, m))
+        return false;
+    errno = EFBIG;
+    return !m->full;
 }
 
 static bool make(int table, const struct stat *status, int fd)
