@@ -163,7 +163,7 @@ static struct reply begin_message(const struct milter_turn *turn)
 /* What it has said of the last message is forgotten; of the client, not. */
 static void forget_message(struct milter_connection *c)
 {
-    c->begun = c->asked = c->failed = c->keeps_back = false;
+    c->begun = c->asked = c->failed = c->stopped = c->keeps_back = false;
     c->refuses = c->refuses_client;
     c->skipped = 0;
 }

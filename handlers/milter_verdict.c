@@ -201,28 +201,28 @@ struct reply milter_verdict(const struct milter_turn *turn, const struct milter_
 
 /* ---- failures ---------------------------------------------------------------------------------- */
 
+/* Where the service is being stopped, or the time of the session is over, the client is to come again. */
 struct reply milter_failed(const struct milter_turn *turn)
 {
     static const struct reply rejected = REPLY(550, "7.1", "Refused, for a filter cannot be asked");
     const struct handler_settings *settings = turn->context->settings;
+    const bool stopped = turn->milter->connection.stopped;
     struct reply reply = settings->milter_secs.reply;
 
-    if (settings->milter_failure == MILTER_FAILS_OPEN ||
-        (settings->milter_failure == MILTER_FAILS_ASIDE && settings->quarantine.path.len > 0))
+    if (!stopped && (settings->milter_failure == MILTER_FAILS_OPEN ||
+                     (settings->milter_failure == MILTER_FAILS_ASIDE && settings->quarantine.path.len > 0)))
         return no_objection;
-    if (settings->milter_failure == MILTER_FAILS_CLOSED)
+    if (!stopped && settings->milter_failure == MILTER_FAILS_CLOSED)
         reply = rejected;
     reply.note = note_of(turn);
     return reply;
 }
 
-/* Where the service is being stopped, or the time of the session is over, nobody has failed whose failure may let mail pass, or refuse it. */
 struct reply milter_fail(const struct milter_turn *turn, enum milter_hearing hearing, const char *reason)
 {
     const struct milter_context *context = turn->context;
     struct milter_connection *c = &turn->milter->connection;
     char name[LOG_TEXT], why[LOG_TEXT];
-    struct reply reply;
 
     if (c->reused && hearing == MILTER_CLOSED) { /* there will be another connection */
         milter_service_close(turn->milter, false);
@@ -236,8 +236,8 @@ struct reply milter_fail(const struct milter_turn *turn, enum milter_hearing hea
     c->failed = true;
     c->late = c->late || hearing == MILTER_LATE;
     c->keeps_back = context->settings->milter_failure == MILTER_FAILS_ASIDE;
-    reply = milter_failed(turn);
-    return hearing != MILTER_STOPPED && clock_left(context->deadline) > 0 ? reply : context->settings->milter_secs.reply;
+    c->stopped = hearing == MILTER_STOPPED || clock_left(context->deadline) == 0;
+    return milter_failed(turn);
 }
 
 struct reply milter_exchange(const struct milter_turn *turn, bool gathers)

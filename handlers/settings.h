@@ -28,6 +28,7 @@ struct milter_connection {
     bool begun;        /* it was told of a message, and has not come to its end */
     bool asked;        /* ... and wants to hear more of it */
     bool failed;       /* ... and could not be asked */
+    bool stopped;      /* ... because the session has to end: that is no failure of the milter, which might let mail pass */
     bool keeps_back;   /* ... for which the message goes into the quarantine */
     unsigned skipped;  /* a set of 1 << enum milter_command that it wants no more of */
     bool refuses;      /* it has refused the client, or this message, by `refusal` */

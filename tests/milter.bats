@@ -381,6 +381,24 @@ END
     [ "$(codes)" = '250 250 354 250' ]
 }
 
+@test "nothing passes a milter that could not answer because mailrecv was stopped, whatever milter.failure says" {
+    echo 'milter.failure accept' >>milter.conf
+    script 'rcpt silent'
+    serve
+    mkfifo lines
+    "$MAILRECV" -c milter.conf -P 192.0.2.7 <lines >replies &
+    services+=" $!"
+    exec 8>lines
+    printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<a@client.example>' 'RCPT TO:<inbox@example.com>' "${MESSAGE[@]}" >&8
+    until told | grep -q '^rcpt'; do sleep 0.02; done
+    kill -TERM $!
+    wait $! || :
+    exec 8>&-
+    tr -d '\r' <replies | grep -qx '451 4.7.1 A filter cannot be asked now, try again later'
+    grep -q 'milter failed stage=rcpt .* reason="the service is being stopped"' log
+    [ ! -e inbox ]
+}
+
 @test "a milter is asked about the clients that its line names" {
     serve
     printf 'allowgroup us ^192\\.0\\.2\\.7$\nallowgroup them ^192\\.0\\.2\\.8$\n' >>milter.conf
