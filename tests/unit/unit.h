@@ -55,6 +55,7 @@ void test_mend(void);
 void test_said(void);
 void test_netstring(void);
 void test_stored(void);
+void test_shell(void);
 void test_where(void);
 void test_tables(void);
 void test_response(void);
