@@ -9,7 +9,7 @@ load ../serving
 load ../recipes
 load peers
 
-PACKAGES=redis-server,mosquitto,mosquitto-clients,sqlite3,notmuch,nmh,age,jq,git
+PACKAGES=redis-server,mosquitto,mosquitto-clients,sqlite3,notmuch,nmh,age,jq,git,public-inbox
 
 setup() {
     [ "$(id -u)" -eq 0 ] || skip 'only root can make a mount namespace'
@@ -35,10 +35,27 @@ teardown() {
 # What recipes say to do once, where the programs are.
 notmuch() { in_peer stores notmuch "$@"; }
 sqlite3() { in_peer stores sqlite3 "$@"; }
+public-inbox-init() { in_peer stores public-inbox-init "$@"; }
 
 # The message comes with this reply.
 hears() { # RECIPIENT REPLY
     message | deliver_to "$1" | grep -q "^$2" || { tail -n 3 log; return 1; }
+}
+
+@test "recipe: Archive with public-inbox" {
+    recipe 'Archive with public-inbox'
+    archived() { in_peer stores git -C "$PWD/lib/list/git/0.git" log --format=%s; }
+    hears list@example.com '250 2.0.0 Ok, delivered'
+    # without Message-ID and To as it was, and large
+    { message; seq 100000; } | deliver_to list@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    [ "$(archived)" = $'test\ntest' ]
+    [ -z "$(find lib/emergency/new -type f)" ]
+    mv lib/list lib/away
+    hears list@example.com 451
+    mv lib/away lib/list
+    mv public-inbox away # it would be 67
+    hears list@example.com 451
+    [ "$(archived)" = $'test\ntest' ]
 }
 
 @test "recipe: Index with notmuch" {
