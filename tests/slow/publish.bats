@@ -89,7 +89,12 @@ setup() {
     umask 022
     (umask 077 && echo mailrecv:secret >password && echo reader:secret >reader && echo mailrecv:wrong >wrong && echo deaf:secret >deaf)
     printf 'Subject: x\n\ntext\n' >message
+    grep -o '@mailrecv-publish-.*' /proc/net/unix >others || true
     RABBIT=amqp://127.0.0.1:$PORT NATS=nats://127.0.0.1:$NATS_PORT
+}
+
+teardown() {
+    [ -z "${THIEF:-}" ] || kill "$THIEF" 2>/dev/null || true
 }
 
 # With the exit status and the last line that are expected, and the message on standard input.
@@ -266,13 +271,16 @@ connections() { # NAME
     grep -c 'accepting AMQP connection' "$log"
 }
 
-# The abstract socket of a process that keeps a connection.
-keeper() { grep -o '@mailrecv-publish-.*' /proc/net/unix; }
+# The abstract sockets of processes that keep a connection, but for those of other tests that run on this host.
+keeper() { grep -o '@mailrecv-publish-.*' /proc/net/unix | grep -vxFf others; }
 
 # Waits until there is none.
 gone() {
     local end=$((SECONDS + 20))
-    while keeper >there; do [ "$SECONDS" -lt "$end" ] && sleep 0.05; done
+    while keeper >there; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.05
+    done
 }
 
 @test "RabbitMQ: a connection that is kept takes the messages of others, each with its own envelope and answer" {
@@ -303,7 +311,8 @@ gone() {
     # another login is another connection
     publish 77 'The message broker does not permit the message' -k 20 -a reader "$RABBIT" mail in.box
     # on SIGTERM it ends
-    pkill -TERM -f -- "-k 20 -a password $RABBIT " && gone
+    pkill -TERM -f -- "-k 20 -a password $RABBIT "
+    gone
 }
 
 @test "RabbitMQ: who keeps a connection ends when nobody comes, and whoever comes then publishes himself" {
@@ -326,9 +335,9 @@ server.listen()
 print("listens", flush=True)
 held = []
 while True: held.append(server.accept()[0]); held[-1].send(b"x")' "$(cat address)" >thief 3>&- &
+    THIEF=$!
     wait_for thief listens
     confirmed -k 1 -a password "$RABBIT" '' in
-    kill $!
     take in >got
 }
 
