@@ -413,7 +413,9 @@ html its answer is no table answer
 close it has closed the connection
 nul the value has a NUL'
     # what comes behind an answer is none to the next question
+    : >asked
     expect "$(codes two@example.com none@example.com good@example.com)" '250 550 250'
+    expect "$(grep -c '^connection$' asked)" 2
 }
 
 @test "a server that is silent, not there, or there again" {
@@ -571,7 +573,7 @@ END
     {
         printf 'joe\tOK %s\n' "$hash"
         printf 'ann\tOK {CRYPT}%s:more\n' "$hash"
-        printf 'lines\tOK !\\nlines:%s\n' "$hash"
+        printf 'lines\tOK %s\\nx\n' "$hash"
         printf 'down\tTEMP later\n'
     } >answers
     expect "$(login JOE secret)" 235
