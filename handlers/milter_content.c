@@ -2,6 +2,7 @@
 #include "handlers/milter_content.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/cold.h"
 #include "base/log.h"
@@ -11,7 +12,7 @@
 static struct {
     size_t count, used;
     struct milter_change changes[MILTER_MOST_CHANGES];
-    char texts[MILTER_MOST_HEADER];
+    char *texts; /* MILTER_MOST_HEADER bytes, once there is one */
 } wishes COLD_BSS;
 
 static char piece[SPOOL_PIECE] COLD_BSS;
@@ -148,7 +149,7 @@ static bool keep_text(struct slice *text)
 {
     char *copy = wishes.texts + wishes.used;
 
-    if (text->len > sizeof wishes.texts - wishes.used)
+    if (text->len > MILTER_MOST_HEADER - wishes.used)
         return false;
     memcpy(copy, text->text, text->len);
     text->text = copy;
@@ -178,6 +179,8 @@ static const char *keep(const struct milter_turn *turn, const struct milter_answ
             return NULL;
     if (wishes.count == MILTER_MOST_CHANGES)
         return "it wants too many changes";
+    if (wishes.texts == NULL && (wishes.texts = malloc(MILTER_MOST_HEADER)) == NULL)
+        return no_room;
     *change = answer->change;
     change->as_is = (turn->milter->connection.options.steps & MILTER_LEADING_SPACE) != 0;
     if (!keep_text(&change->name) || !keep_text(&change->value))
@@ -191,7 +194,7 @@ static struct reply give_up(struct milter *milter)
 {
     static const struct reply failed = REPLY(451, "3.0", "The message cannot be changed now, try again later");
 
-    log_line(LOG_ERR, "cannot keep the new body of the message: %m");
+    log_line(LOG_ERR, "cannot keep what a milter wants changed: %m");
     milter->connection.asked = milter->connection.begun = false;
     milter_service_close(milter, false);
     return failed;

@@ -354,7 +354,7 @@ END
     message
     grep -qx '451 4.3.0 The message cannot be changed now, try again later' replies
     [ ! -e inbox ]
-    grep -q 'cannot keep the new body of the message: No such file or directory$' log
+    grep -q 'cannot keep what a milter wants changed: No such file or directory$' log
 }
 
 @test "a milter that is not there is asked again for the next message, and found when it is back" {

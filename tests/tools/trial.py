@@ -71,7 +71,7 @@ LARGE, SMALL, MEDIUM = SIZES = range(3)  # needs a file as spool; is one write; 
 def text_of(number):
     """The sizes take turns."""
     lines = {LARGE: 3000, SMALL: 20, MEDIUM: 1500}[number % len(SIZES)]
-    return b"".join(b"message %08d line %08d of a text that is long enough\n" % (number, i) for i in range(lines))
+    return b"\n" + b"".join(b"message %08d line %08d of a text that is long enough\n" % (number, i) for i in range(lines))
 
 
 def steps_of(number, names=tuple(RECIPIENTS)):
