@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -43,15 +44,21 @@ static void check_file(struct conf *conf, const struct table *table)
 {
     struct reading reading = { .lines = 0 };
     int fd = guarded_read(table->path);
+    struct stat status;
 
     if (fd < 0)
         return;
+    if (table->secret && fstat(fd, &status) == 0 && (status.st_mode & S_IROTH) != 0) {
+        warn(conf, table, table->path, "everybody can read the hashes of passwords in %.*s", (int)table->path.len,
+             table->path.text);
+        conf_advise(conf, "run: chmod o-r %.*s", (int)table->path.len, table->path.text);
+    }
     if (!table_lines(fd, look_at, &reading))
         warn(conf, table, table->path, "this table cannot be used: %s",
              errno == EMSGSIZE ? "it has a line of more than 65536 bytes" : strerror(errno));
     else if (reading.bad > 0)
-        warn(conf, table, table->path, "%ju line%s of this table count%s for nothing, expected KEY VALUE or \"KEY\" VALUE; the first is line %ju",
-             (uintmax_t)reading.bad, reading.bad > 1 ? "s" : "", reading.bad > 1 ? "" : "s", (uintmax_t)reading.first_bad);
+        warn(conf, table, table->path, "%ju line%s of this table count%s for nothing, expected KEY VALUE or \"KEY\" VALUE; "
+             "the first is line %ju", (uintmax_t)reading.bad, reading.bad > 1 ? "s" : "", reading.bad > 1 ? "" : "s", (uintmax_t)reading.first_bad);
     (void)close(fd); /* only read */
 }
 

@@ -110,7 +110,10 @@ enum match groups_ask_address(const struct groups *groups, const struct patterns
 /* Adds a table to the end of a list. */
 void groups_add_table(struct patterns *list, struct host_table *table);
 
-/* Does its name? It is asked for only if there is a pattern that it could match, or a table, whose keys are the name and the domains above it: */
+/*
+ * Does its name? It is asked for only if there is a pattern that it could match, or a table, whose keys are the name and the
+ * domains above it:
+ */
 enum match groups_match_name(const struct groups *groups, const struct patterns *list, struct client *client);
 bool groups_want_name(const struct groups *groups, const struct patterns *list);
 

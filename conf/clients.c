@@ -268,7 +268,8 @@ static void parse_member_table(struct parser *p, struct allowgroup *group)
 static const struct {
     struct slice word;
     void (*parse)(struct parser *p, struct allowgroup *group);
-} memberships[] = { { SLICE("cert"), parse_certificate }, { SLICE("fcrdns"), parse_fcrdns }, { SLICE("table"), parse_member_table } };
+} memberships[] = { { SLICE("cert"), parse_certificate }, { SLICE("fcrdns"), parse_fcrdns },
+                    { SLICE("table"), parse_member_table } };
 
 /* WORD VALUE instead of a pattern. A word that stands alone is a pattern, whatever it is. */
 static bool parse_membership(struct parser *p, struct word word, struct slice name)

@@ -215,7 +215,10 @@ void tables_resolve(struct conf *conf);
 
 /* ---- conditions.c ---- */
 
-/* ADDRESS, @DOMAIN or /REGEX/, of senders also <>, of recipients also table:NAME; `directive` is what the log calls an expression. */
+/*
+ * ADDRESS, @DOMAIN or /REGEX/, of senders also <>, of recipients also table:NAME; `directive` is what the log calls an
+ * expression.
+ */
 void mailboxes_parse(struct parser *p, const char *directive, bool senders, struct mailboxes *mailboxes);
 
 /* A word that is /REGEX/, for addresses and names; NULL behind an error. */

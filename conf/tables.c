@@ -64,9 +64,11 @@ void parse_listing(struct parser *p, const struct keyword *k, void *value)
     const bool users = value == &client->auth_users;
     struct slice *path = value;
     struct table *table;
+    struct word word;
 
     parse_word(p, k, path);
-    table = p->failed ? NULL : table_of_word(p, (struct word){ .text = *path, .column = conf_column_of(p->conf, p->number, *path) });
+    word = (struct word){ .text = *path, .column = conf_column_of(p->conf, p->number, *path) };
+    table = p->failed ? NULL : table_of_word(p, word);
     if (table != NULL && users)
         table->secret = true;
     *(users ? &client->users_table : &client->senders_table) = table;

@@ -102,12 +102,13 @@ static enum match ask_form(struct table *table, struct slice address, size_t loc
     const char *at = memrchr(address.text, '@', address.len);
     char bytes[TABLE_KEY];
     struct text key = { bytes, sizeof bytes, 0 };
+    const size_t before = at != NULL ? (size_t)(at - address.text) : 0;
     enum match result;
 
     if (at == NULL)
         return MATCH_NO;
-    put_local(&key, (struct slice){ address.text, local_len < (size_t)(at - address.text) ? local_len : (size_t)(at - address.text) });
-    text_put(&key, (struct slice){ at, address.len - (size_t)(at - address.text) });
+    put_local(&key, (struct slice){ address.text, local_len < before ? local_len : before });
+    text_put(&key, (struct slice){ at, address.len - before });
     result = table_ask(table, text_slice(&key), &recipient->value);
     if (result == MATCH_YES && !table_keep(&recipient->value))
         result = MATCH_UNSURE;

@@ -32,7 +32,10 @@ static ssize_t read_at(int fd, char *to, size_t size, uint64_t at)
     return len;
 }
 
-/* Shows the lines that end in a piece; at the end of the file also one that does not; up to one that is too long. Returns how many bytes they have. */
+/*
+ * Shows the lines that end in a piece; at the end of the file also one that does not; up to one that is too long. Returns
+ * how many bytes they have.
+ */
 static size_t show_lines(struct slice piece, uint64_t at, bool last,
                          bool (*visit)(void *context, uint64_t at, struct slice line), void *context, bool *stopped)
 {

@@ -52,7 +52,8 @@ enum netstring socketmap_feed(struct socketmap_answer *answer, struct slice byte
     if (taken > 0)
         memcpy(answer->bytes + before, bytes.text + skipped, taken);
     answer->len += taken;
-    result = netstring_read((struct slice){ answer->bytes, answer->len }, sizeof answer->bytes - NETSTRING_MARKS, &content, &whole);
+    result = netstring_read((struct slice){ answer->bytes, answer->len }, sizeof answer->bytes - NETSTRING_MARKS, &content,
+                            &whole);
     *used = result == NETSTRING_DONE ? skipped + whole - before : bytes.len;
     return result == NETSTRING_DONE && !understand(answer, content) ? NETSTRING_BAD : result;
 }

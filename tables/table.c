@@ -98,7 +98,8 @@ static void log_failure(const struct table *table, struct slice key, const char 
 
 enum match table_ask(struct table *table, struct slice key, struct slice *value)
 {
-    static const enum match matches[] = { [TABLE_FOUND] = MATCH_YES, [TABLE_UNKNOWN] = MATCH_NO, [TABLE_FAILED] = MATCH_UNSURE };
+    static const enum match matches[] = { [TABLE_FOUND] = MATCH_YES, [TABLE_UNKNOWN] = MATCH_NO,
+                                          [TABLE_FAILED] = MATCH_UNSURE };
     char reason[TABLE_REASON] = "the key has more than 1024 bytes";
     enum table_answer answer = TABLE_FAILED;
 

@@ -627,6 +627,12 @@ deliver auth joe rcpt_to a@example.com append $HERE/box
 END
     printf 'Joe %s\n' "$("$CHECKPASSWORD" -p <<<secret)" >users
     printf 'joe joe@example.com @example.org\n' >senders
+    chmod 644 users
+    run -1 "$MAILRECV" -t -c conf
+    grep -q "^conf:3:.*everybody can read the hashes of passwords in $HERE/users" <<<"$output"
+    chmod 600 users
+    run "$MAILRECV" -t -c conf
+    refute grep -q "^conf:3:" <<<"$output"
     expect "$(login JOE secret joe@example.com)" 235
     grep -q '^250 2.1.0' replies
     login joe secret any@example.org
