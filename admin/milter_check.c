@@ -55,7 +55,8 @@ static void tell(struct conf *conf, const struct milter *milter)
     text_put(&text, (struct slice)SLICE("; it is told all but "));
     put_set(&text, options->steps, steps, sizeof steps / sizeof steps[0]);
     bytes[text.len] = '\0';
-    conf_complain(conf, SEVERITY_NOTE, place.line, place.column, "this milter speaks version %u of the protocol, and may do this: %s",
+    conf_complain(conf, SEVERITY_NOTE, place.line, place.column,
+                  "this milter speaks version %u of the protocol, and may do this: %s",
                   options->version, bytes);
 }
 

@@ -4,7 +4,10 @@
 
 #include "conf/conf.h"
 
-/* Behind check_host (check.h): if there are no errors, connects to each milter, negotiates as a session does, and adds what that comes to as a note, or why not as a warning. */
+/*
+ * Behind check_host (check.h): if there are no errors, connects to each milter, negotiates as a session does, and
+ * adds what that comes to as a note, or why not as a warning.
+ */
 void milter_check(struct conf *conf);
 
 #endif

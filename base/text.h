@@ -24,6 +24,16 @@ static inline void text_put(struct text *text, struct slice words)
     text->len += len;
 }
 
+/* The same with '?' for control characters: no value ends a line, or a string. */
+static inline void text_put_value(struct text *text, struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        const char c = value.text[i];
+
+        text_put(text, (unsigned char)c < ' ' || c == 0x7f ? (struct slice)SLICE("?") : (struct slice){ &c, 1 });
+    }
+}
+
 /* Puts a number in decimal, with zeros before it up to `digits` (at most 20). */
 static inline void text_number(struct text *text, uint64_t number, size_t digits)
 {

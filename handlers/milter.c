@@ -142,7 +142,9 @@ static struct reply say_mail(const struct milter_turn *turn)
     return say(turn);
 }
 
-/* A connection of the last message may be closed by now, or may be so while this one begins: then there is a new one. */
+/*
+ * A connection of the last message may be closed by now, or may be so while this one begins: then there is a new one.
+ */
 static struct reply begin_message(const struct milter_turn *turn)
 {
     struct milter_connection *c = &turn->milter->connection;
@@ -245,7 +247,8 @@ struct reply milter_ask(const struct milter_context *context, enum milter_comman
 
     if (command == MILTER_MAIL)
         milter_verdict_forget();
-    for (struct milter *m = context->settings->first_milter; m != NULL && reply.code == 0 && milter_discards() == NULL; m = m->next)
+    for (struct milter *m = context->settings->first_milter; m != NULL && reply.code == 0 &&
+         milter_discards() == NULL; m = m->next)
         reply = ask(&(struct milter_turn){ context, m, command });
     return reply;
 }

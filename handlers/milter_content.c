@@ -237,7 +237,8 @@ static struct reply show(const struct milter_turn *turn)
     return reply;
 }
 
-struct reply milter_content_show(const struct milter_context *context, struct milter *milter, struct milter_wishes *wanted)
+struct reply milter_content_show(const struct milter_context *context, struct milter *milter,
+                                 struct milter_wishes *wanted)
 {
     const struct milter_turn turn = { context, milter, MILTER_EOB };
     struct reply reply;
@@ -258,7 +259,8 @@ struct reply milter_content_show(const struct milter_context *context, struct mi
 
 struct reply milter_content_refuse(const struct milter_context *context, struct milter *milter)
 {
-    return milter_fail(&(struct milter_turn){ context, milter, MILTER_EOB }, MILTER_BROKEN, "its changes are too large");
+    return milter_fail(&(struct milter_turn){ context, milter, MILTER_EOB }, MILTER_BROKEN,
+                       "its changes are too large");
 }
 
 void milter_content_log(const struct milter_context *context, struct milter *milter, const struct milter_wishes *wanted)

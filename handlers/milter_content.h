@@ -12,19 +12,25 @@ struct milter_wishes {
     size_t count;
 };
 
-/* Does the milter want to hear more of the message? If not, it has still to be asked whether its failure stands in the way. */
+/*
+ * Does the milter want to hear more of the message? If not, it has still to be asked whether its failure stands in
+ * the way.
+ */
 bool milter_content_is_wanted(const struct milter *milter);
 
 /*
- * Shows it the message of milter_message.h as it stands. Code 0, or a refusal, as of milter_ask. A new body goes to milter_message_replace;
+ * Shows it the message of milter_message.h as it stands. Code 0, or a refusal, as of milter_ask. A new body goes to
+ * milter_message_replace;
  * who calls this lets it become the body, with the changes, or undoes it.
  */
-struct reply milter_content_show(const struct milter_context *context, struct milter *milter, struct milter_wishes *wishes);
+struct reply milter_content_show(const struct milter_context *context, struct milter *milter,
+                                 struct milter_wishes *wishes);
 
 /* Where changes of a milter that has accepted cannot be made, since they are too large: as if it had failed. */
 struct reply milter_content_refuse(const struct milter_context *context, struct milter *milter);
 
 /* A line in the log for each change of the message itself. */
-void milter_content_log(const struct milter_context *context, struct milter *milter, const struct milter_wishes *wishes);
+void milter_content_log(const struct milter_context *context, struct milter *milter,
+                        const struct milter_wishes *wishes);
 
 #endif

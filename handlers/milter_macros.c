@@ -3,19 +3,9 @@
 
 #include <time.h>
 
-/* No value ends a string, or a line. */
-static void put(struct text *out, struct slice value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        const char c = value.text[i];
-
-        text_put(out, (unsigned char)c < ' ' || c == 0x7f ? (struct slice)SLICE("?") : (struct slice){ &c, 1 });
-    }
-}
-
 static void put_string(struct text *out, const char *value)
 {
-    put(out, slice_of(value));
+    text_put_value(out, slice_of(value));
 }
 
 static void put_port(struct text *out, unsigned port)
@@ -38,7 +28,7 @@ static const char *client_address(const struct milter_facts *facts)
 
 static void put_domain(const struct milter_facts *facts, struct text *out)
 {
-    put(out, facts->domain);
+    text_put_value(out, facts->domain);
 }
 
 static void put_client_name(const struct milter_facts *facts, struct text *out)
@@ -144,13 +134,13 @@ static void put_id(const struct milter_facts *facts, struct text *out)
 static void put_sender(const struct milter_facts *facts, struct text *out)
 {
     if (facts->sender != NULL)
-        put(out, address_slice(facts->sender));
+        text_put_value(out, address_slice(facts->sender));
 }
 
 static void put_sender_host(const struct milter_facts *facts, struct text *out)
 {
     if (facts->sender != NULL)
-        put(out, address_domain(facts->sender));
+        text_put_value(out, address_domain(facts->sender));
 }
 
 static void put_sender_mailer(const struct milter_facts *facts, struct text *out)
@@ -161,23 +151,23 @@ static void put_sender_mailer(const struct milter_facts *facts, struct text *out
 static void put_recipient(const struct milter_facts *facts, struct text *out)
 {
     if (facts->recipient != NULL)
-        put(out, address_slice(&facts->recipient->address));
+        text_put_value(out, address_slice(&facts->recipient->address));
 }
 
 static void put_recipient_host(const struct milter_facts *facts, struct text *out)
 {
     if (facts->recipient != NULL)
-        put(out, address_domain(&facts->recipient->address));
+        text_put_value(out, address_domain(&facts->recipient->address));
 }
 
 static void put_recipient_mailer(const struct milter_facts *facts, struct text *out)
 {
-    put(out, facts->next_mailer);
+    text_put_value(out, facts->next_mailer);
 }
 
 static void put_message_id(const struct milter_facts *facts, struct text *out)
 {
-    put(out, facts->message_id);
+    text_put_value(out, facts->message_id);
 }
 
 static void put_date(const struct milter_facts *facts, struct text *out)
@@ -297,7 +287,8 @@ static bool put_usual(const struct milter_facts *facts, enum milter_command comm
     return any;
 }
 
-void milter_macros_put(const struct handler_settings *settings, const struct milter *milter, const struct milter_facts *facts,
+void milter_macros_put(const struct handler_settings *settings, const struct milter *milter,
+                       const struct milter_facts *facts,
                        enum milter_command command, struct text *out)
 {
     const struct milter_command_row *row = &milter_commands[command];

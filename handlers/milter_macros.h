@@ -25,11 +25,14 @@ struct milter_facts {
 enum { MILTER_MACRO_BYTES = 32768 }; /* most bytes of a packet of macros: what has no room is left out */
 
 /*
- * Puts the packet of macros that stands before a command: those that the milter has asked for, if it has asked, else those
- * that Sendmail and Postfix send at this stage, as far as they have a value; and those of milter.macros. There is one at least, for a milter
+ * Puts the packet of macros that stands before a command: those that the milter has asked for, if it has asked, else
+ * those
+ * that Sendmail and Postfix send at this stage, as far as they have a value; and those of milter.macros. There is one
+ * at least, for a milter
  * does not heed an empty packet. Nothing is put for commands that have none.
  */
-void milter_macros_put(const struct handler_settings *settings, const struct milter *milter, const struct milter_facts *facts,
+void milter_macros_put(const struct handler_settings *settings, const struct milter *milter,
+                       const struct milter_facts *facts,
                        enum milter_command command, struct text *out);
 
 #endif

@@ -218,7 +218,8 @@ static void take_data(struct milter_reader *reader, struct slice bytes)
 }
 
 /* Data of a body are not kept. */
-static enum milter_progress take_piece(struct milter_reader *reader, struct slice bytes, size_t *used, struct milter_answer *answer)
+static enum milter_progress take_piece(struct milter_reader *reader, struct slice bytes, size_t *used,
+                                       struct milter_answer *answer)
 {
     const size_t len = bytes.len < reader->left ? bytes.len : (size_t)reader->left;
 
@@ -231,7 +232,8 @@ static enum milter_progress take_piece(struct milter_reader *reader, struct slic
     return MILTER_DONE;
 }
 
-enum milter_progress milter_answer_feed(struct milter_reader *reader, struct slice bytes, size_t *used, struct milter_answer *answer)
+enum milter_progress milter_answer_feed(struct milter_reader *reader, struct slice bytes, size_t *used,
+                                        struct milter_answer *answer)
 {
     struct slice data;
     size_t i, len;

@@ -6,7 +6,10 @@
 
 #include "base/text.h"
 
-/* A packet is a length of four bytes (of what follows it, most significant byte first), a letter, and data (mfdef.h of libmilter). */
+/*
+ * A packet is a length of four bytes (of what follows it, most significant byte first), a letter, and data (mfdef.h
+ * of libmilter).
+ */
 enum {
     MILTER_VERSION = 6,
     MILTER_OLDEST = 2,
@@ -107,8 +110,12 @@ struct milter_reader {
     char data[MILTER_ANSWER];
 };
 
-/* Takes bytes up to the end of an answer, or of a piece of a body, of which a packet may give several; `used` says how many. */
-enum milter_progress milter_answer_feed(struct milter_reader *reader, struct slice bytes, size_t *used, struct milter_answer *answer);
+/*
+ * Takes bytes up to the end of an answer, or of a piece of a body, of which a packet may give several; `used` says
+ * how many.
+ */
+enum milter_progress milter_answer_feed(struct milter_reader *reader, struct slice bytes, size_t *used,
+                                        struct milter_answer *answer);
 
 /* Is it in the middle of a packet? */
 static inline bool milter_reader_waits(const struct milter_reader *reader)
@@ -138,7 +145,10 @@ void milter_packet_end(struct text *out, size_t begin);
 void milter_put_string(struct text *out, struct slice string);
 void milter_put_number(struct text *out, uint32_t number);
 
-/* How much of a field's value fits into a packet with its name: all of it, or what stands before one of its folds, if there is one. */
+/*
+ * How much of a field's value fits into a packet with its name: all of it, or what stands before one of its folds, if
+ * there is one.
+ */
 size_t milter_value_fits(struct slice name, struct slice value);
 
 #endif

@@ -11,7 +11,10 @@
 #include "base/log.h"
 #include "nexthop/connect.h"
 
-/* What was read, and has not been looked at yet: of one milter at a time, since no other is asked before it has answered. */
+/*
+ * What was read, and has not been looked at yet: of one milter at a time, since no other is asked before it has
+ * answered.
+ */
 static struct {
     const struct milter *of;
     size_t at, len;
@@ -43,7 +46,8 @@ enum milter_hearing milter_service_open(struct milter *milter, uint64_t deadline
 }
 
 /* Waits until the milter can be read from or written to. */
-static enum milter_hearing wait_for(const struct milter *milter, short events, uint64_t deadline, char reason[MILTER_REASON])
+static enum milter_hearing wait_for(const struct milter *milter, short events, uint64_t deadline,
+                                    char reason[MILTER_REASON])
 {
     struct pollfd ready = { .fd = milter->connection.fd, .events = events };
     sigset_t waiting = clock_mask();
@@ -66,7 +70,8 @@ static bool is_passing(int error)
     return error == EAGAIN || error == EINTR;
 }
 
-enum milter_hearing milter_service_send(struct milter *milter, struct slice bytes, uint64_t deadline, char reason[MILTER_REASON])
+enum milter_hearing milter_service_send(struct milter *milter, struct slice bytes, uint64_t deadline,
+                                        char reason[MILTER_REASON])
 {
     enum milter_hearing hearing = MILTER_HEARD;
 
@@ -101,7 +106,8 @@ static enum milter_hearing fill(const struct milter *milter, uint64_t deadline, 
     return MILTER_HEARD;
 }
 
-enum milter_hearing milter_service_hear(struct milter *milter, uint64_t deadline, struct milter_answer *answer, char reason[MILTER_REASON])
+enum milter_hearing milter_service_hear(struct milter *milter, uint64_t deadline, struct milter_answer *answer,
+                                        char reason[MILTER_REASON])
 {
     enum milter_hearing hearing = MILTER_HEARD;
 
@@ -109,7 +115,8 @@ enum milter_hearing milter_service_hear(struct milter *milter, uint64_t deadline
     while (hearing == MILTER_HEARD) {
         const struct slice rest = { heard.bytes + heard.at, heard.len - heard.at };
         size_t used = 0;
-        enum milter_progress progress = rest.len > 0 ? milter_answer_feed(&heard.reader, rest, &used, answer) : MILTER_MORE;
+        enum milter_progress progress = rest.len > 0 ? milter_answer_feed(&heard.reader, rest, &used,
+                                                                          answer) : MILTER_MORE;
 
         heard.at += used;
         if (progress == MILTER_DONE)

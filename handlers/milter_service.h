@@ -9,14 +9,18 @@ enum { MILTER_REASON = 512 };
 enum milter_hearing { MILTER_HEARD, MILTER_CLOSED, MILTER_LATE, MILTER_STOPPED, MILTER_BROKEN };
 
 /*
- * All of them give a reason, one line, if they do not succeed: MILTER_CLOSED: it has closed the connection, or none could
- * be made; MILTER_LATE: it was not done by `deadline` (clock.h); MILTER_STOPPED: SIGTERM has come; MILTER_BROKEN: nonsense was heard, or a system call has failed.
+ * All of them give a reason, one line, if they do not succeed: MILTER_CLOSED: it has closed the connection, or none
+ * could
+ * be made; MILTER_LATE: it was not done by `deadline` (clock.h); MILTER_STOPPED: SIGTERM has come; MILTER_BROKEN:
+ * nonsense was heard, or a system call has failed.
  */
 enum milter_hearing milter_service_open(struct milter *milter, uint64_t deadline, char reason[MILTER_REASON]);
-enum milter_hearing milter_service_send(struct milter *milter, struct slice bytes, uint64_t deadline, char reason[MILTER_REASON]);
+enum milter_hearing milter_service_send(struct milter *milter, struct slice bytes, uint64_t deadline,
+                                        char reason[MILTER_REASON]);
 
 /* The next answer, or a piece of a new body. What it points to lives until the next call. */
-enum milter_hearing milter_service_hear(struct milter *milter, uint64_t deadline, struct milter_answer *answer, char reason[MILTER_REASON]);
+enum milter_hearing milter_service_hear(struct milter *milter, uint64_t deadline, struct milter_answer *answer,
+                                        char reason[MILTER_REASON]);
 
 /* Is it still there, with nothing said that nobody has asked for? */
 bool milter_service_is_quiet(const struct milter *milter);

@@ -33,12 +33,14 @@ bool milter_talk_has_room(void)
     return talk.out.len < FULL;
 }
 
-void milter_talk_put_macros(const struct milter_context *context, const struct milter *milter, enum milter_command command)
+void milter_talk_put_macros(const struct milter_context *context, const struct milter *milter,
+                            enum milter_command command)
 {
     milter_macros_put(context->settings, milter, context->facts, command, out());
 }
 
-struct text *milter_talk_put(const struct milter_context *context, const struct milter *milter, enum milter_command command)
+struct text *milter_talk_put(const struct milter_context *context, const struct milter *milter,
+                             enum milter_command command)
 {
     if (command != MILTER_HEADER && command != MILTER_BODY) /* what EOH and EOB are told is the same */
         milter_talk_put_macros(context, milter, command);
@@ -61,7 +63,8 @@ static uint64_t deadline_of(const struct milter_context *context)
     return clock_earlier(clock_ms() + context->settings->milter_secs.value * 1000, context->deadline);
 }
 
-enum milter_hearing milter_talk_send(const struct milter_context *context, struct milter *milter, char reason[MILTER_REASON])
+enum milter_hearing milter_talk_send(const struct milter_context *context, struct milter *milter,
+                                     char reason[MILTER_REASON])
 {
     const struct slice bytes = text_slice(out());
 
@@ -82,16 +85,19 @@ bool milter_talk_is_answered(const struct milter *milter, enum milter_command co
     return (milter_commands[command].mute & milter->connection.options.steps) == 0;
 }
 
-static enum milter_hearing fits(enum milter_command command, const struct milter_answer *answer, char reason[MILTER_REASON])
+static enum milter_hearing fits(enum milter_command command, const struct milter_answer *answer,
+                                char reason[MILTER_REASON])
 {
-    if ((answer->word == MILTER_CHANGE && command != MILTER_EOB) || (answer->word == MILTER_OPTIONS) != (command == MILTER_NEGOTIATE)) {
+    if ((answer->word == MILTER_CHANGE && command != MILTER_EOB) ||
+        (answer->word == MILTER_OPTIONS) != (command == MILTER_NEGOTIATE)) {
         (void)snprintf(reason, MILTER_REASON, "it has answered \"%s\" where that cannot be", milter_words[answer->word]);
         return MILTER_BROKEN;
     }
     return MILTER_HEARD;
 }
 
-enum milter_hearing milter_talk_hear(const struct milter_context *context, struct milter *milter, enum milter_command command,
+enum milter_hearing milter_talk_hear(const struct milter_context *context, struct milter *milter,
+                                     enum milter_command command,
                                      struct milter_answer *answer, char reason[MILTER_REASON])
 {
     enum milter_hearing hearing;
@@ -103,12 +109,14 @@ enum milter_hearing milter_talk_hear(const struct milter_context *context, struc
 }
 
 /* What it has said becomes what counts, also where that was not offered (rspamd). */
-static enum milter_hearing agree(struct milter *milter, const struct milter_options *options, char reason[MILTER_REASON])
+static enum milter_hearing agree(struct milter *milter, const struct milter_options *options,
+                                 char reason[MILTER_REASON])
 {
     struct milter_connection *c = &milter->connection;
 
     if (options->version < MILTER_OLDEST || options->version > MILTER_VERSION) {
-        (void)snprintf(reason, MILTER_REASON, "it speaks version %u of the protocol, expected %d to %d", options->version, MILTER_OLDEST,
+        (void)snprintf(reason, MILTER_REASON, "it speaks version %u of the protocol, expected %d to %d",
+                       options->version, MILTER_OLDEST,
                        MILTER_VERSION);
         return MILTER_BROKEN;
     }
@@ -140,11 +148,13 @@ static enum milter_hearing negotiate(struct milter *milter, uint64_t deadline, c
     if (hearing == MILTER_HEARD)
         hearing = fits(MILTER_NEGOTIATE, &answer, reason);
     if (hearing == MILTER_CLOSED)
-        (void)snprintf(reason, MILTER_REASON, "it has closed the connection instead of negotiating: it wants what mailrecv does not offer");
+        (void)snprintf(reason, MILTER_REASON,
+                       "it has closed the connection instead of negotiating: it wants what mailrecv does not offer");
     return hearing == MILTER_HEARD ? agree(milter, &answer.options, reason) : hearing;
 }
 
-enum milter_hearing milter_talk_begin(const struct milter_context *context, struct milter *milter, char reason[MILTER_REASON])
+enum milter_hearing milter_talk_begin(const struct milter_context *context, struct milter *milter,
+                                      char reason[MILTER_REASON])
 {
     const uint64_t until = clock_earlier(clock_ms() + CONNECT_MS, context->deadline);
     enum milter_hearing hearing = milter_service_open(milter, until, reason);

@@ -26,7 +26,8 @@ void milter_verdict_forget(void)
 
 void milter_show(const struct milter_turn *turn, const char *what)
 {
-    log_debug('r', "%s:%u: milter %.*s at %s%s", SOURCE_AT(turn->context->rules->groups.sources, turn->milter->clients.line),
+    log_debug('r', "%s:%u: milter %.*s at %s%s", SOURCE_AT(turn->context->rules->groups.sources,
+                                                           turn->milter->clients.line),
               (int)turn->milter->name.len, turn->milter->name.text, milter_commands[turn->command].stage, what);
 }
 
@@ -36,7 +37,8 @@ static void show_answer(const struct milter_turn *turn, const struct milter_answ
 
     if (!log_wants('r'))
         return;
-    (void)snprintf(what, sizeof what, " answers: %s %s", milter_words[answer->word], log_encode(shown, sizeof shown, answer->text));
+    (void)snprintf(what, sizeof what, " answers: %s %s", milter_words[answer->word], log_encode(shown, sizeof shown,
+                                                                                                answer->text));
     milter_show(turn, what);
 }
 
@@ -98,7 +100,8 @@ static struct reply reply_of(const struct milter_turn *turn)
     const struct slice text = { c->refusal.text, c->refusal.len };
     const bool lines = memchr(c->refusal.text, '\n', c->refusal.len) != NULL;
 
-    return (struct reply){ .code = c->refusal.code, .status = slice_of(c->refusal.status), .text = lines ? text : (struct slice){ "", 0 },
+    return (struct reply){ .code = c->refusal.code, .status = slice_of(c->refusal.status),
+                           .text = lines ? text : (struct slice){ "", 0 },
                            .detail = lines ? (struct slice){ "", 0 } : text, .note = note_of(turn), .closes = c->refusal.code == 421 };
 }
 
@@ -117,7 +120,10 @@ static void set_refusal(struct milter_reply *refusal, unsigned code, const char 
     refusal->len = text.len;
 }
 
-/* Of a recipient nothing is kept, nor of what is no command; before MAIL the client is meant, and whatever message it has. */
+/*
+ * Of a recipient nothing is kept, nor of what is no command; before MAIL the client is meant, and whatever message it
+ * has.
+ */
 static struct reply refuse(const struct milter_turn *turn, const struct milter_answer *answer)
 {
     struct milter_connection *c = &turn->milter->connection;

@@ -12,8 +12,10 @@ struct milter_turn {
 };
 
 /*
- * Sends the packet that was put, and hears the answer, if there will be one. Code 0: the milter, or its failure, does not stand in
- * the way of what comes next; what it wants to hear of is in its connection. Else a refusal, which lives as long as the milter has said nothing
+ * Sends the packet that was put, and hears the answer, if there will be one. Code 0: the milter, or its failure, does
+ * not stand in
+ * the way of what comes next; what it wants to hear of is in its connection. Else a refusal, which lives as long as
+ * the milter has said nothing
  * else. With `gathers`, what is not answered may stay in the buffer of milter_talk.h.
  */
 struct reply milter_exchange(const struct milter_turn *turn, bool gathers);

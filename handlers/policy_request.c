@@ -8,19 +8,9 @@ const char *const policy_stages[POLICY_STAGES] = {
     [POLICY_DATA] = "data", [POLICY_END] = "end"
 };
 
-/* All of a client's words go through here: no value ends a line. */
-static void put(struct text *out, struct slice value)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        const char c = value.text[i];
-
-        text_put(out, (unsigned char)c < ' ' || c == 0x7f ? (struct slice)SLICE("?") : (struct slice){ &c, 1 });
-    }
-}
-
 static void put_string(struct text *out, const char *value)
 {
-    put(out, slice_of(value));
+    text_put_value(out, slice_of(value));
 }
 
 static void put_request(const struct policy_facts *facts, struct text *out)
@@ -83,7 +73,7 @@ static void put_server_port(const struct policy_facts *facts, struct text *out)
 
 static void put_helo(const struct policy_facts *facts, struct text *out)
 {
-    put(out, facts->helo);
+    text_put_value(out, facts->helo);
 }
 
 /* As Postfix has them: without brackets, and without the quotes of a local part. */
@@ -93,8 +83,10 @@ static void put_address(struct text *out, const struct address *address)
 
     if (address == NULL)
         return;
-    put(out, (struct slice){ local, envelope_unquote((struct slice){ address->text, address->local_len }, local) });
-    put(out, (struct slice){ address->text + address->local_len, address->len - (size_t)address->local_len });
+    text_put_value(out, (struct slice){ local, envelope_unquote((struct slice){ address->text, address->local_len },
+                                                                local) });
+    text_put_value(out, (struct slice){ address->text + address->local_len,
+                                        address->len - (size_t)address->local_len });
 }
 
 static void put_sender(const struct policy_facts *facts, struct text *out)
@@ -152,7 +144,7 @@ static void put_certificate(const struct policy_facts *facts, struct text *out)
         len = part_length(part);
         if (strncmp(part, "CN=", 3) != 0)
             continue;
-        put(out, (struct slice){ part + 3, len - 3 });
+        text_put_value(out, (struct slice){ part + 3, len - 3 });
         return;
     }
 }
@@ -167,7 +159,7 @@ static void put_fingerprint(const struct policy_facts *facts, struct text *out)
 
         if (i > 0 && i % 2 == 0)
             put_string(out, ":");
-        put(out, (struct slice){ &digit, 1 });
+        text_put_value(out, (struct slice){ &digit, 1 });
     }
 }
 

@@ -44,7 +44,8 @@ static struct milter_facts facts_of(struct session_state *s, const struct recipi
 
 static struct reply ask(struct session_state *s, enum milter_command command, struct milter_facts facts)
 {
-    const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender, .helo = s->helo };
+    const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender,
+                                   .helo = s->helo };
     const struct milter_context context = { .settings = &s->conf->handlers, .rules = &s->conf->rules, .asking = &asking,
                                             .deadline = s->deadline, .facts = &facts };
 
@@ -153,10 +154,14 @@ static struct reply show_to(struct session_state *s, const struct milter_context
     return reply;
 }
 
-/* The bytes that milters see are those that are delivered: a session could not write to the file any more. Where it never had it, or where that cannot be told, so it is. */
+/*
+ * The bytes that milters see are those that are delivered: a session could not write to the file any more. Where it
+ * never had it, or where that cannot be told, so it is.
+ */
 static bool is_settled(const struct spool *spool)
 {
-    return spool->fd < 0 || (fcntl(spool->fd, F_GETFL) & O_ACCMODE) != O_RDONLY || spool_is_final(spool->fd) || errno != EAGAIN;
+    return spool->fd < 0 || (fcntl(spool->fd,
+                                   F_GETFL) & O_ACCMODE) != O_RDONLY || spool_is_final(spool->fd) || errno != EAGAIN;
 }
 
 static struct reply begin(struct session_state *s, const struct spool *spool)
@@ -166,7 +171,8 @@ static struct reply begin(struct session_state *s, const struct spool *spool)
 
     if (!is_settled(spool))
         return state_contradict(s);
-    if (milter_message_begin(spool, s->fields, s->conf->delivery.spool_directory, 2 * s->conf->session.smtp_data_size.value))
+    if (milter_message_begin(spool, s->fields, s->conf->delivery.spool_directory,
+                             2 * s->conf->session.smtp_data_size.value))
         return no_objection;
     if (errno != EMSGSIZE)
         log_line(LOG_ERR, "cannot read the message: %m");
@@ -175,7 +181,8 @@ static struct reply begin(struct session_state *s, const struct spool *spool)
 
 struct reply state_milter_message(struct session_state *s, const struct spool **spool)
 {
-    const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender, .helo = s->helo };
+    const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender,
+                                   .helo = s->helo };
     struct milter_facts facts = facts_of(s, NULL);
     const struct milter_context context = { .settings = &s->conf->handlers, .rules = &s->conf->rules, .asking = &asking,
                                             .deadline = s->deadline, .facts = &facts };
@@ -188,7 +195,8 @@ struct reply state_milter_message(struct session_state *s, const struct spool **
     reply = begin(s, *spool);
     if (reply.code == 0)
         facts.message_id = find_message_id();
-    for (struct milter *m = s->conf->handlers.first_milter; m != NULL && reply.code == 0 && milter_discards() == NULL; m = m->next)
+    for (struct milter *m = s->conf->handlers.first_milter; m != NULL && reply.code == 0 &&
+         milter_discards() == NULL; m = m->next)
         reply = show_to(s, &context, m);
     if (reply.code == 0 && milter_discards() != NULL)
         state_discard(s, milter_discards()->clients.line);
