@@ -44,7 +44,7 @@ expected_environment() {
             LOCAL=joe DOMAIN=mx.example EXTENSION= CLIENT_ADDRESS=192.0.2.7 CLIENT_PORT= \
             CLIENT_HOSTNAME=client.example CLIENT_FCRDNS=pass DNSBL= DNSWL= CLIENT_HELO=helo.example CLIENT_PROTOCOL=ESMTP SERVER_ADDRESS= \
             SERVER_PORT= SASL_USERNAME= TLS_PROTOCOL= TLS_CIPHER= TLS_SNI= \
-            TLS_CLIENT_SUBJECT= TLS_CLIENT_FINGERPRINT= RULE=conf:5 ALLOWGROUP= \
+            TLS_CLIENT_SUBJECT= TLS_CLIENT_FINGERPRINT= RULE=conf:5 ALLOWGROUP= TABLE_VALUE= \
             PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
         getent passwd "$(id -u)" | awk -F: '{ print "USER=" $1 "\nLOGNAME=" $1 "\nHOME=" $6 "\nSHELL=" $7 }'
     } | awk -F= 'seen[$1]++ { next }
