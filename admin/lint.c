@@ -231,12 +231,31 @@ static void lint_believed(struct conf *conf, const struct patterns *list)
     }
 }
 
+/* Balancers look each few seconds whether we are there; each look would be two lines of the log. */
+static void lint_looks(struct conf *conf)
+{
+    const struct groups *groups = &conf->rules.groups;
+    const struct pattern *p = groups->proxies.first;
+    unsigned line;
+    struct slice text;
+
+    if (patterns_none(&groups->proxies) || !patterns_none(&groups->quiet))
+        return;
+    if (groups->proxies.networks > 0)
+        text = network_table_text(&groups->networks, network_table_first(&groups->networks, &groups->proxies), &line);
+    else
+        text = p->text, line = p->line;
+    conf_complain(conf, SEVERITY_NOTE, line, conf_column_of(conf, line, text), "the health checks of this proxy are logged");
+    conf_advise(conf, "write: quiet %.*s", (int)text.len, text.text);
+}
+
 static void lint_patterns(struct conf *conf)
 {
     const struct groups *groups = &conf->rules.groups;
 
     groups_each(&conf->rules.groups, lint_hosts, conf);
     lint_believed(conf, &groups->proxies);
+    lint_looks(conf);
     for (size_t i = 0; i < TOLD_COMMANDS; i++)
         lint_believed(conf, &groups->speakers[i]);
     for (const struct refusal *r = conf->rules.first_refusal; r != NULL; r = r->next)

@@ -24,6 +24,14 @@ void state_log_trouble(void)
         log_line(LOG_ERR, "%s", groups_trouble());
 }
 
+/* A proxy that has connected to see whether somebody is there, and is of `quiet`: that is no news. */
+static bool just_looked(const struct session_state *s, enum proxy_status status)
+{
+    struct groups *groups = &s->conf->rules.groups;
+
+    return status == PROXY_GONE && !patterns_none(&groups->quiet) && groups_match(groups, &groups->quiet, s->client) == MATCH_YES;
+}
+
 /*
  * From a proxy that the configuration trusts, learns who the client is. This is the one thing that the monitor reads
  * from a connection: so many bytes as the header has, before the first of the client's (proxy.c).
@@ -44,7 +52,7 @@ static bool learn_client(struct session_state *s)
     status = proxy_read(STDIN_FILENO, clock_earlier(clock_ms() + PROXY_MS, s->deadline), s->terminated, &header);
     if (status == PROXY_OK)
         client_from_proxy(s->client, &header);
-    else
+    else if (!just_looked(s, status))
         log_line(LOG_NOTICE, "no PROXY header reason=%s", reasons[status]);
     log_set_client(s->client->address);
     return status == PROXY_OK;

@@ -98,6 +98,28 @@ SHOW='EHLO client.example\r\nMAIL FROM:<>\r\nRCPT TO:<who@mx.example>\r\nDATA\r\
     expect "$(events)" "[203.0.113.9] no PROXY header reason=gone"
 }
 
+@test "a proxy that just looks is logged, unless it is quiet; -t says so" {
+    conf 'quiet 203.0.113.9/32' "lockout.db $PWD/contacts.db" 'lockout.violations 1'
+    for bytes in '' 'PROXY UNKNOWN\r\n' 'PROXY UNKNOWN\r\nQUIT\r\n' 'PROXY UNKNOWN\r\nEHLO proxy.example\r\nQUIT\r\n' "$SIGNATURE\x20\x00\x00\x00"; do
+        run -0 session 203.0.113.9 "$bytes"
+        expect "$(events)" ''
+    done
+    expect "$("$MAILRECV" -c conf -S | awk 'NR > 1 { print $3 }')" 0
+    # but not when it has sent something else, nor for a client of its
+    session 203.0.113.9 'PROXY TCP4' >replies
+    expect "$(events)" '[203.0.113.9] no PROXY header reason=malformed'
+    session 203.0.113.9 "PROXY TCP4 192.0.2.7 198.51.100.1 1234 25\r\n" >replies
+    [ "$(events | wc -l)" -eq 2 ]
+    run "$MAILRECV" -t -c conf
+    [[ "$output" != *'health checks'* ]]
+    for proxy in 203.0.113.0/29 '^203\.0\.113\.9$'; do
+        printf 'domain mx.example\nproxy_protocol %s\n' "$proxy" >conf
+        run "$MAILRECV" -t -c conf
+        grep -A 2 'conf:2:16: note: the health checks of this proxy are logged' <<<"$output"
+        grep -F "write: quiet $proxy" <<<"$output"
+    done
+}
+
 @test "SIGTERM ends the wait for a header" {
     mkfifo silence
     "$MAILRECV" -c conf -l log -P 203.0.113.9 <>silence >replies &

@@ -420,7 +420,7 @@ $PEER unknown relay.example LMTP
         printf '%s\n' 'domain mx.example' "$1" >conf
         run --separate-stderr "$MAILRECV" -t -c conf
         [[ $stderr != *forward-confirmed* || $1 == *host ]]
-        sed -n '/^conf:2:.*warning: as a regular/,$s/^    write: //p' <<<"$stderr"
+        sed -n '/^conf:2:.*warning: as a regular/,/^conf:2:.* note:/s/^    write: //p' <<<"$stderr"
     }
     for line in 'deny remotehost' 'allow remotehost' 'allowgroup here' quiet lockout.exempt proxy_protocol; do
         expect "$(advice "$line local")" '^local$'
