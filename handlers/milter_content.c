@@ -40,7 +40,7 @@ static void put_field(const struct milter *milter, struct slice name, struct sli
 
     if (!as_is && value.len > 0 && value.text[0] == ' ')
         value = (struct slice){ value.text + 1, value.len - 1 };
-    value.len = milter_value_fits(name, value);
+    milter_field_fit(&name, &value);
     milter_put_string(out, name);
     begin = out->bytes + out->len;
     milter_put_string(out, value);
@@ -224,7 +224,11 @@ static struct reply end(struct milter_turn turn)
             return milter_fail(&turn, MILTER_BROKEN, wrong);
     }
     turn.milter->connection.begun = false;
-    return hearing == MILTER_HEARD ? milter_verdict(&turn, &answer) : milter_fail(&turn, hearing, reason);
+    if (hearing != MILTER_HEARD)
+        return milter_fail(&turn, hearing, reason);
+    if (milter_service_has_more(turn.milter)) /* none of it is for the next message, nor of the next milter */
+        milter_service_close(turn.milter, true);
+    return milter_verdict(&turn, &answer);
 }
 
 static struct reply show(const struct milter_turn *turn)

@@ -3,7 +3,7 @@
 
 #include "session/enhanced.h"
 
-enum { VALUE_WANTED = 60000, CONTEXT = MILTER_LISTS };
+enum { FIELD_WANTED = 60000, CONTEXT = MILTER_LISTS };
 
 /* Lists of macros: connect, HELO, MAIL, RCPT, DATA, end of message, end of header. */
 const struct milter_command_row milter_commands[MILTER_COMMANDS] = {
@@ -65,15 +65,17 @@ void milter_packet_end(struct text *out, size_t begin)
     milter_put_number(&head, (uint32_t)(out->len - begin - sizeof(uint32_t)));
 }
 
-size_t milter_value_fits(struct slice name, struct slice value)
+void milter_field_fit(struct slice *name, struct slice *value)
 {
     const char *fold;
 
-    if (name.len + value.len + 2 <= VALUE_WANTED)
-        return value.len;
-    value.len = name.len < VALUE_WANTED ? VALUE_WANTED - name.len : 0;
-    fold = value.len > 0 ? memrchr(value.text, '\n', value.len) : NULL;
-    return fold != NULL ? (size_t)(fold - value.text) : value.len;
+    if (name->len > FIELD_WANTED)
+        name->len = FIELD_WANTED;
+    if (name->len + value->len + 2 <= FIELD_WANTED)
+        return;
+    value->len = FIELD_WANTED - name->len;
+    fold = value->len > 0 ? memrchr(value->text, '\n', value->len) : NULL;
+    value->len = fold != NULL ? (size_t)(fold - value->text) : value->len;
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */

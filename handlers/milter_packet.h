@@ -146,9 +146,9 @@ void milter_put_string(struct text *out, struct slice string);
 void milter_put_number(struct text *out, uint32_t number);
 
 /*
- * How much of a field's value fits into a packet with its name: all of it, or what stands before one of its folds, if
- * there is one.
+ * Cuts what does not fit into a packet: of the value what stands behind one of its folds, if there is one; and a name
+ * that is none.
  */
-size_t milter_value_fits(struct slice name, struct slice value);
+void milter_field_fit(struct slice *name, struct slice *value);
 
 #endif

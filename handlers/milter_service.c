@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "nexthop/connect.h"
 
+enum { UNASKED_MOST = 1000 };
+
 /*
  * What was read, and has not been looked at yet: of one milter at a time, since no other is asked before it has
  * answered.
@@ -130,6 +132,28 @@ enum milter_hearing milter_service_hear(struct milter *milter, uint64_t deadline
         hearing = clock_left(deadline) == 0 ? MILTER_LATE : fill(milter, deadline, reason);
     }
     return hearing;
+}
+
+/* Packets that only say that it goes on may come at any time; but not without end. */
+bool milter_service_has_spoken(const struct milter *milter)
+{
+    static const char goes_on[MILTER_HEAD] = { 0, 0, 0, 1, 'p' };
+    char head[MILTER_HEAD];
+    ssize_t n = 1;
+
+    for (unsigned left = UNASKED_MOST; left > 0 && n > 0; left--) {
+        n = recv(milter->connection.fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
+        if (n > 0 && (n < MILTER_HEAD || memcmp(head, goes_on, sizeof head) != 0))
+            break;
+        if (n > 0)
+            (void)recv(milter->connection.fd, head, sizeof head, MSG_DONTWAIT); /* they are there */
+    }
+    return n > 0;
+}
+
+bool milter_service_has_more(const struct milter *milter)
+{
+    return heard.of == milter && heard.at < heard.len;
 }
 
 bool milter_service_is_quiet(const struct milter *milter)

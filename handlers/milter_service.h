@@ -22,6 +22,10 @@ enum milter_hearing milter_service_send(struct milter *milter, struct slice byte
 enum milter_hearing milter_service_hear(struct milter *milter, uint64_t deadline, struct milter_answer *answer,
                                         char reason[MILTER_REASON]);
 
+/* Is there anything from it that nobody has asked for: before it is asked? Behind an answer that was heard? */
+bool milter_service_has_spoken(const struct milter *milter);
+bool milter_service_has_more(const struct milter *milter);
+
 /* Is it still there, with nothing said that nobody has asked for? */
 bool milter_service_is_quiet(const struct milter *milter);
 

@@ -63,12 +63,21 @@ static uint64_t deadline_of(const struct milter_context *context)
     return clock_earlier(clock_ms() + context->settings->milter_secs.value * 1000, context->deadline);
 }
 
+/* An answer that nobody has asked for would be taken for the next one, and a refusal for none. */
+static enum milter_hearing out_of_step(char reason[MILTER_REASON])
+{
+    (void)snprintf(reason, MILTER_REASON, "it has answered what it was not asked");
+    return MILTER_BROKEN;
+}
+
 enum milter_hearing milter_talk_send(const struct milter_context *context, struct milter *milter,
                                      char reason[MILTER_REASON])
 {
     const struct slice bytes = text_slice(out());
 
     talk.out.len = 0;
+    if (milter_service_has_spoken(milter))
+        return out_of_step(reason);
     return milter_service_send(milter, bytes, deadline_of(context), reason);
 }
 
@@ -85,7 +94,9 @@ bool milter_talk_is_answered(const struct milter *milter, enum milter_command co
     return (milter_commands[command].mute & milter->connection.options.steps) == 0;
 }
 
-static enum milter_hearing fits(enum milter_command command, const struct milter_answer *answer,
+/* Is that an answer to the command? What follows the last one is nobody's. */
+static enum milter_hearing fits(const struct milter *milter, enum milter_command command,
+                                const struct milter_answer *answer,
                                 char reason[MILTER_REASON])
 {
     if ((answer->word == MILTER_CHANGE && command != MILTER_EOB) ||
@@ -93,7 +104,7 @@ static enum milter_hearing fits(enum milter_command command, const struct milter
         (void)snprintf(reason, MILTER_REASON, "it has answered \"%s\" where that cannot be", milter_words[answer->word]);
         return MILTER_BROKEN;
     }
-    return MILTER_HEARD;
+    return command != MILTER_EOB && milter_service_has_more(milter) ? out_of_step(reason) : MILTER_HEARD;
 }
 
 enum milter_hearing milter_talk_hear(const struct milter_context *context, struct milter *milter,
@@ -105,7 +116,7 @@ enum milter_hearing milter_talk_hear(const struct milter_context *context, struc
     do
         hearing = milter_service_hear(milter, deadline_of(context), answer, reason);
     while (hearing == MILTER_HEARD && answer->word == MILTER_PROGRESS);
-    return hearing == MILTER_HEARD ? fits(command, answer, reason) : hearing;
+    return hearing == MILTER_HEARD ? fits(milter, command, answer, reason) : hearing;
 }
 
 /* What it has said becomes what counts, also where that was not offered (rspamd). */
@@ -146,7 +157,7 @@ static enum milter_hearing negotiate(struct milter *milter, uint64_t deadline, c
     if (hearing == MILTER_HEARD)
         hearing = milter_service_hear(milter, deadline, &answer, reason);
     if (hearing == MILTER_HEARD)
-        hearing = fits(MILTER_NEGOTIATE, &answer, reason);
+        hearing = fits(milter, MILTER_NEGOTIATE, &answer, reason);
     if (hearing == MILTER_CLOSED)
         (void)snprintf(reason, MILTER_REASON,
                        "it has closed the connection instead of negotiating: it wants what mailrecv does not offer");

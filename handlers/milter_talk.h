@@ -39,7 +39,7 @@ void milter_talk_seal(void);
 void milter_talk_drop(void); /* what was put will not be sent */
 bool milter_talk_has_room(void);
 
-/* Sends what was put. */
+/* Sends what was put, to a milter that waits for it. */
 enum milter_hearing milter_talk_send(const struct milter_context *context, struct milter *milter,
                                      char reason[MILTER_REASON]);
 

@@ -319,6 +319,43 @@ END
     [ "$(codes)" = '250 250 354 250' ]
 }
 
+@test "an answer too many is none to the next command, and none of the next milter" {
+    printf 'milter unix:%s\n' "$PWD/sock.second" >>milter.conf
+    echo 'eob reject' >script.second
+    serve
+    serve second
+    two='\0\0\0\x01c\0\0\0\x01c'
+    for stage in optneg connect helo mail rcpt data header eoh body; do
+        script "$stage bytes $two" "$stage none" 'eob accept'
+        [ "$stage" != optneg ] || script 'open packet c x' 'eob accept'
+        message
+        [[ $(codes) = *451* && ! -e inbox ]] || { echo "$stage: $(codes)"; return 1; }
+    done
+    # one that comes while there is nothing to answer
+    script 'optneg steps NR_MAIL' 'mail progress' 'mail continue'
+    { printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<a@client.example>'
+        until grep -q '> continue' <(grep -A3 '^[0-9]* mail' seen | tail -n 1); do sleep 0.02; done
+        printf '%s\r\n' 'RCPT TO:<inbox@example.com>'; } | "$MAILRECV" -c milter.conf -P 192.0.2.7=client.example >replies
+    tail -n 2 replies | grep -q '^451'
+    [ "$(grep -c 'reason="it has answered' log)" = 10 ]
+    # behind the last command the first one counts, for this message
+    script "eob bytes $two" 'eob none'
+    session 'EHLO client.example' 'MAIL FROM:<a@client.example>' 'RCPT TO:<inbox@example.com>' "${MESSAGE[@]}" \
+        'MAIL FROM:<b@client.example>' 'RCPT TO:<inbox@example.com>' "${MESSAGE[@]}"
+    [ "$(codes)" = '250 250 354 550 250 250 354 550' ]
+    [ "$(told second | grep -c '^eob')" = 2 ]
+}
+
+@test "a field whose name is larger than a packet keeps no milter from seeing the message" {
+    name=$(head -c 70000 /dev/zero | tr '\0' x)
+    echo 'milter.failure accept' >>milter.conf
+    script 'eob reject'
+    serve
+    session 'EHLO client.example' 'MAIL FROM:<a@client.example>' 'RCPT TO:<inbox@example.com>' DATA "$name: x" 'Subject: x' '' .
+    [ "$(codes)" = '250 250 354 550' ]
+    [ "$(told | sed -n 's/^header //p' | awk '{ print length }' | paste -sd' ')" = '60001 9' ]
+}
+
 @test "a milter that fails at any stage, in any way: what milter.failure says, and nothing gets through that it does not let" {
     sessions=0
     serve

@@ -187,14 +187,26 @@ static void test_writing(void)
 
 static void test_fitting(void)
 {
-    static char value[100000];
-    const struct slice name = SLICE("X-A");
+    static char text[100000];
+    static const struct {
+        size_t name, value, name_fits, value_fits;
+        const char *what;
+    } rows[] = {
+        { 3, 100, 3, 100, "a short value fits" },
+        { 3, 59995, 3, 59995, "and one of 60000 bytes with its name" },
+        { 3, sizeof text, 3, 40000, "a longer one is cut at a fold" },
+        { 59990, sizeof text, 59990, 10, "or where there is none" },
+        { 65536, 100, 60000, 0, "a name that is longer than a packet is cut" },
+    };
 
-    memset(value, 'x', sizeof value);
-    ok_number(milter_value_fits(name, (struct slice){ value, 100 }), 100, "a short value fits");
-    ok_number(milter_value_fits(name, (struct slice){ value, 59995 }), 59995, "and one of 60000 bytes with its name");
-    value[40000] = value[70000] = '\n';
-    ok_number(milter_value_fits(name, (struct slice){ value, sizeof value }), 40000, "a longer one is cut at a fold");
+    memset(text, 'x', sizeof text);
+    text[40000] = text[70000] = '\n';
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct slice name = { text, rows[i].name }, value = { text, rows[i].value };
+
+        milter_field_fit(&name, &value);
+        ok(name.len == rows[i].name_fits && value.len == rows[i].value_fits, "%s", rows[i].what);
+    }
 }
 
 static void test_names(void)
