@@ -13,16 +13,18 @@ bool path_is_chosen(const struct target *target)
            memmem(target->text.text, target->text.len, word.text, word.len) != NULL;
 }
 
-static bool has_dots(struct slice value)
+/* How many components are "..". */
+static size_t count_dots(struct slice path)
 {
-    for (size_t begin = 0, end; begin <= value.len; begin = end + 1) {
-        const char *slash = memchr(value.text + begin, '/', value.len - begin);
+    size_t count = 0;
 
-        end = slash != NULL ? (size_t)(slash - value.text) : value.len;
-        if (slice_equal((struct slice){ value.text + begin, end - begin }, (struct slice)SLICE("..")))
-            return true;
+    for (size_t begin = 0, end; begin <= path.len; begin = end + 1) {
+        const char *slash = memchr(path.text + begin, '/', path.len - begin);
+
+        end = slash != NULL ? (size_t)(slash - path.text) : path.len;
+        count += slice_equal((struct slice){ path.text + begin, end - begin }, (struct slice)SLICE(".."));
     }
-    return false;
+    return count;
 }
 
 static const char *check(struct slice value)
@@ -33,7 +35,7 @@ static const char *check(struct slice value)
         return "the value for the path begins with /";
     if (memchr(value.text, '\0', value.len) != NULL)
         return "the value for the path has a NUL";
-    return has_dots(value) ? "the value for the path has .. in it" : NULL;
+    return count_dots(value) > 0 ? "the value for the path has .. in it" : NULL;
 }
 
 /* Puts the text, with the value for each %{value}. */
@@ -64,6 +66,8 @@ const char *path_of(const struct target *target, const struct recipient *recipie
         text_put(&text, target->text);
     if (text.len == PATH_MAX && wrong == NULL)
         wrong = "the path is too long";
+    if (chosen && wrong == NULL && count_dots(text_slice(&text)) > count_dots(target->text))
+        wrong = "with the value the path has .. in it"; /* a dot stands beside the word */
     path[text.len < PATH_MAX ? text.len : PATH_MAX - 1] = '\0';
     return wrong;
 }

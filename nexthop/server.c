@@ -15,7 +15,8 @@
 
 enum {
     MESSAGE_LINES = 100, /* of what a program says in a session that are logged */
-    END_MS = 1000        /* how long a program may take to end by itself */
+    END_MS = 1000,       /* how long a program may take to end by itself */
+    QUIET_READS = 4      /* of ends of lines that nobody has asked for */
 };
 
 enum hearing { ANSWERED, CLOSED, FAILED };
@@ -129,15 +130,15 @@ static struct process_end close_service(struct server *s, uint64_t deadline)
     return end;
 }
 
-/* Nothing has been said since the last answer, but perhaps an end of line, as echo writes one. */
+/* Nothing has been said since the last answer, but perhaps an end of line, as echo writes one; without end is not quiet. */
 static bool is_quiet(const struct server *s)
 {
     char bytes[64];
-    ssize_t len;
+    ssize_t len = 1;
 
     if (s->spoiled)
         return false;
-    while ((len = read(s->in, bytes, sizeof bytes)) > 0)
+    for (int reads = 0; reads < QUIET_READS && (len = read(s->in, bytes, sizeof bytes)) > 0; reads++)
         for (ssize_t i = 0; i < len; i++)
             if (bytes[i] != '\n' && bytes[i] != '\r')
                 return false;
@@ -146,7 +147,13 @@ static bool is_quiet(const struct server *s)
 
 /* ---- question and answer ------------------------------------------------------------------- */
 
-/* Waits until the service can be read from or written to. */
+static enum hearing fail_late(char reason[SERVER_REASON])
+{
+    (void)snprintf(reason, SERVER_REASON, "it has not answered in time");
+    return FAILED;
+}
+
+/* Waits until the service can be read from or written to; not for ever, though it goes on to write messages. */
 static bool wait_for(struct server *s, int fd, short events, uint64_t deadline, char reason[SERVER_REASON])
 {
     struct pollfd fds[2] = { { .fd = fd, .events = events }, { .fd = -1, .events = POLLIN } };
@@ -158,10 +165,12 @@ static bool wait_for(struct server *s, int fd, short events, uint64_t deadline, 
         n = clock_poll(fds, 2, deadline, &waiting);
         if (n > 0 && fds[1].revents != 0)
             read_messages(s);
-    } while (n > 0 && fds[0].revents == 0);
-    if (n <= 0)
-        (void)snprintf(reason, SERVER_REASON, "%s", n == 0 ? "it has not answered in time" : "the service is being stopped");
-    return n > 0;
+    } while (n > 0 && fds[0].revents == 0 && clock_left(deadline) > 0);
+    if (n < 0)
+        (void)snprintf(reason, SERVER_REASON, "the service is being stopped");
+    else if (n == 0 || fds[0].revents == 0)
+        (void)fail_late(reason);
+    return n > 0 && fds[0].revents != 0;
 }
 
 /* What a failed read or write comes to: 0 to go on waiting. */
@@ -223,6 +232,8 @@ static enum hearing receive_answer(struct server *s, const struct server_questio
         }
         if (n > 0)
             progress = take(s, (struct slice){ bytes, (size_t)n }, question);
+        if (n > 0 && progress == SERVER_MORE && clock_left(question->deadline) == 0)
+            return fail_late(reason); /* of one who never stops there is always something to read */
     }
     explicit_bzero(bytes, sizeof bytes); /* it may have been a secret, and other processes begin as a copy of this one */
     if (progress == SERVER_DONE)

@@ -83,7 +83,7 @@ END
     chmod +x show
     mkdir mail
     printf '%s\n' 'a@example.com a' 'b@example.com b/../../b' 'c@example.com /c' 'd@example.com ..' 'e@example.com' \
-        'f@example.com x..y' >boxes
+        'f@example.com x..y' 'g@example.com .' >boxes
     printf '%s\n' 'w@example.com one word; $HOME %{local}' >words
     for who in a f; do
         echo text | send s@client.example "$who@example.com"
@@ -99,6 +99,14 @@ END
 c the value for the path begins with /
 d the value for the path has .. in it
 e the table has no value for the path"
+    # a value that leaves it together with what stands beside the word
+    for path in '.%{value}/box' '%{value}./box' 'x/%{value}%{value}/box'; do
+        sed -i "s|^deliver rcpt_to table:boxes .*|deliver rcpt_to table:boxes append $HERE/mail/$path|" conf
+        echo text | send s@client.example g@example.com
+        [[ $REPLY == 451* ]]
+        grep -q 'result=deferred .* reason="with the value the path has .. in it"$' log
+    done
+    [ ! -e box ]
     echo text | send s@client.example w@example.com
     [[ $REPLY == 250* ]]
     expect_file seen <<'END'
@@ -442,6 +450,26 @@ END
     wait "$session"
     [ "$(grep -c '^250 2.1.5' replies)" = 2 ]
     grep -q 'reason="cannot connect to .*/sock: ' log
+}
+
+@test "a program that never stops to talk is given up in time, whatever it says" {
+    local late='table failed table="people" key="a@example.com" reason="it has not answered in time"$'
+    config <<END
+table people exec $HERE/program
+table.timeout 300
+deliver rcpt_to table:people append $HERE/box
+END
+    for where in '' '>\&2'; do
+        printf '#!/bin/sh\nexec yes "" %s\n' "${where//\\/}" >program
+        chmod +x program
+        # each read comes late, so that there always is something to read
+        echo "$HELLO"$'\r\nMAIL FROM:<>\r\nRCPT TO:<a@example.com>\r\nQUIT' >lines
+        timeout 20 strace -f -qq -o /dev/null -e trace=read -e inject=read:delay_enter=20000 \
+            "$MAILRECV" -c conf -l log <lines >replies
+        grep -q '^451' replies
+        grep -q "$late" log
+        rm log
+    done
 }
 
 @test "a program is started once for a session, as the map is called like the table; what it says on standard error is logged" {
