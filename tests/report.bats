@@ -221,6 +221,20 @@ END
     [ "$(report -o json log again | value '[r["totals"][k] for k in ("deliveries_done", "deliveries_already", "deliveries_deferred", "deliveries_refused")], r["failures"], r["commands"]')" = '([0, 1, 0, 0], [], [])' ]
 }
 
+@test "what was rewritten, and what services and milters wanted and got, is no trouble; their refusals are by them" {
+    for text in 'rewrite rule=3 from="a@example.com" as="b@example.com"' 'sender mta=yes ms=3 domain="example.com" last="220 x"' \
+        'policy action=prepend stage=rcpt service="/s" from="" to="" text="X-A: 1"' \
+        'milter action=addheader stage=end milter="/m" from="" to="" text="X-A: 1"' \
+        'milter action=addrcpt stage=end milter="/m" ignored="no line names it" from="" to="x" text=""' \
+        'ERROR: 550 - stage=data milter=end service=/m detail="No" from="" line=""' \
+        'ERROR: 550 - stage=data milter=end service=/m detail="Never" from="" line=""'; do
+        printf 'Thu Jan  1 09:00:00 2026 MAILRECV[1]: [192.0.2.1] %s\n' "$text"
+    done >log
+    report -o json log >out
+    [ "$(value '[t["text"][:21] for t in r["troubles"]]' <out)" = "['milter action=addrcpt']" ]
+    [ "$(value '[[f["reason"], f["times"]] for f in r["refusals"]]' <out)" = "[['550 by /m', 2]]" ]
+}
+
 @test "compressed logs, and several at once, in any order" {
     lines 'Thu Jan  1 09:00:00 2026' 192.0.2.1 >a
     lines 'Fri Jan  2 09:00:00 2026' 192.0.2.2 >b

@@ -7,6 +7,8 @@
  */
 #include "programs/report/tally.h"
 
+#include <stdio.h>
+
 #include "programs/report/moment.h"
 #include "programs/report/pieces.h"
 
@@ -144,16 +146,33 @@ static void refuse(struct tally *tally, const struct event *event, struct slice 
     count_part(tally, SECTION_HOSTS, event->client);
 }
 
+/* The text of a refusal by a service or a milter is its own, and would make rows without end: it is `-`, and the service is named. */
+static struct slice name_service(struct slice reason, struct slice facts, char named[PART])
+{
+    static const struct slice service = SLICE(" service=");
+    const char *at = memmem(facts.text, facts.len, service.text, service.len);
+    int len;
+
+    if (at == NULL || reason.len < 2 || memcmp(reason.text + reason.len - 2, " -", 2) != 0)
+        return reason;
+    skip(&facts, (size_t)(at - facts.text) + service.len);
+    facts = take_until(&facts, ' ');
+    len = snprintf(named, PART, "%.*s by %.*s", (int)reason.len - 2, reason.text, (int)facts.len, facts.text);
+    return (struct slice){ named, len < PART ? (size_t)len : PART - 1 };
+}
+
 /* CODE TEXT stage=STAGE ... */
 static void count_refusal(struct tally *tally, const struct event *event)
 {
     static const struct slice stage = SLICE(" stage=");
+    char named[PART];
     struct slice rest = event->text;
     struct slice facts = take_until(&rest, '"');
     const char *at = memmem(facts.text, facts.len, stage.text, stage.len);
     struct slice reason = { facts.text, at != NULL ? (size_t)(at - facts.text) : facts.len };
 
     skip(&facts, reason.len);
+    reason = name_service(reason, facts, named);
     (void)take(&facts, stage);
     refuse(tally, event, reason, take_until(&facts, ' '));
 }
@@ -246,6 +265,17 @@ static void count_trouble(struct tally *tally, const struct event *event)
     count_part(tally, SECTION_TROUBLES, event->whole);
 }
 
+/* What a service or a milter has asked for is no trouble, unless it could not be done. */
+static void count_action(struct tally *tally, const struct event *event)
+{
+    static const struct slice keys[] = { SLICE("ignored") };
+    struct slice ignored = { "", 0 };
+
+    take_facts(event->text, keys, &ignored, 1);
+    if (ignored.len > 0)
+        count_trouble(tally, event);
+}
+
 /* A message that was not sent to its end. */
 static void count_lost(struct tally *tally, const struct event *event)
 {
@@ -280,12 +310,16 @@ static void count_event(struct tally *tally, struct event *event)
         { SLICE("delivery "), count_delivery },
         { SLICE("message lost "), count_lost },
         { SLICE("output "), count_nothing },
+        { SLICE("rewrite "), count_nothing },
+        { SLICE("sender mta="), count_nothing }, /* what comes of it is a refusal, or nothing */
+        { SLICE("policy action="), count_action },
+        { SLICE("milter action="), count_action },
         { SLICE("end reason=killed "), count_killed },
         { SLICE("end reason=failed "), count_killed },
         { SLICE("end "), count_end },
         { SLICE("lockout: violations="), count_violation },
         { SLICE("lockout: closed "), count_closed },
-        { SLICE("listed by "), count_nothing }, /* what comes of it is a refusal, or nothing */
+        { SLICE("listed by "), count_nothing }, /* likewise */
         { SLICE("TLS protocol="), count_tls },
         { SLICE("TLS failed reason=\"handshake: "), count_handshake },
         { SLICE("authenticated "), count_login },
