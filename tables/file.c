@@ -1,4 +1,8 @@
 /* file.c - a text file as a table: KEY VALUE in each line, the first line of a key counts */
+/*
+ * Of a file that is written in place only the half may be there, or nothing: it is not read before it has been left alone for a moment.
+ * Then its times also show a change during the reading, as they would not within one tick of the clock of the file system.
+ */
 #include "tables/file.h"
 
 #include <errno.h>
@@ -6,13 +10,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/cold.h"
 #include "base/guarded.h"
 #include "tables/index.h"
 #include "tables/line.h"
 #include "tables/lines.h"
 
-enum { INDEXED_SIZE = 32768 }; /* bytes that are read as fast as an index is asked */
+enum {
+    INDEXED_SIZE = 32768, /* bytes that are read as fast as an index is asked */
+    STILL_MS = 100        /* no writer in place pauses for so long */
+};
 
 bool table_file_wants_index(const struct stat *status)
 {
@@ -21,8 +29,11 @@ bool table_file_wants_index(const struct stat *status)
 
 static enum table_answer fail(const char *what, char reason[TABLE_REASON])
 {
-    (void)snprintf(reason, TABLE_REASON, "%s: %s", what,
-                   errno == EMSGSIZE ? "there is a line of more than 65536 bytes" : strerror(errno));
+    if (errno == EBUSY)
+        (void)snprintf(reason, TABLE_REASON, "the file is being written");
+    else
+        (void)snprintf(reason, TABLE_REASON, "%s: %s", what,
+                       errno == EMSGSIZE ? "there is a line of more than 65536 bytes" : strerror(errno));
     return TABLE_FAILED;
 }
 
@@ -36,7 +47,7 @@ void table_file_end(struct table_file *file)
 }
 
 /* Opens the table, or once more if it is another one by now. False with errno set. */
-static bool open_table(struct table_file *file, struct slice path)
+static bool open_now(struct table_file *file, struct slice path)
 {
     struct stat now;
 
@@ -46,6 +57,34 @@ static bool open_table(struct table_file *file, struct slice path)
     file->fd = guarded_read(path);
     file->open = file->fd >= 0;
     return file->open && fstat(file->fd, &file->status) == 0;
+}
+
+/* How many milliseconds are missing until it has been left alone; 0 also for one of the future, which a wrong clock makes. */
+static uint64_t missing_rest(const struct stat *status)
+{
+    struct timespec now;
+    int64_t age;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with these arguments */
+    age = (int64_t)(now.tv_sec - status->st_ctim.tv_sec) * 1000 + (now.tv_nsec - status->st_ctim.tv_nsec) / 1000000;
+    return age < 0 || age >= STILL_MS ? 0 : (uint64_t)(STILL_MS - age);
+}
+
+/* The same, when nobody writes it any more. */
+static bool open_table(struct table_file *file, struct slice path, uint64_t deadline)
+{
+    const sigset_t mask = clock_mask();
+    uint64_t rest;
+
+    while (open_now(file, path)) {
+        rest = missing_rest(&file->status);
+        if (rest == 0)
+            return true;
+        errno = EBUSY; /* somebody writes for as long as we can wait */
+        if (clock_left(deadline) == 0 || clock_poll(NULL, 0, clock_earlier(deadline, clock_ms() + rest), &mask) < 0)
+            return false;
+    }
+    return false;
 }
 
 /* ---- reading all of it ---------------------------------------------------------------------- */
@@ -114,15 +153,15 @@ static bool search_indexed(struct table_file *file, struct slice path, struct sl
     return file->indexed && search_index(file, search);
 }
 
-enum table_answer table_file_ask(struct table_file *file, struct slice path, struct slice cache, struct slice key,
-                                 struct slice *value, char reason[TABLE_REASON])
+enum table_answer table_file_ask(struct table *table, struct slice key, struct slice *value, char reason[TABLE_REASON])
 {
+    struct table_file *file = &table->file;
     struct search search = { .key = key };
     struct stat now;
 
-    if (!open_table(file, path))
+    if (!open_table(file, table->path, clock_ms() + table->settings->timeout))
         return fail("cannot open the file", reason);
-    if (!search_indexed(file, path, cache, &search) && !table_lines(file->fd, look_at, &search))
+    if (!search_indexed(file, table->path, table->settings->cache, &search) && !table_lines(file->fd, look_at, &search))
         return fail("cannot read the file", reason);
     if (fstat(file->fd, &now) != 0 || !table_index_is_same(&now, &file->status)) {
         (void)snprintf(reason, TABLE_REASON, "the file was changed while it was read");

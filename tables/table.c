@@ -63,7 +63,7 @@ static enum table_answer ask(struct table *table, struct slice key, struct slice
 {
     if (table->kind != TABLE_FILE)
         return ask_service(table, key, value, reason);
-    return table_file_ask(&table->file, table->path, table->settings->cache, key, value, reason);
+    return table_file_ask(table, key, value, reason);
 }
 
 /* What cannot be a variable, an argument or a path is no value. */

@@ -338,6 +338,29 @@ has_index() { known && compgen -G "cache/table-*.index"; }
     expect "$(codes user2@example.com abc@example.com user3@example.com)" '550 250 250'
 }
 
+@test "of a table that is written in place, or grows while it is asked, nobody reads the half" {
+    config <<END
+table people file $HERE/people
+table.timeout 10000
+deliver rcpt_to table:people append /dev/null
+END
+    seq -f 'user%.0f@example.com' 3 >new
+    # there is nothing, then one line, then all
+    : >people
+    { sleep 0.03; head -n 1 new; sleep 0.03; tail -n +2 new; } >>people 3>&- &
+    expect "$(codes user1@example.com user3@example.com)" '250 250'
+    wait
+    # it does not come to rest
+    sed -i 's/^table.timeout.*/table.timeout 300/' conf
+    { while true; do echo '# more'; sleep 0.01; done; } >>people 3>&- &
+    writer=$!
+    expect "$(codes user1@example.com user4@example.com)" '451 451'
+    kill "$writer"
+    wait "$writer" || :
+    grep -q 'table failed table="people" key="user4@example.com" reason="the file is being written"$' log
+    expect "$(codes user1@example.com user4@example.com)" '250 550'
+}
+
 # ---- servers and programs ----
 
 # A table people that is a server which answers what is in `answers`; the lines of the configuration that follow are on standard input.
