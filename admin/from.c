@@ -70,7 +70,8 @@ static uint64_t find(const struct search *s, const char *wanted, bool (*is_it)(c
     uint64_t offset = s->begin;
 
     while (offset + len <= s->size) {
-        ssize_t n = pread(s->fd, piece, sizeof piece, (off_t)offset);
+        size_t most = s->size - offset < sizeof piece ? (size_t)(s->size - offset) : sizeof piece;
+        ssize_t n = pread(s->fd, piece, most, (off_t)offset);
         const char *found = piece, *end = piece + n;
 
         if (n < (ssize_t)len)
@@ -105,15 +106,32 @@ static bool ends_message(const struct search *s, uint64_t lf)
     return behind_empty_line && s->ours;
 }
 
+/* Where the header ends: the first empty line, of either kind. Not further: the next one may be far away. */
+static uint64_t find_header_end(const struct search *s)
+{
+    struct search piece = *s;
+    uint64_t end = s->begin;
+
+    for (piece.begin = s->begin; end < s->size; piece.begin = end - 2) {
+        uint64_t lf_end, crlf_end;
+
+        end = s->size - piece.begin < PIECE ? s->size : piece.begin + PIECE;
+        piece.size = end;
+        lf_end = find(&piece, "\n\n", NULL);
+        crlf_end = find(&piece, "\n\r\n", NULL);
+        if (lf_end < end || crlf_end < end)
+            return lf_end < crlf_end ? lf_end : crlf_end;
+    }
+    return s->size;
+}
+
 /* Where the message of an mbox ends that begins there. */
 uint64_t from_find_end(int fd, uint64_t begin, uint64_t size, bool ours)
 {
     struct search s = { .fd = fd, .begin = begin, .size = size, .ours = ours };
-    uint64_t crlf_end = find(&s, "\n\r\n", NULL), end;
+    uint64_t end;
 
-    s.header_end = find(&s, "\n\n", NULL);
-    if (crlf_end < s.header_end)
-        s.header_end = crlf_end;
+    s.header_end = find_header_end(&s);
     end = find(&s, "\nFrom ", ends_message);
     return end < size ? end + 1 : size;
 }

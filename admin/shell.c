@@ -24,6 +24,8 @@ struct level {
 struct reader {
     struct slice text;
     size_t at, depth;
+    size_t tail; /* where nothing follows but what ends groups and compound commands */
+    size_t next; /* where something stands again, behind the last list */
     struct slice document; /* the line that ends a here-document, which begins with the next line */
     bool errexit;
     void (*found)(void *context, const struct shell_command *command);
@@ -55,15 +57,18 @@ static bool begins(const struct reader *r, const char *text)
 }
 
 /* What stands up to the end of the next line that has something in it. */
-static struct slice next_line(const struct reader *r)
+static struct slice next_line(struct reader *r)
 {
-    struct slice rest = rest_of(r);
     const char *lf;
+    size_t len;
 
-    while (rest.len > 0 && strchr(" \t\n;", *rest.text) != NULL)
-        rest = (struct slice){ rest.text + 1, rest.len - 1 };
-    lf = memchr(rest.text, '\n', rest.len);
-    return (struct slice){ rest.text, lf != NULL ? (size_t)(lf - rest.text) : rest.len };
+    if (r->next < r->at)
+        r->next = r->at;
+    while (r->next < r->text.len && memchr(" \t\n;", r->text.text[r->next], 4) != NULL)
+        r->next++;
+    len = r->text.len - r->next;
+    lf = memchr(r->text.text + r->next, '\n', len);
+    return (struct slice){ r->text.text + r->next, lf != NULL ? (size_t)(lf - r->text.text) - r->next : len };
 }
 
 static bool has(struct slice text, const char *what)
@@ -71,24 +76,23 @@ static bool has(struct slice text, const char *what)
     return memmem(text.text, text.len, what, strlen(what)) != NULL;
 }
 
-/* Does nothing stand behind this but what ends a group or a compound command? */
-static bool is_last(struct reader *r)
+/* Where nothing follows but what ends groups and compound commands. */
+static size_t find_tail(struct slice text)
 {
-    static const char *const ends[] = { "fi", "done", "esac", "}", ")", ";", ";;", "`", "\n", " ", "\t" };
-    struct slice rest = rest_of(r);
+    static const char *const ends[] = { "fi", "done", "esac", "}", ")", ";", "`", "\n", " ", "\t" };
     size_t i = 0;
 
-    while (rest.len > 0 && i < sizeof ends / sizeof ends[0]) {
+    while (i < sizeof ends / sizeof ends[0]) {
         size_t len = strlen(ends[i]);
 
-        if (rest.len >= len && memcmp(rest.text, ends[i], len) == 0) {
-            rest = (struct slice){ rest.text + len, rest.len - len };
+        if (text.len >= len && memcmp(text.text + text.len - len, ends[i], len) == 0) {
+            text.len -= len;
             i = 0;
         } else {
             i++;
         }
     }
-    return rest.len == 0;
+    return text.len;
 }
 
 static struct shell_command *current(struct level *level)
@@ -160,7 +164,7 @@ static void begin_command(struct level *level)
 /* The list has ended: what is known of its commands now is told. */
 static void end_list(struct reader *r, struct level *level)
 {
-    bool guarded = level->condition || has(next_line(r), "$?"), last = is_last(r) || r->errexit;
+    bool guarded = level->condition || has(next_line(r), "$?"), last = r->at >= r->tail || r->errexit;
     const char *lf = memchr(rest_of(r).text, '\n', rest_of(r).len);
     struct slice line = { rest_of(r).text, lf != NULL ? (size_t)(lf - rest_of(r).text) : rest_of(r).len };
 
@@ -354,7 +358,7 @@ static void take(struct reader *r)
 
 void shell_each(struct slice text, void (*found)(void *context, const struct shell_command *command), void *context)
 {
-    struct reader r = { .text = text, .errexit = has(text, "set -e") || has(text, "sh -e"), .found = found,
+    struct reader r = { .text = text, .tail = find_tail(text), .errexit = has(text, "set -e") || has(text, "sh -e"), .found = found,
                         .context = context };
 
     while (r.at < r.text.len)

@@ -99,3 +99,14 @@ END
     head -c 65536 /dev/zero | tr '\0' '\n' >>script
     expect "$(warnings)" ''
 }
+
+@test "a script is read in a moment, whatever it is" {
+    config <<END
+deliver rcpt_to a@mx.example exec $HERE/script
+END
+    for text in '\n' ';' ' ' '(' 'a;' '`' "'" '<<' '|' '$(' 'fi ' '\\'; do
+        { echo '#!/bin/sh'; printf "%.0s$text" {1..30000}; } >script
+        chmod 755 script
+        timeout -s KILL 20 "$MAILRECV" -t -c conf >said 2>&1 || [ $? -lt 128 ]
+    done
+}

@@ -382,6 +382,17 @@ two"
     expect "$output" "${FILES:-300} files of seed ${SEED:-1}"
 }
 
+@test "a box is read through no oftener for each message because none of its headers ends in CRLF" {
+    config <<END
+deliver rcpt_to a@mx.example append $HERE/box
+END
+    { echo 'Subject: x'; echo; head -c 3000 /dev/zero | tr '\0' x; echo; } | send s@client.example a@mx.example
+    for i in 1 2 3 4 5 6 7 8 9; do cat box box >twice; mv twice box; done
+    strace -o trace -e trace=pread64 "$MAILRECV" -r box -c conf -n </dev/null >said 2>/dev/null
+    expect "$(grep -c '^[0-9]* rehearsed' said)" 512
+    expect "$(awk '{ bytes += $NF } END { print (bytes < 200 * 1024 * 1024) }' trace)" 1
+}
+
 @test "a saved message, with CRLF or LF: one message, its lines end in LF" {
     broken
     touch mended
