@@ -38,6 +38,7 @@
 #include "listener/spares.h"
 #include "monitor/privileges.h"
 #include "smtp/serve.h"
+#include "tables/table.h"
 
 enum { DOUBTFUL = 1 }; /* the exit status of -t when there are warnings */
 
@@ -379,6 +380,11 @@ static bool is_stale(void *context)
     return conf_changed(((const struct service *)context)->conf);
 }
 
+static void end_programs(void *context, bool last)
+{
+    table_rest(&((const struct service *)context)->conf->tables, last);
+}
+
 /* The sockets to listen on, if any: those that we had or were given, or those of -L. Nothing else stays open. */
 static void find_sockets(const struct options *o, struct sockets *sockets)
 {
@@ -417,11 +423,11 @@ static int listen_for_clients(const struct service *service, struct sockets *soc
 {
     struct service context = *service;
     const bool tls = service->conf->errors == 0 && service->conf->client.tls != TLS_OFF;
-    const struct listener listener = { .settings = &service->conf->listener, .groups = &service->conf->rules.groups,
-                                       .sockets = sockets, .arguments = arguments, .terminated = &terminated,
-                                       .is_stale = is_stale, .keep = tls ? keep_tls : NULL, .serve = serve_accepted,
-                                       .count = service->conf->client.lockout_db.len > 0 ? count_excess : NULL,
-                                       .context = &context };
+    struct listener listener = { .settings = &service->conf->listener, .groups = &service->conf->rules.groups,
+                                 .sockets = sockets, .arguments = arguments, .terminated = &terminated,
+                                 .is_stale = is_stale, .keep = tls ? keep_tls : NULL, .serve = serve_accepted,
+                                 .count = service->conf->client.lockout_db.len > 0 ? count_excess : NULL,
+                                 .tidy_ms = service->conf->tables.keep_secs * 1000, .context = &context };
 
     if (sockets->own)
         heed_interrupts(); /* in the foreground, and as a container's first process, which no signal ends by itself */
@@ -430,6 +436,7 @@ static int listen_for_clients(const struct service *service, struct sockets *soc
     open_log(service->options, service->conf);
     stack_clear();
     watch_opened(service->options, service->conf);
+    listener.tidy = table_share(&service->conf->tables) ? end_programs : NULL;
     conf_share(service->conf); /* all of it: nothing is taken from its memory behind this */
     return listener_run(&listener);
 }

@@ -40,17 +40,18 @@ ssize_t passing_send_all(int socket, const void *bytes, size_t len, const int *f
     return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
 }
 
-ssize_t passing_receive(int socket, void *bytes, size_t size, int *fd, int flags)
+ssize_t passing_receive_all(int socket, void *bytes, size_t size, int *fds, size_t count, int flags)
 {
     union control control = { .bytes = { 0 } };
     struct iovec part = { .iov_base = bytes, .iov_len = size };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
-                              .msg_controllen = CMSG_LEN(sizeof *fd) }; /* no room for a second one */
+                              .msg_controllen = CMSG_LEN(count * sizeof *fds) }; /* no room for more */
     ssize_t len = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
     const struct cmsghdr *c = len >= 0 ? CMSG_FIRSTHDR(&message) : NULL;
 
-    *fd = -1;
+    for (size_t i = 0; i < count; i++)
+        fds[i] = -1;
     if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-        memcpy(fd, CMSG_DATA(c), sizeof *fd);
+        memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
     return len;
 }

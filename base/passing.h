@@ -14,7 +14,13 @@ static inline ssize_t passing_send(int socket, const void *bytes, size_t len, in
     return passing_send_all(socket, bytes, len, &fd, fd >= 0, flags);
 }
 
-/* As recv(2); *fd is the descriptor that has come, which exec closes, or -1. Not repeated after a signal. */
-ssize_t passing_receive(int socket, void *bytes, size_t size, int *fd, int flags);
+/* As recv(2); `fds` are the descriptors that have come, which exec closes, or -1: at most four. Not repeated after a signal. */
+ssize_t passing_receive_all(int socket, void *bytes, size_t size, int *fds, size_t count, int flags);
+
+/* The same with one. */
+static inline ssize_t passing_receive(int socket, void *bytes, size_t size, int *fd, int flags)
+{
+    return passing_receive_all(socket, bytes, size, fd, 1, flags);
+}
 
 #endif

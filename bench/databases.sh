@@ -5,9 +5,17 @@
 . "$HERE/../tests/slow/databases.bash"
 
 # The line of the table stands first; it knows the recipient, so that the line behind it is not reached.
-database_lines() { # SOURCE [QUERY]
-    printf '%s\n' 'sandbox on' "table people exec $DIR/bin/mailrecv-lookup $1 ${2:+\"$2\"}" \
-        "deliver rcpt_to table:people append $DIR/%{value}"
+database_lines() { # SUFFIX SOURCE [QUERY]
+    printf '%s\n' 'sandbox on' "table people exec $DIR/bin/mailrecv-lookup $2 ${3:+\"$3\"}" \
+        "deliver rcpt_to table:people append $DIR/%{value}$1"
+}
+
+# Those of a listener, which keeps programs, have the suffix in their names.
+database_subjects() { # KIND SUFFIX
+    local query='SELECT path FROM users WHERE address = ?'
+    "$1_subject" "lmdb$2" "$DIR/bin/mailrecv" "$(database_lines "$2" "lmdb:$DIR/users.lmdb")"
+    "$1_subject" "sqlite$2" "$DIR/bin/mailrecv" "$(database_lines "$2" "sqlite:$DIR/users.db" "$query")"
+    "$1_subject" "postgresql$2" "$DIR/bin/mailrecv" "$(database_lines "$2" postgresql:mail "$query")"
 }
 
 # A recipient who is known by a line, and by a table in a database.
@@ -25,9 +33,9 @@ test_databases() {
     [ "$(id -u)" -ne 0 ] || chown "$OWNER" "$DIR"/users.*
     {
         mailrecv_subject mailrecv "$DIR/bin/mailrecv" 'sandbox on'
-        mailrecv_subject lmdb "$DIR/bin/mailrecv" "$(database_lines "lmdb:$DIR/users.lmdb")"
-        mailrecv_subject sqlite "$DIR/bin/mailrecv" "$(database_lines "sqlite:$DIR/users.db" 'SELECT path FROM users WHERE address = ?')"
-        mailrecv_subject postgresql "$DIR/bin/mailrecv" "$(database_lines postgresql:mail 'SELECT path FROM users WHERE address = ?')"
+        database_subjects mailrecv ''
+        grep '^listener ' "$DIR/subjects"
+        database_subjects listening -kept
     } >"$DIR/databases"
     driver -t databases -n $((ROUNDS / 2)) -k '250 exit cpu' -f "$DIR/databases"
     stop_database postgresql

@@ -37,6 +37,7 @@ static struct {
     uint64_t idle_since; /* when the last client came or went */
     uint64_t rest_until; /* nothing is accepted */
     uint64_t spares_rest; /* until when no spare is made */
+    uint64_t tidy_at;    /* 0: since it was tidied there was no session */
     uint64_t told;       /* of being out of something */
     pid_t counting;      /* a process that counts against a client; 0: there is none */
 } now;
@@ -248,6 +249,8 @@ static void serve(const struct listener *l, int connection, const struct sockadd
     pid = session_for(l, connection, peer);
     if (pid > 0) {
         guests_add(pid, &client, time);
+        if (now.tidy_at == 0 && l->tidy != NULL)
+            now.tidy_at = time + l->tidy_ms;
         now.served++;
         return;
     }
@@ -336,10 +339,18 @@ static void start_keeper(const struct listener *l)
         keeper_start(l->keep, l->context);
 }
 
+static void tidy(const struct listener *l, bool last)
+{
+    if (l->tidy != NULL)
+        l->tidy(l->context, last);
+    now.tidy_at = guests_count() > 0 && l->tidy != NULL ? clock_ms() + l->tidy_ms : 0;
+}
+
 /* If that fails, it is tried again when it is due again. */
 static void renew(const struct listener *l)
 {
     keeper_stop();
+    tidy(l, true);
     renewal_execute(l->sockets, l->arguments);
     start_keeper(l);
     now.crashed = false;
@@ -354,6 +365,8 @@ static uint64_t wake_up(const struct listener *l, uint64_t time)
 
     if (spares_count() < l->settings->spares)
         until = clock_earlier(until, now.spares_rest);
+    if (now.tidy_at != 0)
+        until = clock_earlier(until, now.tidy_at);
     if (!l->sockets->own && l->settings->idle_secs > 0 && guests_count() == 0)
         until = clock_earlier(until, now.idle_since + l->settings->idle_secs * 1000);
     return until;
@@ -382,6 +395,8 @@ static bool wait_once(const struct listener *l, const sigset_t *waiting)
         (void)clock_poll(NULL, 0, 0, waiting); /* no signal is let in where a client waits already: it is now */
     if (now.child_ended)
         reap();
+    if (now.tidy_at != 0 && clock_ms() >= now.tidy_at)
+        tidy(l, false);
     if (*l->terminated || now.asked_to_end)
         return false;
     if (n == 0)
@@ -428,6 +443,7 @@ int listener_run(const struct listener *listener)
         ;
     sockets_close(listener->sockets);
     spares_close();
+    tidy(listener, true);
     wait_for_sessions(listener, &waiting);
     return EX_OK;
 }

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sysexits.h>
 
 #include "client/groups.h"
@@ -25,6 +26,10 @@ struct listener {
     void (*keep)(void *context, int requests); /* in a process of its own: becomes the helper for TLS that waits; or NULL */
     /* In a process of its own: counts against a client that it was beyond a limit for one client; NULL: nobody counts. */
     void (*count)(void *context, const struct sockaddr_storage *peer);
+    /* Ends what sessions have left for the next ones, each time that there have been some for so many milliseconds; the last
+     * time when no more come. NULL: they leave nothing. */
+    void (*tidy)(void *context, bool last);
+    uint64_t tidy_ms;
     /* In the process of a session: serves the client at standard input and output, or the one that is to come (spares.h;
      * -1: it is there, from `peer`). Returns its exit status. */
     int (*serve)(void *context, int spare, const struct sockaddr_storage *peer);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -89,6 +90,7 @@ static int start_program(struct server *s)
     s->out = ends[0][1];
     s->in = ends[1][0];
     s->messages = ends[2][0];
+    s->started = clock_ms();
     log_debug('f', "started %s program %ld", s->kind, (long)s->pid);
     return 0;
 }
@@ -98,7 +100,7 @@ static bool open_service(struct server *s, uint64_t deadline, char reason[SERVER
     int error;
 
     s->spoiled = false;
-    s->messages = -1;
+    s->messages = s->process = -1;
     s->pid = 0;
     if (s->program.path.len > 0) {
         error = start_program(s);
@@ -123,6 +125,8 @@ static struct process_end close_service(struct server *s, uint64_t deadline)
         (void)close(s->out);
     if (s->pid > 0)
         end = process_wait(s->pid, deadline);
+    else if (s->process >= 0)
+        shelf_end(s->process, deadline);
     if (s->messages >= 0)
         read_messages(s);
     if (s->messages >= 0)
@@ -143,6 +147,47 @@ static bool is_quiet(const struct server *s)
             if (bytes[i] != '\n' && bytes[i] != '\r')
                 return false;
     return len < 0 && errno == EAGAIN;
+}
+
+/* ---- programs of all sessions --------------------------------------------------------------- */
+
+/* One that waits becomes ours, unless it has ended or said something meanwhile. */
+static void take_shelved(struct server *s)
+{
+    struct shelved program;
+
+    while (!s->open && s->shelf != NULL && shelf_take(s->shelf, &program)) {
+        s->open = true;
+        s->spoiled = false;
+        s->in = program.in;
+        s->out = program.out;
+        s->messages = program.messages;
+        s->process = program.process;
+        s->started = program.started;
+        s->pid = 0;
+        if (!is_quiet(s))
+            (void)close_service(s, clock_ms());
+    }
+}
+
+/* It waits for the next question, whoever asks, if it may and can. Who has started it need not take its status. */
+static void put_shelved(struct server *s)
+{
+    struct shelved program = { s->in, s->out, s->messages, s->process, s->started };
+
+    if (s->shelf == NULL || s->spoiled || s->messages < 0)
+        return;
+    if (program.process < 0)
+        program.process = pidfd_open(s->pid, 0);
+    read_messages(s); /* what it has said is of this session */
+    s->open = program.process < 0 || s->messages < 0 || !shelf_put(s->shelf, &program);
+    if (program.process >= 0 && (!s->open || s->process < 0))
+        (void)close(program.process);
+    if (s->open)
+        return;
+    (void)close(s->in); /* the packet has them */
+    (void)close(s->out);
+    (void)close(s->messages);
 }
 
 /* ---- question and answer ------------------------------------------------------------------- */
@@ -251,7 +296,8 @@ static void explain_end(const struct process_end *end, char reason[SERVER_REASON
         (void)snprintf(reason, SERVER_REASON, "the program %s", process_end_text(end, text));
 }
 
-static enum hearing ask_once(struct server *s, const struct server_question *question, char reason[SERVER_REASON])
+/* `fresh`: of a program that nobody has asked before, if it is one. */
+static enum hearing ask_once(struct server *s, const struct server_question *question, bool fresh, char reason[SERVER_REASON])
 {
     const uint64_t deadline = question->deadline;
     enum hearing heard;
@@ -259,13 +305,17 @@ static enum hearing ask_once(struct server *s, const struct server_question *que
 
     if (s->open && !is_quiet(s))
         (void)close_service(s, clock_ms());
+    if (!fresh)
+        take_shelved(s);
     if (!s->open && !open_service(s, deadline, reason))
         return FAILED;
     heard = send_request(s, question->request, deadline, reason);
     if (heard == ANSWERED)
         heard = receive_answer(s, question, reason);
-    if (heard == ANSWERED)
+    if (heard == ANSWERED) {
+        put_shelved(s);
         return ANSWERED;
+    }
     end = close_service(s, heard == CLOSED ? clock_earlier(deadline, clock_ms() + END_MS) : clock_ms());
     if (heard == CLOSED)
         explain_end(&end, reason);
@@ -274,10 +324,10 @@ static enum hearing ask_once(struct server *s, const struct server_question *que
 
 bool server_ask(struct server *server, const struct server_question *question, char reason[SERVER_REASON])
 {
-    enum hearing heard = ask_once(server, question, reason);
+    enum hearing heard = ask_once(server, question, false, reason);
 
     if (heard == CLOSED)
-        heard = ask_once(server, question, reason);
+        heard = ask_once(server, question, true, reason);
     return heard == ANSWERED;
 }
 

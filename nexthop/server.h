@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "base/process.h"
+#include "nexthop/shelf.h"
 #include "nexthop/where.h"
 
 enum { SERVER_REASON = 512 };
@@ -17,13 +18,16 @@ struct server {
     struct where where;
     struct program program; /* its path is empty: the service is at `where` */
     const char *const *inherits; /* variables of ours that the program has, too; NULL: none */
+    const struct shelf *shelf; /* where the program waits when it has answered; NULL: it is for this session alone */
 
     /* The way to it. Zeroed, there is none. */
     bool open;
     bool spoiled;           /* it has said something that nobody has asked for */
     int in, out;            /* a socket twice, or two pipes */
     int messages;           /* what the program says on standard error */
-    pid_t pid;              /* of the program; 0: it is none of ours */
+    pid_t pid;              /* of the program; 0: we have not started one */
+    int process;            /* one that was taken from where it waited; -1: it was not */
+    uint64_t started;       /* clock.h */
     unsigned lines;         /* of these messages that are in the log */
 };
 

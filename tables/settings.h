@@ -31,6 +31,7 @@ struct table {
     struct table_file file;
     struct slice map;      /* of any other kind: what the service calls it */
     struct server server;
+    struct shelf shelf;    /* TABLE_EXEC: where the program waits between sessions */
 };
 
 struct table_settings {
@@ -38,6 +39,7 @@ struct table_settings {
     const struct source *sources; /* the files of the configuration, for messages */
     struct slice cache;           /* the directory of indexes */
     uint64_t timeout;             /* milliseconds for one answer */
+    uint64_t keep_secs;           /* how long a program answers sessions of a listener */
 };
 
 #endif

@@ -167,3 +167,22 @@ void table_end(const struct table_settings *settings)
             server_end(&table->server);
     table_forget();
 }
+
+bool table_share(const struct table_settings *settings)
+{
+    bool some = false;
+
+    for (struct table *table = settings->first; table != NULL && settings->keep_secs > 0; table = table->next)
+        if (table->kind == TABLE_EXEC && shelf_make(&table->shelf, settings->keep_secs * 1000)) {
+            table->server.shelf = &table->shelf;
+            some = true;
+        }
+    return some;
+}
+
+void table_rest(const struct table_settings *settings, bool last)
+{
+    for (const struct table *table = settings->first; table != NULL; table = table->next)
+        if (table->server.shelf != NULL)
+            shelf_clear(table->server.shelf, last);
+}

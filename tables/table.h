@@ -22,4 +22,13 @@ void table_forget(void);
 /* The session is over: files are closed, services left. */
 void table_end(const struct table_settings *settings);
 
+/*
+ * In a listener: programs answer, one after the other, all processes that are forked from here on. False: there are none that
+ * could.
+ */
+bool table_share(const struct table_settings *settings);
+
+/* In a listener: those programs that nobody asks now are ended; if it is the last time none is kept any more. */
+void table_rest(const struct table_settings *settings, bool last);
+
 #endif
