@@ -90,6 +90,15 @@ END
     [[ "$output" == *'at most 255 bytes'* ]]
     publish 64 amqp://localhost "$(printf '%0256d' 0)" mail
     [[ "$output" == *'expected at most 255 bytes'* ]]
+    local subject
+    for subject in '' 'a b' $'a\r\nPUB b 2\r\nhi' $'a\n' $'\177' . a. .a a..b 'mail.*' '>' 'a.>' '*.a'; do
+        publish 64 nats://127.0.0.1:1 "$subject"
+        [[ "${lines[0]}" == 'mailrecv-publish: expected a subject without blanks, '* ]]
+        [ "${lines[-1]}" = 'see mailrecv-publish -h' ]
+    done
+    for subject in a 'a*b' 'x>' mail.jörg '$JS.a'; do
+        publish 75 nats://127.0.0.1:1 "$subject"
+    done
 }
 
 @test "a password in the URL is refused, and is not shown" {
@@ -157,6 +166,42 @@ END
         grep -E "^mailrecv-publish: 127.0.0.1 port $PORT: |not confirmed the message in time" "$url"
     done
     grep -E '127.0.0.1 port 1: |not confirmed the message in time' two
+}
+
+# A broker that confirms what it should not; sets PORT.
+start_false() { # MODE
+    rm -f got
+    "$TESTS/tools/false-broker" "$1" >got 3>&- </dev/null &
+    SERVER=$!
+    wait_for got '^[0-9]+$'
+    PORT=$(head -n 1 got)
+}
+
+stop_false() {
+    kill "$SERVER"
+    wait "$SERVER" || :
+    SERVER=
+}
+
+@test "RabbitMQ: a confirmation counts for the message that it is of, when all of that has been sent" {
+    start_false honest
+    publish 0 "amqp://127.0.0.1:$PORT" '' mail
+    run -0 "$PUBLISH" "amqp://127.0.0.1:$PORT" '' mail </dev/null
+    [ "$(grep -c message got)" -eq 2 ]
+    stop_false
+    start_false early
+    publish 75 -w 1 "amqp://127.0.0.1:$PORT" '' mail
+    stop_false
+    # an answer to the question comes between the return and the confirmation
+    start_false returned
+    run -75 "$PUBLISH" -w 10 "amqp://127.0.0.1:$PORT" '' mail </dev/null
+    [ "${lines[-1]}" = 'The message broker has no queue or stream that would keep the message' ]
+    stop_false
+    # by a connection that is kept, where the second confirmation of the first message is heard together with the second
+    start_false twice
+    publish 0 -k 2 -w 10 "amqp://127.0.0.1:$PORT" '' mail 3>&-
+    publish 75 -k 2 -w 1 "amqp://127.0.0.1:$PORT" '' mail 3>&-
+    stop_false
 }
 
 @test "a message that cannot be read, or is too large for any broker, goes nowhere" {

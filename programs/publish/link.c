@@ -128,7 +128,7 @@ bool link_announce(struct link *l, size_t number, const struct message *message)
     amqp_channel_t channel = (amqp_channel_t)(FIRST + number);
     int status = AMQP_STATUS_OK;
 
-    *slot = (struct slot){ SLOT_ANNOUNCED, slot->is_open, CONFIRMED, message };
+    *slot = (struct slot){ SLOT_ANNOUNCED, slot->is_open, slot->is_open ? slot->count + 1 : 1, CONFIRMED, message };
     l->questions[l->asked++ % LINK_MESSAGES] = number;
     cork(l, 1);
     if (!l->is_asked)
@@ -179,18 +179,19 @@ static bool send_body(struct link *l, size_t number)
 static bool answered(struct link *l)
 {
     size_t number;
+    struct slot *slot;
 
     if (l->answered == l->asked)
         return true;
     number = l->questions[l->answered++ % LINK_MESSAGES];
-    if (l->slots[number].state != SLOT_ANNOUNCED)
+    slot = &l->slots[number];
+    if (slot->state != SLOT_ANNOUNCED)
         return true;
-    l->slots[number].state = SLOT_SENT;
-    l->slots[number].verdict = UNCONFIRMED;
-    if (!send_body(l, number))
-        return false;
-    l->slots[number].verdict = CONFIRMED;
-    return true;
+    slot->state = SLOT_SENT;
+    if (send_body(l, number))
+        return true;
+    slot->verdict = UNCONFIRMED;
+    return false;
 }
 
 /* ---- what the broker says ---------------------------------------------------------------- */
@@ -225,6 +226,14 @@ static enum heard end(struct link *l)
     return HEARD_END;
 }
 
+/* Is it this message that is confirmed? Nobody has one of which we have kept the body back. */
+static bool is_meant(const struct slot *slot, const amqp_basic_ack_t *ack)
+{
+    const bool is_whole = slot->state == SLOT_SENT || (slot->state == SLOT_ANNOUNCED && slot->message->body.size == 0);
+
+    return is_whole && (ack->delivery_tag == slot->count || (ack->multiple && ack->delivery_tag == 0));
+}
+
 /* On the channel of a slot. */
 static enum heard hear_of(struct link *l, struct slot *slot, amqp_channel_t channel, const amqp_method_t *method)
 {
@@ -232,7 +241,7 @@ static enum heard hear_of(struct link *l, struct slot *slot, amqp_channel_t chan
     const amqp_channel_close_t *close = method->decoded;
 
     switch (method->id) {
-    case AMQP_BASIC_ACK_METHOD: return finish(slot, CONFIRMED);
+    case AMQP_BASIC_ACK_METHOD: return is_meant(slot, method->decoded) ? finish(slot, CONFIRMED) : HEARD_NOTHING;
     case AMQP_BASIC_NACK_METHOD: return finish(slot, NOT_TAKEN);
     case AMQP_BASIC_RETURN_METHOD: /* and then it is confirmed that nobody has it */
         link_note(l, "returned: ", ((amqp_basic_return_t *)method->decoded)->reply_text);

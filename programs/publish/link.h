@@ -9,6 +9,8 @@
 #ifndef LINK_H
 #define LINK_H
 
+#include <stdint.h>
+
 #include "programs/publish/job.h"
 #include "programs/publish/librabbitmq.h"
 
@@ -23,6 +25,7 @@ enum slot_state {
 struct slot {
     enum slot_state state;
     bool is_open; /* its channel */
+    uint64_t count; /* of messages on this channel since it was opened: the broker numbers them so, too */
     enum verdict verdict;
     const struct message *message;
 };

@@ -69,6 +69,23 @@ static unsigned parse_seconds(int option, const char *text)
     return (unsigned)seconds;
 }
 
+/*
+ * Tokens with dots between them, none of which stands for others. The library writes a subject as it is into a line of
+ * the protocol, where a blank or a line end in it would begin something else.
+ */
+static bool is_subject(const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c <= ' ' || *c == '\x7f')
+            return false;
+    for (size_t len; (len = strcspn(text, ".")) > 0; text += len + 1)
+        if (len == 1 && (*text == '*' || *text == '>'))
+            return false;
+        else if (text[len] == '\0')
+            return true;
+    return false;
+}
+
 /* The rest of the command line: what is published where. */
 static void parse_words(struct job *job, char **words, int count)
 {
@@ -84,6 +101,8 @@ static void parse_words(struct job *job, char **words, int count)
     for (int i = 1; i < count; i++)
         if (strlen(words[i]) > WORD_MOST)
             verdict_misuse("expected at most %d bytes: %s", WORD_MOST, words[i]);
+    if (brokers[job->url.scheme].words == 1 && !is_subject(words[1]))
+        verdict_misuse("expected a subject without blanks, empty parts, * and >: %s", words[1]);
     if (job->keep > 0 && brokers[job->url.scheme].publish != rabbitmq_publish)
         verdict_misuse("-k is for RabbitMQ");
     job->text = words[0];
