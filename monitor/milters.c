@@ -86,7 +86,7 @@ struct reply state_unknown(struct session_state *s, struct slice verb)
 
     state_note(s, CAME_UNKNOWN);
     s->refusal_counted = true;
-    if (!s->in_transaction)
+    if (!s->in_transaction || s->data_accepted) /* between chunks of a message libmilter gives no answer */
         return no_objection;
     facts = facts_of(s, NULL);
     facts.verb = verb;

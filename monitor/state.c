@@ -398,7 +398,7 @@ struct reply state_rcpt(struct session_state *s, struct slice argument)
     struct address address;
     struct reply reply;
 
-    if (!s->in_transaction || envelope_rcpt(argument, lmtp, s->mail.smtputf8, &address) != ENVELOPE_OK)
+    if (!s->in_transaction || s->data_accepted || envelope_rcpt(argument, lmtp, s->mail.smtputf8, &address) != ENVELOPE_OK)
         return state_contradict(s);
     if (lmtp)
         recipient_complete(&s->conf->rules, &address); /* for expressions, too */

@@ -263,6 +263,12 @@ END
     [ "$(told | grep unknown | paste -sd' ')" = 'unknown FOO unknown BAR' ]
     [ "$(codes)" = '500 250 500 250 502 354 250 500' ]
     grep -qx '502 5.5.1 no bar' replies
+    # none comes between chunks of a message, where libmilter would not answer
+    : >seen
+    session 'EHLO client.example' 'MAIL FROM:<a@client.example>' 'RCPT TO:<inbox@example.com>' 'BDAT 14' 'Subject: one' \
+        'BAR y' 'BDAT 8 LAST' '' 'text' 'BAR z'
+    [ "$(codes)" = '250 250 250 500 250 500' ]
+    [ "$(told | grep unknown)" = '' ]
     : >seen
     script 'optneg steps NOUNKNOWN'
     session 'EHLO client.example' 'MAIL FROM:<a@client.example>' FOO

@@ -158,6 +158,14 @@ static void deliver_other_size(struct monitor *m)
     (void)monitor_deliver(m, &spool);
 }
 
+/* Milters that were told of DATA would not answer. */
+static void rcpt_behind_data(struct monitor *m)
+{
+    begin_delivery(m);
+    (void)monitor_data(m);
+    (void)monitor_rcpt(m, slice_of("TO:<user@example.com>"));
+}
+
 /* Nothing is wrong with it, unless the client was refused. */
 static void deliver(struct monitor *m)
 {
@@ -645,6 +653,7 @@ static const struct {
     { "deliver-without-data", deliver_without_data },
     { "data-to-nobody", data_to_nobody },
     { "data-twice", data_twice },
+    { "rcpt-behind-data", rcpt_behind_data },
     { "deliver-to-nobody", deliver_to_nobody },
     { "deliver-too-much", deliver_too_much },
     { "deliver-no-file", deliver_no_file },

@@ -195,6 +195,7 @@ END
     is_violation rcpt-without-mail contradiction
     is_violation data-twice contradiction
     [ "$(wc -l <asked)" = 1 ]
+    is_violation rcpt-behind-data contradiction
     is_violation deliver-without-data contradiction
 }
 
@@ -218,6 +219,9 @@ teardown() {
     run ! grep -E '^[0-9]+ (rcpt|data|eob)' seen
     is_violation data-twice contradiction
     [ "$(grep -cE '^[0-9]+ data$' seen)" = 1 ]
+    : >seen
+    is_violation rcpt-behind-data contradiction
+    [ "$(grep -cE '^[0-9]+ rcpt' seen)" = 1 ]
     is_violation deliver-without-data contradiction
     run ! grep -E '^[0-9]+ (header|eoh|eob)' seen
 }
