@@ -17,6 +17,8 @@ struct level {
     bool in_word, redirected; /* the word to come is that of a redirection; */
     bool into;         /* of the output */
     bool condition;    /* behind if, while, until or ! */
+    size_t cases;      /* that are open; */
+    bool pattern;      /* in a pattern of the last one */
     size_t count;      /* of commands; the last one is being read */
     struct shell_command commands[LISTED];
 };
@@ -27,7 +29,7 @@ struct reader {
     size_t tail; /* where nothing follows but what ends groups and compound commands */
     size_t next; /* where something stands again, behind the last list */
     struct slice document; /* the line that ends a here-document, which begins with the next line */
-    bool errexit;
+    bool errexit, trapped; /* failures end it; how it ends a trap says */
     void (*found)(void *context, const struct shell_command *command);
     void *context;
     struct level levels[LEVELS];
@@ -106,6 +108,7 @@ static bool is_reserved(struct level *level, struct slice word)
     static const char *const conditions[] = { "if", "elif", "while", "until", "!" };
     static const char *const others[] = { "then", "else", "do", "{", "}", "time", "fi", "done", "esac" };
 
+    level->cases -= level->cases > 0 && slice_equal(word, slice_of("esac"));
     if (is_one_of(word, conditions, sizeof conditions / sizeof conditions[0]))
         return level->condition = true;
     return is_one_of(word, others, sizeof others / sizeof others[0]);
@@ -119,6 +122,11 @@ static bool is_assignment(struct slice word)
                             (lower_ascii(word.text[i]) >= 'a' && lower_ascii(word.text[i]) <= 'z')))
         i++;
     return i > 0 && i < word.len && word.text[i] == '=';
+}
+
+static bool is_named(const struct shell_command *command, const char *name)
+{
+    return command->count > 0 && slice_equal(command->words[0], slice_of(name));
 }
 
 static struct slice without_quotes(struct slice word)
@@ -138,7 +146,14 @@ static void end_word(struct reader *r, struct level *level)
     if (!level->in_word)
         return;
     level->in_word = false;
-    if (level->redirected) {
+    if (level->pattern) {
+        level->pattern = !slice_equal(word, slice_of("esac"));
+        level->cases -= !level->pattern;
+    } else if (is_named(command, "case") && slice_equal(word, slice_of("in"))) {
+        level->pattern = true;
+        level->cases++;
+        *command = (struct shell_command){ .substituted = level->substituted };
+    } else if (level->redirected) {
         command->to_file = command->to_file || (level->into && !slice_equal(word, slice_of("/dev/null")));
         level->redirected = false;
     } else if (command->count > 0 || (!is_assignment(word) && !is_reserved(level, word))) {
@@ -164,7 +179,7 @@ static void begin_command(struct level *level)
 /* The list has ended: what is known of its commands now is told. */
 static void end_list(struct reader *r, struct level *level)
 {
-    bool guarded = level->condition || has(next_line(r), "$?"), last = r->at >= r->tail || r->errexit;
+    bool guarded = level->condition || has(next_line(r), "$?");
     const char *lf = memchr(rest_of(r).text, '\n', rest_of(r).len);
     struct slice line = { rest_of(r).text, lf != NULL ? (size_t)(lf - rest_of(r).text) : rest_of(r).len };
 
@@ -174,7 +189,10 @@ static void end_list(struct reader *r, struct level *level)
         struct shell_command *command = &level->commands[i];
 
         command->guarded = command->guarded || guarded;
-        command->decides = !command->guarded && !command->piped && (last || i < level->count || level->closer != '\0');
+        command->judged = level->condition || (command->piped && i < level->count &&
+                                               is_named(&level->commands[i + 1], "grep"));
+        command->decides = !command->guarded && !command->piped && !r->trapped &&
+                           (r->at >= r->tail || level->closer != '\0' || (r->errexit && i == level->count));
         if (command->count > 0)
             r->found(r->context, command);
     }
@@ -191,6 +209,7 @@ static void push(struct reader *r, char closer, bool substituted)
         r->at = r->text.len; /* nobody writes so */
         return;
     }
+    r->levels[r->depth].redirected = false; /* if it was, then to what is read now */
     level = &r->levels[++r->depth];
     memset(level, 0, sizeof *level);
     level->closer = closer;
@@ -225,6 +244,7 @@ static void begin_document(struct reader *r)
     begin = r->at;
     while (r->at < r->text.len && strchr(" \t\n;&|<>", r->text.text[r->at]) == NULL)
         r->at++;
+    begin += begin < r->at && r->text.text[begin] == '\\';
     r->document = without_quotes((struct slice){ r->text.text + begin, r->at - begin });
 }
 
@@ -250,12 +270,33 @@ static void redirect(struct reader *r, struct level *level)
     level->into = out && to_output;
 }
 
+/* In a pattern of case, and between [[ and ]], there are no commands. False: it is neither. */
+static bool take_no_command(struct reader *r, struct level *level)
+{
+    const struct shell_command *command = current(level);
+    char c = r->text.text[r->at];
+
+    if (level->pattern || is_named(command, "case") || is_named(command, "[["))
+        end_word(r, level);
+    if (!level->pattern && (c == '\n' || !is_named(command, "[[") ||
+                            slice_equal(command->words[command->count - 1], slice_of("]]"))))
+        return false;
+    level->pattern = level->pattern && c != ')';
+    r->at++;
+    if (c == '\n')
+        skip_document(r);
+    return true;
+}
+
 /* One of line_ends, outside quotes. */
 static void take_operator(struct reader *r, struct level *level)
 {
     char c = r->text.text[r->at];
 
-    if (c == '<' || c == '>') {
+    if (take_no_command(r, level))
+        return;
+    if (c == '<' || c == '>' || begins(r, "&>")) {
+        r->at += c == '&';
         redirect(r, level);
         return;
     }
@@ -278,14 +319,11 @@ static void take_operator(struct reader *r, struct level *level)
         current(level)->piped = c == '|';
         r->at += c == '|' ? 1 : 2;
         begin_command(level);
-    } else if (c == ')' && level->closer != ')') {
-        r->at++; /* patterns of case */
-        level->count = 0;
-        *current(level) = (struct shell_command){ .substituted = level->substituted };
     } else {
-        r->at++;
+        level->pattern = (begins(r, ";;") || begins(r, ";&")) && level->cases > 0;
+        r->at += level->pattern ? 2 : 1;
         end_list(r, level);
-        if (c == ')' && r->depth > 0)
+        if (c == ')' && level->closer == ')')
             r->depth--;
         if (c == '\n')
             skip_document(r);
@@ -356,10 +394,24 @@ static void take(struct reader *r)
     }
 }
 
+/* Does a trap for its end say 75? */
+static bool has_trap(struct slice text)
+{
+    const char *trap = memmem(text.text, text.len, "trap ", 5), *lf;
+    struct slice line;
+
+    if (trap == NULL)
+        return false;
+    line = (struct slice){ trap, text.len - (size_t)(trap - text.text) };
+    lf = memchr(trap, '\n', line.len);
+    line.len = lf != NULL ? (size_t)(lf - trap) : line.len;
+    return has(line, "exit 75") && has(line, "EXIT");
+}
+
 void shell_each(struct slice text, void (*found)(void *context, const struct shell_command *command), void *context)
 {
-    struct reader r = { .text = text, .tail = find_tail(text), .errexit = has(text, "set -e") || has(text, "sh -e"), .found = found,
-                        .context = context };
+    struct reader r = { .text = text, .tail = find_tail(text), .errexit = has(text, "set -e") || has(text, "sh -e"), .trapped = has_trap(text),
+                        .found = found, .context = context };
 
     while (r.at < r.text.len)
         take(&r);

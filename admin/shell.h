@@ -17,6 +17,7 @@ struct shell_command {
     bool piped;       /* its output goes to another command */
     bool substituted; /* its output stands in $( ) or ` ` */
     bool guarded;     /* somebody looks at its status: ||, if, while, until, ! or $? */
+    bool judged;      /* its list is a condition, or what it says goes to grep */
     bool decides;     /* else its status may be that of all */
 };
 

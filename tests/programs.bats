@@ -100,6 +100,21 @@ END
     expect "$(warnings)" ''
 }
 
+@test "no honest script is warned of" {
+    config <<END
+deliver rcpt_to a@mx.example exec $HERE/script
+END
+    for text in "(case \$1 in (foo|bar) cat >x ;; esac)" '[[ $1 =~ ^(foo|bar)$ ]] && cat >x' \
+        'msmtp a@mx.example &>/dev/null || exit 75' 'for i in 1 2 3; do maildrop -d joe && exit 0; done; exit 75' \
+        $'set -e\ntrap "exit 75" EXIT\nmsmtp x\ntrap - EXIT' 'if spamc -c | tail -n 1; then cat >x; fi' \
+        'mail-is-there | grep -q mail || exit 75; cat >x' 'find x -name y | xargs rm; base64 | mdeliver x' \
+        $'cat >x <<\\EOT\nit\'s a | b\nEOT\nmsmtp || exit 75'; do
+        printf '#!/bin/bash\n%s\n' "$text" >script
+        chmod 755 script
+        expect "$text: $("$MAILRECV" -t -c conf 2>&1 >/dev/null | grep "$HERE/script:[0-9]")" "$text: "
+    done
+}
+
 @test "a script is read in a moment, whatever it is" {
     config <<END
 deliver rcpt_to a@mx.example exec $HERE/script
