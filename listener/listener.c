@@ -107,8 +107,8 @@ static bool give_signals_back(void)
 /* A session that has crashed may have been an attempt to find out how memory lies: the next program's lies elsewhere. */
 static void note_end(pid_t pid, int status)
 {
-    if (WIFSIGNALED(status))
-        log_line(LOG_ERR, "listener: process %ld was ended by signal %d", (long)pid, WTERMSIG(status));
+    bool ours = true;
+
     if (spares_remove(pid)) { /* not again at once */
         now.spares_rest = clock_ms() + REST_MS;
     } else if (guests_remove(pid)) {
@@ -119,7 +119,11 @@ static void note_end(pid_t pid, int status)
         now.crashed = true;
     } else if (pid == now.counting) {
         now.counting = 0;
+    } else {
+        ours = false; /* the first process of a container is given what others leave behind */
     }
+    if (ours && WIFSIGNALED(status))
+        log_line(LOG_ERR, "listener: process %ld was ended by signal %d", (long)pid, WTERMSIG(status));
 }
 
 static void reap(void)

@@ -489,12 +489,12 @@ END
 }
 
 # What forks twice and goes away leaves a child to the first process of a container.
-# As the first process: SIGTERM and SIGINT end it, no zombie stays, and the log goes to standard error.
+# As the first process: SIGTERM and SIGINT end it, no zombie stays, and the log goes to standard error; it is no session that has crashed.
 @test "recipe: Run in a container" {
     UNDER=(unshare --user --map-root-user --pid --fork --kill-child)
     PORT=$(free_port)
     for signal in TERM INT; do
-        config "listen.spares 0" "deliver rcpt_to leaves@mx.example pipe cat >/dev/null; (sleep 0.1; echo gone >>$PWD/gone) >/dev/null 2>&1 &"
+        config "listen.spares 0" "deliver rcpt_to leaves@mx.example pipe cat >/dev/null; sh -c 'sleep 0.1; echo gone >>$PWD/gone; kill -9 \$\$' >/dev/null 2>&1 &"
         "${UNDER[@]}" "$MAILRECV" -L "127.0.0.1:$PORT" -c conf -l stderr 2>log 3>&- &
         LISTENER=$!
         until_listening
@@ -516,6 +516,7 @@ expect(client.line(), "421 4.3.2 The service is being stopped")
 END
         ended 0
         [ "$(grep -c 'delivery result=delivered' log)" = 2 ]
+        ! grep 'was ended by signal' log || return 1
     done
 }
 
