@@ -94,7 +94,7 @@ install: $(BUILD)/mailrecv $(BUILD)/mailrecv-tls $(BUILD)/mailrecv-checkpassword
 # Leaves mailrecv*.conf, and directories that others may share. Stop the super-server first.
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/mailrecv-report $(DESTDIR)$(MANDIR)/man1/mailrecv-report.1 \
-	    $(DESTDIR)$(MANDIR)/man7/mailrecv-recipes.7
+	    $(DESTDIR)$(MANDIR)/man7/mailrecv-recipes.7 $(DESTDIR)$(MANDIR)/man7/mailrecv-scale.7
 	rm -f $(DESTDIR)$(BINDIR)/mailrecv-publish $(DESTDIR)$(MANDIR)/man1/mailrecv-publish.1
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv-checkpassword $(DESTDIR)$(MANDIR)/man8/mailrecv-checkpassword.8
 	rm -f $(DESTDIR)$(SBINDIR)/mailrecv-lookup $(DESTDIR)$(MANDIR)/man8/mailrecv-lookup.8

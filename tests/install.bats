@@ -77,6 +77,7 @@ list() { (cd "$root" && find . -type f -printf '%m %P\n' | LC_ALL=C sort -k 2); 
 644 usr/local/share/man/man1/mailrecv-report.1
 644 usr/local/share/man/man5/mailrecv.conf.5
 644 usr/local/share/man/man7/mailrecv-recipes.7
+644 usr/local/share/man/man7/mailrecv-scale.7
 644 usr/local/share/man/man8/mailrecv-checkpassword.8
 644 usr/local/share/man/man8/mailrecv-lookup.8
 644 usr/local/share/man/man8/mailrecv-tls.8
