@@ -1,10 +1,10 @@
 # rabbit.bash - starts a RabbitMQ with its own little name server in the directory where we are, which it keeps to
 #
-# Used by tests/slow/publish.bats and by bench/run.
+# Used by tests/slow/publish.bats, tests/slow/scale.bats and by bench/run.
 # shellcheck shell=bash
 
 # rabbitmq.conf is the caller's. in-rabbit runs a program of RabbitMQ so that it finds it; stop_rabbit stops it.
-start_rabbit() { # PORT
+start_rabbit() { # PORT [ADDRESS]
     local epmd distribution
     epmd=$(free_port)
     distribution=$(free_port)
@@ -15,10 +15,15 @@ start_rabbit() { # PORT
 exec env -i PATH="/usr/lib/rabbitmq/bin:$PATH" HOME="$PWD" ERL_EPMD_PORT="$epmd" RABBITMQ_CONF_ENV_FILE=/dev/null \\
     RABBITMQ_NODENAME=test@localhost RABBITMQ_MNESIA_BASE="$PWD/mnesia" RABBITMQ_LOG_BASE="$PWD/broker" \\
     RABBITMQ_CONFIG_FILE="$PWD/rabbitmq.conf" RABBITMQ_ENABLED_PLUGINS_FILE="$PWD/plugins" RABBITMQ_PID_FILE="$PWD/pid" \\
-    RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT="$1" RABBITMQ_DIST_PORT="$distribution" \\
+    RABBITMQ_NODE_IP_ADDRESS=${2:-127.0.0.1} RABBITMQ_NODE_PORT="$1" RABBITMQ_DIST_PORT="$distribution" \\
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' "\$@"
 END
     chmod 755 in-rabbit
+    run_rabbit
+}
+
+# Again, after its end, with all that it has kept.
+run_rabbit() {
     ./in-rabbit timeout 900 rabbitmq-server >broker.out 2>&1 3>&- </dev/null &
     echo $! >broker.pid
     wait_for broker.out 'Starting broker... completed' 120
