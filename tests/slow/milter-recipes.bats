@@ -71,7 +71,7 @@ start_opendkim() {
 OPENDKIM=('opendkim,opendmarc,opendkim-tools' 'opendkim,opendmarc')
 
 @test "recipe: Check and sign with OpenDKIM" {
-    recipe_for_later 'Check and sign with OpenDKIM' -e '/^tls \(required\)$/d; /^tls\./d; s/^auth required/&\nauth.insecure on/' \
+    recipe_for_later 'Check and sign with OpenDKIM' -e '/^tls required$/d; /^tls\./d; s/^auth required/&\nauth.insecure on/' \
         -e "s,smtp mail.example.net:587 .*,append $PWD/lib/sent,"
     bin/mailrecv-checkpassword -p ann <<<secret >users
     chmod 600 users
