@@ -236,9 +236,14 @@ static bool reaches_somebody(struct conf *conf, const char *text)
         return true; /* too long to be asked for */
     }
     (void)rewrite_address(&conf->rules, REWRITE_RECIPIENT, &address, &by);
-    for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
-        if (r->kind == RULE_DELIVER && rules_names(&conf->rules, r, &address) == MATCH_YES)
+    for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next) {
+        if (r->kind != RULE_DELIVER)
+            continue;
+        if (r->rcpt.table != NULL && r->rcpt.table->kind != TABLE_FILE)
+            return true; /* perhaps: only the user who serves may ask, which table_check.c does */
+        if (rules_names(&conf->rules, r, &address) == MATCH_YES)
             return true;
+    }
     return false;
 }
 

@@ -3,15 +3,23 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/probe.h"
 #include "base/clock.h"
 #include "base/guarded.h"
+#include "base/log.h"
+#include "base/process.h"
 #include "base/text.h"
-#include "nexthop/connect.h"
+#include "delivery/path.h"
+#include "patterns/network.h"
 #include "tables/line.h"
 #include "tables/lines.h"
+#include "tables/table.h"
 
 enum { PATIENCE_MS = 5000 };
 
@@ -22,27 +30,104 @@ static volatile sig_atomic_t never;
 
 /* ---- text files ------------------------------------------------------------------------------- */
 
-struct reading {
-    uint64_t lines;
-    uint64_t bad, first_bad; /* how many, and the number of the first one */
+/* What can be wrong with a line. */
+enum fault { BAD, NUL, COLON, NETWORK, NO_HASH, NO_PATH, FAULTS };
+
+static const char *const faults[FAULTS] = {
+    [BAD] = "counts for nothing, expected KEY VALUE or \"KEY\" VALUE",
+    [NUL] = "has a NUL: this is no text file; a database is asked by exec mailrecv-lookup",
+    [COLON] = "has a colon in its key, of which it is taken for a part, expected KEY VALUE with a blank between them",
+    [NETWORK] = "has a network for a key, as no client is called, expected an address or a name; "
+                "a network stands in a line allowgroup NAME NETWORK",
+    [NO_HASH] = "has no hash of a password, expected NAME HASH with a blank between them; mailrecv-checkpassword -p makes a hash",
+    [NO_PATH] = "has a value that cannot be a part of the path (empty, with / before it, or with ..): its mail is put off with 451",
 };
+
+struct reading {
+    const struct table *table;
+    bool chooses;                               /* paths */
+    uint64_t lines, counts[FAULTS], firsts[FAULTS]; /* of each fault, how many lines, and the number of the first one */
+};
+
+static void count(struct reading *reading, enum fault fault, bool is)
+{
+    if (is && reading->counts[fault]++ == 0)
+        reading->firsts[fault] = reading->lines;
+}
+
+/* As in lists of aliases and of users. An IPv6 address stands between brackets. */
+static bool has_colon(struct slice key)
+{
+    const char *at = memchr(key.text, '@', key.len), *end = key.text + key.len;
+
+    if (key.len > 0 && end[-1] == ':')
+        return memchr(key.text, ':', key.len - 1) == NULL; /* else 2001:db8:: */
+    return at != NULL && memchr(at, ':', (size_t)(end - at)) != NULL && memchr(at, '[', (size_t)(end - at)) == NULL;
+}
+
+static bool is_network(struct slice key)
+{
+    struct network network;
+
+    return memchr(key.text, '/', key.len) != NULL && network_read(key, &network) == key.len;
+}
+
+/* Of the oldest method a hash is 13 letters, digits, dots and slashes. */
+static bool may_be_hash(struct slice value)
+{
+    return value.len >= 13 && memchr(value.text, ' ', value.len) == NULL &&
+           (value.len == 13 || value.text[0] == '$' || value.text[0] == '_');
+}
 
 static bool look_at(void *context, uint64_t at, struct slice line)
 {
     struct reading *reading = context;
     struct table_entry entry;
+    enum table_line kind = table_line_read(line, &entry);
 
     (void)at;
     reading->lines++;
-    if (table_line_read(line, &entry) == TABLE_LINE_BAD && reading->bad++ == 0)
-        reading->first_bad = reading->lines;
+    count(reading, BAD, kind == TABLE_LINE_BAD);
+    if (kind != TABLE_LINE_ENTRY)
+        return true;
+    if (memchr(line.text, '\0', line.len) != NULL) {
+        count(reading, NUL, true);
+        return true;
+    }
+    count(reading, NO_HASH, reading->table->secret && !may_be_hash(entry.value));
+    count(reading, COLON, !reading->table->secret && !entry.quoted && has_colon(entry.key));
+    count(reading, NETWORK, is_network(entry.key));
+    count(reading, NO_PATH, reading->chooses && path_wrong(entry.value) != NULL);
     return true;
+}
+
+static void tell_faults(struct conf *conf, const struct reading *reading)
+{
+    const struct table *table = reading->table;
+
+    for (enum fault fault = 0; fault < FAULTS; fault++) {
+        char others[64] = "";
+
+        if (reading->counts[fault] == 0)
+            continue;
+        if (reading->counts[fault] > 1)
+            (void)snprintf(others, sizeof others, "; there are %ju such lines", (uintmax_t)reading->counts[fault]);
+        warn(conf, table, table->path, "line %ju of this table %s%s", (uintmax_t)reading->firsts[fault], faults[fault], others);
+    }
+}
+
+static bool chooses_paths(const struct conf *conf, const struct table *table)
+{
+    for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
+        if (rule->rcpt.table == table && path_is_chosen(&rule->target))
+            return true;
+    return false;
 }
 
 /* Of one that we cannot open access.c tells. */
 static void check_file(struct conf *conf, const struct table *table)
 {
-    struct reading reading = { .lines = 0 };
+    struct reading reading = { .table = table, .chooses = chooses_paths(conf, table) };
     int fd = guarded_read(table->path);
     struct stat status;
 
@@ -56,46 +141,90 @@ static void check_file(struct conf *conf, const struct table *table)
     if (!table_lines(fd, look_at, &reading))
         warn(conf, table, table->path, "this table cannot be used: %s",
              errno == EMSGSIZE ? "it has a line of more than 65536 bytes" : strerror(errno));
-    else if (reading.bad > 0)
-        warn(conf, table, table->path, "%ju line%s of this table count%s for nothing, expected KEY VALUE or \"KEY\" VALUE; "
-             "the first is line %ju", (uintmax_t)reading.bad, reading.bad > 1 ? "s" : "", reading.bad > 1 ? "" : "s", (uintmax_t)reading.first_bad);
+    else
+        tell_faults(conf, &reading);
     (void)close(fd); /* only read */
 }
 
-/* ---- servers ---------------------------------------------------------------------------------- */
+/* ---- servers and programs -------------------------------------------------------------------- */
 
-/* What stands in the way of a socket that cannot be opened is told by access.c. */
-static bool can_be_tried(const struct where *where)
+/* What stands in the way of a socket that cannot be opened, or of a program, is told by access.c. */
+static bool can_be_tried(const struct server *server)
 {
+    const bool program = server->program.path.len > 0;
     char path[PATH_MAX];
 
-    text_string(path, sizeof path, where->text);
-    return where->kind != WHERE_UNIX || access(path, W_OK) == 0;
+    text_string(path, sizeof path, program ? server->program.path : server->where.text);
+    return program ? access(path, X_OK) == 0 : server->where.kind != WHERE_UNIX || access(path, W_OK) == 0;
 }
 
-static void check_server(struct conf *conf, const struct table *table)
-{
-    char reason[NEXTHOP_REASON];
-    int fd;
+/* What a child has found out, in memory that is shared with it. */
+struct finding {
+    enum match match;
+    char said[LOG_TEXT]; /* why there is no answer, or the last line that the program has written */
+};
 
-    if (!can_be_tried(&table->server.where))
+static struct finding *finding;
+
+/* The lines of the log that say what is wrong: `... text="..."` of a program, and `... reason="..."`. */
+static void hear(int level, const char *event)
+{
+    const char *said = strstr(event, " text=\""), *reason = strstr(event, " reason=\"");
+
+    (void)level;
+    if (said != NULL)
+        (void)snprintf(finding->said, sizeof finding->said, "%s", said + sizeof " text=\"" - 1);
+    else if (reason != NULL && finding->said[0] == '\0')
+        (void)snprintf(finding->said, sizeof finding->said, "%s", reason + sizeof " reason=\"" - 1);
+    finding->said[strcspn(finding->said, "\"")] = '\0';
+}
+
+/* Asks as the user who serves, for a name that every domain has. */
+static _Noreturn void ask_as_user(const struct conf *conf, struct table *table)
+{
+    char key[TABLE_KEY];
+    struct slice value;
+
+    if (setpgid(0, 0) != 0 || (probe_who.how == BY_BECOMING && !account_become(&probe_who.account)))
+        _exit(EXIT_FAILURE);
+    log_divert(hear);
+    (void)snprintf(key, sizeof key, "postmaster@%.*s", (int)conf->rules.domain.len, conf->rules.domain.text);
+    dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, clock_ms() + PATIENCE_MS, &never);
+    finding->match = table_ask(table, slice_of(key), &value);
+    server_end(&table->server);
+    dns_end();
+    _exit(EXIT_SUCCESS);
+}
+
+static void check_service(struct conf *conf, struct table *table)
+{
+    struct process_end end;
+    pid_t pid;
+
+    if (probe_who.how == BY_MODES || !can_be_tried(&table->server))
         return;
-    fd = nexthop_connect(&table->server.where, clock_ms() + PATIENCE_MS, reason, sizeof reason);
-    if (fd >= 0)
-        (void)close(fd); /* nothing was said */
-    else
-        warn(conf, table, table->server.name, "this table cannot be asked now: %s", reason);
+    *finding = (struct finding){ .match = MATCH_NO };
+    conf_share(conf); /* the places are there */
+    pid = fork();
+    if (pid < 0)
+        return;
+    if (pid == 0)
+        ask_as_user(conf, table);
+    end = process_wait(pid, clock_ms() + table->settings->timeout + PATIENCE_MS);
+    if (process_exited(&end, EXIT_SUCCESS) && finding->match != MATCH_UNSURE)
+        return;
+    warn(conf, table, table->server.name, "this table cannot be asked now: %s",
+         finding->said[0] != '\0' ? finding->said : "there is no answer");
 }
 
 void table_check(struct conf *conf)
 {
     if (conf->tables.first == NULL || conf->errors > 0)
         return;
-    dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, clock_ms() + PATIENCE_MS, &never);
-    for (const struct table *table = conf->tables.first; table != NULL; table = table->next)
+    finding = mmap(NULL, sizeof *finding, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    for (struct table *table = conf->tables.first; table != NULL; table = table->next)
         if (table->kind == TABLE_FILE)
             check_file(conf, table);
-        else if (table->kind == TABLE_SOCKETMAP)
-            check_server(conf, table);
-    dns_end();
+        else if (finding != MAP_FAILED)
+            check_service(conf, table);
 }

@@ -4,7 +4,10 @@
 
 #include "conf/conf.h"
 
-/* Adds as problems what is found out. Servers are connected to; programs are not started. */
+/*
+ * Behind check_host (check.h): adds as problems what is found out. Servers and programs are asked for a postmaster, as the user
+ * who serves, where we can be that.
+ */
 void table_check(struct conf *conf);
 
 #endif

@@ -27,7 +27,7 @@ static size_t count_dots(struct slice path)
     return count;
 }
 
-static const char *check(struct slice value)
+const char *path_wrong(struct slice value)
 {
     if (value.len == 0)
         return "the table has no value for the path";
@@ -57,7 +57,7 @@ static void expand(struct text *path, struct slice text, struct slice value)
 const char *path_of(const struct target *target, const struct recipient *recipient, char path[])
 {
     const bool chosen = path_is_chosen(target);
-    const char *wrong = chosen ? check(recipient->value) : NULL;
+    const char *wrong = chosen ? path_wrong(recipient->value) : NULL;
     struct text text = { path, PATH_MAX, 0 };
 
     if (chosen && wrong == NULL)

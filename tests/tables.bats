@@ -240,11 +240,61 @@ deliver rcpt_to table:large append $HERE/box
 END
     printf '%s\n' 'a@example.com' '"b@example.com' '"c"@example.com c' >people
     run -1 "$MAILRECV" -t -c conf
-    grep -q "^conf:4:19: .*2 lines of this table count for nothing, .* the first is line 2" <<<"$output"
+    grep -q "^conf:4:19: .*line 2 of this table counts for nothing, .*; there are 2 such lines$" <<<"$output"
     grep -q "^conf:5:.*$HERE/missing" <<<"$output"
     sed -i 2d people
     run -1 "$MAILRECV" -t -c conf
-    grep -q "1 line of this table counts for nothing, .* line 2" <<<"$output"
+    grep -q "line 2 of this table counts for nothing, .* VALUE$" <<<"$output"
+}
+
+@test "-t says which lines of a table can hardly be meant so" {
+    config <<END
+table people file $HERE/people
+table hashes file $HERE/hashes
+auth.users table:hashes
+deliver rcpt_to table:people append $HERE/box-%{value}
+END
+    # an IPv6 address may end in colons, and one in a domain has some
+    printf '%s\n' 'joe@example.com joe' '2001:db8:: x' '192.0.2.1 x' 'x@[IPv6:2001:db8::1] x' '"a:b@example.com" x' 'a/b@example.com x' >people
+    printf '%s\n' 'ann $y$j9T$salt$hash' 'bob abcdefghijklm' >hashes
+    chmod 600 hashes
+    run "$MAILRECV" -t -c conf
+    ! grep 'of this table' <<<"$output"
+    printf '%s\n' 'a@example.com: a' 'b@example.com:b' 192.0.2.0/24\ x 2001:db8::/32\ x 'c@example.com /c' $'d@example.com' 'e@example.com a/../b' >>people
+    printf '%s\n' 'ann:$y$j9T$salt$hash' 'bob secret' >>hashes
+    run -1 "$MAILRECV" -t -c conf
+    grep -q '^conf:3:19: .*line 7 of this table has a colon in its key,.*; there are 2 such lines$' <<<"$output"
+    grep -q '^conf:3:19: .*line 9 of this table has a network for a key,.*; there are 2 such lines$' <<<"$output"
+    grep -q '^conf:3:19: .*line 8 of this table has a value that cannot be a part of the path .*; there are 4 such lines$' <<<"$output"
+    grep -q '^conf:4:19: .*line 3 of this table has no hash of a password,.*; there are 2 such lines$' <<<"$output"
+    ! grep secret <<<"$output"
+    printf 'SQLite format 3\0x\n' >people
+    run -1 "$MAILRECV" -t -c conf
+    grep -q '^conf:3:19: .*line 1 of this table has a NUL: this is no text file;' <<<"$output"
+}
+
+@test "-t asks programs and servers as the user who serves, and says why there is no answer; nothing of that is logged" {
+    printf '#!/bin/sh\nid -un >>%s/asked\necho "no database for $USER" >&2\nexit 3\n' "$HERE" >broken
+    install -m 666 /dev/null asked
+    chmod 755 broken
+    config <<END
+table broken exec $HERE/broken
+table away socketmap localhost:1 users
+deliver rcpt_to table:broken append $HERE/box
+deliver rcpt_to table:away append $HERE/box
+END
+    run "$MAILRECV" -t -l "$PWD/events" -c conf
+    grep -q '^conf:3:19: warning: this table cannot be asked now: no database for ' <<<"$output"
+    grep -q '^conf:4:22: warning: this table cannot be asked now: cannot connect to .*: Connection refused$' <<<"$output"
+    ! grep MAILRECV <<<"$output"
+    [ ! -s events ]
+    [ "$(sort -u asked)" = "$(id -un)" ]
+    [ "$EUID" -eq 0 ] || return 0
+    chmod 755 "$BATS_RUN_TMPDIR" # for nobody, too
+    : >asked
+    run "$MAILRECV" -t -u nobody -c conf
+    grep -q '^conf:3:19: warning: this table cannot be asked now: no database for nobody$' <<<"$output"
+    [ "$(sort -u asked)" = nobody ]
 }
 
 # ---- indexes ----
