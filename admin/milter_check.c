@@ -90,9 +90,11 @@ void milter_check(struct conf *conf)
 
     if (settings->first_milter == NULL || conf->errors > 0)
         return;
-    if (settings->milter_failure == MILTER_FAILS_ASIDE && settings->quarantine.path.len == 0)
+    if (settings->milter_failure == MILTER_FAILS_ASIDE && settings->quarantine.path.len == 0) {
         conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, "milter.failure"), 1,
                       "there is no quarantine: what a milter cannot be asked about is not kept back, the client is told to try again");
+        conf_advise(conf, "write: quarantine append /var/lib/mailrecv/quarantine");
+    }
     dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, clock_ms() + PATIENCE_MS, &never);
     for (struct milter *m = settings->first_milter; m != NULL; m = m->next)
         check(conf, m);

@@ -37,8 +37,8 @@ static void show_answer(const struct milter_turn *turn, const struct milter_answ
 
     if (!log_wants('r'))
         return;
-    (void)snprintf(what, sizeof what, " answers: %s %s", milter_words[answer->word], log_encode(shown, sizeof shown,
-                                                                                                answer->text));
+    (void)snprintf(what, sizeof what, " answers: %s%s%s", milter_words[answer->word], answer->text.len > 0 ? " " : "",
+                   log_encode(shown, sizeof shown, answer->text));
     milter_show(turn, what);
 }
 

@@ -50,6 +50,16 @@ static struct slice address_of(const struct address *address)
     return address != NULL ? address_slice(address) : (struct slice){ "", 0 };
 }
 
+/* What there is to say about a line, for whoever asks why (-x). */
+static void show(const struct turn *turn, const char *what, struct slice text)
+{
+    char shown[LOG_TEXT];
+
+    log_debug('r', "%s:%u: policy %.*s at %s%s%s", SOURCE_AT(turn->context->rules->groups.sources, turn->policy->line),
+              (int)turn->policy->server.name.len, turn->policy->server.name.text, policy_stages[turn->facts->stage], what,
+              log_encode(shown, sizeof shown, text));
+}
+
 /* An answer that changes something, or that would have: `ignored` says why it does not. */
 static void log_action(const struct turn *turn, int level, const char *ignored)
 {
@@ -63,6 +73,8 @@ static void log_action(const struct turn *turn, int level, const char *ignored)
              log_encode(from, sizeof from, address_of(turn->facts->sender)),
              log_encode(to, sizeof to, address_of(turn->facts->recipient)),
              log_encode(text, sizeof text, turn->action.text));
+    if (ignored != NULL)
+        show(turn, " is not followed: ", slice_of(ignored));
 }
 
 static void log_failure(const struct policy *policy, enum policy_stage stage, const char *reason)
@@ -71,16 +83,6 @@ static void log_failure(const struct policy *policy, enum policy_stage stage, co
 
     log_line(LOG_ERR, "policy failed stage=%s service=\"%s\" reason=\"%s\"", policy_stages[stage],
              log_encode(service, sizeof service, policy->server.name), log_encode(why, sizeof why, slice_of(reason)));
-}
-
-/* What there is to say about a line, for whoever asks why (-x). */
-static void show(const struct turn *turn, const char *what, struct slice text)
-{
-    char shown[LOG_TEXT];
-
-    log_debug('r', "%s:%u: policy %.*s at %s%s%s", SOURCE_AT(turn->context->rules->groups.sources, turn->policy->line),
-              (int)turn->policy->server.name.len, turn->policy->server.name.text, policy_stages[turn->facts->stage], what,
-              log_encode(shown, sizeof shown, text));
 }
 
 /* What is asked, a line for each attribute that has a value. */
