@@ -97,7 +97,8 @@ static void parse_query(const struct source *source, const char *text, struct qu
     question->places = query_write(slice_of(text), source->style, source->backslashes, query);
     question->query = query;
     if (question->places == 0)
-        die_usage("there is no ? or $1 for the key in '%s', or more than %d, or it is too long", text, QUERY_KEYS);
+        die_usage("there is no ? or $1 for the key in '%s', expected a statement of %d bytes at most in one argument, with 1 to %d "
+                  "of them outside of its quotes", text, QUERY_MAX - 1, QUERY_KEYS);
 }
 
 /* No core and no tracing: passwords will be read. */

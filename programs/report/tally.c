@@ -146,7 +146,7 @@ static void refuse(struct tally *tally, const struct event *event, struct slice 
     count_part(tally, SECTION_HOSTS, event->client);
 }
 
-/* The text of a refusal by a service or a milter is its own, and would make rows without end: it is `-`, and the service is named. */
+/* The words of a service or a milter would make rows without end: the log has `-` in their place, and its name. */
 static struct slice name_service(struct slice reason, struct slice facts, char named[PART])
 {
     static const struct slice service = SLICE(" service=");
