@@ -247,6 +247,7 @@ END
 }
 
 @test "no more of them wait than a handful; the session behind the wall has no way to them" {
+    config 'sandbox on'
     listen
     clients <<'END'
 many = [Client() for i in range(9)]

@@ -354,6 +354,42 @@ misbehave() { # DEED DATABASE
     done
 }
 
+@test "behind a listener the sessions share a connection; when the server is restarted there is another" {
+    local first
+    printf '%s\n' 'domain mail.example.com' "table people exec $LOOKUP postgresql:mail \"$QUERY\"" 'table.keep_secs 1000' \
+        "deliver rcpt_to table:people append $PWD/%{value}" >mailrecv.conf
+    start_server alone "$PWD" "$MAILRECV" -c mailrecv.conf -l "$PWD/log"
+    PIDS+=("$SERVER_PID")
+    session_by_port
+    first=$(connections)
+    [[ $first == *'(1 row)'* ]]
+    session_by_port
+    [ "$(connections)" = "$first" ]
+    stop_database postgresql INT
+    start_postgresql
+    session_by_port
+    [[ $(connections) == *'(1 row)'* ]]
+    [ "$(connections)" != "$first" ]
+    run ! grep 'table failed' log
+}
+
+connections() {
+    postgresql "SELECT pid, backend_start FROM pg_stat_activity WHERE application_name = 'mailrecv-lookup'"
+}
+
+session_by_port() {
+    local connection
+    exec {connection}<>"/dev/tcp/127.0.0.1/$SERVER_PORT"
+    SESSION=("$connection" "$connection")
+    says 220 ''
+    says 250 'HELO client.example'
+    says 250 'MAIL FROM:<a@example.com>'
+    says 250 'RCPT TO:<joe@example.com>'
+    says 550 'RCPT TO:<nobody@example.com>'
+    says 221 QUIT
+    exec {connection}>&-
+}
+
 # A command in the session, and how the reply begins.
 says() { # CODE COMMAND
     local reply
