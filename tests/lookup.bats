@@ -118,6 +118,26 @@ $(printf '%080d' 0)" ]
     [[ $stderr == 'mailrecv-lookup: text: '* ]]
 }
 
+@test "LMDB: of a file that is not all there nobody hears that a key is not found" {
+    local at size
+    seq -f 'user%.0f@example.com' 400 | sed p | mdb_load -n -T users.lmdb
+    size=$(stat -c %s users.lmdb)
+    for ((at = 0; at < size; at += 2048)); do
+        head -c "$at" users.lmdb >cut
+        rm -f cut-lock
+        run --separate-stderr bash -c '"$@" 2>&1' bash "$LOOKUP" lmdb:cut user1@example.com user150@example.com user399@example.com
+        [ "$status" -ne 1 ] || { echo "$at:" "$output"; return 1; }
+        [[ $output != *NOTFOUND* ]]
+    done
+    # in place of one that is open
+    cp users.lmdb cut
+    start_asking lmdb:cut
+    [ "$(ask user399@example.com)" = "OK user399@example.com," ]
+    truncate -s 6000 cut
+    truncate -s "$((size - 100))" cut
+    [[ $(ask user1@example.com) != NOTFOUND* ]]
+}
+
 @test "requests are answered until standard input ends, also two at once" {
     run -0 "$LOOKUP" sqlite:users.db "$QUERY" < <(printf '21:users joe@example.com,12:users nobody,9:users two,')
     [ "$output" = '6:OK joe,9:NOTFOUND ,55:TEMP the query gives several rows, expected at most one,' ]

@@ -18,6 +18,8 @@ static struct {
     __typeof__(mdb_env_create) *create;
     __typeof__(mdb_env_open) *open;
     __typeof__(mdb_env_set_mapsize) *set_mapsize;
+    __typeof__(mdb_env_info) *get_info;
+    __typeof__(mdb_env_stat) *get_stat;
     __typeof__(mdb_reader_check) *check_readers;
     __typeof__(mdb_txn_begin) *begin;
     __typeof__(mdb_txn_commit) *commit;
@@ -32,6 +34,8 @@ static const struct library_function functions[] = {
     LIBRARY_FUNCTION(library.create, mdb_env_create),
     LIBRARY_FUNCTION(library.open, mdb_env_open),
     LIBRARY_FUNCTION(library.set_mapsize, mdb_env_set_mapsize),
+    LIBRARY_FUNCTION(library.get_info, mdb_env_info),
+    LIBRARY_FUNCTION(library.get_stat, mdb_env_stat),
     LIBRARY_FUNCTION(library.check_readers, mdb_reader_check),
     LIBRARY_FUNCTION(library.begin, mdb_txn_begin),
     LIBRARY_FUNCTION(library.commit, mdb_txn_commit),
@@ -44,6 +48,7 @@ static const struct library_function functions[] = {
 
 static MDB_env *environment;
 static MDB_dbi database;
+static char file[PATH_MAX]; /* in a directory it has a name of its own */
 
 /* Begins to read. Who writes may have let the file grow. */
 static int begin(MDB_txn **transaction)
@@ -84,10 +89,23 @@ static int open_environment(const char *path, bool is_directory, mode_t mode)
     return error != 0 ? error : library.check_readers(environment, &dead);
 }
 
-/* In a directory the two files have names of their own. */
+/*
+ * Does it end within a page that is in use, as when it is being copied? The rest of that would be read as zeros, and keys not be
+ * found; what is read behind it ends the process.
+ */
+static bool is_cut(void)
+{
+    MDB_envinfo info;
+    MDB_stat form;
+    struct stat status;
+
+    if (library.get_info(environment, &info) != 0 || library.get_stat(environment, &form) != 0 || stat(file, &status) != 0)
+        return true;
+    return status.st_size % form.ms_psize != 0 && (size_t)status.st_size / form.ms_psize <= info.me_last_pgno;
+}
+
 static bool lmdb_open(const struct question *question, struct opened *opened, struct answer *answer)
 {
-    static char file[PATH_MAX];
     const char *why = library_load("liblmdb.so.0", functions, sizeof functions / sizeof functions[0]);
     unsigned flags = 0;
     struct stat info;
@@ -153,6 +171,8 @@ static bool lmdb_ask(struct slice key, struct answer *answer)
         *answer = (struct answer){ .kind = ANSWER_NOT_FOUND };
     else
         (void)source_fail(answer, "%s", library.error(error));
+    if (is_cut()) /* it may have been when it was read */
+        (void)source_fail(answer, "%s ends within a page: it is not all there", file);
     library.abort(transaction);
     return error == 0 || error == MDB_NOTFOUND;
 }
