@@ -43,7 +43,7 @@ void table_file_end(struct table_file *file)
         (void)close(file->fd); /* only read */
     if (file->indexed)
         (void)close(file->index);
-    file->open = file->indexed = false;
+    file->open = file->indexed = file->hopeless = false;
 }
 
 /* Opens the table, or once more if it is another one by now. False with errno set. */
@@ -148,7 +148,9 @@ static bool search_indexed(struct table_file *file, struct slice path, struct sl
     }
     if (file->indexed && search_index(file, search))
         return true;
-    file->index = table_index_make(index, file->fd, &file->status);
+    if (file->hopeless)
+        return false;
+    file->index = table_index_make(index, file->fd, &file->status, &file->hopeless);
     file->indexed = file->index >= 0;
     return file->indexed && search_index(file, search);
 }

@@ -218,12 +218,18 @@ static bool fill(struct making *m, int table)
     return !m->full;
 }
 
+static bool is_unchanged(int table, const struct stat *status)
+{
+    struct stat now;
+
+    errno = EBUSY;
+    return fstat(table, &now) == 0 && table_index_is_same(status, &now);
+}
+
 static bool make(int table, const struct stat *status, int fd)
 {
     struct making m = { .header.version = version_of(status) };
-    struct stat now;
-    bool made = table_lines(table, count_line, &m) && fill(&m, table) && fstat(table, &now) == 0 &&
-                table_index_is_same(status, &now) && write_index(&m, fd);
+    bool made = table_lines(table, count_line, &m) && fill(&m, table) && is_unchanged(table, status) && write_index(&m, fd);
 
     if (m.pages != NULL)
         (void)munmap(m.pages, m.header.pages * sizeof *m.pages); /* ours: cannot fail */
@@ -247,7 +253,17 @@ static bool is_at(int fd, const char *path)
            open_file.st_ino == named.st_ino;
 }
 
-int table_index_make(const char *path, int table, const struct stat *status)
+static void log_failure(const char *path, int error)
+{
+    char shown[LOG_TEXT];
+
+    log_line(LOG_WARNING, "cannot make the index %s: %s", log_encode(shown, sizeof shown, slice_of(path)),
+             error == EFBIG   ? "too many lines have the same key, or there are too many"
+             : error == EBUSY ? "the table has changed meanwhile"
+                              : strerror(error));
+}
+
+int table_index_make(const char *path, int table, const struct stat *status, bool *hopeless)
 {
     char new_path[PATH_MAX], shown[LOG_TEXT];
     int fd;
@@ -262,7 +278,8 @@ int table_index_make(const char *path, int table, const struct stat *status)
             log_debug('f', "made the index %s", log_encode(shown, sizeof shown, slice_of(path)));
             return fd;
         }
-        log_line(LOG_WARNING, "cannot make the index %s: %m", log_encode(shown, sizeof shown, slice_of(path)));
+        log_failure(path, errno);
+        *hopeless = true;
         (void)unlink(new_path); /* where that fails, the next one writes there */
     }
     (void)close(fd); /* nobody reads it */

@@ -36,9 +36,10 @@ bool table_index_find(int fd, const struct stat *status, uint32_t hash, struct t
 
 /*
  * Makes the index of an open table, if that can be: somebody else may be making it, the directory may not be writable, the
- * table may have changed in the last seconds, in which it could change again without a sign. Returns it open, or -1.
+ * table may have changed in the last seconds, in which it could change again without a sign. Returns it open, or -1; and `hopeless`, which the log says: another attempt
+ * would end as this one.
  */
-int table_index_make(const char *path, int table, const struct stat *status);
+int table_index_make(const char *path, int table, const struct stat *status, bool *hopeless);
 
 /* Is it the same file, and unchanged? */
 bool table_index_is_same(const struct stat *a, const struct stat *b);

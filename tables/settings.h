@@ -14,6 +14,7 @@ enum table_kind { TABLE_FILE, TABLE_SOCKETMAP, TABLE_EXEC };
 /* A text file that is asked, kept open for the session. Zeroed, it is not. */
 struct table_file {
     bool open, indexed;
+    bool hopeless;      /* its index cannot be made */
     int fd, index;      /* `index` if it is indexed */
     struct stat status; /* as it was when it was opened */
 };

@@ -373,6 +373,20 @@ has_index() { known && compgen -G "cache/table-*.index"; }
     known
 }
 
+@test "a table with so many lines of one key that it can have no index is read; the log says so once for a session" {
+    with_large
+    { cat "$BATS_FILE_TMPDIR/large"; for _ in {1..600}; do echo 'user30@example.net x'; done; } >own
+    sed -i "s|file .*|file $HERE/own|" conf
+    warned() {
+        rm -f log
+        expect "$(codes user1@example.com user30@example.net user3000@example.com user3001@example.com)" '250 250 250 550'
+        grep -q 'cannot make the index .*: too many lines have the same key, or there are too many$' log
+    }
+    until_true warned
+    expect "$(grep -c 'cannot make the index' log)" 1
+    expect "$(find cache -type f)" ''
+}
+
 @test "a table that has changed is another one, whatever its index says" {
     with_large
     cp "$BATS_FILE_TMPDIR/large" own
