@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/cold.h"
 #include "base/guarded.h"
+#include "base/text.h"
 #include "tables/index.h"
 #include "tables/line.h"
 #include "tables/lines.h"
@@ -46,12 +47,22 @@ void table_file_end(struct table_file *file)
     file->open = file->indexed = file->hopeless = false;
 }
 
+/* Is what the path names what is open, and unchanged? Also a link on the way to it may lead elsewhere by now. */
+static bool is_current(const struct table_file *file, struct slice path)
+{
+    char text[PATH_MAX];
+    struct stat now;
+
+    if (!file->open || path.len >= sizeof text)
+        return false;
+    text_string(text, sizeof text, path);
+    return stat(text, &now) == 0 && table_index_is_same(&now, &file->status);
+}
+
 /* Opens the table, or once more if it is another one by now. False with errno set. */
 static bool open_now(struct table_file *file, struct slice path)
 {
-    struct stat now;
-
-    if (file->open && fstat(file->fd, &now) == 0 && table_index_is_same(&now, &file->status))
+    if (is_current(file, path))
         return true;
     table_file_end(file);
     file->fd = guarded_read(path);
