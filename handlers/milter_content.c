@@ -173,7 +173,7 @@ static const char *keep(const struct milter_turn *turn, const struct milter_answ
     if (is_of_field(answer->change.kind) && !milter_is_field_name(answer->change.name))
         return "it wants a header field whose name cannot be";
     if (replaces && !milter_message_replace(answer->text))
-        return errno == EFBIG ? "its new body is too large" : no_room;
+        return errno == EMSGSIZE ? "its new body is too large" : no_room;
     for (size_t i = 0; i < wishes.count && replaces; i++)
         if (wishes.changes[i].kind == MILTER_REPLACE_BODY)
             return NULL;

@@ -220,7 +220,7 @@ bool milter_message_replace(struct slice bytes)
     if (!m.replacing && !begin_body())
         return false;
     if (m.reader.error == 0 && bytes.len > m.most - m.reader.received)
-        m.reader.error = EFBIG;
+        m.reader.error = EMSGSIZE;
     while (bytes.len > 0 && m.reader.error == 0) {
         size_t room;
         char *place = message_room(&m.reader, &room);
@@ -373,7 +373,7 @@ static char *room_for_fields(const struct milter_change *changes, size_t count, 
         *fields += writes;
         bytes += writes ? field_most(&changes[i]) : 0;
     }
-    errno = EFBIG;
+    errno = EMSGSIZE;
     if (m.now.count + *fields > MILTER_MOST_FIELDS + 1 || bytes > MILTER_MOST_HEADER - m.written_bytes)
         return NULL;
     written = malloc(sizeof *written + bytes);

@@ -34,8 +34,9 @@ bool milter_message_field(size_t number, struct slice *name, struct slice *value
 struct slice milter_message_body(uint64_t offset, char *buffer, size_t size);
 
 /*
- * A piece of a new body. The first one since the last call of the two functions below empties it. It is kept as octets of
- * BDAT are (message.h), and is the body when milter_message_apply is called. False: errno is set; EFBIG: it is too large.
+ * A piece of a new body. The first one since the last call of the two functions below empties it. It is kept as octets
+ * of BDAT are (message.h), and is the body when milter_message_apply is called. False: errno is set; EMSGSIZE: it is
+ * larger than `most`.
  */
 bool milter_message_replace(struct slice bytes);
 
@@ -43,7 +44,7 @@ bool milter_message_replace(struct slice bytes);
  * Makes the changes that one milter wants, in their order; those that are not about the message itself are passed over. Places
  * are counted as Sendmail and Postfix do: to insert, in the whole list, with our own Received:; to change and to
  * delete, among those of that name that are left, without it. A field is one field whatever its value holds. False: errno is
- * set, EFBIG if that was too much, and nothing is changed.
+ * set, EMSGSIZE if that was too much, and nothing is changed.
  */
 bool milter_message_apply(const struct milter_change *changes, size_t count);
 

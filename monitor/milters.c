@@ -132,7 +132,7 @@ static struct reply change(struct session_state *s, const struct milter_context 
     if (wishes->count == 0)
         return no_objection;
     if (!milter_message_apply(wishes->changes, wishes->count)) {
-        if (errno == EFBIG)
+        if (errno == EMSGSIZE)
             return milter_content_refuse(context, milter);
         log_line(LOG_ERR, "cannot change the message: %m");
         return failed;

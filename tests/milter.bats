@@ -398,6 +398,12 @@ END
     grep -qx '451 4.3.0 The message cannot be changed now, try again later' replies
     [ ! -e inbox ]
     grep -q 'cannot keep what a milter wants changed: No such file or directory$' log
+    # nor is a file that may not be larger
+    sed -i '$d' milter.conf
+    (ulimit -f 100; message)
+    grep -qx '451 4.3.0 The message cannot be changed now, try again later' replies
+    [ ! -e inbox ]
+    grep -q 'cannot keep what a milter wants changed: File too large$' log
 }
 
 @test "a milter that is not there is asked again for the next message, and found when it is back" {

@@ -261,8 +261,8 @@ static void test_large_bodies(void)
     done = true;
     for (size_t i = 0; i < LINES && done; i++)
         done = milter_message_replace(slice_of(line));
-    ok(done && !milter_message_replace(slice_of("x")) && errno == EFBIG, "a larger one is not");
-    ok(!milter_message_replace(slice_of("")) && !milter_message_apply(NULL, 0) && errno == EFBIG, "however much comes behind");
+    ok(done && !milter_message_replace(slice_of("x")) && errno == EMSGSIZE, "a larger one is not");
+    ok(!milter_message_replace(slice_of("")) && !milter_message_apply(NULL, 0) && errno == EMSGSIZE, "however much comes behind");
     ok(milter_message_spool()->size == got->size && milter_message_apply(NULL, 0), "nothing is changed then");
     milter_message_end();
     (void)milter_message_begin(&spool, slice_of(""), slice_of("/nowhere"), UINT64_MAX);
@@ -333,15 +333,15 @@ static void test_many_changes(void)
     for (size_t i = 0; i < COUNT(changes); i++)
         changes[i] = one;
     (void)milter_message_begin(&spool, slice_of(""), directory, 1000);
-    ok(!milter_message_apply(changes, COUNT(changes)) && errno == EFBIG && !milter_message_changed(), "too many fields are none");
+    ok(!milter_message_apply(changes, COUNT(changes)) && errno == EMSGSIZE && !milter_message_changed(), "too many fields are none");
     ok(milter_message_apply(changes, COUNT(changes) - 1), "as many as there may be are there");
-    ok(!milter_message_apply(&one, 1) && errno == EFBIG, "then no more");
+    ok(!milter_message_apply(&one, 1) && errno == EMSGSIZE, "then no more");
     ok(milter_message_apply(&none, 1) && milter_message_apply(&one, 1), "but where one was deleted");
     milter_message_end();
     memset(large, 'x', sizeof large);
     big.value = (struct slice){ large, sizeof large };
     (void)milter_message_begin(&spool, slice_of(""), directory, 1000);
-    ok(milter_message_apply(&big, 1) && !milter_message_apply(&big, 1) && errno == EFBIG, "what milters write is bounded in all");
+    ok(milter_message_apply(&big, 1) && !milter_message_apply(&big, 1) && errno == EMSGSIZE, "what milters write is bounded in all");
     ok(milter_message_apply(&one, 1) && milter_message_changed(), "a small one has room yet");
     milter_message_end();
 }
