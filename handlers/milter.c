@@ -206,13 +206,26 @@ static bool fits(const struct milter_turn *turn)
 /* RCPT, DATA, or what is no command. */
 static struct reply go_on(const struct milter_turn *turn)
 {
-    const struct milter_connection *c = &turn->milter->connection;
+    return turn->milter->connection.asked && fits(turn) ? say(turn) : no_objection;
+}
 
-    if (c->failed)
-        return milter_failed(turn);
-    if (c->refuses)
-        return milter_refuse_again(turn);
-    return c->asked && fits(turn) ? say(turn) : no_objection;
+/*
+ * What one of them has said of the message, or what its failure comes to, stands. No other need hear more of it, and
+ * those that were told of DATA would never answer what comes behind that.
+ */
+static struct reply find_refusal(const struct milter_context *context, enum milter_command command)
+{
+    struct reply reply = no_objection;
+
+    for (struct milter *m = context->settings->first_milter; m != NULL && reply.code == 0; m = m->next) {
+        const struct milter_turn turn = { context, m, command };
+
+        if (m->connection.failed)
+            reply = milter_failed(&turn);
+        else if (m->connection.refuses)
+            reply = milter_refuse_again(&turn);
+    }
+    return reply;
 }
 
 /* Is this a client of the line? */
@@ -247,6 +260,8 @@ struct reply milter_ask(const struct milter_context *context, enum milter_comman
 
     if (command == MILTER_MAIL)
         milter_verdict_forget();
+    else
+        reply = find_refusal(context, command);
     for (struct milter *m = context->settings->first_milter; m != NULL && reply.code == 0 &&
          milter_discards() == NULL; m = m->next)
         reply = ask(&(struct milter_turn){ context, m, command });

@@ -275,6 +275,20 @@ END
     [ "$(told | grep -c unknown)" = 0 ]
 }
 
+@test "once one milter has refused DATA, no other hears of recipients, lines or DATA that come behind it" {
+    printf 'milter unix:%s\n' "$PWD/sock.second" >>milter.conf
+    serve
+    serve second
+    for answer in 'reject:550 550 550' 'close:451 451 451'; do
+        : >seen
+        echo "data ${answer%:*}" >script.second
+        session 'EHLO client.example' 'MAIL FROM:<a@client.example>' 'RCPT TO:<inbox@example.com>' DATA \
+            'RCPT TO:<other@example.com>' FOO DATA RSET 'MAIL FROM:<b@client.example>' 'RCPT TO:<inbox@example.com>'
+        [ "$(codes)" = "250 250 ${answer#*:} ${answer:(-3)} 250 250 250" ]
+        [ "$(told | sed 1,4d | paste -sd' ')" = 'mail <a@client.example> rcpt <inbox@example.com> data abort mail <b@client.example> rcpt <inbox@example.com> abort quit' ]
+    done
+}
+
 @test "a client that a peer speaks for has a connection of its own" {
     echo 'xclient ^192\.0\.2\.7$' >>milter.conf
     serve
