@@ -24,13 +24,13 @@ bool milter_content_is_wanted(const struct milter *milter);
  * who calls this lets it become the body, with the changes, or undoes it.
  */
 struct reply milter_content_show(const struct milter_context *context, struct milter *milter,
-                                 struct milter_wishes *wishes);
+                                 struct milter_wishes *wanted);
 
 /* Where changes of a milter that has accepted cannot be made, since they are too large: as if it had failed. */
 struct reply milter_content_refuse(const struct milter_context *context, struct milter *milter);
 
 /* A line in the log for each change of the message itself. */
 void milter_content_log(const struct milter_context *context, struct milter *milter,
-                        const struct milter_wishes *wishes);
+                        const struct milter_wishes *wanted);
 
 #endif
