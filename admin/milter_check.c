@@ -29,19 +29,20 @@ static const struct bit steps[] = {
     { 0x10, "the body" },
 };
 
-/* Puts the words of those bits that are set, with commas between them; "nothing" where none is. */
-static void put_set(struct text *text, uint32_t bits, const struct bit *words, size_t count)
+/* Puts the words of those bits that are set, with commas between them, behind others; or what is said where none is. */
+static void put_set(struct text *text, uint32_t bits, const struct bit *words, size_t count, const char *behind,
+                    const char *none)
 {
     bool first = true;
 
     for (size_t i = 0; i < count; i++) {
         if ((bits & words[i].bit) == 0)
             continue;
-        text_put(text, first ? (struct slice){ "", 0 } : (struct slice)SLICE(", "));
+        text_put(text, first ? slice_of(behind) : (struct slice)SLICE(", "));
         text_put(text, slice_of(words[i].word));
         first = false;
     }
-    text_put(text, first ? (struct slice)SLICE("nothing") : (struct slice){ "", 0 });
+    text_put(text, slice_of(first ? none : ""));
 }
 
 static void tell(struct conf *conf, const struct milter *milter)
@@ -51,9 +52,8 @@ static void tell(struct conf *conf, const struct milter *milter)
     struct text text = { bytes, sizeof bytes - 1, 0 };
     const struct conf_place place = conf_place_of(conf, "milter", milter->name);
 
-    put_set(&text, options->actions, actions, sizeof actions / sizeof actions[0]);
-    text_put(&text, (struct slice)SLICE("; it is told all but "));
-    put_set(&text, options->steps, steps, sizeof steps / sizeof steps[0]);
+    put_set(&text, options->actions, actions, sizeof actions / sizeof actions[0], "", "nothing");
+    put_set(&text, options->steps, steps, sizeof steps / sizeof steps[0], "; it is told all but ", "; it is told all");
     bytes[text.len] = '\0';
     conf_complain(conf, SEVERITY_NOTE, place.line, place.column,
                   "this milter speaks version %u of the protocol, and may do this: %s",

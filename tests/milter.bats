@@ -499,6 +499,9 @@ END
     serve
     run "$MAILRECV" -t -c milter.conf
     [[ $output = *"milter.conf:3:8: note: this milter speaks version 6 of the protocol, and may do this: add fields, have messages kept back; it is told all but HELO, the body"* ]]
+    script 'optneg actions 0'
+    run "$MAILRECV" -t -c milter.conf
+    [[ $output = *"may do this: nothing; it is told all"$'\n'* ]]
     script 'optneg close'
     run "$MAILRECV" -t -c milter.conf
     [[ $output = *"milter.conf:3:8: warning: this milter cannot be asked now: it has closed the connection instead of negotiating"* ]]
