@@ -22,6 +22,7 @@
 #include "admin/makes.h"
 #include "admin/milter_check.h"
 #include "admin/options.h"
+#include "admin/remembered.h"
 #include "admin/replay.h"
 #include "admin/table_check.h"
 #include "admin/terminal.h"
@@ -124,30 +125,6 @@ static int ask_servers(const struct options *o, const struct conf *conf)
     return options_output_status() != EX_OK ? EX_IOERR : status;
 }
 
-/* The tables of what there is: contacts, and the ledger; in JSON all of it is one array. */
-static int show_all(const struct conf *conf, bool json)
-{
-    const bool ledger = conf->delivery.ledger.len > 0;
-    size_t objects = 0;
-    int status = EX_OK;
-
-    if (!ledger && conf->client.lockout_db.len == 0) {
-        fprintf(stderr, "mailrecv: %s: there is no lockout.db and no ledger, so nothing is remembered\n", conf->path);
-        return EX_CONFIG;
-    }
-    if (json)
-        putchar('[');
-    if (conf->client.lockout_db.len > 0)
-        status = lockout_show(conf, json, &objects, stdout);
-    if (ledger && !json && conf->client.lockout_db.len > 0)
-        putchar('\n');
-    if (status == EX_OK && ledger)
-        status = ledger_show(conf, json, &objects, stdout);
-    if (json)
-        puts("]");
-    return status;
-}
-
 /* What is remembered from one session to the next; a file with mistakes names no place to look for it. */
 static int show_remembered(const struct options *o, const struct conf *conf)
 {
@@ -164,7 +141,7 @@ static int show_remembered(const struct options *o, const struct conf *conf)
     else if (o->clear != NULL)
         status = lockout_clear(conf, o->clear, stdout);
     else
-        status = show_all(conf, o->json);
+        status = remembered_show(conf, o->json);
     return status != EX_OK ? status : options_output_status();
 }
 
