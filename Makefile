@@ -31,14 +31,14 @@ ifdef STATIC
 override BUILD := $(BUILD)/static
 ALL_CFLAGS += -DSTATIC
 LINK        = -static-pie
-LDLIBS      = -lpcre2-8 -lcares -lidn2 -lunistring -l:libmd.a
+LDLIBS      = -lhiredis -lpcre2-8 -lcares -lidn2 -lunistring -l:libmd.a
 else
 LINK        = -pie
 endif
 
 # Each folder is a room of the program, but for those in programs/: they are programs of their own. mailrecv.c holds
 # main; all else can be linked into a test.
-ROOMS   = base patterns session dns nexthop tables client rules delivery handlers listener conf monitor smtp admin
+ROOMS   = base patterns session dns nexthop stores tables client rules delivery handlers listener conf monitor smtp admin
 SOURCES = rules.c smtp.c $(sort $(wildcard $(ROOMS:%=%/*.c)))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 program_of = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard programs/$(1)/*.c)))

@@ -22,6 +22,7 @@
 #include "admin/makes.h"
 #include "admin/milter_check.h"
 #include "admin/options.h"
+#include "admin/redis_check.h"
 #include "admin/remembered.h"
 #include "admin/replay.h"
 #include "admin/table_check.h"
@@ -39,6 +40,7 @@
 #include "listener/spares.h"
 #include "monitor/privileges.h"
 #include "smtp/serve.h"
+#include "stores/redis.h"
 #include "tables/table.h"
 
 enum { DOUBTFUL = 1 }; /* the exit status of -t when there are warnings */
@@ -100,6 +102,7 @@ static int check_configuration(struct conf *conf, const struct options *o)
     check_host(conf, o->user);
     milter_check(conf);
     table_check(conf);
+    redis_check(conf);
     status = statuses[check_worst(conf)];
     if (o->json)
         check_print_json(conf, stdout, status);
@@ -126,7 +129,7 @@ static int ask_servers(const struct options *o, const struct conf *conf)
 }
 
 /* What is remembered from one session to the next; a file with mistakes names no place to look for it. */
-static int show_remembered(const struct options *o, const struct conf *conf)
+static int show_remembered(const struct options *o, struct conf *conf)
 {
     int status;
 
@@ -134,6 +137,7 @@ static int show_remembered(const struct options *o, const struct conf *conf)
         check_print(conf, stderr, wants_colours());
         return EX_CONFIG;
     }
+    redis_check_patiently(conf);
     if (o->lock != NULL)
         status = lockout_lock_by_hand(conf, o->lock, o->lock_secs, stdout);
     else if (o->clear != NULL && conf->delivery.ledger.len > 0 && ledger_is_delivery(o->clear))
@@ -330,6 +334,7 @@ static int serve_accepted(void *context, int spare, const struct sockaddr_storag
     struct service *s = context;
 
     conf_withhold(s->conf);
+    redis_withhold();
     if (s->options->log != NULL)
         privileges_open_log(s->options->log, s->options->log);
     if (spare < 0) {
@@ -422,6 +427,7 @@ static int listen_for_clients(const struct service *service, struct sockets *soc
     stack_clear();
     watch_opened(service->options, service->conf);
     listener.tidy = table_share(&service->conf->tables) ? end_programs : NULL;
+    redis_share(service->conf->client.lockout_db, service->conf->delivery.ledger);
     conf_share(service->conf); /* all of it: nothing is taken from its memory behind this */
     return listener_run(&listener);
 }
@@ -446,6 +452,7 @@ int main(int argc, char **argv)
         privileges_open_log(options.log, options.log);
     options_check(&options, &client);
     conf_load(&conf, options.conf);
+    redis_use(&conf.stores);
     stack_clear();
     if (options.rehearse)
         conf.delivery.rehearse = deliver_nothing;

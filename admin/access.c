@@ -25,6 +25,7 @@
 #include "base/text.h"
 #include "delivery/environment.h"
 #include "delivery/path.h"
+#include "stores/redis_place.h"
 #include "tables/file.h"
 
 enum {
@@ -264,6 +265,15 @@ static void ask_setting(struct conf *conf, enum need need, const char *keyword, 
         ask(conf, need, line, path)->opened_before = opened_before;
 }
 
+/* A file, or Redis, where redis_check.c looks. */
+static void ask_store(struct conf *conf, const char *keyword, struct slice where)
+{
+    if (!redis_place_is(where))
+        ask_setting(conf, NEED_MAILBOX, keyword, where, false);
+    else
+        ask_setting(conf, NEED_READ, "redis.auth", conf->stores.redis_auth, false);
+}
+
 static void ask_secrets(struct conf *conf, bool opened_before)
 {
     if (conf->client.tls != TLS_OFF || hop_check_wants_tls(conf))
@@ -400,8 +410,8 @@ static void ask_all(struct conf *conf, bool opened_before)
                 conf->handlers.quarantine.path, false);
     ask_secrets(conf, opened_before || probe_who.how == OURSELVES); /* what we cannot open is told by helper_check.c */
     ask_setting(conf, NEED_MAILBOX, "deadletter_file", conf->delivery.deadletter_file, false);
-    ask_setting(conf, NEED_MAILBOX, "lockout.db", conf->client.lockout_db, false);
-    ask_setting(conf, NEED_MAILBOX, "ledger", conf->delivery.ledger, false);
+    ask_store(conf, "lockout.db", conf->client.lockout_db);
+    ask_store(conf, "ledger", conf->delivery.ledger);
     ask_setting(conf, NEED_SPOOL, "spool_directory", conf->delivery.spool_directory, false);
     if (!slice_equal(conf->base.logfile, slice_of("syslog")) && !slice_equal(conf->base.logfile, slice_of("stderr")))
         ask_setting(conf, NEED_LOG, "logfile", conf->base.logfile, opened_before);

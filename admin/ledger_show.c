@@ -22,10 +22,9 @@ static int later_first(const void *a, const void *b)
     return one->time != other->time ? (one->time < other->time ? 1 : -1) : memcmp(one->key, other->key, LEDGER_KEY);
 }
 
-static int complain(const char *path)
+static int complain(const struct store *store)
 {
-    fprintf(stderr, "mailrecv: %s: %s\n", path,
-            errno == EBADMSG ? "is damaged" : errno == EMEDIUMTYPE ? "is no ledger" : strerror(errno));
+    fprintf(stderr, "mailrecv: %s: %s\n", store->path, store_why(store));
     return EX_IOERR;
 }
 
@@ -55,7 +54,7 @@ int ledger_show(const struct conf *conf, bool json, size_t *objects, FILE *out)
     struct ledger_entry *all = store_list(&store, &count);
 
     if (all == NULL && errno != ENOENT) /* nothing was delivered yet */
-        return complain(path);
+        return complain(&store);
     if (all != NULL && count > 0)
         qsort(all, count, sizeof *all, later_first);
     if (!json)
@@ -86,7 +85,7 @@ int ledger_clear(const struct conf *conf, const char *word, FILE *out)
     struct ledger_entry *all = store_list(&store, &count);
 
     if (all == NULL && errno != ENOENT)
-        return complain(path);
+        return complain(&store);
     for (size_t i = 0; all != NULL && i < count; i++) {
         if (!wants_all && strcmp(ledger_db_id(&all[i], id), word) != 0)
             continue;
@@ -97,7 +96,7 @@ int ledger_clear(const struct conf *conf, const char *word, FILE *out)
     }
     free(all);
     if (errno != 0 && errno != ENOENT && count > 0 && forgotten == 0)
-        return complain(path);
+        return complain(&store);
     if (!wants_all && forgotten == 0) {
         fprintf(stderr, "mailrecv: there is no delivery %s in %s\n", word, path);
         return NOT_THERE;

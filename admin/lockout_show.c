@@ -19,10 +19,9 @@ static int later_first(const void *a, const void *b)
     return one->last != other->last ? (one->last < other->last ? 1 : -1) : memcmp(one->network, other->network, 8);
 }
 
-static int complain(const char *path)
+static int complain(const struct lockout_db *contacts)
 {
-    fprintf(stderr, "mailrecv: %s: %s\n", path,
-            errno == EBADMSG ? "is damaged" : errno == EMEDIUMTYPE ? "is no lockout.db" : strerror(errno));
+    fprintf(stderr, "mailrecv: %s: %s\n", contacts->path, lockout_db_why(contacts));
     return EX_IOERR;
 }
 
@@ -82,7 +81,7 @@ int lockout_show(const struct conf *conf, bool json, size_t *objects, FILE *out)
         return EX_CONFIG;
     all = lockout_db_list(&contacts, &count);
     if (all == NULL && errno != ENOENT) /* nobody was seen yet */
-        return complain(path);
+        return complain(&contacts);
     for (size_t i = 0; all != NULL && i < count; i++)
         if (lockout_present(&conf->client, &all[i]))
             all[kept++] = all[i];
@@ -124,7 +123,7 @@ int lockout_clear(const struct conf *conf, const char *address, FILE *out)
     else if (errno == 0 || errno == ENOENT)
         fprintf(out, "%s was not known\n", contact_text(&contact, text));
     else
-        return complain(path);
+        return complain(&contacts);
     return EX_OK;
 }
 
@@ -141,6 +140,7 @@ int lockout_lock_by_hand(const struct conf *conf, const char *address, const cha
 {
     uint64_t duration = secs != NULL ? seconds_of(secs) : conf->client.lockout_secs;
     char path[PATH_MAX], text[CONTACT_TEXT], until[LOCKOUT_TIME];
+    const struct lockout_db contacts = lockout_contacts(&conf->client, path, false);
     struct client client;
     const struct lockout lockout = { .settings = &conf->client, .groups = &conf->rules.groups, .client = &client };
     struct contact contact;
@@ -155,9 +155,8 @@ int lockout_lock_by_hand(const struct conf *conf, const char *address, const cha
     }
     contact = contact_of(client.family, client.bytes);
     if (!lockout_lock(&conf->client, duration, &contact)) {
-        (void)lockout_contacts(&conf->client, path, false);
         if (errno != ENOENT)
-            return complain(path);
+            return complain(&contacts);
         fprintf(stderr, "mailrecv: %s: is not there yet; the first session makes it\n", path);
         return EX_IOERR;
     }

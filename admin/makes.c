@@ -7,6 +7,7 @@
 #include "admin/probe.h"
 #include "base/guarded.h"
 #include "delivery/path.h"
+#include "stores/redis_place.h"
 
 /* Is the file missing, and would be made in such a directory? A maildir is one itself: each message is made. */
 static bool makes_one(struct slice text, bool is_maildir, char path[MAKES_PATH])
@@ -14,7 +15,7 @@ static bool makes_one(struct slice text, bool is_maildir, char path[MAKES_PATH])
     char above[MAKES_PATH];
     struct stat status;
 
-    if (text.len == 0 || text.len >= MAKES_PATH)
+    if (text.len == 0 || text.len >= MAKES_PATH || redis_place_is(text))
         return false;
     (void)snprintf(path, MAKES_PATH, "%.*s", (int)text.len, text.text);
     memcpy(above, path, sizeof above);

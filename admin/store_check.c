@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "client/lockout.h"
 #include "delivery/ledger_db.h"
+#include "stores/redis_place.h"
 
 /* A file that is only for what this directive keeps. */
 struct kept {
@@ -61,6 +62,11 @@ static void check_file(struct conf *conf, const struct kept *kept, const void *a
     conf_advise(conf, "write another path, whose file is made when it is needed");
 }
 
+static bool is_file(struct slice path)
+{
+    return path.len > 0 && !redis_place_is(path);
+}
+
 void store_check(struct conf *conf)
 {
     const struct kept contacts = { "lockout.db", conf->client.lockout_db }, ledger = { "ledger", conf->delivery.ledger };
@@ -68,7 +74,7 @@ void store_check(struct conf *conf)
     size_t count;
     void *all;
 
-    if (contacts.path.len > 0) {
+    if (is_file(contacts.path)) {
         const struct lockout_db db = lockout_contacts(&conf->client, path, false);
 
         compare_all(conf, &contacts);
@@ -76,10 +82,10 @@ void store_check(struct conf *conf)
         check_file(conf, &contacts, all);
         free(all);
     }
-    if (ledger.path.len > 0) {
+    if (is_file(ledger.path)) {
         const struct store store = ledger_db_store(&conf->delivery, path, false);
 
-        if (contacts.path.len > 0)
+        if (is_file(contacts.path))
             compare(conf, &ledger, conf_line_of(conf, "lockout.db"), contacts.path);
         compare_all(conf, &ledger);
         all = store_list(&store, &count);

@@ -16,8 +16,8 @@ const char *credentials_exposed(const struct stat *status, uid_t user)
     return NULL;
 }
 
-/* What the bytes say. NULL, or what is wrong with them. */
-static const char *take(struct credentials *c, size_t len)
+/* What the bytes say, with a user or perhaps without one. NULL, or what is wrong with them. */
+static const char *take(struct credentials *c, size_t len, bool named)
 {
     const char *end = memchr(c->bytes, '\n', len), *colon;
     size_t line = end != NULL ? (size_t)(end - c->bytes) : len;
@@ -25,19 +25,21 @@ static const char *take(struct credentials *c, size_t len)
     if (line > CREDENTIALS_MOST)
         return "its line is longer than 512 bytes";
     if (line + 1 < len)
-        return "it has more than one line, expected user:password";
+        return named ? "it has more than one line, expected user:password"
+                     : "it has more than one line, expected [user:]password";
     colon = memchr(c->bytes, ':', line);
-    if (colon == NULL || colon == c->bytes || colon + 1 == c->bytes + line)
-        return "expected one line, user:password";
+    if (line == 0 || (colon == NULL ? named : colon == c->bytes || colon + 1 == c->bytes + line))
+        return named ? "expected one line, user:password" : "expected one line, [user:]password";
     if (memchr(c->bytes, '\0', line) != NULL || memchr(c->bytes, '\r', line) != NULL)
         return "it holds a NUL or a CR";
-    c->user = (struct slice){ c->bytes, (size_t)(colon - c->bytes) };
-    c->password = (struct slice){ colon + 1, line - c->user.len - 1 };
+    c->user = (struct slice){ c->bytes, colon != NULL ? (size_t)(colon - c->bytes) : 0 };
+    c->password = colon != NULL ? (struct slice){ colon + 1, line - c->user.len - 1 }
+                                : (struct slice){ c->bytes, line };
     return NULL;
 }
 
 /* NULL, or why there are none. */
-static const char *read_line(int fd, uid_t user, struct credentials *c)
+static const char *read_line(int fd, uid_t user, struct credentials *c, bool named)
 {
     struct stat status;
     const char *wrong = fd < 0 && errno == EINVAL           ? "it is no file"
@@ -51,13 +53,14 @@ static const char *read_line(int fd, uid_t user, struct credentials *c)
         len += got > 0 ? (size_t)got : 0;
         wrong = got < 0 ? strerror(errno) : NULL;
     }
-    return wrong != NULL ? wrong : take(c, len);
+    return wrong != NULL ? wrong : take(c, len, named);
 }
 
-bool credentials_read(struct slice path, uid_t user, struct credentials *credentials, char *reason, size_t size)
+static bool read_file(struct slice path, uid_t user, bool named, struct credentials *credentials, char *reason,
+                      size_t size)
 {
     int fd = guarded_read(path);
-    const char *wrong = read_line(fd, user, credentials);
+    const char *wrong = read_line(fd, user, credentials, named);
 
     if (wrong != NULL) {
         credentials_wipe(credentials);
@@ -66,6 +69,16 @@ bool credentials_read(struct slice path, uid_t user, struct credentials *credent
     if (fd >= 0)
         (void)close(fd); /* only read */
     return wrong == NULL;
+}
+
+bool credentials_read(struct slice path, uid_t user, struct credentials *credentials, char *reason, size_t size)
+{
+    return read_file(path, user, true, credentials, reason, size);
+}
+
+bool credentials_read_password(struct slice path, uid_t user, struct credentials *credentials, char *reason, size_t size)
+{
+    return read_file(path, user, false, credentials, reason, size);
 }
 
 void credentials_wipe(struct credentials *credentials)

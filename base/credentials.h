@@ -24,6 +24,9 @@ struct credentials {
  */
 bool credentials_read(struct slice path, uid_t user, struct credentials *credentials, char *reason, size_t size);
 
+/* The same where the user may be missing, `[user:]password`. */
+bool credentials_read_password(struct slice path, uid_t user, struct credentials *credentials, char *reason, size_t size);
+
 /* Forgets them, as soon as they have been said. */
 void credentials_wipe(struct credentials *credentials);
 

@@ -123,7 +123,8 @@ static void forget_violations(struct contact *contact, const void *context)
 struct lockout_db lockout_contacts(const struct client_settings *settings, char *path, bool serving)
 {
     text_string(path, PATH_MAX, settings->lockout_db); /* conf/ has checked that it fits */
-    return (struct lockout_db){ .path = path, .keep = settings->lockout_period, .serving = serving };
+    return (struct lockout_db){ .engine = store_engine_at(settings->lockout_db), .path = path,
+                                .keep = settings->lockout_period, .serving = serving };
 }
 
 static bool is_on(const struct lockout *l)
@@ -164,8 +165,8 @@ static struct contact change(struct lockout *l, void (*how)(struct contact *cont
     const struct terms terms = terms_of(l->settings);
 
     if (!lockout_db_change(&contacts, &contact, terms.now, how, &terms) && !l->failed) {
-        log_line(LOG_ERR, "lockout: %s cannot be kept: %s", path,
-                 errno == EMEDIUMTYPE ? "it is no lockout.db" : strerror(errno));
+        if (errno != ECANCELED)
+            log_line(LOG_ERR, "lockout: %s cannot be kept: %s", path, lockout_db_why(&contacts));
         l->failed = true;
     }
     l->until = is_locked(&contact, &terms) ? contact.until : 0;

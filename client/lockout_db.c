@@ -1,4 +1,4 @@
-/* lockout_db.c - what is remembered of clients between sessions: connections, violations, locks; a file */
+/* lockout_db.c - what is remembered of clients between sessions: connections, violations, locks */
 #include "client/lockout_db.h"
 
 #include <arpa/inet.h>
@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/store.h"
+#include "stores/store.h"
 
+_Static_assert((int)CONTACT_TEXT <= (int)STORE_NAME, "addresses are names of records");
 _Static_assert(sizeof(struct contact) == STORE_RECORD, "contacts are records of a store");
 
 static bool is_sound(const void *record)
@@ -51,15 +52,28 @@ static bool is_lesser(const void *one, const void *another, uint64_t now)
     return locked ? a->until < b->until : a->last < b->last;
 }
 
+static void tell(const void *record, char name[STORE_NAME])
+{
+    (void)contact_text(record, name);
+}
+
+/* As is_past has it. */
+static uint64_t end(const void *record, uint64_t keep)
+{
+    const struct contact *contact = record;
+
+    return contact->until > contact->last + keep ? contact->until : contact->last + keep;
+}
+
 static const struct store_kind contacts_kind = {
-    .magic = "contacts 01", .name = "contacts", .hash = hash, .is_sound = is_sound, .is_same = is_same,
-    .is_past = is_past, .is_lesser = is_lesser,
+    .magic = "contacts 01", .name = "contacts", .keyword = "lockout.db", .hash = hash, .tell = tell, .end = end,
+    .is_sound = is_sound, .is_same = is_same, .is_past = is_past, .is_lesser = is_lesser,
 };
 
 static struct store store_of(const struct lockout_db *contacts)
 {
-    return (struct store){ .kind = &contacts_kind, .path = contacts->path, .keep = contacts->keep,
-                           .serving = contacts->serving };
+    return (struct store){ .kind = &contacts_kind, .engine = contacts->engine, .path = contacts->path,
+                           .keep = contacts->keep, .serving = contacts->serving };
 }
 
 struct contact contact_of(int family, const unsigned char *bytes)
@@ -117,6 +131,13 @@ bool lockout_db_forget(const struct lockout_db *contacts, const struct contact *
     struct contact found = *contact;
 
     return store_forget(&store, &found);
+}
+
+const char *lockout_db_why(const struct lockout_db *contacts)
+{
+    const struct store store = store_of(contacts);
+
+    return store_why(&store);
 }
 
 struct contact *lockout_db_list(const struct lockout_db *contacts, size_t *count)

@@ -1,4 +1,4 @@
-/* lockout_db.h - what is remembered of clients between sessions: connections, violations, locks; a file */
+/* lockout_db.h - what is remembered of clients between sessions: connections, violations, locks */
 #ifndef LOCKOUT_DB_H
 #define LOCKOUT_DB_H
 
@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "stores/store.h"
+
 /*
- * A store (base/store.h) of 64 bytes for each client that was seen lately, an IPv4 address or an IPv6 network of 64
+ * A store (stores/store.h) of 64 bytes for each client that was seen lately, an IPv4 address or an IPv6 network of 64
  * bits. It is not synced.
  */
 enum { CONTACT_TEXT = 48 }; /* bytes that contact_text may need */
@@ -27,6 +29,7 @@ struct contact {
 };
 
 struct lockout_db {
+    const struct store_engine *engine;
     const char *path;
     uint64_t keep;           /* seconds after which a contact without a lock is forgotten */
     bool serving;            /* may make the file, and move a damaged one to PATH.corrupt */
@@ -49,6 +52,9 @@ bool lockout_db_change(const struct lockout_db *contacts, struct contact *contac
 
 /* Forgets a contact. Returns whether it was known; if not, errno is 0 or says what went wrong. */
 bool lockout_db_forget(const struct lockout_db *contacts, const struct contact *contact);
+
+/* Why the last of these has failed, as store_why. */
+const char *lockout_db_why(const struct lockout_db *contacts);
 
 /* All contacts, in memory that the caller frees; NULL with errno set if that fails (store.h). */
 struct contact *lockout_db_list(const struct lockout_db *contacts, size_t *count);

@@ -18,6 +18,7 @@
 #include "nexthop/settings.h"
 #include "rules.h"
 #include "session/settings.h"
+#include "stores/settings.h"
 #include "tables/settings.h"
 
 enum { CONF_TEXT = 1900 }; /* bytes that the text of a reply may have */
@@ -62,6 +63,7 @@ struct conf {
     struct handler_settings handlers;
     struct listener_settings listener;
     struct nexthop_settings nexthop;
+    struct store_settings stores;
     struct table_settings tables;
     struct rules rules;             /* domain, allow, deny, groups, deliver, error */
     struct rule dead_letter;        /* the rule of mail without a rule, line 0 */

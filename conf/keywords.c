@@ -9,6 +9,7 @@
 #include "listener/keywords.h"
 #include "nexthop/keywords.h"
 #include "session/keywords.h"
+#include "stores/keywords.h"
 #include "tables/keywords.h"
 
 #define AT(member) .offset = offsetof(struct conf, member)
@@ -57,6 +58,7 @@ static const struct {
     TABLE(session_keywords, offsetof(struct conf, session)),
     TABLE(dns_keywords, offsetof(struct conf, dns)),
     TABLE(nexthop_keywords, offsetof(struct conf, nexthop)),
+    TABLE(store_keywords, offsetof(struct conf, stores)),
     TABLE(table_keywords, offsetof(struct conf, tables)),
     TABLE(client_keywords, offsetof(struct conf, client)),
     TABLE(delivery_keywords, offsetof(struct conf, delivery)),

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "delivery/statuses.h"
+#include "stores/redis_place.h"
 
 static bool check_bytes(struct parser *p)
 {
@@ -123,18 +124,21 @@ static void check_pairs(struct conf *conf)
     }
 }
 
-/* The path of a file that others write, too. */
-static void check_shared_file(struct conf *conf, const char *keyword, struct slice path)
+/* The path of a file that others write, too, or where Redis is. */
+static void check_store(struct conf *conf, const char *keyword, struct slice path)
 {
-    static const struct slice scheme = SLICE("redis:");
     const struct conf_place place = conf_place_of(conf, keyword, path);
+    struct redis_place redis;
+    const char *wrong = redis_place_is(path) ? redis_place_parse(path, &redis) : NULL;
 
     if (path.len >= PATH_MAX)
         conf_complain(conf, SEVERITY_ERROR, place.line, 1, "the path is too long, expected at most %d bytes",
                       PATH_MAX - 1);
-    if (path.len >= scheme.len && memcmp(path.text, scheme.text, scheme.len) == 0)
-        conf_complain(conf, SEVERITY_ERROR, place.line, place.column, "'%.*s' is no path, expected that of a file",
-                      (int)path.len, path.text);
+    if (wrong != NULL) {
+        conf_complain(conf, SEVERITY_ERROR, place.line, place.column, "'%.*s' is no place of Redis: %s", (int)path.len, path.text,
+                      wrong);
+        conf_advise(conf, "write redis:HOST:PORT, or redis:/SOCKET, or rediss:HOST:PORT with TLS; each may have /DB behind it");
+    }
 }
 
 /* What one directive needs of others. */
@@ -149,8 +153,8 @@ static void check_needs(struct conf *conf)
         complain_missing(conf, "auth", "auth.users or auth.command");
     check_helo_need(conf, &conf->client.helo_dns_check);
     check_helo_need(conf, &conf->client.helo_syntax_check);
-    check_shared_file(conf, "lockout.db", conf->client.lockout_db);
-    check_shared_file(conf, "ledger", conf->delivery.ledger);
+    check_store(conf, "lockout.db", conf->client.lockout_db);
+    check_store(conf, "ledger", conf->delivery.ledger);
     if (conf->client.auth_users.len > 0 && conf->client.auth_command.path.len > 0)
         conf_complain(conf, SEVERITY_WARNING, conf_line_of(conf, "auth.command"), 1,
                       "both auth.users and auth.command: auth.command is asked");

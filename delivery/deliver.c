@@ -187,7 +187,7 @@ static void deliver_rest(const struct transaction *t, struct recipient *first, s
 
     if (left != NULL)
         deliver_unit(t, left, count);
-    ledger_release();
+    ledger_release(t->settings);
 }
 
 /* What a command has asked for, in its words. With other recipients around, it says of whom that is true. */

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/log.h"
 
@@ -33,9 +32,9 @@ static bool is_on(const struct transaction *t)
 /* It may be that each further call would wait for something, too. */
 static void give_up(const struct store *store)
 {
-    if (!failed)
+    if (!failed && errno != ECANCELED)
         log_line(LOG_ERR, "ledger: %s cannot be used, and what is sent again may be delivered twice: %s", store->path,
-                 errno == EBADMSG ? "it is damaged" : errno == EMEDIUMTYPE ? "it is no ledger" : strerror(errno));
+                 store_why(store));
     failed = true;
 }
 
@@ -99,11 +98,15 @@ void ledger_note(const struct transaction *transaction, const struct recipient *
         (void)store_forget(&store, entry); /* else it goes when its time is up */
 }
 
-void ledger_release(void)
+void ledger_release(const struct delivery_settings *settings)
 {
-    if (holding >= 0)
-        (void)close(holding); /* nothing is buffered */
-    holding = -1;
+    char path[PATH_MAX];
+    struct store store;
+
+    if (holding < 0)
+        return;
+    store = ledger_db_store(settings, path, true);
+    store_release(&store, &holding);
 }
 
 void ledger_give_room(struct ledger_entry *room, size_t count)

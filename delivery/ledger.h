@@ -34,10 +34,10 @@ enum ledger_claim ledger_claim(const struct transaction *transaction, struct rec
 void ledger_note(const struct transaction *transaction, const struct recipient *recipient);
 
 /* Nothing is being delivered any more. */
-void ledger_release(void);
+void ledger_release(const struct delivery_settings *settings);
 
 /*
- * Room for the deliveries of which a sender was told, and has said nothing since; what is beyond waits in the file for its
+ * Room for the deliveries of which a sender was told, and has said nothing since; what is beyond waits where it is for its
  * time to be up. Without it there is no such delivery.
  */
 void ledger_give_room(struct ledger_entry *room, size_t count);

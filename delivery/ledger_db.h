@@ -1,8 +1,8 @@
-/* ledger_db.h - which deliveries were begun and made whose senders do not know it yet: a file */
+/* ledger_db.h - which deliveries were begun and made whose senders do not know it yet */
 #ifndef LEDGER_DB_H
 #define LEDGER_DB_H
 
-#include "base/store.h"
+#include "stores/store.h"
 #include "delivery/ledger_key.h"
 
 /* What is known of a delivery. */
@@ -14,7 +14,7 @@ enum ledger_state {
 
 enum { LEDGER_ID = 28, LEDGER_ID_TEXT = LEDGER_ID + 12 };
 
-/* A record of a store (base/store.h). */
+/* A record of a store (stores/store.h). */
 struct ledger_entry {
     uint32_t sum;             /* the store's own */
     uint32_t state : 8;
@@ -24,7 +24,7 @@ struct ledger_entry {
     uint64_t time;            /* of the last attempt, seconds of the real-time clock */
 };
 
-/* The file, whose name is in `path` then, which has room for PATH_MAX bytes. */
+/* Where they are, whose name is in `path` then, which has room for PATH_MAX bytes. */
 struct store ledger_db_store(const struct delivery_settings *settings, char *path, bool serving);
 
 /*

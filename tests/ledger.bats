@@ -526,7 +526,7 @@ for e in json.load(sys.stdin): print(sorted(e))' | sort -u)" "['delivery', 'last
     expect "$("$MAILRECV" -c conf -S clear ledger)" '0 deliveries are forgotten'
     echo nonsense >ledger.db
     run -74 --separate-stderr "$MAILRECV" -c conf -S
-    expect "$stderr" "mailrecv: $HERE/ledger.db: is no ledger"
+    expect "$stderr" "mailrecv: $HERE/ledger.db: it is no ledger"
     printf 'lockout.db %s/contacts.db\n' "$HERE" >>conf
     rm ledger.db
     run -0 "$MAILRECV" -c conf -S json
@@ -548,9 +548,9 @@ for e in json.load(sys.stdin): print(sorted(e))' | sort -u)" "['delivery', 'last
     printf 'domain mx.example\nledger.secs 5\ndeliver rcpt_to @mx.example append box\n' >conf
     run -1 --separate-stderr "$MAILRECV" -c conf -t
     [[ $stderr == *"conf:2:1: warning: 'ledger.secs' has no effect without ledger"* ]]
-    printf 'ledger redis:localhost:6379\n' >conf
+    printf 'ledger redis:localhost\n' >conf
     run -78 --separate-stderr "$MAILRECV" -c conf -t
-    [[ $stderr == *"conf:1:8: 'redis:localhost:6379' is no path, expected that of a file"* ]]
+    [[ $stderr == *"conf:1:8: 'redis:localhost' is no place of Redis: there is no port, expected HOST:PORT"* ]]
     printf 'domain mx.example\nledger %s/nowhere/ledger.db\nuser %s\n' "$HERE" "$(id -un)" >conf
     run -1 --separate-stderr "$MAILRECV" -c conf -t
     [[ $stderr == *"conf:2:8: warning: $HERE/nowhere/ledger.db is not there, and $(id -un) cannot make it in $HERE/nowhere: No such"* ]]

@@ -473,9 +473,9 @@ locked_until() { # SAID CLIENT
     expect "$stderr" "mailrecv: unknown argument 'xml', see mailrecv -h"
     echo nonsense >contacts.db
     run -74 --separate-stderr "$MAILRECV" -c conf -S
-    expect "$stderr" "mailrecv: $PWD/contacts.db: is no lockout.db"
+    expect "$stderr" "mailrecv: $PWD/contacts.db: it is no lockout.db"
     run -74 --separate-stderr "$MAILRECV" -c conf -S clear 192.0.2.7
-    expect "$stderr" "mailrecv: $PWD/contacts.db: is no lockout.db"
+    expect "$stderr" "mailrecv: $PWD/contacts.db: it is no lockout.db"
     expect "$(cat contacts.db)" nonsense
     printf 'domain mx.example\n' >conf
     for json in '' json; do
@@ -532,7 +532,7 @@ begun_anew() {
     cmp before contacts.db
     [ ! -e contacts.db.corrupt ]
     run -74 --separate-stderr "$MAILRECV" -c conf -S
-    expect "$stderr" "mailrecv: $PWD/contacts.db: is no lockout.db"
+    expect "$stderr" "mailrecv: $PWD/contacts.db: it is no lockout.db"
 }
 
 @test "what a power cut can leave is no damage: a file that is empty, or lacks its end" {
@@ -635,7 +635,7 @@ goes_on() { # REASON
 compile() { "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O1 -I"$TESTS/.." "$@"; }
 
 @test "a hundred processes change one file without a pause, and are killed: nothing is lost, nobody is refused" {
-    compile -o hammer "$TESTS/tools/hammer.c" "$TESTS"/../{client/lockout_db,base/store,base/guarded,base/log,base/outlet}.c
+    compile -o hammer "$TESTS/tools/hammer.c" "$TESTS"/../{client/lockout_db,stores/store_file,stores/store_lock,base/guarded,base/log,base/outlet}.c
     ./hammer contacts.db "${SEED:-$RANDOM}" "${HAMMER_SECS:-2}" 100
 }
 

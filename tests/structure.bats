@@ -11,7 +11,7 @@ setup() {
 
 # From the ground to the roof. A room may know those before it, and none behind it: rules.c, smtp.c and mailrecv.c at the
 # top of the tree count as rooms.
-ROOMS=(base patterns session dns nexthop tables client rules delivery handlers listener conf monitor smtp admin mailrecv)
+ROOMS=(base patterns session dns nexthop stores tables client rules delivery handlers listener conf monitor smtp admin mailrecv)
 # The other programs, and the rooms that they may know.
 PROGRAMS=(checkpassword lookup publish report tls)
 SHARED=(base session)

@@ -27,7 +27,7 @@ static struct shared {
     atomic_uint begun[CLIENTS], made[CLIENTS], failed;
 } *shared;
 
-static struct lockout_db file = { .keep = 100000, .serving = true };
+static struct lockout_db file = { .engine = &store_file, .keep = 100000, .serving = true };
 
 static struct contact client(unsigned i)
 {

@@ -68,6 +68,33 @@ static void test_files(void)
     }
 }
 
+/* For servers whose users may have no name. */
+static void test_passwords(void)
+{
+    static const struct {
+        const char *text, *user, *password; /* NULL: it is wrong */
+    } lines[] = {
+        { "secret\n", "", "secret" }, { "ann:secret", "ann", "secret" }, { "ann:se:cret\n", "ann", "se:cret" },
+        { "", NULL, NULL },           { "\n", NULL, NULL },            { ":secret", NULL, NULL },
+        { "ann:", NULL, NULL },       { "secret\nother\n", NULL, NULL },
+    };
+    struct credentials credentials;
+    char reason[256];
+
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        char path[] = "/tmp/credentials.XXXXXX";
+        bool done = credentials_read_password(slice_of(make_file(path, slice_of(lines[i].text), 0600)), geteuid(), &credentials,
+                                              reason, sizeof reason);
+
+        (void)unlink(path);
+        ok(done == (lines[i].user != NULL), "line %zu with a password: %s", i, done ? "read" : reason);
+        if (done && lines[i].user != NULL) {
+            ok_text(credentials.user, slice_of(lines[i].user), "the name, or none");
+            ok_text(credentials.password, slice_of(lines[i].password), "the password");
+        }
+    }
+}
+
 void test_credentials(void)
 {
     static const struct stat ours = { .st_mode = S_IFREG | S_IRUSR, .st_uid = 7 };
@@ -75,6 +102,7 @@ void test_credentials(void)
     char reason[256];
 
     test_files();
+    test_passwords();
     ok(!credentials_read(slice_of("/nonexistent/file"), geteuid(), &credentials, reason, sizeof reason), "no such file");
     ok_text(slice_of(reason), slice_of("/nonexistent/file: No such file or directory"), "and its reason");
     ok(credentials_exposed(&ours, 7) == NULL, "a file of the user who serves");

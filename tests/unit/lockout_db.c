@@ -13,7 +13,7 @@
 enum { KEEP = 100, START = 1000000, LOCKED = 300, FLOOD = 70000 };
 
 static char directory[] = "/tmp/mailrecv-unit.XXXXXX", path[64];
-static const struct lockout_db file = { .path = path, .keep = KEEP, .serving = true };
+static const struct lockout_db file = { .engine = &store_file, .path = path, .keep = KEEP, .serving = true };
 
 static struct contact from(const char *address)
 {
@@ -100,9 +100,9 @@ static void test_forgetting(void)
     ok(lockout_db_forget(&file, &contact), "a contact is forgotten");
     ok(!lockout_db_forget(&file, &contact) && errno == 0, "and not known then");
     ok_number(seen(contact, START).connections, 1, "it begins anew");
-    ok(lockout_db_forget(&(struct lockout_db){ .path = path, .keep = KEEP }, &contact), "who does not serve may do so, too");
+    ok(lockout_db_forget(&(struct lockout_db){ .engine = &store_file, .path = path, .keep = KEEP }, &contact), "who does not serve may do so, too");
     ok(unlink(path) == 0, "the file is removed");
-    ok(!lockout_db_forget(&(struct lockout_db){ .path = path, .keep = KEEP }, &contact) && errno == ENOENT,
+    ok(!lockout_db_forget(&(struct lockout_db){ .engine = &store_file, .path = path, .keep = KEEP }, &contact) && errno == ENOENT,
        "and not made by who does not serve");
 }
 

@@ -20,7 +20,7 @@ static const struct {
     { "wire", test_wire }, { "canonical", test_canonical }, { "dns", test_dns }, { "hosts", test_hosts },
     { "ledger", test_ledger }, { "lockout_db", test_lockout_db }, { "proxy", test_proxy }, { "told", test_told }, { "regex_lint", test_regex_lint }, { "scope", test_scope }, { "mend", test_mend },
     { "counts", test_counts }, { "said", test_said }, { "stored", test_stored }, { "shell", test_shell },
-    { "where", test_where }, { "tables", test_tables }, { "response", test_response },
+    { "where", test_where }, { "redis_place", test_redis_place }, { "tables", test_tables }, { "response", test_response },
     { "content", test_content }, { "connect", test_connect }, { "credentials", test_credentials }, { "tls", test_tls },
     { "policy", test_policy },
     { "milter", test_milter },

@@ -45,6 +45,7 @@ void test_dns(void);
 void test_hosts(void);
 void test_ledger(void);
 void test_lockout_db(void);
+void test_redis_place(void);
 void test_proxy(void);
 void test_told(void);
 void test_regex_lint(void);

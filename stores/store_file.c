@@ -1,14 +1,13 @@
-/* store.c - a file of small records that many processes find and change at once */
+/* store_file.c - records in a file, which many processes of a host find and change at once */
 /*
  * A page of header, and then pages of records. The hash has a secret in it, so that nobody can choose what is
  * remembered such that it crowds one page. A record lies within one page of the system and is written by one call, so a
  * process that is killed leaves the old one or the new one. Each has a checksum: a file with a wrong one is moved away.
  *
  * Locks are those of open file descriptions, on single pages, and behind the pages on what somebody holds: they end
- * when the file is closed, however that comes. Who waits for one asks again and again, because a wait in the kernel
- * would have no end.
+ * when the file is closed, however that comes.
  */
-#include "base/store.h"
+#include "stores/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +24,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "stores/store_lock.h"
 
 enum { PAGE = 4096, PER_PAGE = PAGE / STORE_RECORD, WAIT_MS = 2000, ATTEMPTS = 4, KEPT_MOST = 10 /* damaged ones */ };
 
@@ -78,29 +78,9 @@ static uint32_t hash_of(const struct store *s, const struct header *header, cons
 
 /* ---- the file ------------------------------------------------------------------------------ */
 
-/* Not all at the same moment, and the longer it has taken already the longer. */
-static void sleep_a_little(long times)
-{
-    const struct timespec time = { .tv_nsec = (200000 + getpid() % 16 * 50000) * (times < 20 ? times : 20) };
-
-    (void)nanosleep(&time, NULL); /* a signal may end it: it is asked again anyway */
-}
-
-static bool lock_bytes_until(int fd, short type, off_t start, off_t len, uint64_t until)
-{
-    struct flock range = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = len };
-
-    for (long times = 1; fcntl(fd, F_OFD_SETLK, &range) != 0; times++) {
-        if ((errno != EAGAIN && errno != EACCES && errno != EINTR) || clock_left(until) == 0)
-            return false;
-        sleep_a_little(times);
-    }
-    return true;
-}
-
 static bool lock_bytes(int fd, short type, off_t start, off_t len)
 {
-    return lock_bytes_until(fd, type, start, len, clock_ms() + WAIT_MS);
+    return store_lock(fd, type, start, len, clock_ms() + WAIT_MS);
 }
 
 static int open_file(const struct store *s, int access)
@@ -409,13 +389,13 @@ static bool change_file(const struct store *s, void *record, const struct change
     return false;
 }
 
-bool store_change(const struct store *store, void *record, uint64_t now,
-                  bool (*change)(void *record, bool known, const void *context), const void *context)
+static bool change_one(const struct store *store, void *record, uint64_t now,
+                       bool (*change)(void *record, bool known, const void *context), const void *context)
 {
     return change_file(store, record, &(struct change){ change, context, now });
 }
 
-bool store_forget(const struct store *store, void *record)
+static bool forget(const struct store *store, void *record)
 {
     bool done = change_file(store, record, &(struct change){ NULL, NULL, 0 });
 
@@ -433,7 +413,7 @@ static off_t byte_for(const struct store *s, const struct header *header, const 
     return held + ((off_t)hash << 24 ^ (off_t)s->kind->hash(hash, record));
 }
 
-bool store_hold(const struct store *store, int *fd, const void *record, uint64_t until)
+static bool hold(const struct store *store, int *fd, const void *record, uint64_t until)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
         struct header header;
@@ -445,7 +425,7 @@ bool store_hold(const struct store *store, int *fd, const void *record, uint64_t
         if (outcome == DAMAGED && store->serving)
             outcome = move_away(store, *fd, PAGE);
         errno = error_of(outcome);
-        if (outcome == DONE && lock_bytes_until(*fd, F_WRLCK, byte_for(store, &header, record), 1, until))
+        if (outcome == DONE && store_lock(*fd, F_WRLCK, byte_for(store, &header, record), 1, until))
             return true;
         if (outcome == DONE && errno == EAGAIN)
             errno = EBUSY;
@@ -475,7 +455,7 @@ static bool collect(const struct store *s, int fd, char *all, size_t *count)
     return true;
 }
 
-void *store_list(const struct store *store, size_t *count)
+static void *list(const struct store *store, size_t *count)
 {
     char *all = NULL;
     struct header header;
@@ -496,3 +476,24 @@ void *store_list(const struct store *store, size_t *count)
     errno = error;
     return all;
 }
+
+static void release(const struct store *store, int *fd)
+{
+    (void)store;
+    (void)close(*fd); /* nothing is buffered */
+    *fd = -1;
+}
+
+static const char *why(const struct store *store)
+{
+    static char text[64];
+
+    if (errno != EMEDIUMTYPE)
+        return errno == EBADMSG ? "it is damaged" : strerror(errno);
+    (void)snprintf(text, sizeof text, "it is no %s", store->kind->keyword);
+    return text;
+}
+
+const struct store_engine store_file = {
+    .change = change_one, .forget = forget, .list = list, .hold = hold, .release = release, .why = why
+};
