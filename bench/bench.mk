@@ -5,7 +5,7 @@ ROUNDS ?=
 
 BENCH_TOOLS = driver floor floor-static tls
 
-## bench: measure BENCH (session recipients big rules tables idle concurrency counts tls dns handover; publish databases) in ROUNDS (200); plots to bench/session.svg
+## bench: measure BENCH (session recipients big rules tables idle concurrency counts tls dns handover; publish databases redis) in ROUNDS (200); plots to bench/session.svg
 bench: all $(BENCH_TOOLS:%=$(BUILD)/bench/%)
 	@tests/deps build bench
 	+@$(MAKE) -s STATIC=1 $(BUILD)/static/mailrecv

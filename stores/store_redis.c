@@ -43,13 +43,13 @@ enum {
     "for _, key in ipairs(found[2]) do values[#values + 1] = redis.call('GET', key) end\n"     \
     "return {found[1], values}"
 
-/* KEYS: the hold, and all holds of this process, whose name is ARGV[1]; seconds. 1, or 0 if somebody else has it. */
+/* KEYS: the hold, all holds of this process, whose name is ARGV[1], and the record; seconds. The record, or 0: it is held. */
 #define HOLD                                                            \
     "if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2])"   \
     " and redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"    \
     "redis.call('SADD', KEYS[2], KEYS[1])\n"                            \
     "redis.call('EXPIRE', KEYS[2], ARGV[2])\n"                          \
-    "return 1"
+    "return redis.call('GET', KEYS[3]) or ''"
 
 #define RELEASE                                                         \
     "for _, key in ipairs(redis.call('SMEMBERS', KEYS[1])) do\n"        \
@@ -58,9 +58,11 @@ enum {
     "return redis.call('DEL', KEYS[1])"
 
 /* What this process has read or written last, of each kind: hardly ever has another one changed that meanwhile. */
-static struct {
+static struct known {
     const struct store_kind *kind;
     char record[STORE_RECORD];
+    bool there; /* else it is not */
+    bool fresh; /* that was read just now */
 } last[KINDS];
 
 /* ---- keys ---------------------------------------------------------------------------------- */
@@ -102,16 +104,15 @@ static bool take(const struct store *s, const redisReply *reply, char record[STO
     return false;
 }
 
-static char *remembered(const struct store *s)
+static struct known *find_last(const struct store *s)
 {
-    size_t i = 0;
+    struct known *known = last;
 
-    while (last[i].kind != NULL && last[i].kind != s->kind && i < KINDS - 1)
-        i++;
-    if (last[i].kind != s->kind)
-        memset(last[i].record, 0, STORE_RECORD);
-    last[i].kind = s->kind;
-    return last[i].record;
+    while (known->kind != NULL && known->kind != s->kind && known < last + KINDS - 1)
+        known++;
+    if (known->kind != s->kind)
+        *known = (struct known){ .kind = s->kind };
+    return known;
 }
 
 struct change {
@@ -162,6 +163,8 @@ static enum outcome try(const struct store *s, struct attempt *a, void *record, 
         return FAILED;
     a->read = true;
     a->there = reply->type != REDIS_REPLY_STRING || reply->len > 0;
+    if (reply->type == REDIS_REPLY_INTEGER)
+        memcpy(a->old, record, STORE_RECORD);
     outcome = reply->type == REDIS_REPLY_INTEGER ? DONE : a->there && !take(s, reply, a->old) ? FAILED : AGAIN;
     redis_free(reply);
     return outcome;
@@ -170,19 +173,23 @@ static enum outcome try(const struct store *s, struct attempt *a, void *record, 
 static bool change_one(const struct store *s, void *record, uint64_t now, store_changer *changer, const void *context)
 {
     const struct change change = { changer, context, now };
-    char *known = remembered(s);
-    struct attempt a = { .there = s->kind->is_sound(known) && s->kind->is_same(known, record) };
+    struct known *known = find_last(s);
+    const bool same = s->kind->is_same(known->record, record);
+    struct attempt a = { .there = same && known->there, .read = same && known->fresh };
     enum outcome outcome = AGAIN;
 
     memcpy(a.begun, record, STORE_RECORD);
-    memcpy(a.old, known, STORE_RECORD);
+    memcpy(a.old, known->record, STORE_RECORD);
+    known->fresh = false;
     errno = EAGAIN; /* others have changed it each time */
     for (int i = 0; i < ATTEMPTS && outcome == AGAIN; i++)
         outcome = try(s, &a, record, &change);
-    if (outcome == DONE)
-        memcpy(known, record, STORE_RECORD);
-    else if (!a.read)
+    if (outcome == DONE) {
+        memcpy(known->record, a.there ? a.old : a.begun, STORE_RECORD);
+        known->there = a.there;
+    } else if (!a.read) {
         memcpy(record, a.begun, STORE_RECORD);
+    }
     return outcome == DONE;
 }
 
@@ -194,7 +201,7 @@ static bool forget(const struct store *s, void *record)
 
     if (reply == NULL)
         return false;
-    memset(remembered(s), 0, STORE_RECORD);
+    *find_last(s) = (struct known){ .kind = s->kind };
     errno = 0;
     known = reply->type != REDIS_REPLY_NIL && take(s, reply, record);
     redis_free(reply);
@@ -277,20 +284,24 @@ static struct slice own_key(char key[KEY])
     return slice_of(key);
 }
 
-/* 1: it is ours; 0: somebody else has it; -1 with errno set. */
+/* 1: it is ours, and the record is known; 0: somebody else has it; -1 with errno set. */
 static int ask_hold(const struct store *s, const void *record)
 {
+    struct known *known = find_last(s);
     char key[KEY], held[KEY + 8], own[KEY], secs[NUMBER];
     redisReply *reply;
     int answer;
 
     (void)snprintf(held, sizeof held, "%s:held", key_of(s, record, key).text);
     (void)snprintf(secs, sizeof secs, "%ju", (uintmax_t)s->hold);
-    reply = run(s, &(struct redis_command){ 7, SCRIPT(HOLD), SLICE("2"), slice_of(held), own_key(own), slice_of(token),
-                                            slice_of(secs) } });
+    reply = run(s, &(struct redis_command){ 8, SCRIPT(HOLD), SLICE("3"), slice_of(held), own_key(own), slice_of(key),
+                                            slice_of(token), slice_of(secs) } });
     if (reply == NULL)
         return -1;
-    answer = reply->type == REDIS_REPLY_INTEGER && reply->integer == 1;
+    answer = reply->type == REDIS_REPLY_STRING;
+    memcpy(known->record, record, STORE_RECORD);
+    known->there = answer == 1 && reply->len > 0 && take(s, reply, known->record);
+    known->fresh = answer == 1 && known->there == (reply->len > 0);
     redis_free(reply);
     return answer;
 }
