@@ -194,6 +194,10 @@ static void look_at_end(const struct mailfile *box, struct mailfile_message *m)
 {
     char tail[sizeof endings[0].text];
 
+    if (m->ours && mbox_marked(box->fd, m->end) > 2) {
+        m->text_end = m->end - 2;
+        return;
+    }
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         const struct ending *e = &endings[i];
         size_t len = strlen(e->text);

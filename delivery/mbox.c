@@ -162,10 +162,44 @@ static const char *separator(int fd, off_t end, int *error)
     return separators[i].text;
 }
 
+uint64_t mbox_marked(int fd, uint64_t end)
+{
+    static const char mark[] = "\n" MBOX_NO_END;
+    const size_t len = sizeof mark - 2; /* without its own line end */
+    char piece[4096];
+    uint64_t at = end;
+    size_t left = 0;
+
+    while (at > 0 && left == 0) {
+        size_t size = at < sizeof piece ? (size_t)at : sizeof piece;
+
+        if (pread(fd, piece, size, (off_t)(at - size)) != (ssize_t)size)
+            return 0;
+        for (left = size; left > 0 && piece[left - 1] == '\n'; left--)
+            ;
+        at -= size - left;
+    }
+    if (at < len || pread(fd, piece, len, (off_t)(at - len)) != (ssize_t)len || memcmp(piece, mark, len) != 0)
+        return 0;
+    return end - at;
+}
+
+/* May it end in a line as MBOX_NO_END, or in one and empty lines? */
+static bool may_seem_torn(const struct spool *spool)
+{
+    char buffer[2];
+    struct slice tail = { NULL, 0 };
+
+    if (spool->size >= sizeof buffer)
+        tail = spool_piece(spool, spool->size - sizeof buffer, buffer, sizeof buffer);
+    return tail.text != NULL && tail.len == sizeof buffer && (tail.text[0] == ' ' || tail.text[0] == '\n');
+}
+
 static void append_copy(const struct transaction *t, const struct copy *copy, const char *path, int fd,
                         struct outcome *outcome)
 {
     struct writer writer = { .fd = fd, .sync = t->settings->fsync };
+    bool doubtful = may_seem_torn(t->spool);
     const char *between;
     struct stat before;
 
@@ -177,7 +211,9 @@ static void append_copy(const struct transaction *t, const struct copy *copy, co
     between = separator(fd, before.st_size, &writer.error);
     writer_put(&writer, between, strlen(between));
     writer_copy(&writer, copy, true);
-    writer_put(&writer, "\n", 1);
+    if (doubtful)
+        writer_flush(&writer);
+    writer_put(&writer, "\n\n", doubtful && mbox_marked(fd, writer.at) > 0 ? 2 : 1);
     writer_flush(&writer);
     if (writer.error == 0 && t->settings->fsync && fsync(fd) != 0)
         writer.error = errno;

@@ -11,6 +11,12 @@
 #define MBOX_DOS_END "\n" MBOX_NO_END
 
 /*
+ * A message may have that for its own last line. How many line ends stand there, the line's own among them, or 0 if no
+ * such line is before them? Behind a message of ours are three or more: one empty line more, and it was not torn.
+ */
+uint64_t mbox_marked(int fd, uint64_t end);
+
+/*
  * Appends a copy to an mbox file (RFC 4155, quoted as mboxrd): locked with flock(2) and
  * fcntl(2), which are waited for no longer than limit.lock_secs, fsynced before this returns, cut
  * back to its former length on any failure. It begins behind an empty line, whatever the file ended in; where

@@ -382,6 +382,22 @@ two"
     expect "$output" "${FILES:-300} files of seed ${SEED:-1}"
 }
 
+@test "a message that itself ends as one that was torn is whole, and comes back as it was sent" {
+    config <<END
+deliver rcpt_to a@mx.example append $HERE/box
+deliver rcpt_to b@mx.example pipe cat >>$HERE/back
+END
+    for text in '' $'\n' $'\n\n' $'\nx\n \t \n' $'\n\n \t \n\n' $'\n\n \t \n\n\n' $'\n \t \n' $' \t \n'; do
+        rm -f box back sent
+        for i in 1 2; do
+            printf 'Subject: x\n%s' "$text" | tee -a sent | send s@client.example a@mx.example
+        done
+        replay 0 box rcpt b@mx.example
+        expect "$(cut -d' ' -f1,2 said)" $'1 delivered\n2 delivered'
+        sed -E '/^(Return-Path|Delivered-To|Received): /d; /^\t(by|[A-Z][a-z]{2},)/d' back | cmp - sent
+    done
+}
+
 @test "a box is read through no oftener for each message because none of its headers ends in CRLF" {
     config <<END
 deliver rcpt_to a@mx.example append $HERE/box
