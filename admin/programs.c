@@ -113,17 +113,27 @@ const struct known_program programs[] = {
 
 const size_t programs_count = sizeof programs / sizeof programs[0];
 
-/* Does a word contain this, whatever the case? A * in it is anything. */
+/* What is behind the first place in a word that reads so, whatever the case; its text is NULL if there is none. */
+static struct slice behind(struct slice word, struct slice part)
+{
+    for (size_t i = 0; i + part.len <= word.len; i++)
+        if (slice_equal_nocase((struct slice){ word.text + i, part.len }, part))
+            return (struct slice){ word.text + i + part.len, word.len - i - part.len };
+    return (struct slice){ NULL, 0 };
+}
+
+/* Does a word contain this? A * in it is anything. */
 static bool contains(struct slice word, struct slice part)
 {
-    const char *star = memchr(part.text, '*', part.len);
-    size_t len = star != NULL ? (size_t)(star - part.text) : part.len;
+    const char *star;
 
-    for (size_t i = 0; i + len <= word.len; i++)
-        if (slice_equal_nocase((struct slice){ word.text + i, len }, (struct slice){ part.text, len }))
-            return star == NULL || contains((struct slice){ word.text + i + len, word.len - i - len },
-                                            (struct slice){ star + 1, part.len - len - 1 });
-    return false;
+    while (word.text != NULL && (star = memchr(part.text, '*', part.len)) != NULL) {
+        const size_t len = (size_t)(star - part.text);
+
+        word = behind(word, (struct slice){ part.text, len });
+        part = (struct slice){ star + 1, part.len - len - 1 };
+    }
+    return word.text != NULL && behind(word, part).text != NULL;
 }
 
 static bool is_option(struct slice word, char letter)

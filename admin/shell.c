@@ -61,12 +61,13 @@ static bool begins(const struct reader *r, const char *text)
 /* What stands up to the end of the next line that has something in it. */
 static struct slice next_line(struct reader *r)
 {
+    static const char nothing[] = { ' ', '\t', '\n', ';' };
     const char *lf;
     size_t len;
 
     if (r->next < r->at)
         r->next = r->at;
-    while (r->next < r->text.len && memchr(" \t\n;", r->text.text[r->next], 4) != NULL)
+    while (r->next < r->text.len && memchr(nothing, r->text.text[r->next], sizeof nothing) != NULL)
         r->next++;
     len = r->text.len - r->next;
     lf = memchr(r->text.text + r->next, '\n', len);
@@ -131,9 +132,8 @@ static bool is_named(const struct shell_command *command, const char *name)
 
 static struct slice without_quotes(struct slice word)
 {
-    char quote = word.len >= 2 ? word.text[0] : '\0';
-
-    if ((quote != '\'' && quote != '"') || memchr(word.text + 1, quote, word.len - 1) != word.text + word.len - 1)
+    if (word.len < 2 || (word.text[0] != '\'' && word.text[0] != '"') ||
+        memchr(word.text + 1, word.text[0], word.len - 1) != word.text + word.len - 1)
         return word;
     return (struct slice){ word.text + 1, word.len - 2 };
 }
@@ -373,7 +373,8 @@ static void take(struct reader *r)
             begin_word(r, level);
         r->at += 2;
     } else if (level->quote == '\'' || (level->quote != '\0' && c == level->quote)) {
-        level->quote = c == level->quote ? '\0' : level->quote;
+        if (c == level->quote)
+            level->quote = '\0';
         r->at++;
     } else if (take_dollar(r, level)) {
         return;
@@ -389,7 +390,8 @@ static void take(struct reader *r)
         take_operator(r, level);
     } else {
         begin_word(r, level);
-        level->quote = c == '\'' || c == '"' ? c : '\0';
+        if (c == '\'' || c == '"')
+            level->quote = c;
         r->at++;
     }
 }
