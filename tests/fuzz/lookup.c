@@ -5,8 +5,8 @@
 
 #include "fuzz.h"
 
-/* What is no request stays so, whatever follows; of what is one the end is known. */
-static void check_requests(struct slice bytes, size_t part)
+/* What is no request stays so, whatever follows; of what is one the end is known. Returns its length; 0: it is none. */
+static size_t check_request(struct slice bytes, size_t part)
 {
     struct slice key, again, beginning = { bytes.text, bytes.len < part ? bytes.len : part };
     size_t used, used_again;
@@ -16,10 +16,18 @@ static void check_requests(struct slice bytes, size_t part)
     HOLDS(state != NETSTRING_DONE || (used == used_again && key.text == again.text && key.len == again.len));
     HOLDS(whole != NETSTRING_MORE || bytes.len < SOCKETMAP_REQUEST + NETSTRING_MARKS);
     if (whole != NETSTRING_DONE)
-        return;
+        return 0;
     HOLDS(used > 0 && used <= bytes.len && bytes.text[used - 1] == ',');
     HOLDS(key.text == NULL || (key.text > bytes.text && key.text + key.len == bytes.text + used - 1 && key.text[-1] == ' '));
-    check_requests((struct slice){ bytes.text + used, bytes.len - used }, part);
+    return used;
+}
+
+static void check_requests(struct slice bytes, size_t part)
+{
+    size_t used;
+
+    while ((used = check_request(bytes, part)) > 0)
+        bytes = (struct slice){ bytes.text + used, bytes.len - used };
 }
 
 /* What was replied is what is read. */
