@@ -11,6 +11,7 @@ setup_file() {
     # shows what a client hears that says EHLO, the lines of its standard input, and QUIT.
     cat >hear <<'END'
 servers=()
+rm -f calls.* # of servers of before: these are not ready yet
 while read -r -a words; do
     "$TESTS/tools/mail-host" "${words[@]}" >"calls.${#servers[@]}" &
     servers+=($!)
@@ -152,14 +153,15 @@ END
 server=$!
 until grep -q ready calls.0; do sleep 0.02; done
 coproc { exec "$MAILRECV" -c conf -l log -P 192.0.2.9 2>/dev/null; }
+exec {said}<&"${COPROC[0]}" # bash forgets it when the process ends
 printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<a@example.com>' >&"${COPROC[1]}"
 until grep -q call calls.0; do sleep 0.02; done
 kill "$COPROC_PID"
-cat <&"${COPROC[0]}" >heard
+cat <&"$said" >heard
 kill "$server"
 exit 0
 END
-    timeout 9 "$TESTS/with-dns" example.com=192.0.2.2 -- bash stop
+    timeout 60 "$TESTS/with-dns" example.com=192.0.2.2 -- bash stop
     grep '^450 4.1.8 The mail hosts of the sender do not answer now' heard || grep '^421' heard
     [ "$(asked example.com)" = 'sender mta=unknown last="example.com 192.0.2.2:25: no answer to the connection: the next server was not waited for: the service is being stopped"' ]
 }
