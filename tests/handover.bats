@@ -243,17 +243,20 @@ mail_much() {
 @test "a yes before the message has left as a whole is none; a no is one" {
     for kind in lmtp smtp; do
         all_to_next "$kind"
-        echo 'limit.handover_secs 1 452 Too slow a server' >>conf
+        cp conf "$kind"
         for verb in DATA=354\ go\\n BDAT=; do
             offers=250\ x
             [ "$verb" != BDAT= ] || offers=$ALL
             for ends in '' '\nclose' '\ndeaf'; do
+                cp "$kind" conf
+                [ "$ends" != '\ndeaf' ] || echo 'limit.handover_secs 1 452 Too slow a server' >>conf
                 next "LHLO=$offers" "EHLO=$offers" "${verb}250 2.0.0 got it all$ends"
                 mail_much
                 [[ $REPLY == "$DEFERRED" || ($ends == *deaf && $REPLY == '452 4.4.1 Too slow a server') ]]
             done
             rm log
         done
+        cp "$kind" conf
         next "LHLO=$ALL" "EHLO=$ALL" 'BDAT=552 5.3.4 too large\nclose'
         mail_much
         expect "$REPLY" '552 5.3.4 too large'
