@@ -123,18 +123,18 @@ $(printf '%080d' 0)" ]
     seq -f 'user%.0f@example.com' 400 | sed p | mdb_load -n -T users.lmdb
     size=$(stat -c %s users.lmdb)
     for ((at = 0; at < size; at += 2048)); do
-        head -c "$at" users.lmdb >cut
-        rm -f cut-lock
-        run --separate-stderr bash -c '"$@" 2>&1' bash "$LOOKUP" lmdb:cut user1@example.com user150@example.com user399@example.com
+        head -c "$at" users.lmdb >part
+        rm -f part-lock
+        run --separate-stderr bash -c '"$@" 2>&1' bash "$LOOKUP" lmdb:part user1@example.com user150@example.com user399@example.com
         [ "$status" -ne 1 ] || { echo "$at:" "$output"; return 1; }
         [[ $output != *NOTFOUND* ]]
     done
     # in place of one that is open
-    cp users.lmdb cut
-    start_asking lmdb:cut
+    cp users.lmdb part
+    start_asking lmdb:part
     [ "$(ask user399@example.com)" = "OK user399@example.com," ]
-    truncate -s 6000 cut
-    truncate -s "$((size - 100))" cut
+    truncate -s 6000 part
+    truncate -s "$((size - 100))" part
     [[ $(ask user1@example.com) != NOTFOUND* ]]
 }
 
