@@ -259,7 +259,7 @@ END
     printf '%s\n' 'ann $y$j9T$salt$hash' 'bob abcdefghijklm' >hashes
     chmod 600 hashes
     run "$MAILRECV" -t -c conf
-    ! grep 'of this table' <<<"$output"
+    refute grep 'of this table' <<<"$output"
     printf '%s\n' 'a@example.com: a' 'b@example.com:b' 192.0.2.0/24\ x 2001:db8::/32\ x 'c@example.com /c' $'d@example.com' 'e@example.com a/../b' >>people
     printf '%s\n' 'ann:$y$j9T$salt$hash' 'bob secret' >>hashes
     run -1 "$MAILRECV" -t -c conf
@@ -267,7 +267,7 @@ END
     grep -q '^conf:3:19: .*line 9 of this table has a network for a key,.*; there are 2 such lines$' <<<"$output"
     grep -q '^conf:3:19: .*line 8 of this table has a value that cannot be a part of the path .*; there are 4 such lines$' <<<"$output"
     grep -q '^conf:4:19: .*line 3 of this table has no hash of a password,.*; there are 2 such lines$' <<<"$output"
-    ! grep secret <<<"$output"
+    refute grep secret <<<"$output"
     printf 'SQLite format 3\0x\n' >people
     run -1 "$MAILRECV" -t -c conf
     grep -q '^conf:3:19: .*line 1 of this table has a NUL: this is no text file;' <<<"$output"
@@ -286,7 +286,7 @@ END
     run "$MAILRECV" -t -l "$PWD/events" -c conf
     grep -q '^conf:3:19: warning: this table cannot be asked now: no database for ' <<<"$output"
     grep -q '^conf:4:22: warning: this table cannot be asked now: cannot connect to .*: Connection refused$' <<<"$output"
-    ! grep MAILRECV <<<"$output"
+    refute grep MAILRECV <<<"$output"
     [ ! -s events ]
     [ "$(sort -u asked)" = "$(id -un)" ]
     [ "$EUID" -eq 0 ] || return 0
