@@ -184,14 +184,17 @@ uint64_t mbox_marked(int fd, uint64_t end)
     return end - at;
 }
 
-/* May it end in a line as MBOX_NO_END, or in one and empty lines? */
-static bool may_seem_torn(const struct spool *spool)
+/* May it end in a line as MBOX_NO_END, or in one and empty lines? Where it cannot be read, *error says why. */
+static bool may_seem_torn(const struct spool *spool, int *error)
 {
     char buffer[2];
     struct slice tail = { NULL, 0 };
 
-    if (spool->size >= sizeof buffer)
-        tail = spool_piece(spool, spool->size - sizeof buffer, buffer, sizeof buffer);
+    if (spool->size < sizeof buffer)
+        return false;
+    tail = spool_piece(spool, spool->size - sizeof buffer, buffer, sizeof buffer);
+    if (tail.text == NULL)
+        *error = errno;
     return tail.text != NULL && tail.len == sizeof buffer && (tail.text[0] == ' ' || tail.text[0] == '\n');
 }
 
@@ -199,7 +202,7 @@ static void append_copy(const struct transaction *t, const struct copy *copy, co
                         struct outcome *outcome)
 {
     struct writer writer = { .fd = fd, .sync = t->settings->fsync };
-    bool doubtful = may_seem_torn(t->spool);
+    bool doubtful = may_seem_torn(t->spool, &writer.error);
     const char *between;
     struct stat before;
 

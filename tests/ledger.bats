@@ -150,7 +150,8 @@ tls.cert cert.pem
 tls.key key.pem
 deliver rcpt_to box@mx.example append $HERE/box
 END
-    for how in noop=0 quit=0 group=0 cut=1 deaf=1; do
+    # not group: who has gone by the time that we look may have left behind the relay before the replies went, and counts as such
+    for how in noop=0 quit=0 cut=1 deaf=1; do
         hears "${how%=*}" -t box@mx.example >heard
         expect "$how $(known delivered)" "$how ${how#*=}"
         "$MAILRECV" -c conf -S clear ledger

@@ -278,7 +278,9 @@ END
 
 @test "recipe: Answer by token" {
     mkdir lib
+    sqlite3 lib/tokens.db 'CREATE TABLE tokens (token, ticket, expires)' # or -t says that it cannot be asked
     recipe 'Answer by token' -e "s,/usr/local/sbin/mailrecv-lookup,${MAILRECV%/*}/mailrecv-lookup,"
+    rm lib/tokens.db
     sqlite3 lib/tokens.db <tokens.sql
     sqlite3 lib/tokens.db "INSERT INTO tokens VALUES ('k7x2', 12, unixepoch() + 3600), ('old', 13, unixepoch() - 3600)"
     message | deliver_to Reply+K7X2@example.com | grep -q '^250 2.0.0 Ok, delivered'
