@@ -37,8 +37,7 @@ static const char *const faults[FAULTS] = {
     [BAD] = "counts for nothing, expected KEY VALUE or \"KEY\" VALUE",
     [NUL] = "has a NUL: this is no text file; a database is asked by exec mailrecv-lookup",
     [COLON] = "has a colon in its key, of which it is taken for a part, expected KEY VALUE with a blank between them",
-    [NETWORK] = "has a network for a key, as no client is called, expected an address or a name; "
-                "a network stands in a line allowgroup NAME NETWORK",
+    [NETWORK] = "has a network for a key, as no client is called: write it in a line allowgroup NAME NETWORK",
     [NO_HASH] = "has no hash of a password, expected NAME HASH with a blank between them; mailrecv-checkpassword -p makes a hash",
     [NO_PATH] = "has a value that cannot be a part of the path (empty, with / before it, or with ..): its mail is put off with 451",
 };

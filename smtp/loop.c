@@ -308,13 +308,13 @@ static void one_line(struct session *s, struct slice line)
     s->before = s->state;
     s->begun = s->mail_refused || (s->state & TRANSACTION) != 0;
     reply = check_line(s, c, line, argument);
-    if (c == NULL && reply.counts == COUNTS_UNKNOWN)
-        reply = refuse_unknown(s, verb, reply);
+    if (c == NULL)
+        reply = reply.counts == COUNTS_UNKNOWN ? refuse_unknown(s, verb, reply) : reply;
     else if (reply.code == 0)
         reply = c->handler(s, argument);
-    else if (c != NULL && c->kind == KIND_BDAT)
+    else if (c->kind == KIND_BDAT)
         reply = smtp_skip_chunk(s, argument, reply);
-    else if (c != NULL && c->kind == KIND_SPEAKER)
+    else if (c->kind == KIND_SPEAKER)
         reply = smtp_mistold(s, reply);
     if (c != NULL && reply_refuses(&reply))
         note_refusal(s, c);
