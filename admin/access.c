@@ -172,10 +172,14 @@ static bool is_open_to_all(const struct stat *status)
     return (status->st_mode & S_IWOTH) != 0 && (!S_ISDIR(status->st_mode) || (status->st_mode & S_ISVTX) == 0);
 }
 
+static unsigned column_of(const struct conf *conf, const struct question *q)
+{
+    return conf_column_of(conf, q->line, q->path);
+}
+
 /* Whoever can write to the path, or to a directory above it that is not sticky, can put something else there. */
 static void check_exposure(struct conf *conf, const struct question *q)
 {
-    unsigned column = conf_column_of(conf, q->line, q->path);
     char path[PATH_MAX];
     struct stat status;
     bool there, first = true;
@@ -186,7 +190,7 @@ static void check_exposure(struct conf *conf, const struct question *q)
     if (there && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
         return; /* as /dev/null */
     if (there && is_open_to_all(&status)) {
-        warn(conf, q->line, column, "everybody can write to %s", path);
+        warn(conf, q->line, column_of(conf, q), "everybody can write to %s", path);
         conf_advise(conf, "run: chmod o-w %s", path);
         return;
     }
@@ -194,10 +198,10 @@ static void check_exposure(struct conf *conf, const struct question *q)
         if (stat(path, &status) != 0 || (status.st_mode & S_IWOTH) == 0)
             continue;
         if (is_open_to_all(&status))
-            warn(conf, q->line, column, "everybody can write to %s, and so put something else there",
+            warn(conf, q->line, column_of(conf, q), "everybody can write to %s, and so put something else there",
                  path);
         else if (first && !there)
-            warn(conf, q->line, column, "everybody can write to %s, and so be the first to make this",
+            warn(conf, q->line, column_of(conf, q), "everybody can write to %s, and so be the first to make this",
                  path);
         else
             continue;
@@ -449,14 +453,11 @@ static size_t count_questions(const struct conf *conf)
     return count;
 }
 
-/* The other files of that need are no mail. */
-static bool is_mail(const struct conf *conf, const struct question *q)
-{
-    return q->need == NEED_MAILBOX && q->line != conf_line_of(conf, "lockout.db") && q->line != conf_line_of(conf, "ledger");
-}
-
 static void tell_answers(struct conf *conf)
 {
+    /* which files of that need are no mail; to find a line takes as long as the configuration is long */
+    const unsigned contacts = conf_line_of(conf, "lockout.db"), ledger = conf_line_of(conf, "ledger");
+
     if (probe_who.how != BY_BECOMING)
         probe_answer(questions, question_count);
     else if (!answer_as_user(conf))
@@ -469,7 +470,8 @@ static void tell_answers(struct conf *conf)
         else if (questions[i].unknown)
             complain_of_unknown(conf, &questions[i]);
         check_exposure(conf, &questions[i]);
-        if (questions[i].need == NEED_MAILDIR || is_mail(conf, &questions[i]))
+        if (questions[i].need == NEED_MAILDIR ||
+            (questions[i].need == NEED_MAILBOX && questions[i].line != contacts && questions[i].line != ledger))
             modes_check(conf, questions[i].line, questions[i].path, questions[i].need == NEED_MAILDIR);
     }
 }

@@ -11,11 +11,13 @@
 /* A path that is looked at, and where it stands. */
 struct looked {
     struct conf *conf;
-    unsigned line, column;
+    unsigned line;
+    struct slice written; /* the path in that line */
     const char *path;
 };
 
-#define warn(p, ...) conf_complain((p)->conf, SEVERITY_WARNING, (p)->line, (p)->column, __VA_ARGS__)
+#define warn(p, ...) conf_complain((p)->conf, SEVERITY_WARNING, (p)->line, conf_column_of((p)->conf, (p)->line, (p)->written), \
+                                   __VA_ARGS__)
 
 /* Does a mode give these bits of a group to the group, or to everybody? */
 static bool gives(mode_t mode, mode_t bits)
@@ -74,7 +76,7 @@ static void check_maildir(const struct looked *p, mode_t mode)
 void modes_check(struct conf *conf, unsigned line, struct slice path, bool is_maildir)
 {
     char text[PATH_MAX];
-    struct looked looked = { conf, line, conf_column_of(conf, line, path), text };
+    struct looked looked = { conf, line, path, text };
 
     if (conf->delivery.mailbox_mode == 0 || path.len == 0 || path.len >= sizeof text)
         return;
