@@ -28,7 +28,7 @@ static void look_into(struct sight *sight, struct slice text);
 
 static bool has(struct slice text, const char *what)
 {
-    return memmem(text.text, text.len, what, strlen(what)) != NULL;
+    return text.len > 0 && memmem(text.text, text.len, what, strlen(what)) != NULL;
 }
 
 /* Does it look at the room on the disk, or at the size of what it has, or keep the message whole? */

@@ -76,7 +76,7 @@ static struct slice next_line(struct reader *r)
 
 static bool has(struct slice text, const char *what)
 {
-    return memmem(text.text, text.len, what, strlen(what)) != NULL;
+    return text.len > 0 && memmem(text.text, text.len, what, strlen(what)) != NULL;
 }
 
 /* Where nothing follows but what ends groups and compound commands. */
@@ -399,7 +399,7 @@ static void take(struct reader *r)
 /* Does a trap for its end say 75? */
 static bool has_trap(struct slice text)
 {
-    const char *trap = memmem(text.text, text.len, "trap ", 5), *lf;
+    const char *trap = text.len > 0 ? memmem(text.text, text.len, "trap ", 5) : NULL, *lf;
     struct slice line;
 
     if (trap == NULL)
