@@ -1,4 +1,5 @@
 /* redis_place.c - unit tests of redis_place.h: how the place of a Redis is written */
+#include "base/text.h"
 #include "stores/redis_place.h"
 
 #include "unit.h"
@@ -32,6 +33,7 @@ static const struct {
 void test_redis_place(void)
 {
     char longest[REDIS_PLACE + 1];
+    struct text out = { longest, sizeof longest, 0 };
 
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         struct redis_place place;
@@ -44,8 +46,9 @@ void test_redis_place(void)
         ok(place.where.kind == places[i].kind && place.where.port == places[i].port && place.tls == places[i].tls &&
                place.database == places[i].database, "%s: kind, port, TLS and database", places[i].text);
     }
-    memset(longest, 'x', sizeof longest);
-    memcpy(longest, "redis:/", 7);
+    text_put(&out, slice_of("redis:/"));
+    while (out.len < sizeof longest)
+        text_put(&out, slice_of("x"));
     ok(redis_place_parse((struct slice){ longest, sizeof longest }, &(struct redis_place){ .tls = false }) != NULL,
        "too long a place");
     ok(redis_place_is(slice_of("rediss:x")) && !redis_place_is(slice_of("redis")) && !redis_place_is(slice_of("/redis:")),
