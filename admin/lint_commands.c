@@ -26,15 +26,10 @@ struct sight {
 
 static void look_into(struct sight *sight, struct slice text);
 
-static bool has(struct slice text, const char *what)
-{
-    return text.len > 0 && memmem(text.text, text.len, what, strlen(what)) != NULL;
-}
-
 /* Does it look at the room on the disk, or at the size of what it has, or keep the message whole? */
 static bool is_checked(struct slice text)
 {
-    return has(text, "df ") || has(text, "MESSAGE_SIZE") || has(text, "sync ");
+    return slice_has(text, "df ") || slice_has(text, "MESSAGE_SIZE") || slice_has(text, "sync ");
 }
 
 /* "" for what stands in the line, or where it is in the script. */
@@ -142,7 +137,7 @@ static bool is_for_shell(struct slice text)
     bool named = false;
 
     for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++)
-        named = named || has(line, shells[i]);
+        named = named || slice_has(line, shells[i]);
     return named && line.len > 2 && memcmp(line.text, "#!", 2) == 0;
 }
 
@@ -185,7 +180,7 @@ static void look_at_program(const struct sight *line, struct slice program)
     char path[PATH_MAX];
     struct slice text = find_script(program, path);
     struct sight sight = { .conf = line->conf, .rule = line->rule, .text = text, .script = path, .program = program,
-                           .checked = is_checked(text), .pipefail = has(text, "pipefail") };
+                           .checked = is_checked(text), .pipefail = slice_has(text, "pipefail") };
 
     if (is_for_shell(text))
         look_into(&sight, text);
@@ -226,7 +221,7 @@ void lint_commands(struct conf *conf)
     for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
         struct slice text = rule->target.text;
         struct sight sight = { .conf = conf, .rule = rule, .text = text, .checked = is_checked(text),
-                               .pipefail = has(text, "pipefail") };
+                               .pipefail = slice_has(text, "pipefail") };
 
         if (rule->kind != RULE_REFUSE && rule->target.kind == TARGET_PIPE)
             lint_pipe(&sight);

@@ -90,11 +90,6 @@ static bool is(struct slice value, const char *text)
     return value.text != NULL && slice_equal(value, slice_of(text));
 }
 
-static bool has(struct slice text, const char *part)
-{
-    return text.text != NULL && memmem(text.text, text.len, part, strlen(part)) != NULL;
-}
-
 /* Takes the first word off a text. */
 static struct slice next_word(struct slice *text)
 {
@@ -206,7 +201,7 @@ static void check_listening(struct conf *conf, struct slice unit, const char *pa
 
     check_limit(conf, unit, path, "StartLimitIntervalSec",
                 "systemd closes the port for good when mailrecv, which ends when nobody comes, is started often");
-    if (has(value_of(unit, "Requires"), socket))
+    if (slice_has(value_of(unit, "Requires"), socket))
         return;
     (void)snprintf(advice, sizeof advice, "write there: Requires=%s", socket);
     warn(conf, advice, "%s: without Requires=%s that cannot be restarted while the service runs", path, socket);
@@ -258,7 +253,7 @@ static void check_attributes(struct conf *conf, const char *path, struct slice a
         if (value_of(attributes, refusing[i]).len > 0 || value_of(defaults, refusing[i]).len > 0)
             warn(conf, "take it out, and write: deny remotehost in the configuration",
                  "%s: with %s xinetd, which does not know the client of a listener, starts nothing", path, refusing[i]);
-    if (!has(value_of(attributes, "flags"), "NOLIBWRAP") && !has(value_of(defaults, "flags"), "NOLIBWRAP"))
+    if (!slice_has(value_of(attributes, "flags"), "NOLIBWRAP") && !slice_has(value_of(defaults, "flags"), "NOLIBWRAP"))
         warn(conf, "write there: flags = NOLIBWRAP, behind what stands there",
              "%s: without the flag NOLIBWRAP a line of /etc/hosts.deny can have xinetd start nothing", path);
 }

@@ -74,11 +74,6 @@ static struct slice next_line(struct reader *r)
     return (struct slice){ r->text.text + r->next, lf != NULL ? (size_t)(lf - r->text.text) - r->next : len };
 }
 
-static bool has(struct slice text, const char *what)
-{
-    return text.len > 0 && memmem(text.text, text.len, what, strlen(what)) != NULL;
-}
-
 /* Where nothing follows but what ends groups and compound commands. */
 static size_t find_tail(struct slice text)
 {
@@ -179,12 +174,12 @@ static void begin_command(struct level *level)
 /* The list has ended: what is known of its commands now is told. */
 static void end_list(struct reader *r, struct level *level)
 {
-    bool guarded = level->condition || has(next_line(r), "$?");
+    bool guarded = level->condition || slice_has(next_line(r), "$?");
     const char *lf = memchr(rest_of(r).text, '\n', rest_of(r).len);
     struct slice line = { rest_of(r).text, lf != NULL ? (size_t)(lf - rest_of(r).text) : rest_of(r).len };
 
     if (level->closer != '\0')
-        guarded = guarded || has(line, "||");
+        guarded = guarded || slice_has(line, "||");
     for (size_t i = 0; i <= level->count; i++) {
         struct shell_command *command = &level->commands[i];
 
@@ -407,13 +402,13 @@ static bool has_trap(struct slice text)
     line = (struct slice){ trap, text.len - (size_t)(trap - text.text) };
     lf = memchr(trap, '\n', line.len);
     line.len = lf != NULL ? (size_t)(lf - trap) : line.len;
-    return has(line, "exit 75") && has(line, "EXIT");
+    return slice_has(line, "exit 75") && slice_has(line, "EXIT");
 }
 
 void shell_each(struct slice text, void (*found)(void *context, const struct shell_command *command), void *context)
 {
-    struct reader r = { .text = text, .tail = find_tail(text), .errexit = has(text, "set -e") || has(text, "sh -e"), .trapped = has_trap(text),
-                        .found = found, .context = context };
+    struct reader r = { .text = text, .tail = find_tail(text), .trapped = has_trap(text), .found = found, .context = context,
+                        .errexit = slice_has(text, "set -e") || slice_has(text, "sh -e") };
 
     while (r.at < r.text.len)
         take(&r);

@@ -54,4 +54,10 @@ static inline bool slice_equal_nocase(struct slice a, struct slice b)
     return i == a.len;
 }
 
+/* Does `part`, a string, stand somewhere in the text? The text may be empty with a NULL pointer. */
+static inline bool slice_has(struct slice text, const char *part)
+{
+    return text.len > 0 && memmem(text.text, text.len, part, strlen(part)) != NULL;
+}
+
 #endif
