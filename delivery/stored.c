@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "delivery/header.h"
+
 static const char original[] = "X-Original-", mailbox_line[] = "X-Mailbox-Line: ";
 static const char header_end[] = "X-Header-End: added\n\n";
 
@@ -55,14 +57,11 @@ static bool is_note(struct slice name, bool mbox)
 /* The name of the field that begins here, before blanks (RFC 5322 4.5) and a colon; empty: it is none. */
 static struct slice field_name(struct slice rest, size_t most)
 {
-    size_t len = 0, at;
+    size_t len;
 
-    most = rest.len < most ? rest.len : most;
-    while (len < most && rest.text[len] > ' ' && rest.text[len] < 0x7f && rest.text[len] != ':')
-        len++;
-    for (at = len; at < most && is_blank(rest.text[at]); at++)
-        ;
-    return (struct slice){ rest.text, at < most && rest.text[at] == ':' ? len : 0 };
+    if (rest.len > most)
+        rest.len = most;
+    return (struct slice){ rest.text, header_value_at(rest, &len) > 0 ? len : 0 };
 }
 
 static bool is_from_line(struct slice rest)
