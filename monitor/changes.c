@@ -204,7 +204,7 @@ static void log_change(const struct wish *wish, const char *ignored)
 static struct reply add_recipient(const struct wish *wish)
 {
     struct session_state *s = wish->s;
-    const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender, .helo = s->helo };
+    const struct asking asking = state_asking(s);
     struct recipient recipient = { .other = &changed.forms[s->added] };
     const char *ignored = "the message has too many recipients";
     struct reply reply = no_objection;

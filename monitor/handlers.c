@@ -19,7 +19,7 @@ static const char *protocol(const struct session_state *s)
 /* What is known whatever is asked; `more` has what is of the stage. */
 static struct reply ask(struct session_state *s, struct policy_facts more)
 {
-    const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender, .helo = s->helo };
+    const struct asking asking = state_asking(s);
     const bool has_sender = more.stage >= POLICY_MAIL;
     const struct policy_context context = { .settings = &s->conf->handlers, .rules = &s->conf->rules,
                                             .asking = has_sender ? &asking : NULL, .deadline = s->deadline };

@@ -40,14 +40,20 @@ static struct milter_facts facts_of(struct session_state *s, const struct recipi
     };
 }
 
+/* What they are asked with. */
+static struct milter_context context_of(const struct session_state *s, const struct asking *asking,
+                                        const struct milter_facts *facts)
+{
+    return (struct milter_context){ .settings = &s->conf->handlers, .rules = &s->conf->rules, .asking = asking,
+                                    .deadline = s->deadline, .facts = facts };
+}
+
 /* ---- the envelope ------------------------------------------------------------------------------ */
 
 static struct reply ask(struct session_state *s, enum milter_command command, struct milter_facts facts)
 {
-    const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender,
-                                   .helo = s->helo };
-    const struct milter_context context = { .settings = &s->conf->handlers, .rules = &s->conf->rules, .asking = &asking,
-                                            .deadline = s->deadline, .facts = &facts };
+    const struct asking asking = state_asking(s);
+    const struct milter_context context = context_of(s, &asking, &facts);
 
     if (s->conf->handlers.first_milter == NULL)
         return no_objection;
@@ -160,8 +166,8 @@ static struct reply show_to(struct session_state *s, const struct milter_context
  */
 static bool is_settled(const struct spool *spool)
 {
-    return spool->fd < 0 || (fcntl(spool->fd,
-                                   F_GETFL) & O_ACCMODE) != O_RDONLY || spool_is_final(spool->fd) || errno != EAGAIN;
+    return spool->fd < 0 || (fcntl(spool->fd, F_GETFL) & O_ACCMODE) != O_RDONLY || spool_is_final(spool->fd) ||
+           errno != EAGAIN;
 }
 
 static struct reply begin(struct session_state *s, const struct spool *spool)
@@ -181,11 +187,9 @@ static struct reply begin(struct session_state *s, const struct spool *spool)
 
 struct reply state_milter_message(struct session_state *s, const struct spool **spool)
 {
-    const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender,
-                                   .helo = s->helo };
+    const struct asking asking = state_asking(s);
     struct milter_facts facts = facts_of(s, NULL);
-    const struct milter_context context = { .settings = &s->conf->handlers, .rules = &s->conf->rules, .asking = &asking,
-                                            .deadline = s->deadline, .facts = &facts };
+    const struct milter_context context = context_of(s, &asking, &facts);
     struct reply reply;
 
     if (milter_discards() != NULL)

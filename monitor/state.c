@@ -36,7 +36,8 @@ struct reply state_contradict(struct session_state *s)
 static size_t recipients_most(const struct conf *conf)
 {
     return (size_t)conf->session.smtp_rcpt_to.value * (1 + conf->rules.also_count) +
-           (conf->handlers.first_policy != NULL ? POLICY_COPIES : 0) + MILTER_RECIPIENTS;
+           (conf->handlers.first_policy != NULL ? POLICY_COPIES : 0) +
+           (conf->handlers.first_milter != NULL ? MILTER_RECIPIENTS : 0);
 }
 
 /* Of messages that a client sends without waiting for replies there may be several. */
@@ -352,10 +353,15 @@ static bool add_recipient(struct session_state *s, const struct asking *asking)
     return result == MATCH_NO;
 }
 
+struct asking state_asking(const struct session_state *s)
+{
+    return (struct asking){ .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender, .helo = s->helo };
+}
+
 /* What becomes of a recipient; one that is accepted is in the list then, with the copies that others get. */
 static struct reply decide_recipient(struct session_state *s, struct address *address)
 {
-    const struct asking asking = { .client = s->client, .sender = &s->mail.sender, .canonical = &s->sender, .helo = s->helo };
+    const struct asking asking = state_asking(s);
     const size_t before = s->count;
     struct reply reply;
     bool rewritten = false;

@@ -206,6 +206,9 @@ struct reply state_contradict(struct session_state *s);
 /* Could an honest session ask anything now? What is known of TLS is learned first. */
 bool state_is_possible(struct session_state *s);
 
+/* Whose mail the transaction is: what decisions about addresses go by. It points into the state. */
+struct asking state_asking(const struct session_state *s);
+
 /* The message has its id from now on, and the time at which it was received. */
 void state_stamp(struct session_state *s);
 
