@@ -51,6 +51,38 @@ deliver_to() { # RECIPIENT [ADDRESS]
 
 message() { printf '%s\n' "$@" 'Subject: test' '' 'text' 'From here' '.'; }
 
+# Is a message that says something in UTF-8, and one in Latin-1, taken? Commands have no word of a locale.
+takes_letters() { # RECIPIENT
+    local charset
+    for charset in UTF-8 ISO-8859-1; do
+        letters $charset | deliver_to "$1" | grep -q '^250 2.0.0 Ok, delivered' || { echo "$charset is not taken"; return 1; }
+    done
+}
+
+letters() { { message && echo 'Grüße'; } | iconv -f UTF-8 -t "$1"; }
+
+# Are both in these files or directories, byte for byte?
+has_letters() { # PATH...
+    LC_ALL=C grep -raqx $'Gr\303\274\303\237e' "$@" && LC_ALL=C grep -raqx $'Gr\374\337e' "$@"
+}
+
+# More than what a page of a file may have left.
+long_message() { message && seq 3000; }
+
+# From now on sessions have the directory on a disk with so many KiB left, and none that remembers what they have
+# written; what there was afterwards is in ./left. Where mounting is forbidden, a limit to the size of files has to do.
+on_full_disk() { # DIRECTORY [KIBIBYTES]
+    mkdir -p disk
+    # shellcheck disable=SC2016 # for the shell that runs it
+    AS=(unshare -rm sh -c 'mount -t tmpfs -o size=256k tmpfs disk && cp -r --preserve=mode "$0/." disk/ || exit 99
+        head -c "$1"k /dev/zero >disk/room && cat /dev/zero >disk/full 2>/dev/null
+        rm disk/room && mount --bind disk "$0" && shift && "$@"
+        status=$?
+        find "$0" -type f ! -name full -size +0 | sort >left
+        exit $status' "$1" "${2:-0}")
+    unshare -rm mount -t tmpfs tmpfs disk || AS=(prlimit --fsize="${2:-1}000" --)
+}
+
 # Starts a server for HTTP, which hears one POST after the other (tests/tools/hook); sets HOOK_PORT.
 start_hook() {
     echo 200 >answer

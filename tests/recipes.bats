@@ -52,6 +52,15 @@ END
     [ "$(mails Maildir lib/news | uniq -c | tr -s ' ')" = " 2 test ['text', 'From here', '.', '']" ]
     # quoted as mboxrd; the last line feed parts messages
     [ "$(mails mbox lib/dev.mbox | uniq -c | tr -s ' ')" = " 2 test ['text', '>From here', '.', '']" ]
+    cp lib/dev.mbox before
+    on_full_disk lib
+    for list in dev news; do
+        long_message | deliver_to $list-archive@example.com 192.0.2.25 | grep -q '^451 4.3.0 '
+        grep -q 'reason="cannot write the file: ' log
+        rm log
+    done
+    cmp -n "$(stat -c %s before)" before lib/dev.mbox
+    [ "$(ls lib/news/new | wc -l)" -eq 2 ]
 }
 
 @test "recipe: Post to a webhook" {
@@ -87,14 +96,38 @@ END
 429 451 451
 302 451 451
 END
+    echo 200 >answer
+    takes_letters raw@example.com
+    letters ISO-8859-1 | cmp - <(tail -n 6 body)
+    takes_letters hook@example.com
+    LC_ALL=C grep -aqx $'Gr\374\337e\r*' body
+    # what is known of the message may be large
+    seq -f 'X-Long-%g: <<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<' 3000 | deliver_to hook@example.com |
+        grep -q '^250 2.0.0 Ok, delivered'
     echo 403 >answer
     message | deliver_to hook@example.com | grep -q '^554 5.7.0 Delivery refused: <hook@example.com> The hook refused this message with 403'
+    # no TLS there, then no file with the authorities that are trusted, then nobody there, then one who says nothing
+    echo 200 >answer
+    neither_takes() {
+        for to in raw hook; do message | deliver_to $to@example.com | grep -q '^451 4.3.0 ' || return; done
+        grep -qE "output .*curl: \($1\)" log
+    }
+    sed -i 's,http:,https:,' mailrecv.conf
+    neither_takes 35
+    sed -i 's,curl -sS,& --cacert missing,' mailrecv.conf to-hook
+    neither_takes 77
     stop_hook
     wait
-    message | deliver_to raw@example.com | grep -q '^451 4.3.0 '
-    message | deliver_to hook@example.com | grep -q '^451 4.3.0 '
+    neither_takes 7
+    python3 -c 'import socket, time; s = socket.create_server(("127.0.0.1", int(open("port").read()))); print("listens", flush=True); time.sleep(60)' \
+        >listens 3>&- &
+    echo $! >server.pid
+    wait_for listens listens
+    sed -i 's,--max-time 100,--max-time 0.2,; s,https:,http:,' mailrecv.conf to-hook
+    neither_takes 28
 }
 
+# This is done by the recipes for maildrop and for procmail.
 filters_mail() {
     message 'List-Id: Dev <dev.lists.example.com>' | deliver_to joe@example.com | grep -q '^250 2.0.0 Ok, delivered'
     message | deliver_to joe@example.com | grep -q '^250 2.0.0 Ok, delivered'
@@ -103,13 +136,26 @@ filters_mail() {
     [ "$(ls lib/joe-dev/new | wc -l)" -eq 1 ]
     [ "$(tail -n 5 lib/joe/new/*)" = "$(message)" ]
     [ "$(tail -n 6 lib/joe-dev/new/*)" = "$(message 'List-Id: Dev <dev.lists.example.com>')" ]
+    takes_letters joe@example.com
+    has_letters lib/joe/new
+    cp log lib
+    on_full_disk lib
+    long_message | deliver_to joe@example.com | grep -q '^451 4.3.0 '
+    [ "$(grep -c /new/ left)" -le 4 ]
+    AS=()
 }
 
 @test "recipe: Hand to maildrop" {
     recipe 'Hand to maildrop'
-    chmod 600 mailfilter
     filters_mail
     grep -q '^554 5.7.0 Delivery refused: <joe@example.com> This looks like spam' refused
+    # where there is no maildir it is an mbox file
+    mv lib/joe away
+    message | deliver_to joe@example.com | grep -q '^250 2.0.0 Ok, delivered'
+    [ "$(mails mbox lib/joe)" = "test ['text', '>From here', '.', '']" ]
+    # a filter that everybody can write to
+    chmod 666 mailfilter
+    message | deliver_to joe@example.com | grep -q '^451 4.3.0 '
     rm mailfilter
     message | deliver_to joe@example.com | grep -q '^451 4.3.0 '
     grep -q 'reason="the command exited with status 75"$' log
@@ -231,6 +277,12 @@ recipe_with_server() {
     message 'Message-ID: <2@example.com>' | deliver_to orders@example.com | grep -q '^250 2.0.0 Ok, delivered'
     [ "$(ls -A lib/orders | wc -l)" -eq 2 ]
     [ "$(cat lib/orders/*/order | grep -c '^Subject: test')" -eq 2 ]
+    takes_letters orders@example.com
+    has_letters lib/orders
+    on_full_disk lib
+    long_message | deliver_to orders@example.com | grep -q '^451 4.3.0 '
+    [ "$(grep -c order left)" -eq 4 ]
+    AS=()
     # it cannot be written
     rm -r lib/orders
     touch lib/orders
@@ -269,8 +321,19 @@ END
     [ "$(cat files/figures.csv)" = 'a;b' ]
     [ "$(find . -type f | wc -l)" -eq 3 ]
     [ "$(cat files/*evil*)" = hello ]
-    # it cannot be written
     cd ../../..
+    takes_letters reports@example.com
+    has_letters lib/reports
+    # room for nothing, and for the message only: 40 KB and their 30 KB
+    { sed '$d' mail; echo; head -c 30000 /dev/urandom | base64; } >large
+    on_full_disk lib
+    deliver_to reports@example.com <large | grep -q '^451 4.3.0 '
+    [ "$(grep -c /message left)" -eq 3 ]
+    on_full_disk lib 52
+    deliver_to reports@example.com <large | grep -q '^250 2.0.0 Ok, delivered'
+    [ "$(grep -c /message left)" -eq 4 ]
+    AS=()
+    # it cannot be written
     rm -r lib/reports
     touch lib/reports
     deliver_to reports@example.com <mail | grep -q '^451 4.3.0 '
