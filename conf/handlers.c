@@ -110,6 +110,7 @@ static bool is_macro_name(struct slice name)
 static void take_macro(struct parser *p, struct word word)
 {
     const char *equals = memchr(word.text.text, '=', word.text.len);
+    struct handler_settings *handlers = &p->conf->handlers;
     struct milter_macro *macro = memory_take(p->conf, sizeof *macro);
     struct slice name = { word.text.text, equals != NULL ? (size_t)(equals - word.text.text) : 0 };
 
@@ -121,8 +122,11 @@ static void take_macro(struct parser *p, struct word word)
     }
     macro->name = name;
     macro->value = (struct slice){ equals + 1, word.text.len - (size_t)(equals + 1 - word.text.text) };
-    *p->conf->handlers.last_macro = macro;
-    p->conf->handlers.last_macro = &macro->next;
+    *handlers->last_macro = macro;
+    handlers->last_macro = &macro->next;
+    handlers->macro_bytes += macro->name.len + macro->value.len + 4; /* in braces, each ends with NUL */
+    if (handlers->macro_bytes > MILTER_OWN_MACROS)
+        fail(p, word.column, "all macros together have more than %d bytes", MILTER_OWN_MACROS);
 }
 
 /* milter.macros NAME=VALUE ... */

@@ -288,8 +288,7 @@ static bool put_usual(const struct milter_facts *facts, enum milter_command comm
 }
 
 void milter_macros_put(const struct handler_settings *settings, const struct milter *milter,
-                       const struct milter_facts *facts,
-                       enum milter_command command, struct text *out)
+                       const struct milter_facts *facts, enum milter_command command, struct text *out)
 {
     const struct milter_command_row *row = &milter_commands[command];
     const struct milter_options *options = &milter->connection.options;

@@ -22,17 +22,14 @@ struct milter_facts {
     struct slice message_id;         /* the value of its Message-ID: field, without blanks around it; only at its end */
 };
 
-enum { MILTER_MACRO_BYTES = 32768 }; /* most bytes of a packet of macros: what has no room is left out */
+enum { MILTER_MACRO_BYTES = 32768 }; /* most bytes of a packet of macros: MILTER_OWN_MACROS, and what is known of a message */
 
 /*
  * Puts the packet of macros that stands before a command: those that the milter has asked for, if it has asked, else
- * those
- * that Sendmail and Postfix send at this stage, as far as they have a value; and those of milter.macros. There is one
- * at least, for a milter
- * does not heed an empty packet. Nothing is put for commands that have none.
+ * those that Sendmail and Postfix send at this stage, as far as they have a value; and those of milter.macros. There is
+ * one at least, for a milter does not heed an empty packet. Nothing is put for commands that have none.
  */
 void milter_macros_put(const struct handler_settings *settings, const struct milter *milter,
-                       const struct milter_facts *facts,
-                       enum milter_command command, struct text *out);
+                       const struct milter_facts *facts, enum milter_command command, struct text *out);
 
 #endif

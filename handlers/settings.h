@@ -36,6 +36,8 @@ struct milter_connection {
     struct milter_reply refusal;
 };
 
+enum { MILTER_OWN_MACROS = 16384 }; /* most bytes of milter.macros: they are told at each stage, and leave room for ours */
+
 /* A macro of milter.macros. */
 struct milter_macro {
     struct milter_macro *next;
@@ -65,6 +67,7 @@ struct handler_settings {
     struct policy *first_policy, **last_policy; /* in the order of the file */
     struct milter *first_milter, **last_milter; /* the same */
     struct milter_macro *first_macro, **last_macro;
+    size_t macro_bytes; /* of all of them as they are told, at most MILTER_OWN_MACROS */
     unsigned milter_failure; /* enum milter_failure */
     struct limit policy_secs, milter_secs;
     struct quarantine quarantine;

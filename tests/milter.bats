@@ -492,6 +492,20 @@ milter.macros|expected NAME=VALUE
 END
 }
 
+@test "as many macros as a file may have are all told, and one more is a mistake" {
+    local i value
+
+    value=$(printf '%1000s' '' | tr ' ' x)
+    for i in {01..16}; do echo "milter.macros m$i=$value"; done >>milter.conf
+    serve
+    message
+    [ "$(grep -cE "^1 macro mail \{m[0-9]+\}=$value$" seen)" -eq 16 ]
+    grep -qx '1 macro mail {mail_addr}=ann@client.example' seen
+    echo "milter.macros last=$value" >>milter.conf
+    run ! "$MAILRECV" -t -c milter.conf
+    [[ $output = *"all macros together have more than 16384 bytes"* ]]
+}
+
 @test "-t reaches each milter, and says what it wants" {
     run "$MAILRECV" -t -c milter.conf
     [[ $output = *"milter.conf:3:13: warning: $PWD/sock is not there: "* ]]
