@@ -87,15 +87,29 @@ static void parse_table_file(struct parser *p, struct table *table)
         word_need_end(p);
 }
 
-static void parse_table_socketmap(struct parser *p, struct table *table)
+/* Where a service is. */
+static bool parse_service(struct parser *p, struct table *table)
 {
     struct word word;
 
     table->server.kind = "table";
     if (!word_need(p, &word, "the place of a service") || !place_parse(p, word, "", &table->server.where))
-        return;
+        return false;
     table->server.name = word.text;
-    if (!word_need_name(p, &word, "the name of a map"))
+    return true;
+}
+
+static void parse_table_tcp(struct parser *p, struct table *table)
+{
+    if (parse_service(p, table))
+        word_need_end(p);
+}
+
+static void parse_table_socketmap(struct parser *p, struct table *table)
+{
+    struct word word;
+
+    if (!parse_service(p, table) || !word_need_name(p, &word, "the name of a map"))
         return;
     table->map = word.text;
     if (memchr(word.text.text, ' ', word.text.len) != NULL || word.text.len > MAP_MOST)
@@ -122,13 +136,14 @@ static const struct {
 } kinds[] = {
     { SLICE("file"), TABLE_FILE, parse_table_file },
     { SLICE("socketmap"), TABLE_SOCKETMAP, parse_table_socketmap },
+    { SLICE("tcp"), TABLE_TCP, parse_table_tcp },
     { SLICE("exec"), TABLE_EXEC, parse_table_exec },
 };
 
-/* table NAME file PATH, table NAME socketmap WHERE MAP, table NAME exec PROGRAM ARG... */
+/* table NAME file PATH, table NAME socketmap WHERE MAP, table NAME tcp WHERE, table NAME exec PROGRAM ARG... */
 void parse_table(struct parser *p, const struct keyword *k, void *value)
 {
-    static const char expected[] = "file, socketmap or exec";
+    static const char expected[] = "file, socketmap, tcp or exec";
     struct word name, word;
     struct table *table;
 

@@ -9,7 +9,7 @@
 #include "base/source.h"
 #include "nexthop/server.h"
 
-enum table_kind { TABLE_FILE, TABLE_SOCKETMAP, TABLE_EXEC };
+enum table_kind { TABLE_FILE, TABLE_SOCKETMAP, TABLE_TCP, TABLE_EXEC };
 
 /* A text file that is asked, kept open for the session. Zeroed, it is not. */
 struct table_file {
@@ -30,7 +30,7 @@ struct table {
     enum table_kind kind;
     struct slice path;     /* TABLE_FILE */
     struct table_file file;
-    struct slice map;      /* of any other kind: what the service calls it */
+    struct slice map;      /* TABLE_SOCKETMAP, TABLE_EXEC: what the service calls it */
     struct server server;
     struct shelf shelf;    /* TABLE_EXEC: where the program waits between sessions */
 };

@@ -3,7 +3,7 @@
 
 void socketmap_ask(struct text *out, struct slice map, struct slice key)
 {
-    char bytes[SOCKETMAP_REQUEST];
+    char bytes[TABLE_REQUEST - NETSTRING_MARKS];
     struct text request = { bytes, sizeof bytes, 0 };
 
     text_put(&request, map);
@@ -12,13 +12,8 @@ void socketmap_ask(struct text *out, struct slice map, struct slice key)
     netstring_write(out, text_slice(&request));
 }
 
-void socketmap_begin(struct socketmap_answer *answer)
-{
-    answer->len = 0;
-}
-
 /* What the first word says. False: it is none of the protocol. */
-static bool understand(struct socketmap_answer *answer, struct slice content)
+static bool understand(struct table_reply *reply, struct slice content)
 {
     static const struct {
         struct slice word;
@@ -30,30 +25,24 @@ static bool understand(struct socketmap_answer *answer, struct slice content)
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (slice_equal(word, words[i].word)) {
-            answer->kind = words[i].kind;
-            answer->text = content;
-            answer->value = blank == NULL ? (struct slice){ "", 0 }
-                                          : (struct slice){ blank + 1, content.len - word.len - 1 };
+            reply->kind = words[i].kind;
+            reply->text = content;
+            reply->value = blank == NULL ? (struct slice){ "", 0 } : (struct slice){ blank + 1, content.len - word.len - 1 };
             return true;
         }
     return false;
 }
 
-enum netstring socketmap_feed(struct socketmap_answer *answer, struct slice bytes, size_t *used)
+enum server_progress socketmap_feed(struct table_reply *reply, struct slice bytes, size_t *used)
 {
-    const size_t before = answer->len;
-    size_t skipped = 0, room = sizeof answer->bytes - before, taken, whole;
     struct slice content;
+    size_t whole;
     enum netstring result;
 
-    while (before == 0 && skipped < bytes.len && (bytes.text[skipped] == '\n' || bytes.text[skipped] == '\r'))
-        skipped++;
-    taken = bytes.len - skipped < room ? bytes.len - skipped : room;
-    if (taken > 0)
-        memcpy(answer->bytes + before, bytes.text + skipped, taken);
-    answer->len += taken;
-    result = netstring_read((struct slice){ answer->bytes, answer->len }, sizeof answer->bytes - NETSTRING_MARKS, &content,
-                            &whole);
-    *used = result == NETSTRING_DONE ? skipped + whole - before : bytes.len;
-    return result == NETSTRING_DONE && !understand(answer, content) ? NETSTRING_BAD : result;
+    *used = table_reply_add(reply, bytes, TABLE_REPLY);
+    result = netstring_read((struct slice){ reply->bytes, reply->len }, TABLE_REPLY - NETSTRING_MARKS, &content, &whole);
+    if (result != NETSTRING_DONE)
+        return result == NETSTRING_MORE ? SERVER_MORE : SERVER_NONSENSE;
+    *used -= reply->len - whole;
+    return understand(reply, content) ? SERVER_DONE : SERVER_NONSENSE;
 }

@@ -10,6 +10,7 @@
 #include "tables/file.h"
 #include "tables/room.h"
 #include "tables/socketmap.h"
+#include "tables/tcp.h"
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
@@ -22,41 +23,60 @@ static struct slice lower(struct slice key)
     return (struct slice){ lowered, key.len };
 }
 
+/* How services are asked, each kind by its protocol. */
+static const struct protocol {
+    void (*ask)(struct text *out, struct slice map, struct slice key);
+    enum server_progress (*feed)(struct table_reply *reply, struct slice bytes, size_t *used);
+} protocols[] = {
+    [TABLE_SOCKETMAP] = { socketmap_ask, socketmap_feed },
+    [TABLE_TCP] = { tcp_ask, tcp_feed },
+    [TABLE_EXEC] = { socketmap_ask, socketmap_feed },
+};
+
+/* A reply that is being taken. */
+struct taking {
+    const struct protocol *protocol;
+    struct table_reply *reply;
+};
+
 static void begin(void *context)
 {
-    socketmap_begin(context);
+    const struct taking *taking = context;
+
+    taking->reply->len = 0;
 }
 
 static enum server_progress take(void *context, struct slice bytes, size_t *used)
 {
-    static const enum server_progress progress[] = { [NETSTRING_MORE] = SERVER_MORE, [NETSTRING_DONE] = SERVER_DONE,
-                                                      [NETSTRING_BAD] = SERVER_NONSENSE };
+    const struct taking *taking = context;
 
-    return progress[socketmap_feed(context, bytes, used)];
+    return taking->protocol->feed(taking->reply, bytes, used);
 }
 
 static enum table_answer ask_service(struct table *table, struct slice key, struct slice *value, char reason[TABLE_REASON])
 {
-    static struct socketmap_answer *answer;
-    char request[SOCKETMAP_REQUEST + NETSTRING_MARKS];
+    static struct table_reply *reply;
+    char request[TABLE_REQUEST];
     struct text text = { request, sizeof request, 0 };
-    struct server_question question = { .begin = begin, .take = take, .deadline = clock_ms() + table->settings->timeout };
+    struct taking taking = { .protocol = &protocols[table->kind] };
+    struct server_question question = { .begin = begin, .take = take, .context = &taking,
+                                        .deadline = clock_ms() + table->settings->timeout };
 
-    if (answer == NULL)
-        answer = table_room(sizeof *answer);
-    if (answer == NULL) {
+    if (reply == NULL)
+        reply = table_room(sizeof *reply);
+    if (reply == NULL) {
         (void)snprintf(reason, TABLE_REASON, "no memory for the answer");
         return TABLE_FAILED;
     }
-    socketmap_ask(&text, table->map, key);
+    taking.reply = reply;
+    taking.protocol->ask(&text, table->map, key);
     question.request = text_slice(&text);
-    question.context = answer;
     if (!server_ask(&table->server, &question, reason))
         return TABLE_FAILED;
-    *value = answer->value;
-    if (answer->kind == TABLE_FAILED)
-        text_string(reason, TABLE_REASON, answer->text);
-    return answer->kind;
+    *value = reply->value;
+    if (reply->kind == TABLE_FAILED)
+        text_string(reason, TABLE_REASON, reply->text);
+    return reply->kind;
 }
 
 static enum table_answer ask(struct table *table, struct slice key, struct slice *value, char reason[TABLE_REASON])

@@ -3,9 +3,8 @@
 #define TABLES_TABLE_H
 
 #include "patterns/pattern.h"
+#include "tables/reply.h"
 #include "tables/settings.h"
-
-enum { TABLE_KEY = 1024 }; /* bytes of a key */
 
 /*
  * Asks a table, in lower case as far as a key is ASCII. MATCH_YES with the value, which has no NUL and lives until the next

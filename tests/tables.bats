@@ -183,7 +183,7 @@ END
     grep -q "^conf:2:13: the line ends too early" <<<"$output"
     grep -q "^conf:3:8: " <<<"$output"
     grep -q "^conf:5:7: 'c' is defined on line 4 already" <<<"$output"
-    grep -q "^conf:6:9: unexpected 'pipe', expected file" <<<"$output"
+    grep -q "^conf:6:9: unexpected 'pipe', expected file, socketmap, tcp or exec" <<<"$output"
     grep -q "^conf:7:23: there is no table 'none'" <<<"$output"
     grep -q "^conf:8:23: there is no name behind 'table:'" <<<"$output"
     grep -q "^conf:9:44: a path stands for itself" <<<"$output"
@@ -459,10 +459,17 @@ with_server() {
     serve
 }
 
-serve() {
-    "$TESTS/tools/socketmap-server" answers asked "$HERE/sock" &
+# The same of one that speaks the protocol of tcp tables, at a port.
+with_tcp_server() {
+    : >asked
+    serve tcp people.port
+    config < <(printf 'table people tcp 127.0.0.1:%s\ntable.timeout 10000\n' "$(cat people.port)"; cat)
+}
+
+serve() { # [PROTOCOL PLACE]
+    "$TESTS/tools/table-server" "${1:-socketmap}" answers asked "${2:-$HERE/sock}" 3>&- &
     server=$!
-    until_true test -S sock
+    until_true test -e "${2:-sock}"
 }
 
 stop() {
@@ -594,7 +601,7 @@ END
     cat >program <<END
 #!/bin/sh
 echo "said \$1 \$2 \$HOME \$PGSERVICEFILE \$PGPASSWORD" >&2
-exec "$TESTS/tools/socketmap-server" answers asked -
+exec "$TESTS/tools/table-server" socketmap answers asked -
 END
     chmod +x program
     export PGSERVICEFILE=/pg/service PGPASSWORD=secret
@@ -652,6 +659,100 @@ END
     run -1 "$MAILRECV" -t -c conf
     grep -q "^conf:3:19: .*this table cannot be asked now: cannot connect to 127.0.0.1:1: " <<<"$output"
     refute grep -q "^conf:4:" <<<"$output"
+}
+
+# ---- tcp tables ----
+
+@test "a tcp table is asked by the same keys, encoded, a line each, over one connection for each session" {
+    printf '%s\t%s\n' joe@example.com '200 joes' @example.org 'pieces 200 every%20body' 'a"b c%\x@example.com' '200 ' \
+        'jörg@example.com' '200 $x %25s "\x27 %c3%BC' >answers
+    with_tcp_server <<END
+recipient_delimiter +
+deliver rcpt_to table:people exec $HERE/show %{value}
+END
+    printf '#!/bin/sh\nprintf "<%%s>" "$@" >>%s/seen\n' "$HERE" >show
+    chmod +x show
+    echo text | send 's@client.example> SMTPUTF8' Joe+Lists@example.com any@EXAMPLE.org '"a\"b c%\\x"@example.com' 'jörg@example.com'
+    [[ $REPLY == 250* ]]
+    expect "$(cat seen)" $'<joes><every body><><$x %s "\' ü>'
+    expect_file asked <<'END'
+connection
+get joe+lists@example.com
+get joe@example.com
+get any@example.org
+get @example.org
+get a"b%20c%25\x@example.com
+get j%C3%B6rg@example.com
+END
+    expect "$(codes joe@example.net)" 550
+    [ "$(grep -c '^connection$' asked)" = 2 ]
+    stop
+    # the same by a socket; the word for it is that of the protocol
+    sed -i "s|^table people .*|table people tcp unix:$HERE/sock|" conf
+    serve tcp "$HERE/sock"
+    expect "$(codes joe@example.com joe@example.net)" '250 550'
+}
+
+@test "what is no answer of a tcp table is neither yes nor no; what comes behind an answer is none to the next question" {
+    cat >answers <<'END'
+later@example.com	400 The%20database is "down"
+other@example.com	250 ok
+bare@example.com	200
+cut@example.com	200 a%4
+percent@example.com	500 100% sure
+map@example.com	raw 4:OK x,\n
+empty@example.com	raw \n200\n
+close@example.com	close
+part@example.com	raw 500 no
+nul@example.com	200 a%00b
+two@example.com	raw 500 no\n200 x\n
+lines@example.com	raw \r\n200 x\n\r\n
+END
+    printf 'long@example.com\traw 500 %4100s\n' x >>answers
+    printf 'longest@example.com\traw 200 %4091s\\n\n' x >>answers
+    with_tcp_server <<END
+deliver rcpt_to table:people append $HERE/box
+END
+    expect "$(codes later@example.com other@example.com bare@example.com cut@example.com percent@example.com map@example.com \
+        empty@example.com close@example.com nul@example.com long@example.com)" '451 451 451 451 451 451 451 451 451 451'
+    expect "$(sed -n 's/.*table failed table="people" key="\(.*\)@example.com" reason="\(.*\)"$/\1 \2/p' log)" 'later 400 The database is <0x22>down<0x22>
+other its answer is no table answer
+bare its answer is no table answer
+cut its answer is no table answer
+percent its answer is no table answer
+map its answer is no table answer
+empty its answer is no table answer
+close it has closed the connection
+nul the value has a NUL
+long its answer is no table answer'
+    : >asked
+    expect "$(codes two@example.com lines@example.com none@example.com longest@example.com)" '550 250 550 250'
+    expect "$(grep -c '^connection$' asked)" 2
+    sed -i 's/^table.timeout.*/table.timeout 50/' conf
+    expect "$(codes part@example.com)" 451
+    grep -q 'key="part@example.com" reason="it has not answered in time"$' log
+}
+
+@test "-x asks a tcp table; -t tells that it cannot be reached, and what its line lacks" {
+    printf '%s\t%s\n' a@example.com '200 va%20lue' t@example.com '400 later' >answers
+    with_tcp_server <<END
+deliver rcpt_to table:people append $HERE/box
+END
+    run "$MAILRECV" -c conf -x from s@client.example rcpt a@example.com
+    grep -qF 'conf:3: table people has "a@example.com": "va lue"' <<<"$output"
+    run "$MAILRECV" -c conf -x from s@client.example rcpt t@example.com
+    grep -qF 'conf:3: table people says nothing of "t@example.com"' <<<"$output"
+    run "$MAILRECV" -t -c conf
+    grep -qx "table people tcp 127.0.0.1:$(cat people.port)" <<<"$output"
+    refute grep -q '^conf:3:' <<<"$output"
+    stop
+    run -1 "$MAILRECV" -t -c conf
+    grep -q "^conf:3:18: warning: this table cannot be asked now: cannot connect to 127.0.0.1:" <<<"$output"
+    printf 'table a tcp\ntable b tcp here\ntable c tcp 127.0.0.1:1 users\n' >conf
+    run -78 "$MAILRECV" -t -c conf
+    grep -q '^conf:1:12: the line ends too early, expected the place of a service' <<<"$output"
+    grep -q "^conf:2:13: 'here' is no place of a service" <<<"$output"
+    grep -q "^conf:3:25: unexpected 'users'" <<<"$output"
 }
 
 # ---- clients ----

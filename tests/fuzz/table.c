@@ -1,33 +1,66 @@
-/* table.c - fuzz target: answers of socketmap servers, in pieces as at once; lines of text tables */
-/* Byte 0: the size of a piece. The others are an answer, and a line. */
+/* table.c - fuzz target: replies of services, in pieces as at once; what they are asked; lines of text tables */
+/* Byte 0: the size of a piece. The others are a reply, a key, and a line. */
 #include "fuzz.h"
 
 #include <string.h>
 
 #include "tables/line.h"
 #include "tables/socketmap.h"
+#include "tables/tcp.h"
 
-static enum netstring feed(struct socketmap_answer *answer, struct slice bytes, size_t piece, size_t *total)
+typedef enum server_progress feeding(struct table_reply *reply, struct slice bytes, size_t *used);
+
+static enum server_progress feed(feeding *protocol, struct table_reply *reply, struct slice bytes, size_t piece, size_t *total)
 {
-    enum netstring progress = NETSTRING_MORE;
+    enum server_progress progress = SERVER_MORE;
     size_t used;
 
-    socketmap_begin(answer);
-    for (*total = 0; *total < bytes.len && progress == NETSTRING_MORE; *total += used) {
+    reply->len = 0;
+    for (*total = 0; *total < bytes.len && progress == SERVER_MORE; *total += used) {
         size_t left = bytes.len - *total;
 
-        progress = socketmap_feed(answer, (struct slice){ bytes.text + *total, left < piece ? left : piece }, &used);
-        HOLDS(used <= left && (used > 0 || progress == NETSTRING_BAD));
+        progress = protocol(reply, (struct slice){ bytes.text + *total, left < piece ? left : piece }, &used);
+        HOLDS(used <= left && (used > 0 || progress == SERVER_NONSENSE));
     }
     return progress;
 }
 
-static void check_answer(const struct socketmap_answer *answer)
+static void check_reply(const struct table_reply *reply)
 {
-    const char *end = answer->bytes + answer->len;
+    const char *end = reply->bytes + reply->len;
 
-    HOLDS(answer->text.text >= answer->bytes && answer->text.text + answer->text.len < end && answer->text.len >= 2);
-    HOLDS(answer->value.len == 0 || answer->value.text + answer->value.len == answer->text.text + answer->text.len);
+    HOLDS(reply->text.text >= reply->bytes && reply->text.text + reply->text.len < end && reply->text.len >= 2);
+    HOLDS(reply->value.len == 0 || reply->value.text + reply->value.len == reply->text.text + reply->text.len);
+}
+
+/* Whatever comes, it comes of the pieces as of the whole. */
+static void check_protocol(feeding *protocol, struct slice bytes, size_t piece)
+{
+    static struct table_reply whole, pieces;
+    size_t used, taken;
+    enum server_progress progress = feed(protocol, &whole, bytes, SIZE_MAX, &used);
+
+    HOLDS(progress == feed(protocol, &pieces, bytes, piece, &taken));
+    if (progress != SERVER_DONE)
+        return;
+    HOLDS(used == taken && whole.kind == pieces.kind && slice_equal(whole.value, pieces.value));
+    check_reply(&whole);
+}
+
+/* A key is one question, and one word; as a value it comes back as it was. */
+static void check_key(struct slice key)
+{
+    static char request[TABLE_REQUEST];
+    static struct table_reply reply;
+    struct text text = { request, sizeof request, 0 };
+    size_t used;
+
+    tcp_ask(&text, (struct slice)SLICE(""), key);
+    HOLDS(text.len >= 5 && memchr(request, '\n', text.len) == request + text.len - 1);
+    HOLDS(memchr(request + 4, ' ', text.len - 4) == NULL);
+    memcpy(request, "200", 3);
+    reply.len = 0;
+    HOLDS(tcp_feed(&reply, text_slice(&text), &used) == SERVER_DONE && used == text.len && slice_equal(reply.value, key));
 }
 
 /* A line is the same whatever blanks are around it; its key is itself. */
@@ -57,18 +90,12 @@ static void check_line(struct slice line)
 
 void fuzz_table(const uint8_t *data, size_t size)
 {
-    static struct socketmap_answer whole, pieces;
     struct slice bytes = { (const char *)data + 1, size - 1 };
-    enum netstring progress;
-    size_t used, taken;
 
     if (size == 0)
         return;
-    progress = feed(&whole, bytes, SIZE_MAX, &used);
-    HOLDS(progress == feed(&pieces, bytes, data[0] + 1U, &taken));
-    if (progress == NETSTRING_DONE) {
-        HOLDS(used == taken && whole.kind == pieces.kind && slice_equal(whole.value, pieces.value));
-        check_answer(&whole);
-    }
+    check_protocol(socketmap_feed, bytes, data[0] + 1U);
+    check_protocol(tcp_feed, bytes, data[0] + 1U);
+    check_key((struct slice){ bytes.text, bytes.len < TABLE_KEY ? bytes.len : TABLE_KEY });
     check_line(bytes);
 }
