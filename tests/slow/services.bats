@@ -1,4 +1,4 @@
-# slow/services.bats - recipes that need a mail server, or programs of packages that are unpacked for them
+# slow/services.bats - recipes that need a mail server or a table of others, or programs of packages that are unpacked for them
 # shellcheck shell=bash
 
 bats_require_minimum_version 1.5.0
@@ -95,6 +95,78 @@ END
     stop_hook
     wait
     message | deliver_to issues@example.com | grep -q '^451 4.3.0 '
+}
+
+# postsrsd with the secret here, the ports FORWARD and REVERSE, as it was some DAYS ago; sets PID.
+start_postsrsd() { # FORWARD REVERSE [DAYS]
+    local program
+    program=$("$TESTS/unpacked" postsrsd usr/sbin/postsrsd)
+    timeout 120 faketime -f "-${3:-0}d" "$program" -4 -s secret -d example.com -l 127.0.0.1 -f "$1" -r "$2" >>postsrsd.out 2>&1 3>&- </dev/null &
+    PID=$!
+    PIDS+=("$PID")
+    until listening "$1" 4 && listening "$2" 4; do
+        kill -0 "$PID"
+        sleep 0.02
+    done
+}
+
+stop_postsrsd() {
+    # shellcheck disable=SC2046 # numbers: faketime runs it
+    kill "$PID" $(descendants "$PID") 2>/dev/null || true
+    wait "$PID" || true
+}
+
+# What a port says of a key, encoded.
+says() { # PORT KEY
+    printf 'get %s\n' "$2" | timeout 20 nc -N 127.0.0.1 "$1"
+}
+
+# The address that a port makes of this one.
+signed() { # PORT ADDRESS
+    local said
+    said=$(says "$@")
+    [[ $said == '200 SRS0='* ]] && echo "${said#200 }"
+}
+
+@test "recipe: Answer by signed address" {
+    local forward reverse past address old
+    forward=$(free_port)
+    reverse=$(free_port)
+    echo 'first secret' >secret
+    start_postsrsd "$forward" "$reverse"
+    recipe 'Answer by signed address' -e "s,127.0.0.1:10002,127.0.0.1:$reverse,"
+    address=$(signed "$forward" Joe@example.org)
+    [[ $address == SRS0=*=*=example.org=Joe@example.com ]]
+    message | deliver_to "$address" | grep -q '^250 2.0.0 Ok, delivered'
+    [ "$(head -n 1 lib/bounce-*)" = 'X-Signed-For: joe@example.org' ]
+    [ "$(tail -n 5 lib/bounce-*)" = "$(message)" ]
+    # of what is no such address one port knows nothing, the other nearly all
+    [ "$(says "$reverse" joe@example.org)" = '500 Not an SRS address.' ]
+    [ "$(says "$forward" joe@example.com)" = '200 joe@example.com' ]
+    [[ "$(says "$forward" @example.net)" == '200 SRS0='*'=example.net=@example.com' ]]
+    # as some hosts change it
+    message | deliver_to "$(tr A-Z a-z <<<"$address")" | grep -q '^250 2.0.0 Ok, delivered'
+    # all that is not signed, not for us, or no such address at all
+    for other in "${address/=example.org=/=example.net=}" "SRS0=AAAA=${address#SRS0=*=}" "${address%@*}@example.net" SRS0=x@example.com \
+        SRS0=@example.com joe@example.com joe@example.org '"a b%\\"@example.com' "SRS1=${address#SRS0=}"; do
+        message | deliver_to "$other" | grep -q '^550 ' || { echo "$other"; false; }
+    done
+    [ "$(find lib -name 'bounce-*' | wc -l)" = 2 ]
+    # with another secret before the old one, which still counts
+    stop_postsrsd
+    message | deliver_to "$address" | grep -q '^451 '
+    sed -i '1i another secret' secret
+    start_postsrsd "$forward" "$reverse"
+    message | deliver_to "$address" | grep -q '^250 2.0.0 Ok, delivered'
+    # of three weeks ago, or more, or so much more that the days have been counted round
+    for days in 20:250 23:550 1000:550 1030:250; do
+        past=$(free_port)
+        start_postsrsd "$past" "$(free_port)" "${days%:*}"
+        old=$(signed "$past" Joe@example.org)
+        message | deliver_to "$old" | grep -q "^${days#*:} "
+        stop_postsrsd
+    done
+    run ! grep 'table failed.*its answer' log
 }
 
 # Dovecot delivers as no root: root becomes nobody, in a directory where nobody may write.
