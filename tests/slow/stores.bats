@@ -138,33 +138,6 @@ hears() { # RECIPIENT REPLY
     hears archive@example.com 451
 }
 
-@test "recipe: Apply patches" {
-    recipe 'Apply patches'
-    at() { in_peer stores git -C "$PWD/lib/project" "$@"; }
-    in_peer stores git init -q -b main lib/project
-    at config user.name Tester
-    at config user.email tester@example.com
-    echo one >lib/project/file
-    at add file
-    at commit -q -m first
-    echo two >>lib/project/file
-    at commit -q -a -m 'Add two'
-    at format-patch -1 --stdout | sed 1d >a.patch
-    at reset -q --hard HEAD~1
-    hears patches@example.com '554 .*no patch, or it does not apply'
-    [ ! -e lib/project/.git/rebase-apply ]
-    # what an earlier version may have left
-    in_peer stores sh -c "git -C lib/project am </dev/null" || true
-    deliver_to patches@example.com <a.patch >said
-    grep -q '^250 2.0.0 Ok, delivered' said || { cat said; grep output log; false; }
-    [ "$(at log -1 --format=%s)" = 'Add two' ]
-    deliver_to patches@example.com <a.patch | grep -q '^554 '
-    [ "$(at log --oneline | wc -l)" -eq 2 ]
-    [ -z "$(at status --porcelain)" ]
-    mv lib/project lib/away
-    deliver_to patches@example.com <a.patch | grep -q '^451 '
-}
-
 @test "recipe: Tell a chat" {
     start_hook
     recipe 'Tell a chat' -e "s,https://chat.example.com,http://127.0.0.1:$HOOK_PORT,"
