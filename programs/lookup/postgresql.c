@@ -1,12 +1,18 @@
 /* postgresql.c - asking a server of PostgreSQL */
 /*
- * Where it is, and by which user and password it is asked, is in the service files of libpq. The query is sent with each
- * question and not prepared: then it works behind a pooler of connections, too, in as many round trips.
+ * Where it is, and by which user and password it is asked, is in the service files of libpq.
+ *
+ * The first question goes with its query. Who asks again will ask more: then the query is prepared, once, and a question
+ * costs the server half as much. A server may forget that, or a pooler have another one answer, which does not know of it:
+ * the question is asked anew with its query, and so are all that follow.
  */
 #include "programs/lookup/source.h"
 
+#include <stdio.h>
+
 #include <postgresql/libpq-fe.h>
 
+#include "base/hash.h"
 #include "base/library.h"
 
 static struct {
@@ -16,7 +22,10 @@ static struct {
     __typeof__(PQsetErrorVerbosity) *set_verbosity;
     __typeof__(PQerrorMessage) *error_message;
     __typeof__(PQexecParams) *exec;
+    __typeof__(PQprepare) *prepare;
+    __typeof__(PQexecPrepared) *exec_prepared;
     __typeof__(PQresultStatus) *result_status;
+    __typeof__(PQresultErrorField) *error_field;
     __typeof__(PQntuples) *rows;
     __typeof__(PQnfields) *columns;
     __typeof__(PQgetisnull) *is_null;
@@ -32,7 +41,10 @@ static const struct library_function functions[] = {
     LIBRARY_FUNCTION(library.set_verbosity, PQsetErrorVerbosity),
     LIBRARY_FUNCTION(library.error_message, PQerrorMessage),
     LIBRARY_FUNCTION(library.exec, PQexecParams),
+    LIBRARY_FUNCTION(library.prepare, PQprepare),
+    LIBRARY_FUNCTION(library.exec_prepared, PQexecPrepared),
     LIBRARY_FUNCTION(library.result_status, PQresultStatus),
+    LIBRARY_FUNCTION(library.error_field, PQresultErrorField),
     LIBRARY_FUNCTION(library.rows, PQntuples),
     LIBRARY_FUNCTION(library.columns, PQnfields),
     LIBRARY_FUNCTION(library.is_null, PQgetisnull),
@@ -43,6 +55,9 @@ static const struct library_function functions[] = {
 
 static PGconn *connection;
 static const char *statement;
+
+/* Has the query been prepared? It is when it is asked for the second time. */
+static enum { ASKED_NEVER, ASKED_ONCE, PREPARED, UNPREPARED } state;
 
 static bool postgresql_open(const struct question *question, struct opened *opened, struct answer *answer)
 {
@@ -79,15 +94,67 @@ static void read_result(const PGresult *result, struct answer *answer)
         source_found(answer, (struct slice){ library.value(result, 0, 0), (size_t)library.length(result, 0, 0) });
 }
 
+/*
+ * Of the same name is the same query, whoever has prepared it: behind a pooler that may have been another process, with
+ * another table.
+ */
+static const char *name(void)
+{
+    static char text[64];
+    const size_t len = strlen(statement);
+
+    (void)snprintf(text, sizeof text, "mailrecv_%08x_%zu", hash_on(HASH_BEGIN, statement, len), len);
+    return text;
+}
+
+static bool prepare(void)
+{
+    PGresult *result = library.prepare(connection, name(), statement, 0, NULL);
+    const bool done = library.result_status(result) == PGRES_COMMAND_OK;
+
+    library.clear(result);
+    return done;
+}
+
+/* Is it the prepared statement that is wrong, and not what was asked? */
+static bool is_forgotten(const PGresult *result)
+{
+    static const char *const codes[] = { "26000" /* there is none */, "0A000" /* what it gives is another type now */ };
+    const char *code = library.error_field(result, PG_DIAG_SQLSTATE);
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0] && code != NULL; i++)
+        if (strcmp(code, codes[i]) == 0)
+            return true;
+    return false;
+}
+
+static PGresult *exec(const char *key)
+{
+    const char *const values[] = { key };
+    PGresult *result;
+
+    if (state == ASKED_ONCE)
+        state = prepare() ? PREPARED : UNPREPARED;
+    if (state == ASKED_NEVER)
+        state = ASKED_ONCE;
+    if (state == PREPARED) {
+        result = library.exec_prepared(connection, name(), 1, values, NULL, NULL, 0);
+        if (!is_forgotten(result))
+            return result;
+        library.clear(result);
+        state = UNPREPARED;
+    }
+    return library.exec(connection, statement, 1, NULL, values, NULL, NULL, 0);
+}
+
 static bool postgresql_ask(struct slice key, struct answer *answer)
 {
     static PGresult *result; /* the value is in it until the next question */
     char text[SOCKETMAP_REQUEST + 1];
-    const char *const values[] = { text };
 
     text_string(text, sizeof text, key);
     library.clear(result);
-    result = library.exec(connection, statement, 1, NULL, values, NULL, NULL, 0);
+    result = exec(text);
     read_result(result, answer);
     return library.status(connection) == CONNECTION_OK;
 }

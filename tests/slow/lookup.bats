@@ -293,6 +293,58 @@ kill_queries() { # DATABASE
     mariadb_sql 'GRANT USAGE ON *.* TO mail WITH MAX_USER_CONNECTIONS 0'
 }
 
+@test "PostgreSQL: who asks again has the query prepared, and hears of a table what it is now" {
+    start_asking postgresql "SELECT COUNT(*) FROM pg_prepared_statements WHERE \$1 <> ''"
+    [ "$(ask first),$(ask second),$(ask third)" = 'OK 0,,OK 1,,OK 1,' ]
+
+    start_asking postgresql 'SELECT number FROM users WHERE address = ?'
+    [ "$(ask joe@example.com),$(ask joe@example.com),$(ask nobody)" = 'OK 7,,OK 7,,NOTFOUND ,' ]
+    sql postgresql "ALTER TABLE users ALTER number TYPE text USING 'seven'"
+    [ "$(ask joe@example.com),$(ask joe@example.com),$(ask nobody)" = 'OK seven,,OK seven,,NOTFOUND ,' ]
+    sql postgresql "ALTER TABLE users RENAME number TO other"
+    [[ $(ask joe@example.com) == 'TEMP ERROR:'*number* ]]
+    sql postgresql "ALTER TABLE users RENAME other TO number"
+    [ "$(ask joe@example.com)" = 'OK seven,' ]
+}
+
+# Its transactions go to one connection and the other by turns: what is prepared on one the other does not know.
+start_pooler() {
+    POOLER_PORT=$(free_port)
+    cat >"$PLACE/pooler.ini" <<END_OF_FILE
+[databases]
+mail = host=$PLACE port=$PG_PORT dbname=mail user=admin password=admin
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = $POOLER_PORT
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+min_pool_size = 2
+default_pool_size = 2
+server_round_robin = 1
+END_OF_FILE
+    printf '%s\n' '[mail]' host=127.0.0.1 "port=$POOLER_PORT" user=mail dbname=mail >pooled.conf
+    launch_database pooler pgbouncer "$PLACE/pooler.ini"
+    POOLER=$(cat "$PLACE/pooler.pid")
+    PIDS+=("$POOLER")
+    PGSERVICEFILE=$PWD/pooled.conf eventually "$LOOKUP" postgresql:mail "$QUERY" joe@example.com
+}
+
+@test "PostgreSQL: a pooler that has others answer hears each table's own query" {
+    local others
+    start_pooler
+    export PGSERVICEFILE=$PWD/pooled.conf
+    start_asking postgresql 'SELECT number FROM users WHERE address = ?'
+    others=("$TO" "$FROM")
+    start_asking postgresql
+    eventually says_yes postgresql "SELECT 'yes' FROM pg_stat_activity WHERE datname = 'mail' HAVING COUNT(*) = 2"
+    for _ in {1..7}; do
+        [ "$(ask joe@example.com)" = 'OK joe,' ]
+        [ "$(TO=${others[0]} FROM=${others[1]} ask joe@example.com)" = 'OK 7,' ]
+    done
+    grep -q 'prepared statement "mailrecv_[^"]*" does not exist' "$PLACE/postgresql.out"
+}
+
 @test "by TCP and TLS, too" {
     run -0 "$LOOKUP" postgresql:by-tls "SELECT path || (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) FROM users WHERE address = ?" joe@example.com
     [ "$output" = 'joe@example.com OK joetrue' ]
