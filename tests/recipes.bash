@@ -37,6 +37,7 @@ recipe() { # TITLE [SED-ARGUMENT...]
     grep -q '^domain ' mailrecv.conf || sed -i '1i domain mail.example.com' mailrecv.conf
     chmod 644 mailrecv.conf
     [ ! -s commands ] || . ./commands
+    if declare -F fill >/dev/null; then fill; fi # the database that -t asks
     "$MAILRECV" -t -c mailrecv.conf >effective # not even a warning
 }
 

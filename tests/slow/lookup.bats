@@ -453,13 +453,15 @@ says() { # CODE COMMAND
 # ---- recipes -----------------------------------------------------------------------------------
 
 @test "recipe: Take recipients from PostgreSQL" {
-    recipe 'Take recipients from PostgreSQL' -e "s,/usr/local/sbin/mailrecv-lookup,$LOOKUP,; s,/var/run/postgresql,$PLACE," \
-        -e "s/^dbname=mail/&\nport=$PG_PORT\nuser=mailrecv/"
-    postgresql "$(cat mail.sql)" mail
-    postgresql "ALTER ROLE mailrecv PASSWORD 'there is no such user here'"
+    fill() {
+        postgresql "$(cat mail.sql)" mail
+        postgresql "ALTER ROLE mailrecv PASSWORD 'there is no such user here'"
+    }
     echo '*:*:*:mailrecv:there is no such user here' >pgpass
     chmod 600 pgpass
     export PGPASSFILE=$PWD/pgpass PGSERVICEFILE=$PWD/pg_service.conf
+    recipe 'Take recipients from PostgreSQL' -e "s,/usr/local/sbin/mailrecv-lookup,$LOOKUP,; s,/var/run/postgresql,$PLACE," \
+        -e "s/^dbname=mail/&\nport=$PG_PORT\nuser=mailrecv/"
     message | deliver_to Joe@example.com | grep -q '^250 2.0.0 Ok, delivered'
     message | deliver_to anybody@example.org | grep -q '^250 2.0.0 Ok, delivered'
     message | deliver_to ann@example.com | grep -q '^550 5.1.1 No one here by that name'
@@ -481,11 +483,13 @@ send_as() { # USER PASSWORD SENDER
 @test "recipe: Keep users and passwords in MariaDB" {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj /CN=mail.example.com \
         -addext subjectAltName=DNS:mail.example.com -keyout key.pem -out cert.pem 2>/dev/null
+    fill() {
+        chmod 600 mariadb.cnf
+        mariadb_sql 'USE mail; DROP TABLE users'
+        mariadb_sql "$(cat mail.sql)"
+    }
     recipe 'Keep users and passwords in MariaDB' -e "s,/usr/local/sbin/mailrecv-lookup,$LOOKUP,; s,/run/mysqld/mysqld.sock,$PLACE/mariadb.sock," \
         -e '/^CREATE DATABASE/d'
-    chmod 600 mariadb.cnf
-    mariadb_sql 'USE mail; DROP TABLE users'
-    mariadb_sql "$(cat mail.sql)"
     for method in yescrypt gost-yescrypt scrypt bcrypt sha512crypt sha256crypt; do
         hash=$(echo "secret of $method" | "${MAILRECV%/*}/mailrecv-checkpassword" -p -m $method)
         mariadb_sql "INSERT INTO mail.users VALUES ('$method', '$hash', '$method@example.com sales@example.com')"
