@@ -57,8 +57,9 @@ log_in() {
 }
 
 @test "signals, mask and umask of a session are the same whoever starts it" {
+    # While the command is started all signals are blocked, a little longer than until it runs.
     config <<END
-deliver rcpt_to a@mx.example pipe for p in \$PPID \$(cat /proc/\$PPID/task/\$PPID/children); do [ \$p = \$\$ ] || grep -E '^(Sig(Blk|Ign|Cgt|Pnd)|Umask)' /proc/\$p/status; done >$HERE/seen
+deliver rcpt_to a@mx.example pipe while grep -q '^SigBlk:.*fffffffe7ffbfeff' /proc/\$PPID/status; do sleep 0.01; done; for p in \$PPID \$(cat /proc/\$PPID/task/\$PPID/children); do [ \$p = \$\$ ] || grep -E '^(Sig(Blk|Ign|Cgt|Pnd)|Umask)' /proc/\$p/status; done >$HERE/seen
 END
     echo text | send s@client.example a@mx.example
     expect "${REPLY:0:3}" 250
