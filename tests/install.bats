@@ -8,9 +8,9 @@ setup() {
     cd "$BATS_TEST_TMPDIR"
     root=$PWD/root
     unset MAKEFLAGS MAKELEVEL
-    # the objects that are there already need no second compilation, the tree is not touched
+    # what is there already is compiled and linked no second time, the tree is not touched
     mkdir build
-    if [ -d "$TESTS/../build" ]; then (into=$PWD/build && cd "$TESTS/../build" && find . -path ./static -prune -o -name '*.[od]' -exec cp -p --parents {} "$into" \;); fi
+    if [ -d "$TESTS/../build" ]; then (into=$PWD/build && cd "$TESTS/../build" && find . -path ./static -prune -o \( -name '*.[od]' -o -name 'mailrecv*' \) -type f -exec cp -p --parents {} "$into" \;); fi
     [ ! -e "$TESTS/../build/sysconfdir" ] || cp -p "$TESTS/../build/sysconfdir" build/
 }
 
