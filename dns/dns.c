@@ -481,7 +481,6 @@ void dns_forget(void)
         return; /* pages that nobody has written to need not be copied */
     explicit_bzero(questions, (dns.count < RESOLVER_QUESTIONS ? dns.count : RESOLVER_QUESTIONS) * sizeof questions[0]);
     explicit_bzero(&heard, sizeof heard);
-    resolver_forget();
     explicit_bzero(dns.trouble, sizeof dns.trouble);
     dns.settings = NULL;
 }

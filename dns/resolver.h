@@ -41,9 +41,6 @@ void resolver_hide(void *memory, size_t size);
  */
 pid_t resolver_start(bool confined, int *channel);
 
-/* For a forked process that is to know nothing of what was asked, and asks nothing. */
-void resolver_forget(void);
-
 /* ---- what crosses the channel ------------------------------------------------------------ */
 
 /* The address of a server. */

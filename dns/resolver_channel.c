@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +10,7 @@
 
 #include "base/cold.h"
 #include "base/passing.h"
+#include "base/text.h"
 
 struct resolver_message resolving_message COLD_BSS;
 
@@ -93,7 +93,7 @@ void resolving_tell_answer(const struct question *q, const struct answer *answer
     resolving_message.status = answer->status;
     resolving_message.count = (uint32_t)count;
     resolving_message.null_mx = answer->null_mx;
-    (void)snprintf(resolving_message.why, sizeof resolving_message.why, "%s", why); /* cut when too long */
+    text_string(resolving_message.why, sizeof resolving_message.why, slice_of(why)); /* cut when too long */
     memcpy(resolving_message.data, answer->names, size);
     resolving_tell(RESOLVER_ANSWER, size);
 }

@@ -1,4 +1,4 @@
-/* resolver_memory.c - memory of the resolver that holds names which were asked for, in one place to be forgotten */
+/* resolver_memory.c - memory of the resolver for names that were asked for, which no other process gets */
 #include "dns/resolving.h"
 
 #include <stdlib.h>
@@ -60,13 +60,13 @@ bool resolving_make_own(void)
         return true;
     memory = mmap(NULL, sizeof *resolving_own, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                   -1, 0);
-    resolving_own = memory != MAP_FAILED ? memory : NULL;
-    return resolving_own != NULL;
+    if (memory == MAP_FAILED || madvise(memory, sizeof *resolving_own, MADV_DONTFORK) != 0)
+        return false;
+    resolving_own = memory;
+    return true;
 }
 
-void resolver_forget(void)
+void resolving_share_own(bool share)
 {
-    if (resolving_own != NULL)
-        (void)munmap(resolving_own, sizeof *resolving_own); /* ours: cannot fail */
-    resolving_own = NULL;
+    (void)madvise(resolving_own, sizeof *resolving_own, share ? MADV_DOFORK : MADV_DONTFORK); /* ours: cannot fail */
 }

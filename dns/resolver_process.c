@@ -3,8 +3,8 @@
  * c-ares sends the questions, repeats them, goes on to other servers and to TCP, and sees that an answer comes
  * from where it was asked for, with the id and the question that were sent. What the answer says
  * is read by wire.c. The first questions leave before the fork, and their answers are under way while the child
- * is made and confined: no byte of the network is read before that. From then on its sockets come from the parent,
- * which connects them to the servers that it knows, so that nobody else can be reached.
+ * is made and confined: no byte of the network is read before that. From then on its sockets, but for a spare one, come
+ * from the parent, which connects them to the servers that it knows, so that nobody else can be reached.
  */
 #include "dns/resolving.h"
 
@@ -256,9 +256,18 @@ static bool prepare_process(pid_t parent)
            prctl(PR_SET_NAME, "mailrecv-dns") == 0 && close_others() && drop_hidden();
 }
 
+/* False with errno set. */
+static bool become_resolver(bool confined, pid_t parent)
+{
+    if (!prepare_process(parent))
+        return false;
+    resolving_connect_spare();
+    return !confined || sandbox_enter(SANDBOX_RESOLVER, 0);
+}
+
 static void __attribute__((noreturn)) run(bool confined, pid_t parent)
 {
-    if (!prepare_process(parent) || (confined && !sandbox_enter(SANDBOX_RESOLVER, 0))) {
+    if (!become_resolver(confined, parent)) {
         (void)snprintf(resolving_message.why, sizeof resolving_message.why, "sandbox: %s",
                        strerror(errno)); /* cut when too long */
         resolving_tell(RESOLVER_FAILED, 0);
@@ -275,11 +284,13 @@ pid_t resolver_start(bool confined, int *channel)
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return -1;
+    resolving_share_own(true);
     child = _Fork();
     if (child == 0) {
         resolving.channel = ends[1];
         run(confined, parent);
     }
+    resolving_share_own(false);
     if (child < 0) {
         int error = errno;
 

@@ -53,23 +53,23 @@ static void list_servers(void)
     resolving_ares.free_data(list);
 }
 
-/* Is it one of ours? A scope (fe80::1%eth0) is not compared: c-ares does not tell those that it has. */
+/* A scope (fe80::1%eth0) is not compared: c-ares does not tell those that it has. */
+static bool is_same(const union resolver_server *a, const union resolver_server *b)
+{
+    if (a->family == AF_INET && b->family == AF_INET)
+        return a->v4.sin_port == b->v4.sin_port && a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+    return a->family == AF_INET6 && b->family == AF_INET6 && a->v6.sin6_port == b->v6.sin6_port &&
+           memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr) == 0;
+}
+
+/* Is it one of ours? */
 static bool is_known(const union resolver_server *server)
 {
     if (resolving.count == 0)
         list_servers();
-    for (size_t i = 0; i < resolving.count; i++) {
-        const union resolver_server *known = &resolving.servers[i];
-
-        if (known->family != server->family)
-            continue;
-        if (known->family == AF_INET && known->v4.sin_port == server->v4.sin_port &&
-            known->v4.sin_addr.s_addr == server->v4.sin_addr.s_addr)
+    for (size_t i = 0; i < resolving.count; i++)
+        if (is_same(&resolving.servers[i], server))
             return true;
-        if (known->family == AF_INET6 && known->v6.sin6_port == server->v6.sin6_port &&
-            memcmp(&known->v6.sin6_addr, &server->v6.sin6_addr, sizeof known->v6.sin6_addr) == 0)
-            return true;
-    }
     return false;
 }
 
@@ -89,9 +89,21 @@ bool resolver_serve(int channel, const struct resolver_message *m, size_t len)
     return given;
 }
 
-/* Waits for a socket of the parent. Questions may come before it. */
+/* What follows from the first answer is asked without waiting, from a port of its own as every question is. */
+void resolving_connect_spare(void)
+{
+    resolving.spare.fd = connect_to(&resolving.spare.server, false); /* without it the parent is waited for */
+}
+
+/* The spare socket, or one that the parent is waited for. Questions may come before it. */
 static int fetch_socket(const union resolver_server *server, bool stream)
 {
+    int spare = resolving.spare.fd;
+
+    if (spare >= 0 && !stream && is_same(server, &resolving.spare.server)) {
+        resolving.spare.fd = NONE;
+        return spare;
+    }
     if (!is_known(server)) {
         errno = ENETUNREACH; /* a server more than there is room for */
         return NONE;
@@ -130,6 +142,8 @@ static int connect_socket(ares_socket_t number, const struct sockaddr *address, 
     (void)data;
     memcpy(&server, address, size < sizeof server ? size : sizeof server);
     fd = resolving.channel > 0 ? fetch_socket(&server, stream) : connect_to(&server, stream);
+    if (resolving.channel == 0)
+        resolving.spare.server = server;
     resolving.sockets[number].fd = fd;
     return fd < 0 ? -1 : 0;
 }

@@ -35,6 +35,10 @@ struct resolving {
     int channel;  /* to the parent; 0: this is the parent */
     int awaited;  /* the socket that the parent was asked for; PENDING, NONE */
     struct {
+        union resolver_server server;
+        int fd; /* NONE: it is used already */
+    } spare; /* for the question after the first */
+    struct {
         int fd;
         bool used, stream;
     } sockets[SOCKETS]; /* by the number that c-ares has for each */
@@ -43,8 +47,8 @@ struct resolving {
 extern struct resolving resolving;
 
 /*
- * All that holds names that were asked for, among them memory of c-ares: it is in one place, so that it can be
- * forgotten. What c-ares gives back is not used again before the next resolver_prepare.
+ * All that holds names that were asked for, among them memory of c-ares: it is in one place, so that the resolver
+ * alone gets it. What c-ares gives back is not used again before the next resolver_prepare.
  */
 struct own {
     struct question questions[RESOLVER_QUESTIONS];
@@ -82,6 +86,9 @@ void *resolving_resize(void *memory, size_t size);
 /* Makes what resolving_own points to, unless it is there. False with errno set. */
 bool resolving_make_own(void);
 
+/* Does a process that is forked next get it? At first none does. */
+void resolving_share_own(bool share);
+
 /* ---- resolver_channel.c ---- */
 
 /* Where a message ends: behind `used` bytes of what its kind has besides the head. */
@@ -100,5 +107,8 @@ void resolving_take_order(int flags);
 /* ---- resolver_sockets.c ---- */
 
 extern const struct ares_socket_functions resolving_sockets;
+
+/* Before the process is confined: makes one more socket for the server that was asked last. */
+void resolving_connect_spare(void);
 
 #endif

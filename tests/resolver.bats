@@ -66,10 +66,10 @@ is_gone() { # PID
     begin_asking 'sandbox off' # who is confined does not let itself be looked at
     wait_for "/proc/$RESOLVER/wchan" . # it has begun
     for try in {1..500}; do
-        [ "$(readlink "/proc/$RESOLVER"/fd/* | sed 's/:.*//' | sort | uniq -c | tr -s ' ')" != ' 2 socket' ] || break
+        [ "$(readlink "/proc/$RESOLVER"/fd/* | sed 's/:.*//' | sort | uniq -c | tr -s ' ')" != ' 3 socket' ] || break
         sleep 0.02
     done
-    [ "$(readlink "/proc/$RESOLVER"/fd/* | sed 's/:.*//' | sort | uniq -c | tr -s ' ')" = ' 2 socket' ]
+    [ "$(readlink "/proc/$RESOLVER"/fd/* | sed 's/:.*//' | sort | uniq -c | tr -s ' ')" = ' 3 socket' ] # one of them is spare
     grep -q ' rw-s ' "/proc/$MONITOR/maps"
     run ! grep ' rw-s ' "/proc/$RESOLVER/maps"
     kill "$MONITOR"
@@ -87,6 +87,17 @@ is_gone() { # PID
     [ "$(grep -c 'clone' calls)" -eq 2 ]
     grep -q '^220' out
     grep -q 'end reason=quit' log
+}
+
+@test "what follows from the first answer is asked from a port of its own, and waits for no socket of the monitor" {
+    odd 192.0.2.7=client.example client.example=192.0.2.7
+    configure 'sandbox on'
+    TCPREMOTEIP=192.0.2.7 strace -f -e trace=socket,sendmsg,sendto -o calls "$MAILRECV" -c conf -l log <<<QUIT >out
+    grep -q '^220' out
+    cat calls
+    [ "$(asked | wc -l)" -eq 2 ]
+    [ "$(grep -c 'AF_INET, SOCK_DGRAM' calls)" -eq 2 ]
+    run ! grep SCM_RIGHTS calls
 }
 
 @test "it dies with its monitor, and ignores SIGTERM of its own" {
