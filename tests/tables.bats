@@ -5,9 +5,12 @@ bats_require_minimum_version 1.5.0
 load common
 load tools/delivery
 
-# A table that is large enough for an index, of 3000 lines. Old enough it is when the last tests need it.
+# Tables that are large enough for an index: of 3000 lines, the same once more for a test that changes it, and with many lines of one
+# key. Old enough they are when the tests behind the first ones need them.
 setup_file() {
-    awk 'BEGIN { for (i = 1; i <= 3000; i++) printf "user%d@example.com box%d\n", i, i }' >"$BATS_FILE_TMPDIR/large"
+    cd "$BATS_FILE_TMPDIR"
+    awk 'BEGIN { for (i = 1; i <= 3000; i++) printf "user%d@example.com box%d\n", i, i }' | tee large >changing
+    { cat large; yes 'user30@example.net x' | head -n 600; } >crowded
 }
 
 # What becomes of RCPT for each of these, in one session: the codes of the replies.
@@ -299,11 +302,11 @@ END
 
 # ---- indexes ----
 
-# A configuration with the large table and, in it, these two recipients: one of it, one that is not.
-with_large() {
+# A configuration with a large table.
+with_large() { # [FILE]
     config <<END
 table.cache $HERE/cache
-table people file $BATS_FILE_TMPDIR/large
+table people file $BATS_FILE_TMPDIR/${1:-large}
 deliver rcpt_to table:people append /dev/null
 END
     mkdir cache
@@ -374,9 +377,7 @@ has_index() { known && compgen -G "cache/table-*.index"; }
 }
 
 @test "a table with so many lines of one key that it can have no index is read; the log says so once for a session" {
-    with_large
-    { cat "$BATS_FILE_TMPDIR/large"; for _ in {1..600}; do echo 'user30@example.net x'; done; } >own
-    sed -i "s|file .*|file $HERE/own|" conf
+    with_large crowded
     warned() {
         rm -f log
         expect "$(codes user1@example.com user30@example.net user3000@example.com user3001@example.com)" '250 250 250 550'
@@ -388,17 +389,16 @@ has_index() { known && compgen -G "cache/table-*.index"; }
 }
 
 @test "a table that has changed is another one, whatever its index says" {
-    with_large
-    cp "$BATS_FILE_TMPDIR/large" own
-    sed -i "s|file .*|file $HERE/own|" conf
+    local own=$BATS_FILE_TMPDIR/changing
+    with_large changing
     until_true has_index
     # in place, of the same size, with the time that it had
-    time=$(stat -c @%.Y own)
-    printf 'uzer' | dd of=own conv=notrunc status=none
-    touch -d "$time" own
+    time=$(stat -c @%.Y "$own")
+    printf 'uzer' | dd of="$own" conv=notrunc status=none
+    touch -d "$time" "$own"
     expect "$(codes user1@example.com uzer1@example.com)" '550 250'
-    sed 's/^user2@/abc@/' own >new
-    mv new own
+    sed 's/^user2@/abc@/' "$own" >new
+    mv new "$own"
     expect "$(codes user2@example.com abc@example.com user3@example.com)" '550 250 250'
 }
 
@@ -575,7 +575,7 @@ END
     local late='table failed table="people" key="a@example.com" reason="it has not answered in time"$'
     config <<END
 table people exec $HERE/program
-table.timeout 300
+table.timeout 100
 deliver rcpt_to table:people append $HERE/box
 END
     for where in '' '>\&2'; do
@@ -803,6 +803,12 @@ login() {
     sed -n '/^2[35][50] 2.7.0\|^[45]/{s/ .*//p;q}' replies
 }
 
+# The replies to one that waits for a second, whatever else is done meanwhile.
+login_wrongly() { # NAME PASSWORD
+    printf 'EHLO x\r\nAUTH PLAIN %s\r\nQUIT\r\n' "$(printf '\0%s\0%s' "$1" "$2" | base64 -w 0)" |
+        "$MAILRECV" -c conf -l log -P "$CLIENT" 3>&-
+}
+
 @test "users by table: each password is checked by its hash, which nobody sees" {
     with_server <<END
 auth optional
@@ -817,16 +823,18 @@ END
         printf 'lines\tOK %s\\nx\n' "$hash"
         printf 'down\tTEMP later\n'
     } >answers
+    login_wrongly lines secret >replies.lines &
     expect "$(login JOE secret)" 235
     grep -q '\] authenticated user="joe"$' log
     expect "$(login ann secret)" 235
-    expect "$(login lines secret)" 535
     expect "$(login down secret)" 454
     # neither in the log, nor as an argument or a variable of the program
     word=$(printf '\0joe\0secret' | base64)
     strace -f -s 1000 -v -e trace=execve -o trace "$MAILRECV" -c conf -l log -d a >replies <<<"EHLO x"$'\n'"AUTH PLAIN $word"
     grep -q '^235' replies
     grep -q 'execve.*mailrecv-checkpassword' trace
+    wait $!
+    grep -q '^535 5.7.8' replies.lines
     refute grep -qF "${hash:5}" trace
     refute grep -qF "${hash:5}" log
 }
@@ -847,9 +855,7 @@ END
     } >users
     expect "$(login joe secret)" 235
     for name in joe:wrong empty:secret locked:secret plain:secret '#c:secret' d:secret "f:$hash:secret" f:secret nobody:secret; do
-        # each of them waits for a second
-        printf 'EHLO x\r\nAUTH PLAIN %s\r\nQUIT\r\n' "$(printf '\0%s\0%s' "${name%:*}" "${name##*:}" | base64 -w 0)" |
-            "$MAILRECV" -c conf -l log -P "$CLIENT" >"replies.${name:0:3}" &
+        login_wrongly "${name%:*}" "${name##*:}" >"replies.${name:0:3}" &
     done
     wait
     [ "$(cat replies.* | grep -c '^535 5.7.8')" = 9 ]
