@@ -166,20 +166,31 @@ static bool search_indexed(struct table_file *file, struct slice path, struct sl
     return file->indexed && search_index(file, search);
 }
 
-enum table_answer table_file_ask(struct table *table, struct slice key, struct slice *value, char reason[TABLE_REASON])
+/* Is it as it was when it was opened? Who was reading meanwhile may have seen a part of one version, and a part of another. */
+static bool is_unchanged(const struct table_file *file)
 {
-    struct table_file *file = &table->file;
-    struct search search = { .key = key };
     struct stat now;
 
-    if (!open_table(file, table->path, clock_ms() + table->settings->timeout))
-        return fail("cannot open the file", reason);
-    if (!search_indexed(file, table->path, table->settings->cache, &search) && !table_lines(file->fd, look_at, &search))
-        return fail("cannot read the file", reason);
-    if (fstat(file->fd, &now) != 0 || !table_index_is_same(&now, &file->status)) {
-        (void)snprintf(reason, TABLE_REASON, "the file was changed while it was read");
-        return TABLE_FAILED;
-    }
-    *value = search.value;
-    return search.found ? TABLE_FOUND : TABLE_UNKNOWN;
+    return fstat(file->fd, &now) == 0 && table_index_is_same(&now, &file->status);
+}
+
+enum table_answer table_file_ask(struct table *table, struct slice key, struct slice *value, char reason[TABLE_REASON])
+{
+    const uint64_t deadline = clock_ms() + table->settings->timeout;
+    struct table_file *file = &table->file;
+    struct search search;
+
+    do {
+        search = (struct search){ .key = key };
+        if (!open_table(file, table->path, deadline))
+            return fail("cannot open the file", reason);
+        if (!search_indexed(file, table->path, table->settings->cache, &search) && !table_lines(file->fd, look_at, &search))
+            return fail("cannot read the file", reason);
+        if (is_unchanged(file)) {
+            *value = search.value;
+            return search.found ? TABLE_FOUND : TABLE_UNKNOWN;
+        }
+    } while (clock_left(deadline) > 0);
+    (void)snprintf(reason, TABLE_REASON, "the file was changed while it was read");
+    return TABLE_FAILED;
 }

@@ -6,9 +6,9 @@
 #include "tables/settings.h"
 
 /*
- * Looks for a key, when nobody has written to the file for a moment. A small file is read; of a large one the place is
- * found in its index (index.h), and it is read as a whole only where there is none. The value lives until the next question to any
- * table. TABLE_FAILED with a reason, one line.
+ * Looks for a key, when nobody has written to the file for a moment; once more if somebody does meanwhile. A small file is read; of
+ * a large one the place is found in its index (index.h), and it is read as a whole only where there is none. The value lives until
+ * the next question to any table. TABLE_FAILED with a reason, one line.
  */
 enum table_answer table_file_ask(struct table *table, struct slice key, struct slice *value, char reason[TABLE_REASON]);
 

@@ -421,6 +421,55 @@ END
     expect "$(codes user1@example.com user2@example.com)" '250 550'
 }
 
+# Starts a session that asks for one address, and is stopped when it has read the first piece of `people`.
+ask_and_stop() { # ADDRESS
+    : >trace
+    strace -f -qq -P "$HERE/people" -e trace=pread64 -e inject=pread64:signal=SIGSTOP:when=1 -o trace \
+        "$MAILRECV" -c conf -l log <<<"HELO x"$'\n'"MAIL FROM:<>"$'\n'"RCPT TO:<$1>" >replies 3>&- &
+    until_true grep -q ' --- stopped by SIGSTOP ---$' trace
+}
+
+# It goes on, and this is the code of its reply.
+go_on() { # CODE
+    kill -CONT "$(sed -n 's/ .*--- stopped by SIGSTOP ---$//p' trace)"
+    wait $!
+    expect "$(tail -n 1 replies | cut -c1-3)" "$1"
+}
+
+@test "a table that changes while it is read is read again: none is asked that is half the old and half the new one" {
+    local rest
+    rest=$(seq -f 'user%g@example.com' 20000) # more than is read at once
+    config <<END
+table.cache $HERE/missing
+table people file $HERE/people
+deliver rcpt_to table:people append /dev/null
+END
+    printf '%s\n' 'first@example.com' "$rest" 'last@example.com' >people
+    printf '%s\n' 'last@example.com ' "$rest" 'first@example.com' >other
+    # written in place: the last line is the first one now, of which another was read
+    ask_and_stop last@example.com
+    cat other >people
+    go_on 250
+    # another one in its place, without the last line
+    echo new@example.com >other
+    ask_and_stop first@example.com
+    mv other people
+    go_on 550
+    # none in its place
+    ask_and_stop new@example.com
+    rm people
+    go_on 451
+    grep -q 'key="new@example.com" reason="cannot open the file: No such file or directory"$' log
+    # no time is left to read it again
+    echo new@example.com >people
+    expect "$(codes new@example.com)" 250
+    echo 'table.timeout 1' >>conf
+    ask_and_stop new@example.com
+    echo more@example.com >>people
+    go_on 451
+    grep -q 'key="new@example.com" reason="the file was changed while it was read"$' log
+}
+
 @test "a link that leads to another table, or to none, counts in a session that has begun" {
     config <<END
 table people file $HERE/now/people
