@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "admin/probe.h"
+#include "admin/table_keys.h"
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/log.h"
@@ -21,7 +22,10 @@
 #include "tables/lines.h"
 #include "tables/table.h"
 
-enum { PATIENCE_MS = 5000 };
+enum {
+    PATIENCE_MS = 5000,
+    OTHERS = 64 /* bytes of how many more there are */
+};
 
 static volatile sig_atomic_t never;
 
@@ -46,6 +50,7 @@ struct reading {
     const struct table *table;
     bool chooses;                               /* paths */
     uint64_t lines, counts[FAULTS], firsts[FAULTS]; /* of each fault, how many lines, and the number of the first one */
+    struct table_keys keys;
 };
 
 static void count(struct reading *reading, enum fault fault, bool is)
@@ -97,22 +102,37 @@ static bool look_at(void *context, uint64_t at, struct slice line)
     count(reading, COLON, !reading->table->secret && !entry.quoted && has_colon(entry.key));
     count(reading, NETWORK, is_network(entry.key));
     count(reading, NO_PATH, reading->chooses && path_wrong(entry.value) != NULL);
+    table_keys_add(&reading->keys, &entry, reading->lines);
     return true;
+}
+
+/* That there are more of the same. */
+static const char *others(uint64_t count, char text[OTHERS])
+{
+    text[0] = '\0';
+    if (count > 1)
+        (void)snprintf(text, OTHERS, "; there are %ju such lines", (uintmax_t)count);
+    return text;
 }
 
 static void tell_faults(struct conf *conf, const struct reading *reading)
 {
     const struct table *table = reading->table;
+    char more[OTHERS];
 
-    for (enum fault fault = 0; fault < FAULTS; fault++) {
-        char others[64] = "";
+    for (enum fault fault = 0; fault < FAULTS; fault++)
+        if (reading->counts[fault] > 0)
+            warn(conf, table, table->path, "line %ju of this table %s%s", (uintmax_t)reading->firsts[fault], faults[fault],
+                 others(reading->counts[fault], more));
+}
 
-        if (reading->counts[fault] == 0)
-            continue;
-        if (reading->counts[fault] > 1)
-            (void)snprintf(others, sizeof others, "; there are %ju such lines", (uintmax_t)reading->counts[fault]);
-        warn(conf, table, table->path, "line %ju of this table %s%s", (uintmax_t)reading->firsts[fault], faults[fault], others);
-    }
+static void tell_repeat(struct conf *conf, const struct table *table, const struct table_repeat *repeat)
+{
+    char more[OTHERS];
+
+    if (repeat->count > 0)
+        warn(conf, table, table->path, "line %ju of this table counts for nothing, for line %ju has the same key%s",
+             (uintmax_t)repeat->line, (uintmax_t)repeat->first, others(repeat->count, more));
 }
 
 static bool chooses_paths(const struct conf *conf, const struct table *table)
@@ -128,7 +148,9 @@ static void check_file(struct conf *conf, const struct table *table)
 {
     struct reading reading = { .table = table, .chooses = chooses_paths(conf, table) };
     int fd = guarded_read(table->path);
+    struct table_repeat repeat;
     struct stat status;
+    bool read;
 
     if (fd < 0)
         return;
@@ -137,11 +159,15 @@ static void check_file(struct conf *conf, const struct table *table)
              table->path.text);
         conf_advise(conf, "run: chmod o-r %.*s", (int)table->path.len, table->path.text);
     }
-    if (!table_lines(fd, look_at, &reading))
+    read = table_lines(fd, look_at, &reading);
+    repeat = table_keys_repeat(&reading.keys);
+    if (!read)
         warn(conf, table, table->path, "this table cannot be used: %s",
              errno == EMSGSIZE ? "it has a line of more than 65536 bytes" : strerror(errno));
-    else
+    if (read) {
         tell_faults(conf, &reading);
+        tell_repeat(conf, table, &repeat);
+    }
     (void)close(fd); /* only read */
 }
 

@@ -94,3 +94,15 @@ uint32_t table_key_hash(struct slice key)
 {
     return hash_of(key, false);
 }
+
+/* FNV-1a with 64 bits. */
+uint64_t table_line_long_hash(const struct table_entry *entry)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    struct slice rest = entry->key;
+    char c;
+
+    while (next_byte(&rest, entry->quoted, &c))
+        hash = (hash ^ (unsigned char)c) * UINT64_C(1099511628211);
+    return hash;
+}

@@ -29,4 +29,7 @@ bool table_line_is(const struct table_entry *entry, struct slice key);
 uint32_t table_line_hash(const struct table_entry *entry);
 uint32_t table_key_hash(struct slice key);
 
+/* A longer one: of a million keys, as administrators have them, no two that are not the same have the same. */
+uint64_t table_line_long_hash(const struct table_entry *entry);
+
 #endif

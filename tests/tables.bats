@@ -250,6 +250,29 @@ END
     grep -q "line 2 of this table counts for nothing, .* VALUE$" <<<"$output"
 }
 
+@test "-t says which key of a table stands twice, and in which lines; of a large table, too" {
+    config <<END
+table.cache $HERE
+table people file $HERE/people
+deliver rcpt_to table:people append $HERE/box
+END
+    twice() { # WARNING
+        run "$MAILRECV" -t -c conf
+        expect "$(sed -n 's/^conf:4:19: warning: //p' <<<"$output")" "$1"
+    }
+    printf '%s\n' '# a' 'a@example.com x' '"b c@example.com" x' '# a' '' '"#@example.com"' @example.com '"open@example.com' >people
+    twice 'line 8 of this table counts for nothing, expected KEY VALUE or "KEY" VALUE'
+    sed -i '$d' people
+    twice ''
+    echo 'A@Example.com y' >>people
+    twice 'line 8 of this table counts for nothing, for line 2 has the same key'
+    # lines 9 to 12
+    printf '%s\n' '"\b c@example.com"' 'a@example.com x' '"a@example.com"' 'ab@example.com' >>people
+    twice 'line 8 of this table counts for nothing, for line 2 has the same key; there are 4 such lines'
+    { seq -f 'user%g@example.com' 10000; echo user77@example.com; seq -f 'user%g@example.org' 10000; echo user5@example.org; } >people
+    twice 'line 10001 of this table counts for nothing, for line 77 has the same key; there are 2 such lines'
+}
+
 @test "-t says which lines of a table can hardly be meant so" {
     config <<END
 table people file $HERE/people

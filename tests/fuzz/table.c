@@ -78,6 +78,7 @@ static void check_line(struct slice line)
     }
     HOLDS(table_line_is(&entry, (struct slice){ key, len }));
     HOLDS(table_line_hash(&entry) == table_key_hash((struct slice){ key, len }));
+    HOLDS(table_line_long_hash(&entry) == table_line_long_hash(&(struct table_entry){ .key = { key, len } }));
     HOLDS(!table_line_is(&entry, (struct slice){ key, len > 0 ? len - 1 : 1 }) || len == 0);
     if ((unsigned char)line.text[0] == 0xEF)
         return;

@@ -181,6 +181,7 @@ void test_tables(void)
             continue;
         ok(table_line_is(&entry, key), "the key is '%s'", show(key));
         ok_number(table_line_hash(&entry), table_key_hash(key), "its hash is that of '%s'", show(key));
+        ok(table_line_long_hash(&entry) == table_line_long_hash(&(struct table_entry){ .key = key }), "so is the longer one");
         ok(!table_line_is(&entry, BYTES("joe@example.co")) && !table_line_is(&entry, BYTES("joe@example.comm")), "it is no other");
         ok_text(entry.value, slice_of(lines[i].value), "the value of '%s'", show(key));
     }
