@@ -10,12 +10,10 @@ recipe_titles() { sed -n '/^\.Sh RECIPES/,/^\.Sh SEE/s/^\.Ss //p' "$RECIPES"; }
 unescape() { sed -e 's/\\(aq/'\''/g; s/\\(dq/"/g; s/\\(ha/^/g; s/\\(ti/~/g; s/\\&//g; s/\\e/\\/g'; }
 
 # Writes the blocks of recipe $1, each to the file whose name stands last before it, without directories;
-# its `# ` lines to `commands`. Then changes places in all files here: our directory and, by further arguments
-# of sed, others.
-recipe() { # TITLE [SED-ARGUMENT...]
-    local title=$1 file
-    shift
-    awk -v title=".Ss $title" '
+# its `# ` lines to `commands`.
+recipe_files() { # TITLE
+    local file
+    awk -v title=".Ss $1" '
         /^\.S[hs] / { on = $0 == title }
         !on { next }
         /^\.Pa / { file = $2; sub(/.*\//, "", file) }
@@ -23,17 +21,33 @@ recipe() { # TITLE [SED-ARGUMENT...]
         /^\.Bd -literal/ { inside = 1; next }
         /^\.Ed/ { inside = 0 }
         inside { print >file }' "$RECIPES"
+    change_files unescape
+    for file in *; do
+        [ ! -f "$file" ] || ! head -n1 "$file" | grep -q '^#!' || chmod 755 "$file"
+    done
+}
+
+# Sends each file here through a filter.
+change_files() { # FILTER...
+    local file
+    for file in *; do
+        [ -f "$file" ] || continue
+        "$@" <"$file" >changed
+        cat changed >"$file"
+    done
+    rm changed
+}
+
+# The files of recipe $1, in which places are changed: our directory and, by further arguments of sed, others.
+recipe() { # TITLE [SED-ARGUMENT...]
+    local title=$1
+    shift
+    recipe_files "$title"
     [ -s mailrecv.conf ]
     sed -n 's/^\.Dl deliver /deliver /p' "$RECIPES" >>mailrecv.conf
     [ "$(grep -c postmaster mailrecv.conf)" -eq 1 ]
     mkdir -p lib
-    for file in *; do
-        [ -f "$file" ] || continue
-        unescape <"$file" | sed -E -e "s,/var/lib/mailrecv,$PWD/lib,g; s,/etc/mailrecv/|/usr/local/bin/,$PWD/,g" "$@" >changed
-        cat changed >"$file"
-        ! head -n1 "$file" | grep -q '^#!' || chmod 755 "$file"
-    done
-    rm changed
+    change_files sed -E -e "s,/var/lib/mailrecv,$PWD/lib,g; s,/etc/mailrecv/|/usr/local/bin/,$PWD/,g" "$@"
     grep -q '^domain ' mailrecv.conf || sed -i '1i domain mail.example.com' mailrecv.conf
     chmod 644 mailrecv.conf
     [ ! -s commands ] || . ./commands

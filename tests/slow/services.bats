@@ -6,7 +6,9 @@ load ../common
 load ../serving
 load ../recipes
 
-AS=()
+# With what the unit takes away of system calls, sockets and privileges.
+UNDER=("$TESTS/under-unit" "$TESTS/../systemd/mailrecv@.service" --)
+AS=("${UNDER[@]}")
 PIDS=()
 
 setup() {
@@ -47,6 +49,19 @@ answers() { # RECIPIENT
     done
 }
 
+# What is in UTF-8, and what is in Latin-1, is posted byte for byte, in a form of either kind.
+posts_letters() { # RECIPIENT
+    local charset
+    for charset in UTF-8 ISO-8859-1; do
+        letters $charset | deliver_to "$1" | grep -q '^250 2.0.0 Ok, delivered'
+        python3 - $charset <<'END'
+import sys, urllib.parse
+body = open("body", "rb").read()
+assert "Grüße".encode(sys.argv[1]) in urllib.parse.unquote_to_bytes(body), body
+END
+    done
+}
+
 @test "recipe: Feed Request Tracker" {
     unpack rt5-clients
     start_hook
@@ -65,7 +80,13 @@ answers() { # RECIPIENT
     answers help@example.com <<'END'
 500 451
 403 451
+302 451
 END
+    echo 200 >answer
+    echo ok >text
+    posts_letters help@example.com
+    sed -i 's,http:,https:,' mailrecv.conf
+    message | deliver_to help@example.com | grep -q '^451 '
     stop_hook
     wait
     message | deliver_to help@example.com | grep -q '^451 4.3.0 '
@@ -90,10 +111,17 @@ END
 408 451
 429 451
 500 451
+302 451
 200 451
 END
+    echo 201 >answer
+    posts_letters issues@example.com
+    sed -i 's,http:,https:,' mailrecv.conf
+    message | deliver_to issues@example.com | grep -q '^451 '
     stop_hook
     wait
+    message | deliver_to issues@example.com | grep -q '^451 4.3.0 '
+    rm redmine.key
     message | deliver_to issues@example.com | grep -q '^451 4.3.0 '
 }
 
@@ -176,7 +204,7 @@ as_nobody() {
     mkdir "$ELSEWHERE/bin"
     cp "$MAILRECV" "$ELSEWHERE/bin/mailrecv"
     MAILRECV=$ELSEWHERE/bin/mailrecv
-    AS=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+    AS=(setpriv --reuid=nobody --regid=nogroup --clear-groups "${UNDER[@]}")
     cd "$ELSEWHERE"
 }
 
@@ -225,11 +253,17 @@ END
     message | deliver_to ann@example.com | grep -q '^250 2.0.0 Ok, delivered'
     [ "$(ls lib/ann/Maildir/new | wc -l)" -eq 1 ]
     [ "$(tail -n 5 lib/ann/Maildir/new/*)" = "$(message)" ]
+    takes_letters ann@example.com
+    has_letters lib/ann/Maildir/new
     # no such user
     message | deliver_to joe@example.com | grep -q '^554 5.7.0 Delivery refused: <joe@example.com> '
     # more than the quota
     { message; seq 10000; } | deliver_to ann@example.com | grep -q '^554 5.7.0 Delivery refused: <ann@example.com> .*[Qq]uota'
-    [ "$(find lib/*/Maildir/new -type f | wc -l)" -eq 1 ]
+    [ "$(find lib/*/Maildir/new -type f | wc -l)" -eq 3 ]
+    # it cannot write
+    chmod 500 lib/ann/Maildir/tmp
+    message | deliver_to ann@example.com | grep -q '^451 4.3.0 '
+    chmod 700 lib/ann/Maildir/tmp
     kill "$DOVECOT"
     wait "$DOVECOT" || true
     message | deliver_to ann@example.com | grep -q '^451 4.3.0 '

@@ -9,6 +9,9 @@ BUILD=$(realpath -m "${BUILD:-$TESTS/../build}")
 # What the tests install, or README does: fetched once, with what they depend on.
 mapfile -t fetched < <(sed -n 's/^build *\([^ ]*\) .*/\1/p' "$TESTS/deps")
 fetched+=(xinetd logrotate fail2ban iptables python3-systemd netcat-openbsd)
+# Programs of recipes, which slow/units.bats runs.
+recipe_packages=(age curl git jq maildrop nmh notmuch procmail public-inbox python3 ripmime sqlite3)
+fetched+=("${recipe_packages[@]}")
 
 # Makes $BUILD/tree.tar unless it is there and has all of that; one at a time.
 make_tree() {
