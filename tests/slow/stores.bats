@@ -7,6 +7,7 @@ bats_require_minimum_version 1.5.0
 load ../common
 load ../serving
 load ../recipes
+load databases
 load peers
 
 PACKAGES=redis-server,mosquitto,mosquitto-clients,sqlite3,notmuch,nmh,age,jq,git,public-inbox
@@ -29,6 +30,7 @@ setup() {
 
 teardown() {
     stop_hook
+    [ -z "${PLACE:-}" ] || { stop_database postgresql; rm -r "$PLACE"; }
     stop_peers
 }
 
@@ -138,6 +140,62 @@ hears() { # RECIPIENT REPLY
     hears archive@example.com 451
 }
 
+@test "recipe: Store in PostgreSQL" {
+    PG_PORT=$(free_port)
+    make_place
+    # the server sees the small disk of this place
+    SERVER_AS=(nsenter --target="$inside" --mount --wd="$PLACE" -- "${SERVER_AS[@]}")
+    make_postgresql
+    in_peer stores sed -i '1i local mail mailrecv trust' "$PLACE/postgresql/pg_hba.conf"
+    postgresql 'SELECT pg_reload_conf()'
+    postgresql 'CREATE DATABASE mail'
+    recipe 'Store in PostgreSQL' -e "s,/var/run/postgresql,$PLACE," -e "s/^dbname=mail/&\nport=$PG_PORT\nuser=mailrecv/" \
+        -e "s,pipe psql,pipe PGSERVICEFILE=$PWD/pg_service.conf psql,"
+    hears archive@example.com 451 # no such role
+    postgresql "$(cat mail.sql)" mail
+    rows() { postgresql 'SELECT count(*) FROM mail' mail | grep -oE '[0-9]+' | head -n 1; }
+    hears archive@example.com '250 2.0.0 Ok, delivered'
+    hears archive@example.com '250 2.0.0 Ok, delivered' # the same message is one
+    [ "$(rows)" = 1 ]
+    # byte for byte
+    { message "X: '); DROP TABLE mail; -- :'id' :id \\x41 \$1"; printf '\0 \377 \\. \n\\.\n\n'; seq 200000; } >sent
+    deliver_to archive@example.com <sent | grep -q '^250 2.0.0 Ok, delivered'
+    postgresql 'COPY (SELECT encode(message, $$base64$$) FROM mail ORDER BY received DESC LIMIT 1) TO STDOUT' mail |
+        sed 's/\\n//g' | base64 -d | tail -n "$(wc -l <sent)" | cmp - sent
+    [ "$(postgresql 'SELECT count(*) AS large FROM pg_largeobject' mail | grep -oE '[0-9]+' | head -n 1)" = 0 ]
+    # no server; and then it is stored
+    stop_database postgresql
+    message 'X: later' >sent
+    deliver_to archive@example.com <sent | grep -q '^451 '
+    start_postgresql
+    deliver_to archive@example.com <sent | grep -q '^250 2.0.0 Ok, delivered'
+    # no right
+    postgresql 'REVOKE INSERT ON mail FROM mailrecv' mail
+    message 'X: other' >sent
+    deliver_to archive@example.com <sent | grep -q '^451 '
+    grep -q 'output .*permission denied for table mail' log
+    postgresql 'GRANT INSERT ON mail TO mailrecv' mail
+    # no room in the table
+    in_peer stores mkdir "$PLACE/small"
+    in_peer stores mount -t tmpfs -o size=8m,mode=700,uid="$(id -u nobody)" tmpfs "$PLACE/small"
+    postgresql "CREATE TABLESPACE small LOCATION '$PLACE/small'"
+    postgresql 'ALTER TABLE mail SET TABLESPACE small' mail || { cat "$PLACE/postgresql.out"; false; }
+    in_peer stores sh -c 'cat /dev/zero >"$1/full"' sh "$PLACE/small" || :
+    head -c 100000 /dev/urandom | base64 >>sent
+    deliver_to archive@example.com <sent | grep -q '^451 '
+    grep -q 'output .*No space left on device' log
+    in_peer stores rm "$PLACE/small/full"
+    deliver_to archive@example.com <sent | grep -q '^250 2.0.0 Ok, delivered'
+    [ "$(rows)" = 4 ]
+    # the script fails
+    sed -i 's/INTO mail/INTO post/' store.sql
+    hears archive@example.com 451
+    # without this word that would be 250
+    sed -i 's/-v ON_ERROR_STOP=1//' mailrecv.conf
+    "$MAILRECV" -t -c mailrecv.conf 2>&1 >/dev/null | grep -q 'psql exits with 0 when a statement of a script fails: mail is lost'
+    hears archive@example.com '250 2.0.0 Ok, delivered'
+}
+
 @test "recipe: Tell a chat" {
     start_hook
     recipe 'Tell a chat' -e "s,https://chat.example.com,http://127.0.0.1:$HOOK_PORT,"
@@ -170,4 +228,36 @@ hears() { # RECIPIENT REPLY
     in_peer stores sh -c 'head -c 4096 /dev/zero >"$1/full"' sh "$PWD/lib/sealed"
     hears secret@example.com 451
     [ "$(in_peer stores ls -A "$PWD/lib/sealed")" = full ]
+}
+
+@test "recipe: Encrypt and store with OpenSSL" {
+    recipe 'Encrypt and store with OpenSSL'
+    hears sealed@example.com 451 # no certificate
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=archive@example.com -keyout key.pem -out archive.pem 2>said
+    { message && printf 'a \0 \377 b\n\n' && head -c 300000 /dev/urandom | base64; } >sent
+    opens() { # FILE
+        # shellcheck disable=SC1090 # a line of the manual
+        openssl cms -decrypt -binary -inform DER -recip archive.pem -inkey key.pem -in "$1" | tail -n "$(wc -l <sent)" | cmp - sent
+    }
+    grep -qF 'openssl cms -decrypt -binary -inform DER -recip archive.pem -inkey key.pem -in FILE' "$RECIPES"
+    deliver_to sealed@example.com <sent | grep -q '^250 2.0.0 Ok, delivered'
+    opens lib/sealed/*.cms
+    run ! grep -q 'From here' lib/sealed/*.cms
+    rm -r lib/sealed
+    deliver_to sealed@example.com <sent | grep -q '^451 '
+    # a disk without room, and with too little; then with enough
+    mkdir lib/sealed
+    in_peer stores mount -t tmpfs -o size=1000k tmpfs "$PWD/lib/sealed"
+    for kilobytes in 1000 996 700; do
+        in_peer stores sh -c 'head -c "$2"K /dev/zero >"$1/full"' sh "$PWD/lib/sealed" $kilobytes
+        deliver_to sealed@example.com <sent | grep -q '^451 '
+        [ "$(in_peer stores ls -A "$PWD/lib/sealed")" = full ]
+    done
+    # what openssl itself makes of it
+    in_peer stores sh -c 'head -c 1000K /dev/zero >"$1/full"; openssl cms -encrypt -out "$1/empty" archive.pem <sent' sh "$PWD/lib/sealed"
+    [ "$(in_peer stores stat -c %s "$PWD/lib/sealed/empty")" -eq 0 ]
+    in_peer stores sh -c 'rm "$1/full" "$1/empty"' sh "$PWD/lib/sealed"
+    deliver_to sealed@example.com <sent | grep -q '^250 2.0.0 Ok, delivered'
+    in_peer stores sh -c 'cat "$1"/*.cms' sh "$PWD/lib/sealed" >taken
+    opens taken
 }
