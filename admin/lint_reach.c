@@ -224,7 +224,23 @@ static void lint_group(struct conf *conf, const struct allowgroup *group)
 
 /* ---- postmaster -------------------------------------------------------------------------- */
 
-static bool reaches_somebody(struct conf *conf, const char *text)
+/* Is it a line that takes mail, with a table that only the user who serves may ask? */
+static bool is_service_line(const struct rule *rule)
+{
+    return rule->kind == RULE_DELIVER && rule->rcpt.table != NULL && rule->rcpt.table->kind != TABLE_FILE;
+}
+
+const struct rule *lint_service_line(const struct conf *conf)
+{
+    const struct rule *rule = conf->rules.first_rule;
+
+    while (rule != NULL && !is_service_line(rule))
+        rule = rule->next;
+    return rule;
+}
+
+/* Perhaps: a table may not answer. */
+static bool reaches_somebody(struct conf *conf, const char *text, bool services)
 {
     struct address address = { .len = 0 };
     const struct rewrite *by;
@@ -236,14 +252,10 @@ static bool reaches_somebody(struct conf *conf, const char *text)
         return true; /* too long to be asked for */
     }
     (void)rewrite_address(&conf->rules, REWRITE_RECIPIENT, &address, &by);
-    for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next) {
-        if (r->kind != RULE_DELIVER)
-            continue;
-        if (r->rcpt.table != NULL && r->rcpt.table->kind != TABLE_FILE)
-            return true; /* perhaps: only the user who serves may ask, which table_check.c does */
-        if (rules_names(&conf->rules, r, &address) == MATCH_YES)
+    for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next)
+        if (r->kind == RULE_DELIVER && (services || !is_service_line(r)) &&
+            rules_names(&conf->rules, r, &address) != MATCH_NO)
             return true;
-    }
     return false;
 }
 
@@ -255,45 +267,67 @@ static bool is_first_of_domain(const struct conf *conf, const struct rule *rule)
     return domain_of(rule).len > 0;
 }
 
-/* RFC 5321 4.5.1: whoever takes mail for a domain takes that for its postmaster, and that for a bare <postmaster>. */
-static void lint_postmaster(struct conf *conf)
+/* Where strangers cannot send anything, nobody will write to a postmaster; where all mail is taken, it takes that, too. */
+static bool needs_postmaster(const struct conf *conf)
 {
-    const struct rule *first = NULL;
-    struct conf_place place = conf_place_of(conf, "domain", conf->rules.domain);
-    char address[ADDRESS_MAX + 16];
-    size_t others = 0;
+    return conf->rules.first_rule != NULL && conf->delivery.deadletter_file.len == 0 && conf->client.auth != AUTH_REQUIRED;
+}
 
+/* RFC 5321 4.5.1: whoever takes mail for a domain takes that for its postmaster, and that for a bare <postmaster>. */
+struct lint_postmasters lint_find_postmasters(struct conf *conf, bool services)
+{
+    struct lint_postmasters missing = { .first = NULL };
+    char address[ADDRESS_MAX + 16];
+
+    if (!needs_postmaster(conf))
+        return missing;
     for (const struct rule *r = conf->rules.first_rule; r != NULL; r = r->next) {
         if (r->kind != RULE_DELIVER || !is_first_of_domain(conf, r))
             continue;
         (void)snprintf(address, sizeof address, "postmaster@%.*s", (int)domain_of(r).len, domain_of(r).text);
-        if (reaches_somebody(conf, address))
+        if (reaches_somebody(conf, address, services))
             continue;
-        others += first != NULL;
-        first = first == NULL ? r : first;
+        missing.others += missing.first != NULL;
+        missing.first = missing.first == NULL ? r : missing.first;
     }
+    missing.bare = missing.first == NULL && !reaches_somebody(conf, "postmaster", services);
+    return missing;
+}
+
+bool lint_lacks_postmaster(const struct lint_postmasters *missing)
+{
+    return missing->first != NULL || missing->bare;
+}
+
+void lint_tell_postmasters(struct conf *conf, const struct lint_postmasters *missing)
+{
+    const struct rule *first = missing->first;
+    const struct conf_place place = conf_place_of(conf, "domain", conf->rules.domain);
+
     if (first != NULL)
         warn(conf, first->line, conf_column_of(conf, first->line, domain_in(first, first->rcpt.text)),
              "nobody gets mail for postmaster@%.*s%s, which every domain must take (RFC 5321 4.5.1)",
-             (int)domain_of(first).len, domain_of(first).text, others > 0 ? " and other postmasters" : "");
-    else if (!reaches_somebody(conf, "postmaster"))
+             (int)domain_of(first).len, domain_of(first).text, missing->others > 0 ? " and other postmasters" : "");
+    else if (missing->bare)
         warn(conf, place.line, place.column, "nobody gets mail for <postmaster>, which is "
              "postmaster@%.*s and every server must take (RFC 5321 4.5.1)", (int)conf->rules.domain.len,
              conf->rules.domain.text);
     else
         return;
-    conf_advise(conf, "write: deliver rcpt_to /^postmaster(@|$)/ append /var/lib/mailrecv/postmaster");
+    conf_advise(conf, LINT_POSTMASTER_LINE);
 }
 
 void lint_reach(struct conf *conf)
 {
+    struct lint_postmasters missing;
+
     for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next)
         lint_rule(conf, rule);
     lint_refusals(conf);
     lint_deny(conf);
     for (const struct allowgroup *g = conf->rules.groups.first_group; g != NULL; g = g->next)
         lint_group(conf, g);
-    /* where strangers cannot send anything, nobody will write to a postmaster */
-    if (conf->rules.first_rule != NULL && conf->delivery.deadletter_file.len == 0 && conf->client.auth != AUTH_REQUIRED)
-        lint_postmaster(conf);
+    missing = lint_find_postmasters(conf, false);
+    if (lint_service_line(conf) == NULL)
+        lint_tell_postmasters(conf, &missing);
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "admin/lint.h"
 #include "admin/probe.h"
 #include "admin/table_keys.h"
 #include "base/clock.h"
@@ -187,6 +188,7 @@ static bool can_be_tried(const struct server *server)
 struct finding {
     enum match match;
     char said[LOG_TEXT]; /* why there is no answer, or the last line that the program has written */
+    struct lint_postmasters missing;
 };
 
 static struct finding *finding;
@@ -204,52 +206,90 @@ static void hear(int level, const char *event)
     finding->said[strcspn(finding->said, "\"")] = '\0';
 }
 
-/* Asks as the user who serves, for a name that every domain has. */
-static _Noreturn void ask_as_user(const struct conf *conf, struct table *table)
-{
-    char key[TABLE_KEY];
-    struct slice value;
-
-    if (setpgid(0, 0) != 0 || (probe_who.how == BY_BECOMING && !account_become(&probe_who.account)))
-        _exit(EXIT_FAILURE);
-    log_divert(hear);
-    (void)snprintf(key, sizeof key, "postmaster@%.*s", (int)conf->rules.domain.len, conf->rules.domain.text);
-    dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, clock_ms() + PATIENCE_MS, &never);
-    finding->match = table_ask(table, slice_of(key), &value);
-    server_end(&table->server);
-    dns_end();
-    _exit(EXIT_SUCCESS);
-}
-
-static void check_service(struct conf *conf, struct table *table)
+/* Has a child ask as the user who serves. False: that has come to no end. */
+static bool as_user(struct conf *conf, void (*ask)(struct conf *conf, struct table *table), struct table *table)
 {
     struct process_end end;
     pid_t pid;
 
-    if (probe_who.how == BY_MODES || !can_be_tried(&table->server))
-        return;
-    *finding = (struct finding){ .match = MATCH_NO };
+    *finding = (struct finding){ .match = MATCH_UNSURE };
     conf_share(conf); /* the places are there */
     pid = fork();
     if (pid < 0)
-        return;
-    if (pid == 0)
-        ask_as_user(conf, table);
-    end = process_wait(pid, clock_ms() + table->settings->timeout + PATIENCE_MS);
-    if (process_exited(&end, EXIT_SUCCESS) && finding->match != MATCH_UNSURE)
-        return;
+        return false;
+    if (pid == 0) {
+        if (setpgid(0, 0) != 0 || (probe_who.how == BY_BECOMING && !account_become(&probe_who.account)))
+            _exit(EXIT_FAILURE);
+        log_divert(hear);
+        dns_begin(&conf->dns, conf->base.sandbox != SANDBOX_OFF, clock_ms() + PATIENCE_MS, &never);
+        ask(conf, table);
+        table_end(&conf->tables);
+        dns_end();
+        _exit(EXIT_SUCCESS);
+    }
+    end = process_wait(pid, clock_ms() + conf->tables.timeout + PATIENCE_MS);
+    return process_exited(&end, EXIT_SUCCESS);
+}
+
+/* For a name that every domain has. */
+static void ask_table(struct conf *conf, struct table *table)
+{
+    char key[TABLE_KEY];
+    struct slice value;
+
+    (void)snprintf(key, sizeof key, "postmaster@%.*s", (int)conf->rules.domain.len, conf->rules.domain.text);
+    finding->match = table_ask(table, slice_of(key), &value);
+}
+
+/* Returns whether it has answered. */
+static bool check_service(struct conf *conf, struct table *table)
+{
+    if (probe_who.how == BY_MODES || !can_be_tried(&table->server))
+        return false;
+    if (as_user(conf, ask_table, table) && finding->match != MATCH_UNSURE)
+        return true;
     warn(conf, table, table->server.name, "this table cannot be asked now: %s",
          finding->said[0] != '\0' ? finding->said : "there is no answer");
+    return false;
+}
+
+static void ask_postmasters(struct conf *conf, struct table *table)
+{
+    (void)table;
+    finding->missing = lint_find_postmasters(conf, true);
+}
+
+/* Those that no line and no text file has: are they in a service? `all` of them have answered. */
+static void check_postmasters(struct conf *conf, bool all)
+{
+    const struct rule *line = lint_service_line(conf);
+    struct lint_postmasters missing = { .first = NULL };
+
+    if (line != NULL)
+        missing = lint_find_postmasters(conf, false);
+    if (!lint_lacks_postmaster(&missing))
+        return;
+    if (all && as_user(conf, ask_postmasters, NULL)) {
+        missing = finding->missing;
+        lint_tell_postmasters(conf, &missing);
+        return;
+    }
+    conf_complain(conf, SEVERITY_NOTE, line->line, conf_column_of(conf, line->line, line->rcpt.text),
+                  "whether somebody gets mail for postmaster is not known: not all tables could be asked");
+    conf_advise(conf, LINT_POSTMASTER_LINE);
 }
 
 void table_check(struct conf *conf)
 {
+    bool all = true; /* services have answered */
+
     if (conf->tables.first == NULL || conf->errors > 0)
         return;
     finding = mmap(NULL, sizeof *finding, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     for (struct table *table = conf->tables.first; table != NULL; table = table->next)
         if (table->kind == TABLE_FILE)
             check_file(conf, table);
-        else if (finding != MAP_FAILED)
-            check_service(conf, table);
+        else
+            all = finding != MAP_FAILED && check_service(conf, table) && all;
+    check_postmasters(conf, all);
 }

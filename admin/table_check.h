@@ -6,7 +6,7 @@
 
 /*
  * Behind check_host (check.h): adds as problems what is found out. Servers and programs are asked for a postmaster, as the user
- * who serves, where we can be that.
+ * who serves, where we can be that; and for all postmasters that must be, where nothing else has them.
  */
 void table_check(struct conf *conf);
 

@@ -827,6 +827,64 @@ END
     grep -q "^conf:3:25: unexpected 'users'" <<<"$output"
 }
 
+@test "-t warns where nobody is postmaster in a table that is a service, either, and says where that is not known" {
+    local domain='nobody gets mail for postmaster@example.com, which every domain must take'
+    local bare='nobody gets mail for <postmaster>, which is postmaster@mx.example and every server must take'
+    local unknown='note: whether somebody gets mail for postmaster is not known: not all tables could be asked'
+    with_server <<END
+table others exec $HERE/others
+deliver rcpt_to a@example.com append $HERE/box
+deliver rcpt_to table:people append $HERE/box
+deliver rcpt_to table:others append $HERE/box
+END
+    others() { printf '#!/bin/sh\nexec "%s/tools/table-server" socketmap "%s/%s" /dev/null -\n' "$TESTS" "$HERE" "$1" >others; }
+    others none
+    chmod +x others
+    : >none
+    told() { # ANSWER... TEXT: this is all that -t says of it
+        printf '%s\tOK\n' "${@:1:$#-1}" >answers
+        run "$MAILRECV" -t -c conf
+        expect "$(grep -oE "$domain|$bare|$unknown" <<<"$output")" "${!#}"
+    }
+    told nobody@example.com "$domain"
+    told postmaster@example.com "$bare"
+    told postmaster@mx.example "$domain"
+    told @example.com postmaster@mx.example ''
+    # the one is in the one table, the other in the other
+    printf '%s\tOK\n' postmaster@mx.example >some
+    others some
+    told postmaster@example.com ''
+    # one cannot be asked; then a line takes it
+    others missing/answers
+    told postmaster@example.com "$unknown"
+    sed -i "3i deliver rcpt_to /^postmaster(@|$)/ append $HERE/box" conf
+    told nobody@example.com ''
+}
+
+@test "-t asks as the user who serves whether somebody is postmaster, and leaves it open who cannot become that user" {
+    local unknown='whether somebody gets mail for postmaster is not known'
+    config <<END
+table people exec $HERE/people
+deliver rcpt_to table:people append $HERE/box
+END
+    install -m 666 /dev/null asked
+    printf '#!/bin/sh\nid -un >>%s/asked\nexec "%s" socketmap /dev/null /dev/null -\n' "$HERE" "$TESTS/tools/table-server" >people
+    chmod 755 people
+    run -1 "$MAILRECV" -t -c conf
+    grep -q 'warning: nobody gets mail for <postmaster>' <<<"$output"
+    [ "$(uniq -c asked | tr -s ' ')" = " 2 $(id -un)" ]
+    [ "$EUID" -eq 0 ] || return 0
+    chmod 755 "$BATS_RUN_TMPDIR" # for nobody, too
+    run -1 "$MAILRECV" -t -u nobody -c conf
+    grep -q 'warning: nobody gets mail for <postmaster>' <<<"$output"
+    [ "$(tail -n 2 asked | sort -u)" = nobody ]
+    install -m 755 "$MAILRECV" mailrecv # where nobody finds it
+    run setpriv --reuid=nobody --regid=nogroup --clear-groups ./mailrecv -t -u daemon -c conf
+    grep -q "$unknown" <<<"$output"
+    refute grep -q 'warning: nobody' <<<"$output"
+    [ "$(wc -l <asked)" = 4 ]
+}
+
 # ---- clients ----
 
 @test "a group by table: the address, the confirmed name, then its domains; deny by table" {
