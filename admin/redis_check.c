@@ -31,24 +31,39 @@ static const char *fact_of(const redisReply *info, const char *name, char value[
     return log_encode(value, FACT, rest);
 }
 
-/* What is worth knowing of it. */
-static void tell(struct conf *conf, const struct conf_place *place, const redisReply *info, bool ledger)
-{
-    char version[FACT], policy[FACT], appends[FACT];
+/* What INFO says that the administrator should know, by the beginning of the value. */
+static const struct {
+    const char *name, *value;
+    bool ledger; /* matters for that alone */
+    const char *what;
+} doubts[] = {
+    { "maxmemory_policy:", "allkeys", false,
+      "when its memory is full, Redis forgets any key, and a lock or a delivery with it" },
+    { "aof_enabled:", "0", true,
+      "Redis forgets its last minutes when it dies, and what was delivered then may be delivered again: "
+      "'appendonly yes' in its configuration changes that" },
+    { "slave_read_only:", "1", false,
+      "this Redis is a replica, which takes no changes: name its master, or a proxy that follows it" },
+    { "redis_mode:", "cluster", false,
+      "this Redis is a node of a cluster, and mailrecv follows none of its redirections: name a Redis without one" },
+};
 
-    conf_complain(conf, SEVERITY_NOTE, place->line, place->column, "this is Redis %s, and it may be asked",
-                  fact_of(info, "redis_version:", version));
-    if (strncmp(fact_of(info, "maxmemory_policy:", policy), "allkeys", 7) == 0)
-        conf_complain(conf, SEVERITY_WARNING, place->line, place->column,
-                      "when its memory is full, Redis forgets any key (maxmemory-policy %s), and a lock or a delivery with it",
-                      policy);
-    if (ledger && strcmp(fact_of(info, "aof_enabled:", appends), "0") == 0)
-        conf_complain(conf, SEVERITY_WARNING, place->line, place->column,
-                      "Redis forgets its last minutes when it dies (appendonly no): %s",
-                      "what was delivered then may be delivered again");
+/* What is worth knowing of it. */
+static void tell(struct conf *conf, const struct conf_place *place, const redisReply *info, bool answers, bool ledger)
+{
+    char value[FACT];
+
+    if (answers)
+        conf_complain(conf, SEVERITY_NOTE, place->line, place->column, "this is Redis %s, and it may be asked",
+                      fact_of(info, "redis_version:", value));
+    for (size_t i = 0; i < sizeof doubts / sizeof doubts[0]; i++)
+        if ((ledger || !doubts[i].ledger) &&
+            strncmp(fact_of(info, doubts[i].name, value), doubts[i].value, strlen(doubts[i].value)) == 0)
+            conf_complain(conf, SEVERITY_WARNING, place->line, place->column, "%s (%s%s)", doubts[i].what,
+                          doubts[i].name, value);
 }
 
-/* What a session does with it, but that nothing is changed. */
+/* What a session does with it, but that nothing is changed; and what it is. */
 static void ask(struct conf *conf, const char *keyword, struct slice where)
 {
     static const struct redis_command info = { 1, { SLICE("INFO") } }, script = {
@@ -57,25 +72,24 @@ static void ask(struct conf *conf, const char *keyword, struct slice where)
     const struct conf_place place = conf_place_of(conf, keyword, where);
     char name[REDIS_PLACE];
     struct redis *redis;
-    redisReply *reply;
+    redisReply *asked, *told;
 
     text_string(name, sizeof name, where);
     redis = redis_at(name);
-    reply = redis_ask(redis, &script, REDIS_REPLY);
-    if (reply == NULL) {
+    asked = redis_ask(redis, &script, REDIS_REPLY);
+    if (asked == NULL)
         conf_complain(conf, SEVERITY_WARNING, place.line, place.column, "Redis cannot be asked now: %s",
                       redis_why(redis));
-        return;
-    }
-    redis_free(reply);
-    reply = redis_ask(redis, &info, REDIS_LARGE);
-    if (reply == NULL)
+    told = redis_ask(redis, &info, REDIS_LARGE);
+    if (told == NULL && asked != NULL)
         conf_complain(conf, SEVERITY_NOTE, place.line, place.column, "Redis may be asked, but not what it is: %s",
                       redis_why(redis));
-    else if (reply->type == REDIS_REPLY_STRING)
-        tell(conf, &place, reply, strcmp(keyword, "ledger") == 0);
-    if (reply != NULL)
-        redis_free(reply);
+    if (told != NULL && told->type == REDIS_REPLY_STRING)
+        tell(conf, &place, told, asked != NULL, strcmp(keyword, "ledger") == 0);
+    if (told != NULL)
+        redis_free(told);
+    if (asked != NULL)
+        redis_free(asked);
 }
 
 /* The file with the password, if we may read it: access.c tells who may not. */
