@@ -3,7 +3,7 @@
 BENCH  ?= session recipients big rules tables idle concurrency counts tls dns handover
 ROUNDS ?=
 
-BENCH_TOOLS = driver floor floor-static tls
+BENCH_TOOLS = driver floor floor-static answer tls
 
 ## bench: measure BENCH (session recipients big rules tables idle concurrency counts tls dns handover; publish databases redis) in ROUNDS (200); plots to bench/session.svg
 bench: all $(BENCH_TOOLS:%=$(BUILD)/bench/%)
@@ -17,7 +17,7 @@ $(BUILD)/bench:
 $(BUILD)/bench/driver: bench/driver.c | $(BUILD)/bench
 	$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -lm
 
-$(BUILD)/bench/floor: bench/floor.c | $(BUILD)/bench
+$(BUILD)/bench/floor $(BUILD)/bench/answer: $(BUILD)/bench/%: bench/%.c | $(BUILD)/bench
 	$(CC) $(TEST_CFLAGS) $(ALL_LDFLAGS) -o $@ $<
 
 $(BUILD)/bench/floor-static: bench/floor.c | $(BUILD)/bench

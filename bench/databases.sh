@@ -5,14 +5,16 @@
 . "$HERE/../tests/slow/databases.bash"
 
 # The line of the table stands first; it knows the recipient, so that the line behind it is not reached.
-database_lines() { # SUFFIX SOURCE [QUERY]
-    printf '%s\n' 'sandbox on' "table people exec $DIR/bin/mailrecv-lookup $2 ${3:+\"$3\"}" \
-        "deliver rcpt_to table:people append $DIR/%{value}$1"
+table_lines() { # SUFFIX PROGRAM
+    printf '%s\n' 'sandbox on' "table people exec $DIR/bin/$2" "deliver rcpt_to table:people append $DIR/%{value}$1"
 }
+database_lines() { table_lines "$1" "mailrecv-lookup $2 ${3:+\"$3\"}"; } # SUFFIX SOURCE [QUERY]
 
-# Those of a listener, which keeps programs, have the suffix in their names.
+# Those of a listener, which keeps programs, have the suffix in their names. The first looks nowhere: it costs what any
+# program does.
 database_subjects() { # KIND SUFFIX
     local query='SELECT path FROM users WHERE address = ?'
+    "$1_subject" "program$2" "$DIR/bin/mailrecv" "$(table_lines "$2" 'answer inbox.program')"
     "$1_subject" "lmdb$2" "$DIR/bin/mailrecv" "$(database_lines "$2" "lmdb:$DIR/users.lmdb")"
     "$1_subject" "sqlite$2" "$DIR/bin/mailrecv" "$(database_lines "$2" "sqlite:$DIR/users.db" "$query")"
     "$1_subject" "postgresql$2" "$DIR/bin/mailrecv" "$(database_lines "$2" postgresql:mail "$query")"
@@ -22,7 +24,7 @@ database_subjects() { # KIND SUFFIX
 test_databases() {
     local made="CREATE TABLE users (address text PRIMARY KEY, path text); INSERT INTO users VALUES ('inbox@example.com', 'inbox."
     "$HERE/../tests/deps" databases
-    install -m 755 "$(dirname "$MAILRECV")/mailrecv-lookup" "$DIR/bin"
+    install -m 755 "$(dirname "$MAILRECV")/mailrecv-lookup" "$TOOLS/answer" "$DIR/bin"
     make_place
     PG_PORT=$(free_port)
     make_postgresql
