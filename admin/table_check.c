@@ -263,10 +263,11 @@ static void ask_postmasters(struct conf *conf, struct table *table)
 static void check_postmasters(struct conf *conf, bool all)
 {
     const struct rule *line = lint_service_line(conf);
-    struct lint_postmasters missing = { .first = NULL };
+    struct lint_postmasters missing;
 
-    if (line != NULL)
-        missing = lint_find_postmasters(conf, false);
+    if (line == NULL)
+        return;
+    missing = lint_find_postmasters(conf, false);
     if (!lint_lacks_postmaster(&missing))
         return;
     if (all && as_user(conf, ask_postmasters, NULL)) {

@@ -38,8 +38,12 @@ static bool decode(char *text, size_t *len)
 
         if (coded && low < 0)
             return false;
-        text[to++] = coded ? (char)(high << 4 | low) : text[i];
-        i += coded ? 2 : 0;
+        text[to] = text[i];
+        if (coded) {
+            text[to] = (char)(high << 4 | low);
+            i += 2;
+        }
+        to++;
     }
     *len = to;
     return true;

@@ -126,10 +126,11 @@ static void test_replies(enum server_progress (*feed)(struct table_reply *to, st
 static void test_length(void)
 {
     static char line[TCP_REPLY + 1];
+    struct text text = { line, sizeof line, 0 };
     size_t used;
 
     memset(line, 'x', sizeof line);
-    memcpy(line, "200 ", 4);
+    text_put(&text, (struct slice)SLICE("200 "));
     line[TCP_REPLY] = '\n';
     reply.len = 0;
     ok_number(tcp_feed(&reply, (struct slice){ line, sizeof line }, &used), SERVER_NONSENSE, "a line of 4097 bytes");
