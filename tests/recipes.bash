@@ -66,7 +66,7 @@ deliver_to() { # RECIPIENT [ADDRESS]
 
 message() { printf '%s\n' "$@" 'Subject: test' '' 'text' 'From here' '.'; }
 
-# Is a message that says something in UTF-8, and one in Latin-1, taken? Commands have no word of a locale.
+# Is a message taken with letters of UTF-8 in header and text, and one of Latin-1? Nothing tells of a locale.
 takes_letters() { # RECIPIENT
     local charset
     for charset in UTF-8 ISO-8859-1; do
@@ -74,7 +74,7 @@ takes_letters() { # RECIPIENT
     done
 }
 
-letters() { { message && echo 'Grüße'; } | iconv -f UTF-8 -t "$1"; }
+letters() { { message 'From: "Jürgen" <a@example.com>' && echo 'Grüße'; } | iconv -f UTF-8 -t "$1"; }
 
 # Are both in these files or directories, byte for byte?
 has_letters() { # PATH...

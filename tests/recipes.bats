@@ -107,7 +107,7 @@ END
 END
     echo 200 >answer
     takes_letters raw@example.com
-    letters ISO-8859-1 | cmp - <(tail -n 6 body)
+    letters ISO-8859-1 | cmp - <(tail -n 7 body)
     takes_letters hook@example.com
     LC_ALL=C grep -aqx $'Gr\374\337e\r*' body
     # what is known of the message may be large
@@ -190,6 +190,10 @@ filters_mail() {
     message | deliver_to bob@example.com | grep '^550 5.1.6 This address has moved'
     message | deliver_to x@old.example.com | grep '^550 5.1.6 '
     message | deliver_to x@example.com | grep '^550 5.1.1 '
+    # a table that is away is no reason to refuse
+    mv people away
+    message | deliver_to joe@example.com | grep '^451 '
+    mv away people
     echo 'x@example.com x' >>people
     message | deliver_to x@example.com | grep '^250 2.0.0 Ok, delivered'
 }
@@ -206,7 +210,13 @@ filters_mail() {
     for to in "$(./given 4711 -1)" "${address/4711/4712}" "${address/.2/.3}" 4711@example.com j@example.com; do
         message | deliver_to "$to" | grep '^550 5.1.1 '
     done
+    # a recipient in UTF-8, and no word of a locale
+    printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<> SMTPUTF8' 'RCPT TO:<Grüße@example.com>' "RCPT TO:<Grüße.99999.0@example.com>" \
+        "RCPT TO:<$address>" QUIT | "$MAILRECV" -c mailrecv.conf -l "$PWD/log" -P 192.0.2.7 | tail -n 4 | cut -c1-3 |
+        paste -sd' ' | grep -x '550 550 250 221'
     run ! grep "table failed" log
+    rm secret
+    message | deliver_to "$address" | grep '^451 '
 }
 
 @test "recipe: Refuse outside business hours" {
@@ -232,6 +242,9 @@ END
     [ "$(grep -c 'ERROR: 450 - stage=rcpt policy=rcpt ' log)" = 6 ]
     "$MAILRECV" -x -c mailrecv.conf rcpt orders@example.com >said || :
     grep -q 'business-hours at rcpt answers: 450 4.3.2 Orders are taken' said
+    # who cannot be asked
+    rm business-hours
+    message | deliver_to inbox@example.com | grep -q '^451 '
 }
 
 # A server that wants TLS and a password; it has the same port each time.
@@ -265,6 +278,16 @@ recipe_with_server() {
     start_mail_server '250 ok' '554 5.7.1 no such mail'
     recipe_with_server
     message | deliver_to inbox@example.com | grep -q '^554 5.7.1 .*no such mail'
+    # which does not take the password, or does not want to be asked now
+    for words in AUTH='535 5.7.8 no' AUTH='454 4.7.0 not now' hello='421 4.3.2 no room'; do
+        kill "$(cat server.pid)" 2>kill.out || true
+        rm port
+        "$TESTS/tools/next-server" -t "$PWD/server-cert,$PWD/server-key" 0 'EHLO=250-x\n250-STARTTLS\n250 AUTH PLAIN' "$words" 3>&- &
+        echo $! >server.pid
+        wait_for port '^[0-9]+$'
+        recipe_with_server
+        message | deliver_to inbox@example.com | grep -q '^451 '
+    done
     # nobody else may be that server
     cp server-cert trusted
     start_mail_server '250 ok' '250 ok'

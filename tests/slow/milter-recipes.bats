@@ -17,7 +17,9 @@ setup() {
     MAILRECV=$PWD/bin/mailrecv
     : >log
     chmod 666 log
-    export -f as_mailrecv say check start_opendkim
+    letters UTF-8 >utf-8
+    letters ISO-8859-1 >latin-1
+    export -f as_mailrecv say check start_opendkim takes_them has_letters
 }
 
 teardown() { stop_peers; }
@@ -43,6 +45,16 @@ say() { # CONFIGURATION ADDRESS FILE [COMMAND...]
         sed 's/^\./../; s/\r*$/\r/' "$3"
         printf '.\r\nQUIT\r\n'
     } | as_mailrecv "$MAILRECV" -c "$1" -l "$PWD/log" -P "$2=client.example"
+}
+
+# Messages with letters of either kind in header and text are taken; they are in ./utf-8 and ./latin-1.
+takes_them() {
+    local file
+    for file in utf-8 latin-1; do
+        say mailrecv.conf 192.0.2.7 $file >replies
+        grep '^250 2\.0\.0 Ok' replies || { cat replies log; return 1; }
+    done
+    has_letters lib/inbox
 }
 
 # The configuration is good, and its milters are there for the user mailrecv; not even a warning.
@@ -96,6 +108,7 @@ sed -n '/^Authentication-Results: mail.example.com;$/{n;p}' lib/inbox | grep '^	
 say mailrecv.conf 192.0.2.7 changed | grep '^250 2\.0\.0 Ok'
 grep '^	dkim=fail ' lib/inbox
 ! grep 'dkim=pass' lib/inbox
+takes_them
 # who does not log in has nothing signed
 : >lib/inbox
 say mailrecv.conf 192.0.2.7 message | grep '^250 2\.0\.0 Ok'
@@ -119,6 +132,7 @@ check
 say mailrecv.conf 192.0.2.7 message | grep '^250 2\.0\.0 Ok'
 grep '^Authentication-Results: mail.example.com; dmarc=pass ' lib/inbox
 say mailrecv.conf 192.0.2.66 message | grep '^550 5\.7\.1 rejected by DMARC policy for example.com'
+takes_them
 # whoever says that it has been looked at is not believed
 {
     printf '%s\n' 'Authentication-Results: mail.example.com; dkim=pass header.d=example.com' 'Received-SPF: pass'
@@ -137,6 +151,7 @@ mount -t tmpfs tmpfs /var/lib && mount -t tmpfs tmpfs /var/log
 install -d -o _rspamd /var/lib/rspamd /var/log/rspamd /run/rspamd
 mkdir -p /etc/rspamd/local.d && cp milter_headers.conf /etc/rspamd/local.d
 rspamd -f -u _rspamd -g _rspamd >rspamd.out 2>&1 &
+rspamd=$!
 await_port 11332 120 # it compiles expressions first
 check
 say mailrecv.conf 192.0.2.7 spam | tee replies
@@ -144,6 +159,10 @@ grep '^554 5\.7\.1 Gtube pattern' replies
 say mailrecv.conf 192.0.2.7 message | grep '^250 2\.0\.0 Ok'
 grep '^X-Spamd-Bar: ' lib/inbox
 grep '^Authentication-Results: mail.example.com;' lib/inbox
+takes_them
+kill $rspamd
+wait $rspamd || :
+say mailrecv.conf 192.0.2.7 message | grep '^451 '
 END
 }
 
@@ -160,6 +179,13 @@ say mailrecv.conf 192.0.2.7 spam | grep '^550 5\.7\.1 Blocked by SpamAssassin'
 say mailrecv.conf 192.0.2.7 message | grep '^250 2\.0\.0 Ok'
 grep '^X-Spam-Status: No, ' lib/inbox
 ! grep UNPARSEABLE_RELAY lib/inbox
+takes_them
+# without spamd, then without the milter
+kill "$(cat /run/spamd.pid)"
+while [ -e /run/spamd.pid ]; do sleep 0.05; done
+: >lib/inbox
+say mailrecv.conf 192.0.2.7 message | grep '^250 2\.0\.0 Ok'
+! grep X-Spam-Status lib/inbox
 pid=$(cat /run/spamass/spamass.pid)
 kill "$pid"
 while [ -e "/proc/$pid" ]; do sleep 0.05; done
@@ -188,6 +214,7 @@ await_socket /run/clamav/clamd.ctl
 printf '%s\n' 'ClamdSocket unix:/run/clamav/clamd.ctl' 'User clamav' 'Foreground true' |
     cat clamav-milter.conf - >/etc/clamav/clamav-milter.conf
 clamav-milter >clamav-milter.out 2>&1 &
+milter=$!
 await_socket /run/clamav/clamav-milter.ctl
 check
 say mailrecv.conf 192.0.2.7 message | grep '^250 2\.0\.0 Ok'
@@ -196,6 +223,15 @@ grep '^X-Virus-Status: Clean' lib/inbox
 say mailrecv.conf 192.0.2.7 infected | grep '^250 '
 [ ! -s lib/inbox ]
 grep 'a virus of the test' lib/viruses
+takes_them
+# as the words of the recipe have it
+kill $milter
+wait $milter || :
+sed -i 's/^OnInfected .*/OnInfected Reject\nRejectMsg Found %v/' /etc/clamav/clamav-milter.conf
+rm -f /run/clamav/clamav-milter.ctl
+clamav-milter >clamav-milter.out 2>&1 &
+await_socket /run/clamav/clamav-milter.ctl
+say mailrecv.conf 192.0.2.7 infected | grep '^550 5\.7\.1 Found Test.Signature'
 kill $clamd
 wait $clamd || :
 say mailrecv.conf 192.0.2.7 message | grep '^451 '
@@ -208,11 +244,16 @@ END
     grep -v '^Subject:' message >without
     with_milters python3-milter '' <<'END'
 install -d -o mailrecv run
-as_mailrecv ./stamp >stamp.out 2>&1 &
+setpriv --reuid=mailrecv --regid=mailrecv --init-groups env -i ./stamp >stamp.out 2>&1 &
+milter=$!
 await_socket "$PWD/run/stamp.sock"
 check
 say mailrecv.conf 192.0.2.7 message | grep '^250 2\.0\.0 Ok'
 grep '^X-Stamp: [0-9a-f]' lib/inbox
 say mailrecv.conf 192.0.2.7 without | grep '^550 5\.7\.1 What is it about?'
+takes_them
+kill $milter
+wait $milter || :
+say mailrecv.conf 192.0.2.7 message | grep '^451 '
 END
 }
