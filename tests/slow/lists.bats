@@ -252,7 +252,7 @@ ctlinnd() { as_news /usr/lib/news/bin/ctlinnd -s "$@"; }
 
 stop_innd() {
     ctlinnd shutdown test
-    until_it eval '! listening "$NEWS_PORT" 4'
+    until_it test ! -e inn/run/innd.pid
 }
 
 # The body of an article, as it was posted.
