@@ -307,7 +307,7 @@ mail() { # NUMBER
     sed -i 's/<6@/<7@/' message
     small_disk inn/tmp 100 1777 root:root
     sed -i "2i export TMPDIR=$PWD/inn/tmp" to-news
-    for kilobytes in 4 40; do
+    for kilobytes in 4 48; do
         fill_disk inn/tmp $kilobytes
         hears local-test@example.com 451
     done
