@@ -13,9 +13,7 @@ load peers
 setup() {
     [ "$(id -u)" -eq 0 ] || skip 'only root can make a mount namespace'
     begin_beside_peers
-    REAL=$(realpath "$MAILRECV")
     export HOME=$PWD
-    install -m 666 /dev/null log
 }
 
 teardown() {
@@ -27,20 +25,7 @@ teardown() {
 begin() { # PACKAGES USERS [GROUP]
     start_peer programs "$1" "$2" sh -c 'echo ready >ready; exec sleep infinity'
     wait_for ready ready 240
-    local inside
-    inside=$(pgrep -P "$(pgrep -P "${PEERS[programs]}")")
-    install -d -o nobody -g nogroup lib
-    mkdir bin # beside the files of recipes
-    cp "$REAL" "$TESTS/under-unit" "$TESTS/../systemd/mailrecv@.service" bin
-    cat >bin/as-nobody <<END_OF_SCRIPT
-#!/bin/sh
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-exec nsenter --target=$inside --mount --pid --wd="\$PWD" -- \\
-    setpriv --reuid=nobody --regid=nogroup --groups="$(in_peer programs getent group "${3:-nogroup}" | cut -d: -f3)" -- \\
-    bin/under-unit bin/mailrecv@.service -- bin/${REAL##*/} "\$@"
-END_OF_SCRIPT
-    chmod 755 bin/as-nobody
-    MAILRECV=$PWD/bin/as-nobody
+    as_nobody_beside programs "${3:-nogroup}"
 }
 
 # The message comes with this reply.
@@ -91,7 +76,7 @@ fill_disk() { # DIRECTORY [KILOBYTES]
     printf '%s\n' 'domain relay.example.com' "deliver rcpt_to /@/ maildir $PWD/sent" >relay.conf
     mkdir -m 777 sent
     chmod 644 relay.conf
-    "$REAL" -c relay.conf -L "127.0.0.1:$SMTP_PORT" -l "$PWD/relay.log" 3>&- </dev/null >relay.out 2>&1 &
+    bin/mailrecv -c relay.conf -L "127.0.0.1:$SMTP_PORT" -l "$PWD/relay.log" 3>&- </dev/null >relay.out 2>&1 &
     RELAY=$!
     await_port "$SMTP_PORT"
     in_peer programs /usr/bin/mlmmj-maintd -F -d "$PWD/lib"

@@ -47,6 +47,27 @@ in_peer() { # NAME COMMAND...
     nsenter --target="$inside" --mount --pid --wd="$PWD" -- "${@:2}"
 }
 
+# Has mailrecv run where the programs of a peer are, as nobody with this group, who has no home, under what its unit takes away.
+# All in ./lib is to be his.
+as_nobody_beside() { # NAME [GROUP]
+    local inside
+    inside=$(pgrep -P "$(pgrep -P "${PEERS[$1]}")")
+    install -d -o nobody -g nogroup lib
+    install -m 666 /dev/null log
+    mkdir bin # beside the files of recipes
+    cp "${REAL:-$MAILRECV}" bin/mailrecv
+    cp "$TESTS/under-unit" "$TESTS/../systemd/mailrecv@.service" bin
+    cat >bin/as-nobody <<END
+#!/bin/sh
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+exec nsenter --target=$inside --mount --pid --wd="\$PWD" -- \\
+    setpriv --reuid=nobody --regid=nogroup --groups="$(in_peer "$1" getent group "${2:-nogroup}" | cut -d: -f3)" -- \\
+    bin/under-unit bin/mailrecv@.service -- bin/mailrecv "\$@"
+END
+    chmod 755 bin/as-nobody
+    MAILRECV=$PWD/bin/as-nobody
+}
+
 stop_peer() { # NAME
     kill "${PEERS[$1]}" 2>/dev/null || true
     wait "${PEERS[$1]}" 2>/dev/null || true

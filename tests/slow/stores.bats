@@ -141,6 +141,7 @@ hears() { # RECIPIENT REPLY
 }
 
 @test "recipe: Store in PostgreSQL" {
+    as_nobody_beside stores
     PG_PORT=$(free_port)
     make_place
     # the server sees the small disk of this place
@@ -231,7 +232,9 @@ hears() { # RECIPIENT REPLY
 }
 
 @test "recipe: Encrypt and store with OpenSSL" {
+    as_nobody_beside stores
     recipe 'Encrypt and store with OpenSSL'
+    chown nobody lib/sealed
     hears sealed@example.com 451 # no certificate
     openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=archive@example.com -keyout key.pem -out archive.pem 2>said
     { message && printf 'a \0 \377 b\n\n' && head -c 300000 /dev/urandom | base64; } >sent
@@ -247,7 +250,7 @@ hears() { # RECIPIENT REPLY
     deliver_to sealed@example.com <sent | grep -q '^451 '
     # a disk without room, and with too little; then with enough
     mkdir lib/sealed
-    in_peer stores mount -t tmpfs -o size=1000k tmpfs "$PWD/lib/sealed"
+    in_peer stores mount -t tmpfs -o size=1000k,uid="$(id -u nobody)",mode=700 tmpfs "$PWD/lib/sealed"
     for kilobytes in 1000 996 700; do
         in_peer stores sh -c 'head -c "$2"K /dev/zero >"$1/full"' sh "$PWD/lib/sealed" $kilobytes
         deliver_to sealed@example.com <sent | grep -q '^451 '
