@@ -268,8 +268,8 @@ static void add(struct filter *f, struct sock_filter code)
 #define TEST(how, value, yes, no) BPF_JUMP(BPF_JMP | (how) | BPF_K, (value), (yes), (no))
 #define RETURN(action)           BPF_STMT(BPF_RET | BPF_K, (action))
 /*
- * Adds nothing. From 5.11 on Linux tries each call there is on a filter, to know those that are always allowed, unless it comes
- * to an instruction that it does not follow then. That takes longer than all the calls of a session gain by it.
+ * Adds nothing. From 5.11 on Linux tries each call there is on a filter, to know those that are always allowed, unless it
+ * comes to an instruction that it does not follow then. That takes longer than all the calls of a session gain by it.
  */
 #define UNFORESEEN               BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 0)
 

@@ -62,14 +62,14 @@ is_gone() { # PID
     is_unsure
 }
 
-@test "it has the channel, its sockets, and nothing else; no memory is shared with it" {
+@test "it has the channel, its sockets, of which one is spare, and nothing else; no memory is shared with it" {
     begin_asking 'sandbox off' # who is confined does not let itself be looked at
     wait_for "/proc/$RESOLVER/wchan" . # it has begun
     for try in {1..500}; do
         [ "$(readlink "/proc/$RESOLVER"/fd/* | sed 's/:.*//' | sort | uniq -c | tr -s ' ')" != ' 3 socket' ] || break
         sleep 0.02
     done
-    [ "$(readlink "/proc/$RESOLVER"/fd/* | sed 's/:.*//' | sort | uniq -c | tr -s ' ')" = ' 3 socket' ] # one of them is spare
+    [ "$(readlink "/proc/$RESOLVER"/fd/* | sed 's/:.*//' | sort | uniq -c | tr -s ' ')" = ' 3 socket' ]
     grep -q ' rw-s ' "/proc/$MONITOR/maps"
     run ! grep ' rw-s ' "/proc/$RESOLVER/maps"
     kill "$MONITOR"
