@@ -2,9 +2,9 @@
 /*
  * Where it is, and by which user and password it is asked, is in the service files of libpq.
  *
- * The first question goes with its query. Who asks again will ask more: then the query is prepared, once, and a question
- * costs the server half as much. A server may forget that, or a pooler have another one answer, which does not know of
- * it: the question is asked anew with its query, and so are all that follow.
+ * The first question goes with its query. Who asks again will ask more: then the query is prepared, once, and a
+ * question costs the server half as much. A server may forget that, or a pooler have another one answer, which does not
+ * know of it: the question is asked anew with its query, and so are all that follow.
  */
 #include "programs/lookup/source.h"
 
