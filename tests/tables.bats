@@ -464,6 +464,7 @@ go_on() { # CODE
     rest=$(seq -f 'user%g@example.com' 20000) # more than is read at once
     config <<END
 table.cache $HERE/missing
+table.timeout 60000
 table people file $HERE/people
 deliver rcpt_to table:people append /dev/null
 END
@@ -486,7 +487,7 @@ END
     # no time is left to read it again
     echo new@example.com >people
     expect "$(codes new@example.com)" 250
-    echo 'table.timeout 1' >>conf
+    sed -i 's/^table.timeout.*/table.timeout 1/' conf
     ask_and_stop new@example.com
     echo more@example.com >>people
     go_on 451
@@ -983,10 +984,10 @@ END
         printf '"#c" %s\n"d:e" %s\n' "$hash" "$hash"
         printf '"f:%s" x\n' "$hash"
     } >users
-    expect "$(login joe secret)" 235
     for name in joe:wrong empty:secret locked:secret plain:secret '#c:secret' d:secret "f:$hash:secret" f:secret nobody:secret; do
         login_wrongly "${name%:*}" "${name##*:}" >"replies.${name:0:3}" &
     done
+    expect "$(login joe secret)" 235
     wait
     [ "$(cat replies.* | grep -c '^535 5.7.8')" = 9 ]
 }
