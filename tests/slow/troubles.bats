@@ -1,4 +1,4 @@
-# slow/troubles.bats - recipes with programs that store, as a user without a home: any letters, a full disk, the same again
+# slow/troubles.bats - recipes with programs that store or pass on, as a user without a home: any letters, full disks, the same again
 #
 # What else they hear of is in stores.bats. Only root can unpack the programs, and mount a small disk.
 # shellcheck shell=bash
@@ -9,7 +9,7 @@ load ../serving
 load ../recipes
 load peers
 
-PACKAGES=notmuch,nmh,age,sqlite3,git,public-inbox
+PACKAGES=notmuch,nmh,age,sqlite3,git,public-inbox,redis-server,mosquitto,mosquitto-clients,jq
 
 setup() {
     [ "$(id -u)" -eq 0 ] || skip 'only root can make a mount namespace'
@@ -20,15 +20,15 @@ teardown() { stop_peers; }
 
 # Runs the script on standard input where the programs are, in the directory of the recipe, all of which belongs to the user
 # mailrecv; lib is a disk of its own.
-try_recipe() { # TITLE
-    export TITLE=$1
+try_recipe() { # TITLE [SED-SCRIPT]
+    export TITLE=$1 PLACES=${2:-}
     {
         cat <<'END'
 set +o pipefail # a reply that is there is enough
-. "$TESTS/recipes.bash"
+. "$TESTS/common.bash" && . "$TESTS/recipes.bash"
 mkdir here && cd here && mkdir lib && mount -t tmpfs -o size=16m,mode=755 tmpfs lib
 umask 022
-recipe "$TITLE"
+recipe "$TITLE" -e "$PLACES"
 chown -R mailrecv .
 AS=(env HOME=/nonexistent setpriv --reuid=mailrecv --regid=mailrecv --clear-groups)
 
@@ -240,4 +240,67 @@ rm lib/full
 long_message | hears joe@example.com 250
 END
     done
+}
+
+@test "Redis: any letters, a full disk, a password, a replica" {
+    try_recipe 'Add to a stream of Redis' 's,redis.example.com,127.0.0.1,' <<'END'
+redis() { redis-cli -e --no-auth-warning -a "$@"; }
+start_redis() {
+    redis-server --bind 127.0.0.1 --save '' --appendonly yes --dir "$PWD/lib" >redis.out 2>&1 &
+    redis=$!
+    await_port 6379
+}
+start_redis
+takes_letters events@example.com
+redis-cli --raw XRANGE mail - + >range
+has_letters range
+# what it notices of a full disk it says with the next command, and goes on when there is room
+leave
+for _ in 1 2 3; do long_message | deliver_to events@example.com >replies; done
+grep -q '^451 ' replies
+grep 'output .*MISCONF' log
+rm lib/full
+until message | deliver_to events@example.com | grep -q '^250 2.0.0'; do sleep 0.2; done
+# with this setting nothing is taken that the disk does not have
+redis '' CONFIG SET appendfsync always
+message | hears events@example.com 250
+redis '' XLEN mail >before
+leave
+long_message | hears events@example.com 451
+wait $redis || true
+rm lib/full
+start_redis
+redis '' XLEN mail | diff before -
+redis '' CONFIG SET requirepass secret
+message | hears events@example.com 451
+grep -q 'output .*NOAUTH' log
+redis secret CONFIG SET requirepass ''
+redis '' REPLICAOF 127.0.0.1 1
+message | hears events@example.com 451
+grep -q 'output .*READONLY' log
+END
+}
+
+@test "MQTT: any letters" {
+    try_recipe 'Publish to a topic of MQTT' 's,mqtt.example.com,127.0.0.1,' <<'END'
+printf '%s\n' 'listener 1883 127.0.0.1' 'allow_anonymous true' 'user root' >mosquitto.conf
+mosquitto -c mosquitto.conf >mosquitto.out 2>&1 &
+await_port 1883
+mosquitto_sub -t mail/in -q 1 -i keeper -c -E
+takes_letters sensors@example.com
+mosquitto_sub -t mail/in -q 1 -i keeper -c -C 2 -W 20 >got
+has_letters got
+END
+}
+
+@test "a chat: any letters, and an address in UTF-8" {
+    try_recipe 'Tell a chat' 's,https://chat.example.com,http://127.0.0.1:@PORT@,' <<'END'
+rm -f port
+start_hook
+sed -i "s/@PORT@/$HOOK_PORT/" mailrecv.conf
+takes_letters alarm@example.com
+printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<Jürgen@example.com> SMTPUTF8' 'RCPT TO:<alarm@example.com>' DATA 'Subject: x' . QUIT |
+    "${AS[@]}" "$MAILRECV" -c mailrecv.conf -l "$PWD/log" -P 192.0.2.7 | grep '^250 2.0.0 Ok, delivered'
+[ "$(cat body)" = '{"text":"Mail from Jürgen@example.com for alarm@example.com"}' ]
+END
 }
