@@ -77,6 +77,16 @@ END
     grep -q 'to=<later@scripts.example.com>.*status=deferred (.*451 4.3.0 ' postfix/log
     grep -q 'to=<never@scripts.example.com>.*status=bounced (.*554 5.7.0 .*Not wanted' postfix/log
     grep -q 'ERROR: 550 No one here by that name stage=rcpt.* from="double-bounce@' log
+    # without us: who has been asked for before, and who has not
+    stop_server
+    send "$POSTFIX_PORT" report postmaster >replies
+    grep -qx 'report 250' replies
+    grep -q '^postmaster 450 .*unverified address' replies
+    wait_for postfix/log 'lmtp\[.*to=<report@scripts.example.com>.*status=deferred .*private/mailrecv' 60
+    rm lib/report "$PWD/postfix/queue/private/mailrecv"
+    listen_for postfix "$PWD/postfix/queue/private/mailrecv" postfix
+    in_peer postfix postqueue -c "$PWD/postfix" -f
+    wait_for lib/report '^Subject: for report$' 60
 }
 
 @test "Postfix goes on with MAIL behind an XFORWARD that it was refused: nobody's mail is taken for its own" {
@@ -117,7 +127,7 @@ END
     printf 'discarded:\n  driver = appendfile\n  file = /dev/null\n  user = nobody\n' >>exim.transport
     mv exim.conf unit
     start_exim
-    mv unit exim.conf
+    cp unit exim.conf
     listen_for exim "$PWD/lmtp" Debian-exim
     outcome() {
         send "$EXIM_PORT" report nobody later never >replies
@@ -135,6 +145,21 @@ END
     sed -i 's/transport = mailrecv$/&_started/' exim.router
     start_exim
     outcome mailrecv_started
+    # without us
+    stop_peer exim
+    sed -i 's/transport = mailrecv_started$/transport = mailrecv/' exim.router
+    start_exim
+    : >exim/mainlog
+    send "$EXIM_PORT" report >replies
+    grep -qx 'report 250' replies
+    wait_for exim/mainlog '== report@.* T=mailrecv defer '
+    rm -f lmtp
+    mv exim.conf away
+    mv unit exim.conf
+    listen_for exim "$PWD/lmtp" Debian-exim
+    mv away exim.conf
+    in_peer exim exim4 -qff
+    wait_for lib/report '^Subject: for report$'
 }
 
 @test "recipe: Behind OpenSMTPD" {
@@ -156,4 +181,13 @@ END
     in_peer opensmtpd smtpctl schedule all
     wait_for log 'to="never@.*' 10
     [ "$(in_peer opensmtpd smtpctl show queue | wc -l)" -eq 2 ]
+    # without us
+    stop_server
+    rm lib/report lmtp
+    send "$OPENSMTPD_PORT" report >replies
+    grep -qx 'report 250' replies
+    wait_for opensmtpd.out 'to=<report@.* result=TempFail '
+    listen_for opensmtpd "$PWD/lmtp" nobody
+    in_peer opensmtpd smtpctl schedule all
+    wait_for lib/report '^Subject: for report$'
 }

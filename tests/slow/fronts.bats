@@ -64,8 +64,10 @@ END
     [[ $(send "$NGINX_PORT" 127.0.0.66 report@mail.example.com) =~ ^(451|554)$ ]]
     grep -q '\[127\.0\.0\.66\] ERROR: 554 Connections from your host are not accepted stage=connect via=127\.0\.0\.1 ' log
     run ! grep -q '\[127\.0\.0\.1\] ERROR' log
-    # of a peer that is not named it is the other way round: nothing is delivered
+    # without us its own answer is one for now
     stop_server
+    [[ $(send "$NGINX_PORT" 127.0.0.7 report@mail.example.com) == 451 ]]
+    # of a peer that is not named it is the other way round: nothing is delivered
     sed -i /^xclient/d mailrecv.conf
     serve
     sed -i "s/Auth-Port [0-9]*/Auth-Port $SERVER_PORT/" nginx.conf
