@@ -25,7 +25,7 @@ static const struct {
     { "policy", fuzz_policy }, { "table", fuzz_table },
     { "milter", fuzz_milter },
     { "milter_message", fuzz_milter_message },
-    { "lookup", fuzz_lookup },
+    { "lookup", fuzz_lookup },   { "mailbox", fuzz_mailbox },
 };
 
 static unsigned tests;
