@@ -220,6 +220,7 @@ static bool read_message(const struct mailfile *box, uint64_t begin, uint64_t fi
 {
     static char head[HEAD_MOST] COLD_BSS;
     size_t size = file_size - begin < sizeof head ? (size_t)(file_size - begin) : sizeof head, skipped;
+    uint64_t end;
     ssize_t n = pread(box->fd, head, size, (off_t)begin);
 
     if (n < 0 || (size_t)n < size ||
@@ -230,10 +231,11 @@ static bool read_message(const struct mailfile *box, uint64_t begin, uint64_t fi
     skipped = box->mbox ? from_line(head, size) : 0;
     m->ours = (!box->mbox || skipped > 0) &&
               head_parse((struct slice){ head + skipped, size - skipped }, begin + skipped, m);
-    if (!m->ours)
+    end = box->mbox ? from_find_end(box->fd, begin, file_size, m->ours) : file_size;
+    if (!m->ours || m->text > end) /* then it was torn above its text, and the rest of that header is another message's */
         *m = (struct mailfile_message){ .path = m->path, .body = begin + skipped };
     m->begin = begin;
-    m->end = m->text_end = box->mbox ? from_find_end(box->fd, begin, file_size, m->ours) : file_size;
+    m->end = m->text_end = end;
     m->part = box->mbox && skipped == 0 ? MAILFILE_NO_BEGINNING : MAILFILE_WHOLE;
     if (box->mbox)
         look_at_end(box, m);
