@@ -132,7 +132,7 @@ clean:
 
 TEST_CFLAGS  = $(filter-out -MMD -MP,$(ALL_CFLAGS))
 UNIT         = $(wildcard tests/unit/*.c)
-FUZZ_TARGETS = line chunk envelope sasl message header conf session monitor starttls dns resolver proxy told report response dialogue policy milter milter_message lookup table mailbox
+FUZZ_TARGETS = line chunk envelope sasl message header conf session monitor starttls dns resolver proxy told report response dialogue policy milter milter_message lookup table mailbox shell
 FUZZ         = $(FUZZ_TARGETS:%=tests/fuzz/%.c)
 FUZZ_SECONDS ?= 100
 FUZZED_OBJECTS = $(OBJECTS) $(filter-out %/report.o,$(call program_of,report)) $(addprefix $(BUILD)/programs/lookup/,query.o socketmap.o)

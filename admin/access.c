@@ -17,6 +17,7 @@
 #include "admin/hop_check.h"
 #include "admin/modes.h"
 #include "admin/probe.h"
+#include "admin/programs.h"
 #include "base/account.h"
 #include "base/clock.h"
 #include "base/cold.h"
@@ -301,43 +302,6 @@ static void ask_secrets(struct conf *conf, bool opened_before)
         ask_setting(conf, NEED_READ, "auth.senders", conf->client.auth_senders, false);
 }
 
-/* Words of a shell that are no programs. */
-static bool is_of_shell(struct slice word)
-{
-    static const char words[][9] = { ".", ":", "!", "{", "}", "[", "[[", "alias", "break", "case", "cd", "continue",
-        "do", "done", "echo", "else", "eval", "exit", "export", "false", "fi", "for", "if", "local", "printf", "pwd",
-        "read", "readonly", "return", "set", "shift", "test", "then", "times", "trap", "true", "type", "ulimit",
-        "umask", "unset", "until", "wait", "while" };
-
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (slice_equal(word, slice_of(words[i])))
-            return true;
-    return false;
-}
-
-/* The program with which a shell command begins: empty if that is not plain to see. */
-static struct slice program_of(struct slice command)
-{
-    static const char ends[] = " \t;&|<>", unclear[] = "$`\"'\\*?[]~(){}#!";
-    struct slice rest = command, word;
-
-    do {
-        while (rest.len > 0 && (rest.text[0] == ' ' || rest.text[0] == '\t')) {
-            rest.text++;
-            rest.len--;
-        }
-        word = (struct slice){ rest.text, 0 };
-        if (rest.len >= 5 && memcmp(rest.text, "PATH=", 5) == 0)
-            return (struct slice){ "", 0 };
-        for (; word.len < rest.len && strchr(ends, rest.text[word.len]) == NULL; word.len++)
-            if (strchr(unclear, rest.text[word.len]) != NULL)
-                return (struct slice){ "", 0 };
-        rest.text += word.len;
-        rest.len -= word.len;
-    } while (word.len > 0 && (memchr(word.text, '=', word.len) != NULL || slice_equal(word, slice_of("exec"))));
-    return is_of_shell(word) ? (struct slice){ "", 0 } : word;
-}
-
 static void ask_hop(struct conf *conf, const struct rule *rule)
 {
     const struct hop *hop = rule->target.hop;
@@ -395,7 +359,7 @@ static void ask_targets(struct conf *conf)
 
     for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
         const struct target *target = &rule->target;
-        struct slice path = target->kind == TARGET_PIPE ? program_of(target->text) : target->text;
+        struct slice path = target->kind == TARGET_PIPE ? programs_plain(target->text) : target->text;
 
         if (target->hop != NULL)
             ask_hop(conf, rule);

@@ -34,7 +34,10 @@ void lint_tell_postmasters(struct conf *conf, const struct lint_postmasters *mis
 /* The first deliver line with a table that is a service; NULL: there is none. */
 const struct rule *lint_service_line(const struct conf *conf);
 
-/* The part about commands whose exit status says too little, in lines and in shell scripts that are their programs. */
+/*
+ * The part about commands whose exit status says too little or is hidden, and about variables that strangers choose and that
+ * are taken for words or code, in lines and in shell scripts that are their programs.
+ */
 void lint_commands(struct conf *conf);
 
 /* The part about rewrite lines. */

@@ -1,4 +1,4 @@
-/* lint_commands.c - commands whose exit status says too little: in lines, and in shell scripts that are their programs */
+/* lint_commands.c - commands whose status says too little, or whose words strangers choose: in lines and their scripts */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "admin/lint.h"
+#include "admin/given.h"
 #include "admin/programs.h"
 #include "base/cold.h"
 #include "delivery/environment.h"
@@ -21,10 +22,15 @@ struct sight {
     struct slice text;    /* all of it */
     const char *script;   /* the path of the file that it is; NULL: it stands in the line itself */
     struct slice program; /* which the line calls for it */
-    bool checked, pipefail;
+    bool checked;
+    bool examined;        /* it looks for bytes that must not be in a variable, or splits words in its own way */
+    bool settled;         /* what it exits with is not what the line exits with */
+    unsigned by;          /* who chooses variables (given.h) */
+    struct slice doing, doing_at; /* the first command that does something with mail */
+    bool waited;          /* that was not started in the background */
 };
 
-static void look_into(struct sight *sight, struct slice text);
+static enum shell_end look_into(struct sight *sight, struct slice text);
 
 /* Does it look at the room on the disk, or at the size of what it has, or keep the message whole? */
 static bool is_checked(struct slice text)
@@ -45,8 +51,9 @@ static const char *place_of(const struct sight *sight, struct slice word, char p
     return place;
 }
 
-static void __attribute__((format(printf, 3, 4)))
-warn(const struct sight *sight, struct slice word, const char *format, ...)
+/* `word` is what is told about; `at` is where that stands, maybe as a variable. */
+static void __attribute__((format(printf, 4, 5)))
+warn(const struct sight *sight, struct slice at, struct slice word, const char *format, ...)
 {
     char place[PLACE_TEXT], text[512];
     unsigned column;
@@ -55,8 +62,8 @@ warn(const struct sight *sight, struct slice word, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args); /* cut when too long */
     va_end(args);
-    column = conf_column_of(sight->conf, sight->rule->line, sight->script != NULL ? sight->program : word);
-    conf_complain(sight->conf, SEVERITY_WARNING, sight->rule->line, column, "%s%.*s %s", place_of(sight, word, place),
+    column = conf_column_of(sight->conf, sight->rule->line, sight->script != NULL ? sight->program : at);
+    conf_complain(sight->conf, SEVERITY_WARNING, sight->rule->line, column, "%s%.*s %s", place_of(sight, at, place),
                   (int)word.len, word.text, text);
 }
 
@@ -70,24 +77,30 @@ static const char *statuses_text(const struct known_program *row, char text[20])
     return text;
 }
 
-static void complain(const struct sight *sight, const struct known_program *row, struct slice word)
+static void complain(const struct sight *sight, const struct known_program *row, struct slice at, struct slice word)
 {
     char statuses[20];
 
     switch (row->consequence) {
     case MAIL_LOST:
-        warn(sight, word, "exits with 0 %s: mail is lost (seen with %s)", row->otherwise, row->seen);
+        warn(sight, at, word, "exits with 0 %s: mail is lost (seen with %s)", row->otherwise, row->seen);
         break;
     case MAIL_BOUNCED:
-        warn(sight, word, "exits with %s %s: good mail is bounced (seen with %s)", statuses_text(row, statuses),
+        warn(sight, at, word, "exits with %s %s: good mail is bounced (seen with %s)", statuses_text(row, statuses),
              row->otherwise, row->seen);
         conf_advise(sight->conf, "write: %s; or temporary before rcpt_to", row->write);
         return;
     case MAIL_COPIED:
-        warn(sight, word, "%s: each retry leaves one more copy (seen with %s)", row->otherwise, row->seen);
+        warn(sight, at, word, "%s: each retry leaves one more copy (seen with %s)", row->otherwise, row->seen);
         break;
     }
     conf_advise(sight->conf, "write: %s", row->write);
+}
+
+/* Where a word stands. */
+static struct slice place_in(const struct shell_command *command, size_t word)
+{
+    return command->raw[word].len > 0 ? command->raw[word] : command->words[word];
 }
 
 /* The text behind -c of a shell. */
@@ -104,28 +117,93 @@ static struct slice inner_text(const struct shell_command *command, size_t first
     return (struct slice){ "", 0 };
 }
 
+/* Does an expression take any text? */
+static bool is_wide(struct slice expression)
+{
+    return slice_has(expression, ".*") || slice_has(expression, ".+") || slice_has(expression, "[^");
+}
+
+/* Who chooses what is in the variables of a line? */
+static unsigned given_by(const struct conf *conf, const struct rule *rule)
+{
+    const struct mailboxes *rcpt = &rule->rcpt;
+    unsigned by = GIVEN_BY_CLIENT | GIVEN_BY_SENDER;
+
+    for (const struct condition *c = rule->conditions; c != NULL; c = c->next)
+        if (c->kind == CONDITION_FROM)
+            by &= ~(unsigned)GIVEN_BY_SENDER;
+    if (rcpt->kind == MAILBOXES_DOMAIN || (rcpt->kind == MAILBOXES_PATTERN && is_wide(rcpt->pattern->text)))
+        by |= GIVEN_BY_RECIPIENT;
+    return conf->rules.delimiters.len > 0 ? by | GIVEN_BY_EXTENSION : by;
+}
+
+/* Where strangers choose words or code. True: some word is code, which is not looked into. */
+static bool look_for_given(struct sight *sight, const struct shell_command *command, size_t first)
+{
+    bool is_code = false;
+
+    for (size_t i = 0; i < command->count; i++) {
+        const struct given_code *code = first < command->count ? given_code(command, first, i) : NULL;
+        struct given given;
+        size_t at = 0;
+
+        while (given_next(command->raw[i], sight->by, &at, &given)) {
+            if (code != NULL) {
+                warn(sight, given.text, given.text, "becomes code of %.*s here: a stranger can have anything executed",
+                     (int)command->words[first].len, command->words[first].text);
+                conf_advise(sight->conf, "write %s", code->write);
+                is_code = true;
+            } else if (!given.quoted && !sight->examined && !given_is_whole(command, i)) {
+                warn(sight, given.text, given.text, "without quotes is split at blanks, and * and ? in it become names of "
+                     "files: a stranger chooses the words of %.*s", (int)command->words[0].len, command->words[0].text);
+                conf_advise(sight->conf, "write: \"%.*s\"", (int)given.text.len, given.text.text);
+            }
+        }
+    }
+    return is_code;
+}
+
 static void look_at(void *context, const struct shell_command *command)
 {
     struct sight *sight = context;
-    const struct leniency leniency = { sight->rule->target.temporary, sight->rule->target.statuses };
+    const struct leniency leniency = { sight->rule->target.temporary || sight->settled, sight->rule->target.statuses };
     size_t first = programs_begin(command);
 
     for (size_t i = 0; i < programs_count; i++)
         if (programs_warns(&programs[i], command, first, sight->checked, &leniency))
-            complain(sight, &programs[i], command->words[first]);
-    if (!sight->pipefail && programs_matters(command, first)) {
-        warn(sight, command->words[first],
+            complain(sight, &programs[i], place_in(command, first), command->words[first]);
+    if (programs_matters(command, first)) {
+        warn(sight, place_in(command, first), command->words[first],
              "may fail, and the pipe hides that: mail is lost if what follows exits with 0");
         conf_advise(sight->conf, "write a script for bash with set -o pipefail, or have its output in a file first");
     }
-    if (first < command->count)
-        look_into(sight, inner_text(command, first));
+    if (sight->doing.len == 0 && programs_does(command, first)) {
+        sight->doing = command->words[first];
+        sight->doing_at = place_in(command, first);
+        sight->waited = !command->background;
+    }
+    if (!look_for_given(sight, command, first) && first < command->count)
+        (void)look_into(sight, inner_text(command, first)); /* it is one command of others */
 }
 
-static void look_into(struct sight *sight, struct slice text)
+static enum shell_end look_into(struct sight *sight, struct slice text)
 {
-    if (text.len > 0)
-        shell_each(text, look_at, sight);
+    return text.len > 0 ? shell_each(text, look_at, sight) : SHELL_UNKNOWN;
+}
+
+/* All of a text. What is copied by an also line need not be, so that failures may be hidden there. */
+static void look_at_text(struct sight *sight)
+{
+    enum shell_end end = look_into(sight, sight->text);
+
+    if (end != SHELL_ALWAYS_0 || sight->doing.len == 0 || sight->rule->kind != RULE_DELIVER)
+        return;
+    warn(sight, sight->doing_at, sight->doing, "%s",
+         sight->waited ? "may fail, and what stands around it exits with 0 all the same: mail is lost then"
+                       : "is started in the background: nobody waits for it, and its standard input is not the message: "
+                         "mail is lost");
+    conf_advise(sight->conf, "write: %.*s ...%s", (int)sight->doing.len, sight->doing.text,
+                sight->waited ? " || exit 75" : ", without &");
 }
 
 /* Is this, by its first line, a script for a shell that reads as sh does? */
@@ -174,35 +252,52 @@ static struct slice find_script(struct slice program, char path[PATH_MAX])
     return text;
 }
 
+/* A text, of the line or of its program, to be looked at. */
+static struct sight sight_of(struct conf *conf, const struct rule *rule, struct slice text)
+{
+    return (struct sight){ .conf = conf, .rule = rule, .text = text, .checked = is_checked(text),
+                           .by = given_by(conf, rule),
+                           .examined = slice_has(text, "[!") || slice_has(text, "[^") || slice_has(text, "IFS=") };
+}
+
 /* The program of a line is a shell script: what is in that? */
-static void look_at_program(const struct sight *line, struct slice program)
+static void look_at_program(const struct sight *line, struct slice program, bool settled)
 {
     char path[PATH_MAX];
     struct slice text = find_script(program, path);
-    struct sight sight = { .conf = line->conf, .rule = line->rule, .text = text, .script = path, .program = program,
-                           .checked = is_checked(text), .pipefail = slice_has(text, "pipefail") };
+    struct sight sight = sight_of(line->conf, line->rule, text);
 
+    sight.script = path;
+    sight.program = program;
+    sight.settled = settled;
     if (is_for_shell(text))
-        look_into(&sight, text);
+        look_at_text(&sight);
 }
 
-/* The program of the last command of a line, whose status is that of the line; or of the only one. */
+/* The program of the last command of a line that is not of the shell itself. */
+struct last_program {
+    struct slice name;
+    bool settled;
+};
+
 static void find_program(void *context, const struct shell_command *command)
 {
-    struct slice *program = context;
+    static const char own[] = "exit return echo printf : true false test [ set wait";
+    struct last_program *last = context;
     size_t first = programs_begin(command);
 
-    if (first < command->count && !command->substituted)
-        *program = command->words[first];
+    if (first < command->count && !command->substituted && !programs_is(command->words[first], own))
+        *last = (struct last_program){ command->words[first], !command->decides };
 }
 
 static void lint_pipe(struct sight *sight)
 {
-    struct slice program = { "", 0 };
+    struct last_program last = { .settled = false };
 
-    look_into(sight, sight->text);
-    shell_each(sight->text, find_program, &program);
-    look_at_program(sight, program);
+    look_at_text(sight);
+    (void)shell_each(sight->text, find_program, &last); /* that was looked at */
+    if (last.name.len > 0)
+        look_at_program(sight, last.name, last.settled);
 }
 
 static void lint_exec(struct sight *sight)
@@ -213,15 +308,13 @@ static void lint_exec(struct sight *sight)
     for (size_t i = 0; i < target->argument_count && command.count < SHELL_WORDS; i++)
         command.words[command.count++] = target->arguments[i].text;
     look_at(sight, &command);
-    look_at_program(sight, target->text);
+    look_at_program(sight, target->text, false);
 }
 
 void lint_commands(struct conf *conf)
 {
     for (const struct rule *rule = conf->rules.first_rule; rule != NULL; rule = rule->next) {
-        struct slice text = rule->target.text;
-        struct sight sight = { .conf = conf, .rule = rule, .text = text, .checked = is_checked(text),
-                               .pipefail = slice_has(text, "pipefail") };
+        struct sight sight = sight_of(conf, rule, rule->target.text);
 
         if (rule->kind != RULE_REFUSE && rule->target.kind == TARGET_PIPE)
             lint_pipe(&sight);

@@ -80,9 +80,9 @@ const struct known_program programs[] = {
     { "ripmime", NULL, NULL, NULL, false, CHECKED, MAIL_LOST, { 0 }, "on a full disk, or where it cannot write",
       "[ -w DIR ] && [ \"$(df --output=avail -B1 DIR | tail -n 1)\" -gt $((MESSAGE_SIZE * 2)) ] && ripmime ... || exit 75",
       "1.4.0.10" },
-    { "logger", NULL, "-n --server*", "--socket-errors=on", false, 0, MAIL_LOST, { 0 },
+    { "logger", NULL, "-n --server*", "--socket-errors=on", false, TALKS, MAIL_LOST, { 0 },
       "when nobody listens at /dev/log", "logger --socket-errors=on ...", "2.38.1" },
-    { "logger", "-n --server*", NULL, "-T --tcp", false, 0, MAIL_LOST, { 0 },
+    { "logger", "-n --server*", NULL, "-T --tcp", false, TALKS, MAIL_LOST, { 0 },
       "when the server is not there", "logger -T -n HOST ...", "2.38.1" },
     { "fdm", NULL, NULL, NULL, false, READ_BY_SHELL, MAIL_LOST, { 0 }, "whatever fails",
       "o=$(fdm -m -a stdin fetch 2>&1); case $o in *'1 messages processed (0 kept)'*) ;; *) echo \"$o\"; exit 75;; esac",
@@ -190,7 +190,7 @@ static struct slice base_name(struct slice word)
 }
 
 /* Sympa's queue has a name that others may have, too. */
-static bool is_named(struct slice word, const char *names)
+bool programs_is(struct slice word, const char *names)
 {
     struct slice name = base_name(word);
     size_t len;
@@ -218,7 +218,7 @@ size_t programs_begin(const struct shell_command *command)
     while (at < command->count && i < sizeof wrappers / sizeof wrappers[0]) {
         size_t own = wrappers[i].words;
 
-        if (!is_named(command->words[at], wrappers[i].name)) {
+        if (!programs_is(command->words[at], wrappers[i].name)) {
             i++;
             continue;
         }
@@ -236,7 +236,8 @@ size_t programs_begin(const struct shell_command *command)
 }
 
 /* All that its failures say is temporary already. */
-static bool is_lenient(const struct known_program *row, const struct shell_command *command, const struct leniency *leniency)
+static bool is_lenient(const struct known_program *row, const struct shell_command *command,
+                       const struct leniency *leniency)
 {
     if (leniency->temporary || !command->decides)
         return true;
@@ -246,17 +247,32 @@ static bool is_lenient(const struct known_program *row, const struct shell_comma
     return true;
 }
 
+/* logger with a text for its last word, which is no value of an option, reads no message. */
+static bool talks(const struct shell_command *command, size_t first)
+{
+    struct slice last = command->words[command->count - 1];
+    struct slice before = command->words[command->count > 1 ? command->count - 2 : 0];
+
+    return command->count > first + 1 && (last.len == 0 || last.text[0] != '-') &&
+           (command->count == first + 2 || before.len < 2 || before.text[0] != '-' || before.text[1] == '-' ||
+            strchr("tpnPSuf", before.text[before.len - 1]) == NULL);
+}
+
 bool programs_warns(const struct known_program *row, const struct shell_command *command, size_t first, bool checked,
                     const struct leniency *leniency)
 {
-    bool honest = row->unless != NULL ? has(command, first, row->unless) : row->honest != 0;
+    bool open = command->open; /* any word may be among those that are not known */
+    bool honest = row->unless != NULL ? open || has(command, first, row->unless) : row->honest != 0;
 
-    if (first >= command->count || !is_named(command->words[first], row->names) ||
-        (row->when != NULL && !has(command, first, row->when)) || has(command, first, row->but) ||
+    if (first >= command->count || !programs_is(command->words[first], row->names) ||
+        (row->when != NULL && !has(command, first, row->when)) ||
+        (row->but != NULL && (open || has(command, first, row->but))) ||
         (row->to_file && !command->to_file && !has(command, first, "-out")))
         return false;
     if (row->consequence == MAIL_BOUNCED)
         return !is_lenient(row, command, leniency);
+    if ((row->honest & TALKS) != 0 && talks(command, first))
+        return false;
     if ((row->honest & READ_BY_SHELL) != 0)
         honest = honest && command->substituted;
     if ((row->honest & CHECKED) != 0)
@@ -264,12 +280,64 @@ bool programs_warns(const struct known_program *row, const struct shell_command 
     return !honest;
 }
 
+/* What only looks at things, tells them or makes room for others. */
+static const char harmless[] = "cat echo printf true : [ head tail tr cut sed awk grep sort uniq wc date df ls stat "
+                               "dd yes seq env id hostname basename dirname formail tee busybox mlr "
+                               "base64 gzip xz zstd md5sum sha256sum find ps mount getent [[";
+
 bool programs_matters(const struct shell_command *command, size_t first)
 {
-    static const char harmless[] = "cat echo printf true : [ head tail tr cut sed awk grep sort uniq wc date df ls stat "
-                                   "dd yes seq env id hostname basename dirname formail tee busybox mlr "
-                                   "base64 gzip xz zstd md5sum sha256sum find ps mount getent [[";
+    struct slice word = first < command->count ? command->words[first] : (struct slice){ "", 0 };
 
-    return first < command->count && command->piped && !command->substituted && !command->judged &&
-           !is_named(command->words[first], harmless);
+    return command->piped && !command->substituted && !command->judged && word.len > 0 && word.text[0] != '$' &&
+           !programs_is(word, harmless);
+}
+
+bool programs_does(const struct shell_command *command, size_t first)
+{
+    static const char none[] = "test false exit return set cd umask export local readonly declare typeset unset shift "
+                               "trap wait read break continue sleep rm mkdir rmdir touch chmod chown mktemp logger "
+                               "vacation kill exec ulimit command sync disown";
+    static const char writes[] = "cat tee dd sed awk formail gzip base64";
+    struct slice word = first < command->count ? command->words[first] : (struct slice){ "", 0 };
+
+    return word.len > 0 && word.text[0] != '$' && memchr(word.text, '(', word.len) == NULL &&
+           (!programs_is(word, harmless) || (command->to_file && programs_is(word, writes))) &&
+           !programs_is(word, none);
+}
+
+/* Words of a shell that are no programs. */
+static bool is_of_shell(struct slice word)
+{
+    static const char words[][9] = { ".", ":", "!", "{", "}", "[", "[[", "alias", "break", "case", "cd", "continue",
+        "do", "done", "echo", "else", "eval", "exit", "export", "false", "fi", "for", "if", "local", "printf", "pwd",
+        "read", "readonly", "return", "set", "shift", "test", "then", "times", "trap", "true", "type", "ulimit",
+        "umask", "unset", "until", "wait", "while" };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (slice_equal(word, slice_of(words[i])))
+            return true;
+    return false;
+}
+
+struct slice programs_plain(struct slice command)
+{
+    static const char ends[] = " \t;&|<>", unclear[] = "$`\"'\\*?[]~(){}#!";
+    struct slice rest = command, word;
+
+    do {
+        while (rest.len > 0 && (rest.text[0] == ' ' || rest.text[0] == '\t')) {
+            rest.text++;
+            rest.len--;
+        }
+        word = (struct slice){ rest.text, 0 };
+        if (rest.len >= 5 && memcmp(rest.text, "PATH=", 5) == 0)
+            return (struct slice){ "", 0 };
+        for (; word.len < rest.len && strchr(ends, rest.text[word.len]) == NULL; word.len++)
+            if (strchr(unclear, rest.text[word.len]) != NULL)
+                return (struct slice){ "", 0 };
+        rest.text += word.len;
+        rest.len -= word.len;
+    } while (word.len > 0 && (memchr(word.text, '=', word.len) != NULL || slice_equal(word, slice_of("exec"))));
+    return is_of_shell(word) ? (struct slice){ "", 0 } : word;
 }

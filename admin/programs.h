@@ -21,7 +21,8 @@ struct known_program {
     const char *seen;          /* the version in which that was seen */
 };
 
-enum honest { READ_BY_SHELL = 1, CHECKED = 2 }; /* its output is looked at; room or size are */
+/* Its output is looked at; room or size are; it has a text of its own, and reads no message. */
+enum honest { READ_BY_SHELL = 1, CHECKED = 2, TALKS = 4 };
 
 extern const struct known_program programs[];
 extern const size_t programs_count;
@@ -44,6 +45,15 @@ size_t programs_begin(const struct shell_command *command);
  */
 bool programs_warns(const struct known_program *row, const struct shell_command *command, size_t first, bool checked,
                     const struct leniency *leniency);
+
+/* Is a word, maybe with a path before it, one of these names? */
+bool programs_is(struct slice word, const char *names);
+
+/* Does the command something with mail, so that it matters whether it fails? */
+bool programs_does(const struct shell_command *command, size_t first);
+
+/* The program with which a shell command begins: empty if that is not plain to see, or if it is a word of the shell. */
+struct slice programs_plain(struct slice command);
 
 /* Can the command fail so that it matters that a pipe hides its status? */
 bool programs_matters(const struct shell_command *command, size_t first);

@@ -74,7 +74,7 @@ cat >/dev/null <<EOT
 redis-cli -x
 EOT
 store() {
-    redis-cli -x RPUSH "$1" "$(maildrop -d joe)"
+    redis-cli -x RPUSH "$1" && x=$(maildrop -d joe)
 }
 case $1 in
 a | b) store mail ;;
@@ -89,7 +89,7 @@ END
         "$MAILRECV" -t -c conf 2>&1 >/dev/null | sed -nE 's/^conf:3:([0-9]+): warning: (.*) exits with .*$/\1 \2/p' >said
         head=${line%%"$HERE"*}
         column=$((${#head} + 30))
-        printf "$column $HERE/script:%s\n" '8: maildrop' '8: redis-cli' '12: mosquitto_pub' | expect_file said
+        printf "$column $HERE/script:%s\n" '8: redis-cli' '8: maildrop' '12: mosquitto_pub' | expect_file said
     done
     # none of it where it is no shell's, or too long
     sed -i '1s/sh$/cat/' script
@@ -100,18 +100,84 @@ END
     expect "$(warnings)" ''
 }
 
+# The warnings of scripts in a file of conf/, as "NAME: CONSEQUENCE LINE". Each begins behind a line "=== NAME [WORD...]", in
+# whose place is the #! of bash, and ends with LINE.
+said_of_scripts() { # FILE [LINE]
+    local script
+
+    rm -rf scripts
+    mkdir scripts
+    awk '/^=== /{ name = $2; print "#!/bin/bash" >("scripts/" name); next } name != "" { print >("scripts/" name) }' "$TESTS/conf/$1"
+    chmod 755 scripts/*
+    for script in scripts/*; do
+        [ $# -lt 2 ] || echo "$2" >>"$script"
+        echo "deliver rcpt_to /^${script##*/}-.*@mx[.]example$/ exec $HERE/$script"
+    done | { echo 'domain mx.example'; cat; } >conf
+    "$MAILRECV" -t -c conf 2>&1 >/dev/null | sed -nE "s|^conf:[0-9]+:[0-9]+: warning: $HERE/scripts/||p" | sed -E \
+        -e 's/^(.*):([0-9]+): .* may fail, and what stands around it .*$/\1: hidden \2/' \
+        -e 's/^(.*):([0-9]+): .* exits with 0 .*: mail is lost .*$/\1: lost \2/' \
+        -e 's/^(.*):([0-9]+): .* good mail is bounced .*$/\1: bounced \2/' \
+        -e 's/^(.*):([0-9]+): .* the pipe hides that.*$/\1: piped \2/' \
+        -e 's/^(.*):([0-9]+): .* in the background: .*$/\1: background \2/' \
+        -e 's/^(.*):([0-9]+): .* without quotes is split .*$/\1: split \2/' \
+        -e 's/^(.*):([0-9]+): .* becomes code of .*$/\1: code \2/' | LC_ALL=C sort
+}
+
 @test "no honest script is warned of" {
-    config <<END
-deliver rcpt_to a@mx.example exec $HERE/script
+    said_of_scripts scripts-good >said
+    expect_file said </dev/null
+    # and all of them were understood
+    said_of_scripts scripts-good 'fdm -m -a stdin fetch' >said
+    expect "$(grep -c ': lost ' said)" "$(grep -c '^===' "$TESTS/conf/scripts-good")"
+}
+
+@test "scripts that lose mail are warned of, at the line" {
+    said_of_scripts scripts-bad >said
+    sed -nE 's/^=== ([^ ]*) (.*)$/\1: \2/p' "$TESTS/conf/scripts-bad" | LC_ALL=C sort >want
+    [ "$(wc -l <want)" -gt 50 ]
+    diff want said
+}
+
+@test "a variable that strangers choose is warned of at its place, with what to write" {
+    config <<'END'
+recipient_delimiter +
+deliver rcpt_to a@mx.example pipe new-ticket -f "$SENDER" ${RECIPIENT} $LOCAL || exit 75
+deliver rcpt_to b@mx.example pipe test -e x || exec timeout 9 sh -c "new-ticket '$SENDER'"
+deliver rcpt_to c@mx.example pipe env -i sh -c 'new-ticket $CLIENT_HELO'
 END
-    for text in "(case \$1 in (foo|bar) cat >x ;; esac)" '[[ $1 =~ ^(foo|bar)$ ]] && cat >x' \
-        'msmtp a@mx.example &>/dev/null || exit 75' 'for i in 1 2 3; do maildrop -d joe && exit 0; done; exit 75' \
-        $'set -e\ntrap "exit 75" EXIT\nmsmtp x\ntrap - EXIT' 'if spamc -c | tail -n 1; then cat >x; fi' \
-        'mail-is-there | grep -q mail || exit 75; cat >x' 'find x -name y | xargs rm; base64 | mdeliver x' \
-        $'cat >x <<\\EOT\nit\'s a | b\nEOT\nmsmtp || exit 75'; do
-        printf '#!/bin/bash\n%s\n' "$text" >script
-        chmod 755 script
-        expect "$text: $("$MAILRECV" -t -c conf 2>&1 >/dev/null | grep "$HERE/script:[0-9]")" "$text: "
+    "$MAILRECV" -t -c conf 2>&1 >/dev/null | grep -A3 -e ' without quotes ' -e ' code ' | grep -v '^--' >said
+    expect_file said <<'END'
+conf:4:59: warning: ${RECIPIENT} without quotes is split at blanks, and * and ? in it become names of files: a stranger chooses the words of new-ticket
+    deliver rcpt_to a@mx.example pipe new-ticket -f "$SENDER" ${RECIPIENT} $LOCAL || exit 75
+                                                              ^
+    write: "${RECIPIENT}"
+conf:5:82: warning: $SENDER becomes code of sh here: a stranger can have anything executed
+    deliver rcpt_to b@mx.example pipe test -e x || exec timeout 9 sh -c "new-ticket '$SENDER'"
+                                                                                     ^
+    write single quotes around the code, in which "$SENDER" is a variable of that shell
+conf:6:60: warning: $CLIENT_HELO without quotes is split at blanks, and * and ? in it become names of files: a stranger chooses the words of new-ticket
+    deliver rcpt_to c@mx.example pipe env -i sh -c 'new-ticket $CLIENT_HELO'
+                                                               ^
+    write: "$CLIENT_HELO"
+END
+}
+
+@test "what the line itself decides is not warned of" {
+    config <<'END'
+deliver rcpt_to a@mx.example pipe new-ticket $LOCAL $RECIPIENT $DOMAIN
+deliver rcpt_to /^t-([0-9]+)@mx[.]example$/ pipe new-ticket $LOCAL $MATCH_1
+deliver from a@example.com rcpt_to b@mx.example pipe new-ticket $SENDER $SENDER_LOCAL
+also rcpt_to a@mx.example pipe new-ticket || true
+END
+    "$MAILRECV" -t -c conf 2>&1 >/dev/null | grep -e ' without quotes ' -e ' stands around ' >said || true
+    expect_file said </dev/null
+}
+
+@test "what stands in the background reads nothing, and is not waited for" {
+    for shell in sh bash; do
+        echo mail >message
+        "$shell" -c 'cat >read & wait; false & ' <message
+        expect_file read </dev/null
     done
 }
 
@@ -119,8 +185,8 @@ END
     config <<END
 deliver rcpt_to a@mx.example exec $HERE/script
 END
-    for text in '\n' ';' ' ' '(' 'a;' '`' "'" '<<' '|' '$(' 'fi ' '\\'; do
-        { echo '#!/bin/sh'; printf "%.0s$text" {1..30000}; } >script
+    for text in '\n' ';' ' ' '(' 'a;' '`' "'" '<<' '|' '$(' 'fi ' '\\' '{ ' 'if ' 'f()' '${' '[[ ' 'a=(' 'a&' '! ' '$?' 'A=$A '; do
+        { echo '#!/bin/sh'; printf "%.0s$text" $(seq $((65000 / ${#text}))); } >script
         chmod 755 script
         timeout -s KILL 20 "$MAILRECV" -t -c conf >said 2>&1 || [ $? -lt 128 ]
     done

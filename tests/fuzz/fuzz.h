@@ -17,6 +17,6 @@ typedef void fuzz_target(const uint8_t *data, size_t size);
 fuzz_target fuzz_chunk;
 fuzz_target fuzz_line, fuzz_envelope, fuzz_sasl, fuzz_message, fuzz_conf, fuzz_session, fuzz_monitor, fuzz_starttls;
 fuzz_target fuzz_dns, fuzz_proxy, fuzz_told, fuzz_report, fuzz_resolver, fuzz_header, fuzz_response, fuzz_dialogue, fuzz_policy, fuzz_milter, fuzz_milter_message;
-fuzz_target fuzz_lookup, fuzz_table, fuzz_mailbox;
+fuzz_target fuzz_lookup, fuzz_table, fuzz_mailbox, fuzz_shell;
 
 #endif

@@ -26,6 +26,7 @@ static const struct {
     { "milter", fuzz_milter },
     { "milter_message", fuzz_milter_message },
     { "lookup", fuzz_lookup },   { "mailbox", fuzz_mailbox },
+    { "shell", fuzz_shell },
 };
 
 static unsigned tests;

@@ -1,0 +1,174 @@
+/* given.c - where a command of a shell takes what strangers have chosen for several words, or for code; pure */
+#include "admin/given.h"
+
+#include <string.h>
+
+#include "admin/programs.h"
+#include "admin/shell_tree.h"
+
+/* Variables that may hold blanks, * and ? or, in code, anything that there is. Domains hold none of that. */
+static const struct {
+    char name[20];
+    unsigned by;
+} variables[] = {
+    { "CLIENT_HELO", GIVEN_BY_CLIENT },       { "TLS_CLIENT_SUBJECT", GIVEN_BY_CLIENT },
+    { "SENDER", GIVEN_BY_SENDER },            { "SENDER_LOCAL", GIVEN_BY_SENDER },
+    { "MAIL_PARAMETERS", GIVEN_BY_CLIENT },   { "MAILRECV_JSON", GIVEN_BY_CLIENT },
+    { "EXTENSION", GIVEN_BY_EXTENSION },      { "RECIPIENT", GIVEN_BY_EXTENSION | GIVEN_BY_RECIPIENT },
+    { "LOCAL", GIVEN_BY_RECIPIENT },          { "ORIGINAL_RECIPIENT", GIVEN_BY_EXTENSION | GIVEN_BY_RECIPIENT },
+};
+
+#define BIND "give values apart from the statement, as psql -v a=\"$SENDER\" with :'a' in a script"
+#define SINGLE "single quotes around the code, in which \"$SENDER\" is a variable of that shell"
+
+static const struct given_code codes[] = {
+    { "eval", EACH_WORD, "", "no eval of what comes with mail; a variable needs none" },
+    { "sh bash dash ksh zsh su runuser", BEHIND_OPTION, "c", SINGLE },
+    { "ssh", BEHIND_FIRST, "bcDEeFIiJLlmOopQRSWw", "what the other host is to know into the input of ssh" },
+    { "perl", BEHIND_OPTION, "eE", "single quotes around the code, and $ENV{SENDER} in it" },
+    { "python python3", BEHIND_OPTION, "c", "single quotes around the code, and os.environ['SENDER'] in it" },
+    { "ruby", BEHIND_OPTION, "e", "single quotes around the code, and ENV['SENDER'] in it" },
+    { "php", BEHIND_OPTION, "r", "single quotes around the code, and getenv('SENDER') in it" },
+    { "awk gawk mawk", FIRST_WORD, "vFf", "single quotes around the code, and ENVIRON[\"SENDER\"] in it" },
+    { "sed", FIRST_WORD, "f", "awk, with ENVIRON[\"SENDER\"] in single quotes" },
+    { "sed", BEHIND_OPTION, "e", "awk, with ENVIRON[\"SENDER\"] in single quotes" },
+    { "psql", BEHIND_OPTION, "c", BIND },
+    { "mysql mariadb", BEHIND_OPTION, "e", BIND },
+    { "sqlite3", BEHIND_FIRST, "", BIND },
+};
+
+/* Behind what begins at a $( or a backtick in a word. */
+static size_t skip_substitution(struct slice word, size_t at)
+{
+    size_t open = 0;
+
+    if (word.text[at] == '`') {
+        for (at++; at < word.len && word.text[at] != '`'; at++)
+            at += word.text[at] == '\\';
+        return at + 1;
+    }
+    for (at++; at < word.len; at++) {
+        open += word.text[at] == '(';
+        open -= word.text[at] == ')';
+        if (open == 0)
+            break;
+    }
+    return at + 1;
+}
+
+/* A $ stands here. Its name is all that is looked at: ${#NAME} is a number, and ${NAME:+WORD} is its word. */
+static bool is_given(struct slice word, size_t at, unsigned by)
+{
+    bool braces = at + 1 < word.len && word.text[at + 1] == '{';
+    size_t begin = at + 1 + braces, end = begin;
+
+    while (end < word.len && shell_is_name_char(word.text[end]))
+        end++;
+    if (braces && end + 1 < word.len && (word.text[end] == '+' || (word.text[end] == ':' && word.text[end + 1] == '+')))
+        return false;
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+        if ((variables[i].by & by) != 0 &&
+            slice_equal((struct slice){ word.text + begin, end - begin }, slice_of(variables[i].name)))
+            return true;
+    return false;
+}
+
+/* The text of the variable: $NAME or ${NAME...}. */
+static struct slice use_at(struct slice word, size_t at)
+{
+    size_t end = at + 1;
+
+    while (end < word.len && word.text[at + 1] != '{' && shell_is_name_char(word.text[end]))
+        end++;
+    while (end < word.len && word.text[at + 1] == '{' && word.text[end - 1] != '}')
+        end++;
+    return (struct slice){ word.text + at, end - at };
+}
+
+bool given_next(struct slice word, unsigned by, size_t *at, struct given *given)
+{
+    bool quoted = false;
+    size_t i = 0;
+
+    while (i < word.len) {
+        char c = word.text[i];
+        const char *end;
+
+        if (c == '$' && i >= *at && is_given(word, i, by)) {
+            *given = (struct given){ .text = use_at(word, i), .quoted = quoted };
+            *at = i + 1;
+            return true;
+        }
+        if (c == '`' || (c == '$' && i + 1 < word.len && word.text[i + 1] == '(')) {
+            i = skip_substitution(word, i);
+        } else if (c == '\'' && !quoted) {
+            end = memchr(word.text + i + 1, '\'', word.len - i - 1);
+            i = end != NULL ? (size_t)(end - word.text) + 1 : word.len;
+        } else {
+            quoted = c == '"' ? !quoted : quoted;
+            i += c == '\\' ? 2 : 1;
+        }
+    }
+    return false;
+}
+
+static bool is_option(struct slice word)
+{
+    return word.len > 1 && word.text[0] == '-';
+}
+
+/* Does it end in an option that has the next word for its value? */
+static bool takes_next(struct slice word, const char *options)
+{
+    return is_option(word) && word.text[1] != '-' && strchr(options, word.text[word.len - 1]) != NULL;
+}
+
+/* How many words stand before it, behind the name, that are no options and no values of those? */
+static size_t words_before(const struct shell_command *command, size_t first, size_t word, const char *options)
+{
+    size_t count = 0;
+
+    for (size_t i = first + 1; i < word; i++)
+        count += !is_option(command->words[i]) && (i == first + 1 || !takes_next(command->words[i - 1], options));
+    return count;
+}
+
+const struct given_code *given_code(const struct shell_command *command, size_t first, size_t word)
+{
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0] && word > first; i++) {
+        const struct given_code *code = &codes[i];
+        bool behind = takes_next(command->words[word - 1], code->options) && word > first + 1;
+        size_t before = words_before(command, first, word, code->options);
+
+        if (!programs_is(command->words[first], code->names))
+            continue;
+        switch (code->which) {
+        case EACH_WORD: return code;
+        case BEHIND_OPTION:
+            if (behind)
+                return code;
+            break;
+        case FIRST_WORD:
+            if (!behind && before == 0 && !is_option(command->words[word]))
+                return code;
+            break;
+        case BEHIND_FIRST:
+            if (!behind && before > 0)
+                return code;
+            break;
+        }
+    }
+    return NULL;
+}
+
+bool given_is_whole(const struct shell_command *command, size_t word)
+{
+    static const char *const declare[] = { "export", "local", "readonly", "declare", "typeset" };
+    struct slice name, value, begin = command->words[0];
+    bool declares = false;
+
+    for (size_t i = 0; i < sizeof declare / sizeof declare[0]; i++)
+        declares = declares || slice_equal(begin, slice_of(declare[i]));
+    return slice_equal(begin, slice_of("[[")) || (begin.len > 1 && memcmp(begin.text, "((", 2) == 0) ||
+           (declares && shell_is_assignment(command->raw[word], &name, &value));
+}
