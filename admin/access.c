@@ -42,6 +42,7 @@ enum {
 static const char verbs[][12] = {
     [NEED_READ] = "read",       [NEED_EXECUTE] = "executed", [NEED_COMMAND] = "executed", [NEED_SOCKET] = "written",
     [NEED_MAILBOX] = "written", [NEED_LOG] = "written",      [NEED_MAILDIR] = "written",  [NEED_SPOOL] = "written",
+    [NEED_ABOVE] = "entered",
 };
 
 static struct question *questions; /* room for all that a configuration can ask */
@@ -70,14 +71,15 @@ static bool answer_as_user(const struct conf *conf)
 /* What to run, where that is plain. */
 static void advise(struct conf *conf, const struct question *q, char *path)
 {
-    bool to_write = q->need >= NEED_MAILBOX, directory = q->need == NEED_MAILDIR || q->need == NEED_SPOOL;
+    bool to_write = q->need >= NEED_MAILBOX;
+    bool directory = q->need == NEED_MAILDIR || q->need == NEED_SPOOL || q->need == NEED_ABOVE;
 
     if (q->error == EACCES && q->in_parent)
         conf_advise(conf, directory ? "run: install -d -o %s -m 700 %s" : "run: install -o %s -m 600 /dev/null %s",
                     probe_who.account.name, path);
     else if (q->error == EACCES && q->need == NEED_SOCKET)
         conf_advise(conf, "let the server that listens there make the socket, and the way to it, for %s, too", probe_who.account.name);
-    else if (q->error == EACCES && to_write)
+    else if (q->error == EACCES && to_write && q->need != NEED_ABOVE)
         conf_advise(conf, "run: chown %s%s %s", directory ? "-R " : "", probe_who.account.name, path);
     else if (q->error == EACCES && q->secret)
         conf_advise(conf, "run: chown %s %s && chmod 600 %s", probe_who.account.name, path, path);
@@ -352,6 +354,16 @@ static void ask_milters(struct conf *conf)
             (void)ask(conf, NEED_SOCKET, m->clients.line, m->where.text);
 }
 
+/* Of a path that a table chooses: the directory before what it chooses. */
+static void ask_above(struct conf *conf, unsigned line, struct slice path)
+{
+    const char *chosen = memmem(path.text, path.len, "%{", 2);
+    const char *slash = chosen != NULL ? memrchr(path.text, '/', (size_t)(chosen - path.text)) : NULL;
+
+    if (slash != NULL && slash > path.text)
+        (void)ask(conf, NEED_ABOVE, line, (struct slice){ path.text, (size_t)(slash - path.text) });
+}
+
 static void ask_targets(struct conf *conf)
 {
     static const enum need needs[] = { [TARGET_APPEND] = NEED_MAILBOX, [TARGET_MAILDIR] = NEED_MAILDIR,
@@ -363,7 +375,9 @@ static void ask_targets(struct conf *conf)
 
         if (target->hop != NULL)
             ask_hop(conf, rule);
-        else if (path.len > 0 && !path_is_chosen(target))
+        else if (path.len > 0 && path_is_chosen(target))
+            ask_above(conf, rule->line, path);
+        else if (path.len > 0)
             (void)ask(conf, needs[target->kind], rule->line, path);
     }
 }

@@ -259,6 +259,7 @@ static void answer(struct question *q)
     case NEED_LOG: answer_file(q, path, W_OK); break;
     case NEED_MAILDIR: answer_maildir(q, path); break;
     case NEED_SPOOL: q->error = test(path, W_OK | X_OK); break;
+    case NEED_ABOVE: q->error = test(path, X_OK); break;
     }
 }
 

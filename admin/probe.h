@@ -19,7 +19,8 @@ enum need {
     NEED_MAILBOX, /* to read and write the file, or to make it */
     NEED_LOG,     /* to write it, or to make it */
     NEED_MAILDIR, /* to make files in the three directories, or to make them */
-    NEED_SPOOL    /* to make files in the directory */
+    NEED_SPOOL,   /* to make files in the directory */
+    NEED_ABOVE    /* to look for what is in the directory, and is made there */
 };
 
 /* A question and its answer. */

@@ -118,6 +118,27 @@ w
 END
 }
 
+@test "the directory before the word that a table chooses must be there" {
+    mkdir -p boxes/deep
+    config <<END
+table people file $HERE/people
+deliver from a@example.com rcpt_to table:people maildir $HERE/missing/%{value}
+deliver from b@example.com rcpt_to table:people append $HERE/missing/deep/x-%{value}/mbox
+deliver from c@example.com rcpt_to table:people maildir $HERE/boxes/deep/%{value}/box
+deliver from d@example.com rcpt_to table:people append $HERE/boxes/%{value}
+deliver rcpt_to table:people maildir /%{value}/box
+END
+    echo 'a@example.com one' >people
+    "$MAILRECV" -t -c conf 2>&1 >/dev/null |
+        sed -nE -e "s,$HERE,,g; s/ $(id -un)\b/ ME/g" -e '/ cannot be entered /p; /^    run: /p' >said
+    expect_file said <<'END'
+conf:4:57: warning: /missing cannot be entered by ME: No such file or directory
+    run: install -d -o ME -m 700 /missing
+conf:5:56: warning: /missing/deep cannot be entered by ME: No such file or directory
+    run: install -d -o ME -m 700 /missing/deep
+END
+}
+
 @test "a maildir for each value; refuse, also and error lines by table" {
     config <<END
 table people file $HERE/people
@@ -200,8 +221,9 @@ END
     config <<END
 table people file $HERE/people
 deliver rcpt_to table:people append $HERE/box
-also rcpt_to table:people append $HERE/missing/%{value}/box
+also rcpt_to table:people append $HERE/boxes/%{value}/box
 END
+    mkdir boxes
     echo 'joe@example.com' >people
     run "$MAILRECV" -t -c conf
     refute grep -q '^conf:5:' <<<"$output"
