@@ -112,6 +112,7 @@ walk_through() { # KIND ADDRESS...
 }
 
 @test "a hundred clients at once: each gets its answer, each message arrives whole" {
+    echo 'limit.client_sessions 100' >>conf # for one that accepts
     start_server systemd-socket-activate "$PWD" "$MAILRECV" -c "$PWD/conf"
     python3 - "$SERVER_PORT" <<'EOF'
 import smtplib, sys, threading
@@ -186,6 +187,7 @@ readme_line() {
 
 # Has start_server start what README says.
 servers_of_readme() {
+    accepting=()
     launch() {
         local line
         case $1 in
