@@ -88,6 +88,21 @@ fill_disk() { # DIRECTORY [KILOBYTES]
     until_it grep -rq 'dev+confsub-' sent/new
     [ "$(at 'ls archive | wc -l')" -eq 2 ]
     sed -i 's/^To: dev+subscribe@/To: dev@/' message
+    # bounces: of a post, and to the list
+    bounces_to() { # RECIPIENT
+        printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<>' "RCPT TO:<$1>" DATA "To: $1" 'Subject: failure' '' text . QUIT |
+            "$MAILRECV" -c mailrecv.conf -l "$PWD/log" -P 192.0.2.7 | grep -q '^250 2.0.0 Ok, delivered'
+    }
+    bounces_to dev+bounces-2-joe=example.org@lists.example.com
+    at 'test -s bounce/joe=example.org'
+    bounces_to dev@lists.example.com
+    [ "$(at 'ls queue/discarded | wc -l')" -eq 1 ]
+    # one message for several subscribers
+    at 'touch control/verp; echo jane@example.org >>subscribers.d/j'
+    hears dev@lists.example.com '250 2.0.0 Ok, delivered'
+    until_it sh -c '[ "$(cat sent/new/* | grep -c "^Return-Path: <dev+bounces-3@")" -eq 2 ]'
+    [ "$(grep -c ' delivery .* from="dev+bounces-3@' relay.log)" -eq 2 ]
+    [ "$(grep ' delivery .* from="dev+bounces-3@' relay.log | grep -o ' id=[^ ]*' | uniq | wc -l)" -eq 1 ]
     # no other address
     hears devel@lists.example.com 550
 
@@ -190,13 +205,13 @@ END
     hears dev@lists.example.com 451
 }
 
-# A server of INN with the groups local.test and local.mod, all of it below ./inn; sets NEWS_PORT.
+# A server of INN with groups, all of it below ./inn; sets NEWS_PORT.
 start_innd() {
     local place=$PWD/inn
     NEWS_PORT=$(free_port)
     mkdir -p inn/{db,run,log,tmp,spool/{articles,overview,incoming/{bad,tmp},outgoing,archive}}
     cat >inn.conf <<END
-mta: "/bin/false %s"
+mta: "$place/mail %s"
 pathhost: news.example.com
 domain: example.com
 server: 127.0.0.1
@@ -219,7 +234,9 @@ pathincoming: $place/spool/incoming
 pathoutgoing: $place/spool/outgoing
 patharchive: $place/spool/archive
 END
-    printf '%s 0000000000 0000000001 %s\n' control n control.cancel n junk n local.test y local.other y >inn/db/active
+    printf '%s 0000000000 0000000001 %s\n' control n control.cancel n junk n local.test y local.other y local.moderated m >inn/db/active
+    printf '#!/bin/sh\ncat >>%s/mailed\n' "$place" >inn/mail
+    chmod 755 inn/mail
     touch inn/db/newsgroups inn/db/active.times inn/db/history
     in_peer programs chown -R news:news "$place"
     in_peer programs sh -c 'cp inn.conf /etc/news && echo "ME:!*::" >/etc/news/newsfeeds && chmod -R a+rX /etc/news'
@@ -279,6 +296,10 @@ mail() { # NUMBER
     mail 4
     sed -i '/^Message-ID/d' message
     hears local-test@example.com 451
+    # an old Date
+    mail 5
+    sed -i 's/^Date: .*/Date: Mon, 01 Jan 2001 00:00:00 +0000/' message
+    hears local-test@example.com 451
     # no such group
     mail 6
     sed -i 's/local.test$/local.none/' mailrecv.conf
@@ -286,10 +307,16 @@ mail() { # NUMBER
     sed -i 's/local.none$/local.test,local.other/' mailrecv.conf
     hears local-test@example.com '250 2.0.0 Ok, delivered'
     [ "$(articles)" -eq 5 ]
+    # a moderator is asked
+    mail 7
+    sed -i 's/local.test,local.other$/local.moderated/' mailrecv.conf
+    hears local-test@example.com '250 2.0.0 Ok, delivered'
+    grep -q '^X-Number: 7' inn/mailed
+    sed -i 's/local.moderated$/local.test/' mailrecv.conf
 
     # no room for what mailpost writes: nothing, and no part
     seq 3000 >>message
-    sed -i 's/<6@/<7@/' message
+    sed -i 's/<7@/<8@/' message
     small_disk inn/tmp 100 1777 root:root
     sed -i "2i export TMPDIR=$PWD/inn/tmp" to-news
     for kilobytes in 4 48; do
