@@ -489,6 +489,7 @@ void dns_end(void)
 {
     dns_rest();
     (void)reap();
+    resolver_end();
     free(dns.hosts);
     dns.hosts = NULL;
     dns.hosts_len = 0;

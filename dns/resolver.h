@@ -29,6 +29,9 @@ enum {
  */
 const char *resolver_prepare(const char *servers, int timeout);
 
+/* Forgets what was asked. Whoever is forked before that must never ask: memory is missing there. */
+void resolver_end(void);
+
 /* Sends a question, and reads nothing. `number` is not in use. */
 void resolver_ask(uint32_t number, enum answer_type type, const char *name);
 

@@ -66,6 +66,13 @@ bool resolving_make_own(void)
     return true;
 }
 
+void resolving_drop_own(void)
+{
+    if (resolving_own != NULL)
+        (void)munmap(resolving_own, sizeof *resolving_own); /* ours: cannot fail */
+    resolving_own = NULL;
+}
+
 void resolving_share_own(bool share)
 {
     (void)madvise(resolving_own, sizeof *resolving_own, share ? MADV_DOFORK : MADV_DONTFORK); /* ours: cannot fail */

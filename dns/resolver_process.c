@@ -175,14 +175,19 @@ static int make_channel(const char *servers, int timeout)
     return status;
 }
 
+static void forget(void)
+{
+    if (resolving.ares != NULL)
+        resolving_ares.destroy(resolving.ares);
+    resolving.ares = NULL;
+}
+
 const char *resolver_prepare(const char *servers, int timeout)
 {
     const char *why;
     int status;
 
-    if (resolving.ares != NULL)
-        resolving_ares.destroy(resolving.ares);
-    resolving.ares = NULL;
+    forget();
     if (!resolving_make_own())
         return strerror(errno);
     resolving_own->used = 0;
@@ -192,6 +197,12 @@ const char *resolver_prepare(const char *servers, int timeout)
     resolving.count = 0;
     status = make_channel(servers, timeout);
     return status == ARES_SUCCESS ? NULL : resolving_ares.strerror(status);
+}
+
+void resolver_end(void)
+{
+    forget();
+    resolving_drop_own();
 }
 
 void resolver_ask(uint32_t number, enum answer_type type, const char *name)

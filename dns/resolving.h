@@ -86,6 +86,9 @@ void *resolving_resize(void *memory, size_t size);
 /* Makes what resolving_own points to, unless it is there. False with errno set. */
 bool resolving_make_own(void);
 
+/* Gives it back. */
+void resolving_drop_own(void);
+
 /* Does a process that is forked next get it? At first none does. */
 void resolving_share_own(bool share);
 

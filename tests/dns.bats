@@ -873,3 +873,17 @@ write: bl.example =127.0.0.2..11, or what the list says of its answers
 :3:7: warning: without a filter such as =127.0.0.2..11, any answer of wl.example below 127.0.0.0/8 says that a host is listed
 write: wl.example =127.0.0.2..11, or what the list says of its answers" ]
 }
+
+@test "-t finds by the DNS where a table is, though it has found a milter before" {
+    odd milter.example=127.0.0.1 table.example=127.0.0.1
+    cat >"$BATS_TEST_TMPDIR/conf" <<END
+domain example.com
+dns.server $ODD
+milter inet:milter.example:1
+table people tcp table.example:1
+deliver rcpt_to table:people append $BATS_TEST_TMPDIR/box
+END
+    run -1 "$MAILRECV" -t -c "$BATS_TEST_TMPDIR/conf"
+    [ "$(grep -c 'cannot be asked now: cannot connect to 127.0.0.1:1: Connection refused' <<<"$output")" -eq 2 ]
+    asked | grep '^A table.example'
+}
