@@ -95,15 +95,26 @@ void resolving_connect_spare(void)
     resolving.spare.fd = connect_to(&resolving.spare.server, false); /* without it the parent is waited for */
 }
 
+/* Uses the spare socket up. NONE: there is none, or answers are there already, which nobody has asked for. */
+static int take_spare(void)
+{
+    const int spare = resolving.spare.fd;
+    char byte;
+
+    resolving.spare.fd = NONE;
+    if (spare < 0 || recv(spare, &byte, sizeof byte, MSG_DONTWAIT) < 0)
+        return spare;
+    (void)close(spare); /* a guess at the answer is as good before the question as after it */
+    return NONE;
+}
+
 /* The spare socket, or one that the parent is waited for. Questions may come before it. */
 static int fetch_socket(const union resolver_server *server, bool stream)
 {
-    int spare = resolving.spare.fd;
+    const int spare = !stream && is_same(server, &resolving.spare.server) ? take_spare() : NONE;
 
-    if (spare >= 0 && !stream && is_same(server, &resolving.spare.server)) {
-        resolving.spare.fd = NONE;
+    if (spare >= 0)
         return spare;
-    }
     if (!is_known(server)) {
         errno = ENETUNREACH; /* a server more than there is room for */
         return NONE;

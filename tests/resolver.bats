@@ -100,6 +100,15 @@ is_gone() { # PID
     run ! grep SCM_RIGHTS calls
 }
 
+@test "where an answer comes before the question, that is asked from another port" {
+    odd 192.0.2.7=early 192.0.2.7=client.example client.example=192.0.2.7
+    configure 'sandbox on'
+    TCPREMOTEIP=192.0.2.7 strace -f -e trace=sendmsg -o calls "$MAILRECV" -c conf -l log <<<QUIT >out
+    grep -q '^220' out
+    [ "$(asked | wc -l)" -eq 2 ]
+    [ "$(grep -c SCM_RIGHTS calls)" -eq 1 ]
+}
+
 @test "it dies with its monitor, and ignores SIGTERM of its own" {
     begin_asking
     confined
