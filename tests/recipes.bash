@@ -70,7 +70,7 @@ message() { printf '%s\n' "$@" 'Subject: test' '' 'text' 'From here' '.'; }
 takes_letters() { # RECIPIENT
     local charset
     for charset in UTF-8 ISO-8859-1; do
-        letters $charset | deliver_to "$1" | grep -q '^250 2.0.0 Ok, delivered' || { echo "$charset is not taken"; return 1; }
+        letters $charset | deliver_to "$1" | tail -n 2 | grep -q '^250 ' || { echo "$charset is not taken"; return 1; }
     done
 }
 
@@ -90,7 +90,7 @@ on_full_disk() { # DIRECTORY [KIBIBYTES]
     mkdir -p disk
     # shellcheck disable=SC2016 # for the shell that runs it
     AS=(unshare -rm sh -c 'mount -t tmpfs -o size=256k tmpfs disk && cp -r --preserve=mode "$0/." disk/ || exit 99
-        head -c "$1"k /dev/zero >disk/room && cat /dev/zero >disk/full 2>/dev/null
+        head -c "$1"k /dev/zero >disk/room && head -c 1M /dev/zero >disk/full 2>/dev/null
         rm disk/room && mount --bind disk "$0" && shift && "$@"
         status=$?
         find "$0" -type f ! -name full -size +0 | sort >left

@@ -124,6 +124,16 @@ END
     waits_for postfix
 }
 
+# From now on the server finds this directory on a disk without room.
+full_disk() { # NAME DIRECTORY
+    # a path from the working directory would lead past the mount
+    # shellcheck disable=SC2016 # for the shell inside
+    in_peer "$1" sh -ec 'cp -a "$1" copied
+        mount -t tmpfs -o size=1m tmpfs "$1"
+        cp -a copied/. "$1"
+        ! head -c 2M /dev/zero 2>/dev/null >"$1/full"' sh "$(realpath "$2")"
+}
+
 # Goes to a directory of its own, where only files of the recipe are.
 recipe_here() { # TITLE SED-ARGUMENT...
     mkdir -p recipe
@@ -143,6 +153,10 @@ recipe_here() { # TITLE SED-ARGUMENT...
     message | deliver_to joe@example.com | grep -q '^552 5.2.2 .*Quota exceeded'
     message | deliver_to nobody@example.com | grep -q '^550 5.1.1 '
     grep -q 'ERROR: 550 .* stage=rcpt .*line="RCPT TO:<nobody@example.com>"' log
+    takes_letters ann@example.com
+    has_letters ../dovecot/mail/ann/Maildir/new
+    full_disk dovecot ../dovecot/mail/ann
+    long_message | deliver_to ann@example.com | grep -q '^451 4\.2\.0 '
     stop_peer dovecot
     message | deliver_to ann@example.com | grep -q '^451 4.4.1 '
 }
@@ -158,6 +172,12 @@ recipe_here() { # TITLE SED-ARGUMENT...
     twice() { message 'Message-ID: <1@example.com>' 'Date: Sat, 01 Aug 2026 10:00:00 +0000'; }
     for _ in 1 2; do twice | deliver_to eve@example.com | grep -q '^250 2.1.5 '; done
     [ "$(grep -rl '^Message-ID: <1@example.com>' ../cyrus/mail --include='*.' | wc -l)" -eq 1 ]
+    takes_letters ann@example.com
+    tr -d '\r' <"$(grep -rl JXrgen ../cyrus/mail --include='[0-9]*.')" >latin-1
+    LC_ALL=C grep -aqx $'Gr\374\337e' latin-1
+    tr -d '\r' <"$(grep -rl JXXrgen ../cyrus/mail --include='[0-9]*.')" | grep -qx Grüße
+    full_disk cyrus ../cyrus/mail
+    long_message | deliver_to ann@example.com | grep -q '^451 4\.3\.1 '
     stop_peer cyrus
     message | deliver_to ann@example.com | grep -q '^451 4.4.1 '
 }

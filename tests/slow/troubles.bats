@@ -41,7 +41,7 @@ hears() { # RECIPIENT CODE [TEXT]
 # Leaves so much room on the disk, or none.
 leave() { # [KIBIBYTES]
     head -c "${1:-0}"k /dev/zero >lib/room
-    cat /dev/zero >lib/full 2>full.out || true
+    head -c 64M /dev/zero >lib/full 2>full.out || true
     rm lib/room
 }
 END
