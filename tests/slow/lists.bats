@@ -53,7 +53,7 @@ small_disk() { # DIRECTORY KILOBYTES MODE OWNER:GROUP
 
 # Leaves so many kilobytes of it.
 fill_disk() { # DIRECTORY [KILOBYTES]
-    in_peer programs sh -c 'rm -f "$1/.full"; { cat /dev/zero >"$1/.full"; } 2>/dev/null || truncate -s "-$2K" "$1/.full"' \
+    in_peer programs sh -c 'rm -f "$1/.full"; { head -c 64M /dev/zero >"$1/.full"; } 2>/dev/null || truncate -s "-$2K" "$1/.full"' \
         sh "$PWD/$1" "${2:-0}"
 }
 

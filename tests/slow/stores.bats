@@ -181,7 +181,7 @@ hears() { # RECIPIENT REPLY
     in_peer stores mount -t tmpfs -o size=8m,mode=700,uid="$(id -u nobody)" tmpfs "$PLACE/small"
     postgresql "CREATE TABLESPACE small LOCATION '$PLACE/small'"
     postgresql 'ALTER TABLE mail SET TABLESPACE small' mail || { cat "$PLACE/postgresql.out"; false; }
-    in_peer stores sh -c 'cat /dev/zero >"$1/full"' sh "$PLACE/small" || :
+    in_peer stores sh -c 'head -c 64M /dev/zero >"$1/full"' sh "$PLACE/small" || :
     head -c 100000 /dev/urandom | base64 >>sent
     deliver_to archive@example.com <sent | grep -q '^451 '
     grep -q 'output .*No space left on device' log
