@@ -88,7 +88,8 @@ const struct known_program programs[] = {
       "o=$(fdm -m -a stdin fetch 2>&1); case $o in *'1 messages processed (0 kept)'*) ;; *) echo \"$o\"; exit 75;; esac",
       "1.9" },
     { "queue", NULL, NULL, NULL, false, CHECKED, MAIL_LOST, { 0 }, FAILS_FULL ", and the list gets nothing",
-      "to-sympa of mailrecv-recipes(7); or [ \"$(df --output=avail -B1 SPOOL | tail -n 1)\" -gt $((MESSAGE_SIZE + 1000000)) ] && queue LIST || exit 75",
+      "to-sympa of mailrecv-recipes(7); or "
+      "[ \"$(df --output=avail -B1 SPOOL | tail -n 1)\" -gt $((MESSAGE_SIZE + 1000000)) ] && queue LIST || exit 75",
       "6.2.70" },
     { "queue", NULL, NULL, NULL, false, 0, MAIL_BOUNCED, { 77 }, "when Sympa's spool is not there",
       "queue LIST || exit 75", "6.2.70" },
