@@ -6,7 +6,7 @@ load ../common
 load ../tools/delivery
 
 PACKAGES=mutt,dovecot-core,mailutils,procmail,maildrop,git,mblaze,maildir-utils,nmh,fdm,mb2md,libmail-box-perl
-PACKAGES+=,libmailtools-perl,mboxgrep
+PACKAGES+=,libmailtools-perl,mboxgrep,alpine,s-nail,mairix,mhonarc
 
 # What a sender can do to readers, a message each; the last one is beyond some of them.
 traps() {
@@ -33,6 +33,15 @@ Subject: s\r\n\r\ntext\r\nmore\r\n
 Subject: s\n\ntext\0 behind it\nmore\n
 END
     find "$PWD/traps" -type f | sort -V
+}
+
+# The Message-ID of each message; of one that has none its name.
+ids() {
+    python3 -c 'import glob, re
+for name in glob.glob("want/*"):
+    header = re.sub(rb"\n[ \t]+", b" ", open(name, "rb").read().split(b"\n\n")[0])
+    found = re.search(rb"^message-id *: *(\S.*)", header, re.I | re.M)
+    print(found[1] if found else name)'
 }
 
 setup() {
@@ -62,7 +71,20 @@ END
     grep -rlZaP '\x00' text | xargs -0 rm
     "$TESTS/tools/as-read" text out/{reformail,mboxgrep,nmh}
     "$TESTS/tools/as-read" want kept/{dovecot,fdm,git,mailutils,mutt,nmh,python}
-    for name in mail-box mblaze mu; do
+    for name in mail-box mblaze mu s-nail s-nail-maildir mairix-maildir; do
         expect "$name: $(cat $name.count)" "$name: $count"
     done
+    "$TESTS/tools/as-read" want kept/mairix
+    # alpine takes a CR out that ends no line
+    mkdir lines && cp want/* lines
+    grep -lP '\r(?!$)' lines/* | xargs rm
+    "$TESTS/tools/as-read" lines out/alpine
+    # s-nail cannot copy one with a charset that is no name, and loses the empty line before a message within one
+    mkdir named && cp want/* named
+    grep -lF 'charset*=“' named/* | xargs rm
+    awk '/^$/ { nextfile } tolower($0) ~ /^content-type: message\/rfc822/ { print FILENAME }' named/* | xargs rm
+    "$TESTS/tools/as-read" named {out,kept}/s-nail
+    # mhonarc has one page for all messages with the same Message-ID
+    pages=$(ids | sort -u | wc -l)
+    expect "$(cat mhonarc-{mbox,maildir}.count)" "$pages"$'\n'"$pages"
 }
