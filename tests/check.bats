@@ -539,7 +539,7 @@ END
 @test "the program of a shell command is looked for where that is plain, as the command will be" {
     # shellcheck disable=SC2016 # for the shell of the command
     for command in 'cat >/dev/null' 'exec cat' 'LANG=C X=1 exec cat' '  cat;no-such' 'cd /tmp && no-such' \
-        'if no-such; then :; fi' \
+        'if no-such; then :; else exit 75; fi' \
         '{ no-such; }' '(no-such)' '"no such"' '$PROGRAM' 'no-su*' '/bin/sh -c x' 'FOO=$(no-such) bar' '! no-such'; do
         config "deliver rcpt_to a@example.com pipe $command"
         run -0 "$MAILRECV" -t -c conf
