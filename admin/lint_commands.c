@@ -28,6 +28,8 @@ struct sight {
     unsigned by;          /* who chooses variables (given.h) */
     struct slice doing, doing_at; /* the first command that does something with mail */
     bool waited;          /* that was not started in the background */
+    const char *counted;  /* lines of the script are counted up to here, */
+    unsigned line;        /* which is in this one */
 };
 
 static enum shell_end look_into(struct sight *sight, struct slice text);
@@ -38,22 +40,25 @@ static bool is_checked(struct slice text)
     return slice_has(text, "df ") || slice_has(text, "MESSAGE_SIZE") || slice_has(text, "sync ");
 }
 
-/* "" for what stands in the line, or where it is in the script. */
-static const char *place_of(const struct sight *sight, struct slice word, char place[PLACE_TEXT])
+/* "" for what stands in the line, or where it is in the script. Most of what is told is behind what was told before. */
+static const char *place_of(struct sight *sight, struct slice word, char place[PLACE_TEXT])
 {
-    unsigned line = 1;
-
     place[0] = '\0';
-    for (const char *p = sight->text.text; sight->script != NULL && p < word.text; p++)
-        line += *p == '\n';
-    if (sight->script != NULL)
-        (void)snprintf(place, PLACE_TEXT, "%s:%u: ", sight->script, line);
+    if (sight->script == NULL)
+        return place;
+    if (sight->counted == NULL || sight->counted > word.text) {
+        sight->counted = sight->text.text;
+        sight->line = 1;
+    }
+    for (; sight->counted < word.text; sight->counted++)
+        sight->line += *sight->counted == '\n';
+    (void)snprintf(place, PLACE_TEXT, "%s:%u: ", sight->script, sight->line);
     return place;
 }
 
 /* `word` is what is told about; `at` is where that stands, maybe as a variable. */
 static void __attribute__((format(printf, 4, 5)))
-warn(const struct sight *sight, struct slice at, struct slice word, const char *format, ...)
+warn(struct sight *sight, struct slice at, struct slice word, const char *format, ...)
 {
     char place[PLACE_TEXT], text[512];
     unsigned column;
@@ -77,7 +82,7 @@ static const char *statuses_text(const struct known_program *row, char text[20])
     return text;
 }
 
-static void complain(const struct sight *sight, const struct known_program *row, struct slice at, struct slice word)
+static void complain(struct sight *sight, const struct known_program *row, struct slice at, struct slice word)
 {
     char statuses[20];
 
