@@ -198,6 +198,19 @@ for kib in $(seq 0 8 128); do
     [ -z "$(at worktree list --porcelain | grep ^detached)" ]
 done
 grep -q '^250 2.0.0' replies
+# no room for the end of a patch, and then room again: git commits what it has
+"${AS[@]}" sh -ec 'cd tree && for n in $(seq 200); do seq 3 >f$n; done
+    git add . && git commit -q -m "Add 200 files" && git format-patch -1 --stdout | sed 1d >../many.patch'
+anew
+hears patches@example.com 250 <large.patch
+size=$(("$(stat -c %s many.patch)" / 4096 * 4))
+printf '%s\n' '#!/bin/bash' "[ \$1 != am ] || { trap '' XFSZ; ulimit -f $size; }" 'exec /usr/bin/git "$@"' >/usr/local/bin/git
+chmod 755 /usr/local/bin/git
+hears patches@example.com 451 <many.patch
+head_is 'Add Grüße'
+rm /usr/local/bin/git
+hears patches@example.com 250 <many.patch
+head_is 'Add 200 files'
 # no name, no repository
 anew
 at config --unset user.email
