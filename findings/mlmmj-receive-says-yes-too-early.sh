@@ -46,7 +46,7 @@ receive() { # WHAT MESSAGE [OPTION]
     echo "$1: $status, in incoming: $(ls "$list/incoming" | wc -l), in the archive: $(ls "$list/archive" | wc -l)"
 }
 leave() { # BYTES
-    cat /dev/zero >disk/full 2>/dev/null || truncate -s "-$1" disk/full
+    head -c 1M /dev/zero >disk/full 2>/dev/null || truncate -s "-$1" disk/full
 }
 receive 'there is room' post
 leave 0
