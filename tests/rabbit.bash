@@ -25,6 +25,7 @@ END
 
 # Again, after its end, with all that it has kept.
 run_rabbit() {
+    rm -f broker.out # what it said before would be taken for its beginning
     ./in-rabbit timeout 3600 rabbitmq-server >broker.out 2>&1 3>&- </dev/null &
     echo $! >broker.pid
     wait_for broker.out 'Starting broker... completed' 240

@@ -34,6 +34,7 @@ teardown() {
 start() { # NAME [OPTION]...
     local name=$1
     shift
+    rm -f "$name.log" # what it said before would be taken for its beginning
     redis-server --port 0 --unixsocket "$PWD/$name.sock" --databases 100 --save '' --loglevel notice "$@" >"$name.log" 2>&1 3>&- &
     echo $!
     wait_for "$name.log" '[Rr]eady to accept connections' >&2

@@ -24,6 +24,7 @@ teardown() {
 serve() { # HOST redis|sentinel [OPTION]...
     local name=$2$1 dir=$PWD/host$1 port=$PORT options=()
     [ "$2" = redis ] || { port=$SENTINEL_PORT; options=(--sentinel); }
+    rm -f "$name.log" # what it said before would be taken for its beginning
     mkdir -p "$dir"
     touch "$dir/$2.conf"
     redis-server "$dir/$2.conf" --bind "127.0.2.$1" --bind-source-addr "127.0.2.$1" --port "$port" --protected-mode no --dir "$dir" \

@@ -114,6 +114,7 @@ leader() {
 }
 
 start_redis() {
+    rm -f redis.out
     redis-server --bind 192.0.2.1 --port 6379 --protected-mode no --dir "$PWD" --save '' --appendonly yes >redis.out 2>&1 </dev/null &
     REDIS=$!
     wait_for redis.out 'Ready to accept connections' 30
