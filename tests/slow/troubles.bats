@@ -150,7 +150,8 @@ prepare_patches() {
 "${AS[@]}" sh -ec 'mkdir tree && cd tree && git init -q -b main && git config user.name Tester && git config user.email tester@example.com
     echo one >file && git add file && git commit -q -m first
     git clone -q --bare . ../project && git -C ../project config user.name Tester && git -C ../project config user.email tester@example.com
-    { seq 4000 && echo Grüße; } >large && git add large && git commit -q -m "Add Grüße" && git format-patch -1 --stdout | sed 1d >../large.patch'
+    { seq 4000 && echo Grüße; } >large && git add large && git commit -q -m "Add Grüße"
+    git format-patch -1 --stdout | sed 1d >../large.patch'
 anew() { "${AS[@]}" rm -rf lib/project && "${AS[@]}" cp -r project lib; }
 at() { "${AS[@]}" git -C lib/project "$@"; }
 head_is() { [ "$(at log -1 --format=%s main)" = "$1" ]; }
