@@ -251,7 +251,7 @@ static void check_key(struct conf *conf, struct slice key)
 
 static struct question *ask(struct conf *conf, enum need need, unsigned line, struct slice path)
 {
-    static struct question nobody_asks;
+    static struct question nobody_asks RARE_BSS;
 
     if (path.text[0] != '/' && (need != NEED_COMMAND || memchr(path.text, '/', path.len) != NULL)) {
         warn(conf, line, conf_column_of(conf, line, path),

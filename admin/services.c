@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cold.h"
 #include "base/source.h"
 
 #ifndef SYSCONFDIR
@@ -177,7 +178,7 @@ static bool is_port(struct slice place, const char *port)
 
 static void check_socket(struct conf *conf, const char *name)
 {
-    static struct service unit;
+    static struct service unit COLD_BSS;
     char path[PATH_MAX];
     struct slice text;
 
@@ -209,7 +210,7 @@ static void check_listening(struct conf *conf, struct slice unit, const char *pa
 
 static void check_unit(const char *found, void *context)
 {
-    static struct service unit;
+    static struct service unit COLD_BSS;
     struct conf *conf = context;
     const char *name = strrchr(found, '/') + 1, *dot = strrchr(name, '.'); /* the pattern has both */
     char path[PATH_MAX], socket[PATH_MAX];
@@ -281,7 +282,7 @@ static struct slice next_block(struct slice *text, const char *word)
 
 static void check_xinetd_file(const char *path, void *context)
 {
-    static struct service file, common;
+    static struct service file COLD_BSS, common COLD_BSS;
     struct slice rest, defaults, attributes;
 
     file.len = common.len = 0;

@@ -12,4 +12,7 @@
 /* For a large buffer whose beginning every session touches: directly behind the small variables, which share its first page. */
 #define BEHIND __attribute__((section(".bss.behind")))
 
+/* For what is small and seldom needed: behind both of them, so that pages hold more of what each session touches. */
+#define RARE_BSS __attribute__((section(".bss.rare")))
+
 #endif

@@ -344,8 +344,9 @@ void log_hold(void)
 
 void log_drop(void)
 {
-    if (log_state.holds) /* or its pages stay untouched */
-        explicit_bzero(&held, sizeof held);
+    if (!log_state.holds)
+        return; /* pages that nobody has written to need not be copied */
+    explicit_bzero(&held, sizeof held);
     log_state.holds = false;
 }
 

@@ -98,7 +98,7 @@ static void forget_entry(const struct client_settings *settings)
 /* The arguments of the program; the strings are copied, because slices have no end. NULL: no room. */
 static char **build_arguments(const struct client_settings *settings, char *bytes, size_t size)
 {
-    static char *arguments[ARGUMENTS_MAX + 1], option[] = "-d", number[] = "4";
+    static char *arguments[ARGUMENTS_MAX + 1] RARE_BSS, option[] = "-d", number[] = "4";
     const struct program *program = &settings->auth_command;
     struct text text = { bytes, size, 0 };
     size_t count = 0;

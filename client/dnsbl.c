@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/cold.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "dns/dns.h"
@@ -109,7 +110,7 @@ static bool tells_key(const struct host_list *list, const char *text)
 /* The list's own words, if it has any: often the address of a page about the entry. */
 static struct slice reason_of(const struct host_list *list, const struct client *client)
 {
-    static char reason[ANSWER_TEXT + sizeof "- "];
+    static char reason[ANSWER_TEXT + sizeof "- "] RARE_BSS;
     char name[DOMAIN_MAX + 1];
     const struct answer *answer;
 

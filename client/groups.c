@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "base/cold.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "dns/canonical.h"
@@ -38,17 +39,20 @@ void groups_add(struct groups *groups, struct allowgroup *group)
     groups->last_group = &group->next;
 }
 
-static char trouble[LOG_TEXT + 512];
+static char trouble[LOG_TEXT + 512] RARE_BSS;
+static bool troubled; /* else that is not touched */
 
 const char *groups_trouble(void)
 {
-    return trouble;
+    return troubled ? trouble : "";
 }
 
 void groups_forget_trouble(void)
 {
-    if (trouble[0] != '\0') /* else the page need not be copied */
-        explicit_bzero(trouble, sizeof trouble);
+    if (!troubled)
+        return; /* pages that nobody has written to need not be copied */
+    explicit_bzero(trouble, sizeof trouble);
+    troubled = false;
 }
 
 enum match groups_blame_pattern(const struct groups *groups, const struct pattern *pattern, const char *why)
@@ -56,6 +60,7 @@ enum match groups_blame_pattern(const struct groups *groups, const struct patter
     struct place at = source_place(groups->sources, pattern->line, pattern->column);
     char shown[LOG_TEXT];
 
+    troubled = true;
     (void)snprintf(trouble, sizeof trouble, "%s:%u:%u: the pattern \"%s\" decides nothing: %s", at.path, at.line,
                    at.column, log_encode(shown, sizeof shown, pattern->text), why);
     return MATCH_UNSURE;
@@ -63,6 +68,7 @@ enum match groups_blame_pattern(const struct groups *groups, const struct patter
 
 enum match groups_blame_dns(void)
 {
+    troubled = true;
     (void)snprintf(trouble, sizeof trouble, "the name of the client cannot be found out: temporary DNS failure");
     return MATCH_UNSURE;
 }
@@ -275,7 +281,7 @@ enum match groups_match(const struct groups *groups, const struct patterns *list
 {
     enum match result;
 
-    trouble[0] = '\0';
+    groups_forget_trouble();
     result = groups_match_address(groups, list, client);
     return result == MATCH_NO ? groups_match_name(groups, list, client) : result;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cold.h"
 #include "base/log.h"
 #include "delivery/command.h"
 #include "delivery/handover.h"
@@ -70,7 +71,7 @@ static void log_delivery(const struct transaction *t, const struct recipient *r,
              log_encode(why, sizeof why, slice_of(reason)), reason[0] != '\0' ? "\"" : "");
 }
 
-static char failure[REASON_MAX]; /* touched only when there is one */
+static char failure[REASON_MAX] RARE_BSS; /* touched only when there is one */
 static bool violation;
 
 static void note_failure(const struct outcome *outcome)
@@ -193,7 +194,7 @@ static void deliver_rest(const struct transaction *t, struct recipient *first, s
 /* What a command has asked for, in its words. With other recipients around, it says of whom that is true. */
 static struct reply reply_said(const struct recipient *r, size_t count, const struct outcome *outcome)
 {
-    static char status[OUTCOME_STATUS], detail[ADDRESS_MAX + REASON_MAX + 8];
+    static char status[OUTCOME_STATUS], detail[ADDRESS_MAX + REASON_MAX + 8] RARE_BSS;
 
     (void)snprintf(status, sizeof status, "%s", outcome->status);
     (void)snprintf(detail, sizeof detail, "%s%s%s%s", count > 1 ? "<" : "", count > 1 ? r->address.text : "",
@@ -218,7 +219,7 @@ static struct reply reply_deferred(const struct transaction *t, const struct rec
 
 static struct reply reply_refused(const struct recipient *r, size_t count, const struct outcome *outcome)
 {
-    static char detail[ADDRESS_MAX + REASON_MAX + 8];
+    static char detail[ADDRESS_MAX + REASON_MAX + 8] RARE_BSS;
     struct reply reply = outcome->limit != NULL ? outcome->limit->reply : refused;
 
     if (outcome->code != 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/cold.h"
 #include "base/log.h"
 
 /* A connection, on which there may be a transaction in which recipients were accepted already. */
@@ -249,7 +250,7 @@ void handover_deliver(const struct transaction *transaction, const struct recipi
 static struct reply reply_of(const struct transaction *t, const struct recipient *r, const struct verdict *verdict)
 {
     static const struct reply unsure = REPLY(451, "4.1", "The next server cannot be asked now, try again later");
-    static struct verdict kept;
+    static struct verdict kept RARE_BSS;
     const struct target *target = &r->rule->target;
     char path[LOG_TEXT], to[LOG_TEXT], why[LOG_TEXT];
 

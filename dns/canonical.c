@@ -19,6 +19,7 @@
 
 #include "base/utf8.h"
 #include "base/clock.h"
+#include "base/cold.h"
 #include "base/library.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -78,7 +79,7 @@ static const struct library_function functions[] = {
 /* NULL, or why it cannot be used. What failed once is not tried again. */
 static const char *load(void)
 {
-    static char why[256];
+    static char why[256] RARE_BSS;
     static bool tried;
 
     if (!tried) {

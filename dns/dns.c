@@ -400,9 +400,10 @@ static struct question *find(enum dns_kind kind, const char *name)
 static struct question *make_room(void)
 {
     for (size_t i = 0; i < RESOLVER_QUESTIONS; i++) {
-        struct question *q = &questions[dns.count++ % RESOLVER_QUESTIONS];
+        size_t asked = dns.count++;
+        struct question *q = &questions[asked % RESOLVER_QUESTIONS];
 
-        if (!q->open)
+        if (asked < RESOLVER_QUESTIONS || !q->open) /* the first are written to before they are read: one page fault, not two */
             return q;
     }
     return NULL;

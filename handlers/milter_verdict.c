@@ -4,11 +4,12 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/cold.h"
 #include "base/log.h"
 
 /* There is one session in a process. */
 static const struct milter *discards;
-static char note[LOG_TEXT];
+static char note[LOG_TEXT] RARE_BSS;
 
 static const struct reply no_objection = { .code = 0 };
 

@@ -19,9 +19,10 @@ struct refusal_said {
     char status[STATUS_MAX], text[TEXT_MAX], note[LOG_TEXT];
 };
 
-/* There is one session in a process. Touched only when a service is asked. */
+static bool used; /* else what follows is not touched */
+
+/* There is one session in a process. */
 static struct {
-    bool used;
     struct refusal_said refusals[POLICY_STAGES], permits[POLICY_STAGES], rejects[POLICY_STAGES];
     const struct policy *holds, *discards;
     bool redirected;
@@ -368,7 +369,7 @@ struct reply policy_ask(const struct policy_context *context, const struct polic
     struct text request = { said.request, sizeof said.request, 0 };
     struct reply reply = no_objection;
 
-    said.used = true;
+    used = true;
     said.permits[stage].code = said.rejects[stage].code = 0;
     policy_request_write(facts, &request);
     for (struct policy *p = context->settings->first_policy; p != NULL && reply.code == 0 && !is_discarded(stage); p = p->next)
@@ -412,6 +413,8 @@ void policy_end(const struct handler_settings *settings)
 
 void policy_forget(void)
 {
-    if (said.used)
-        explicit_bzero(&said, sizeof said);
+    if (!used)
+        return;
+    explicit_bzero(&said, sizeof said);
+    used = false;
 }

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/cold.h"
 #include "base/inherited.h"
 #include "base/text.h"
 #include "nexthop/where.h"
@@ -114,7 +115,7 @@ bool sockets_given(struct sockets *sockets)
 
 bool sockets_were_given(void)
 {
-    static struct sockets found;
+    static struct sockets found RARE_BSS;
 
     return given != NULL || sockets_given(&found);
 }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/cold.h"
 #include "base/passing.h"
 
 static struct {
@@ -13,7 +14,7 @@ static struct {
         pid_t pid;
         int socket; /* ours; its end tells the spare that nobody comes */
     } list[SPARES_MOST];
-} spares;
+} spares RARE_BSS;
 
 pid_t spares_fork(int *socket)
 {

@@ -2,6 +2,7 @@
 #include "monitor/state.h"
 
 #include "base/clock.h"
+#include "base/cold.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "client/auth.h"
@@ -32,7 +33,7 @@ static void put_fact(struct text *text, const char *key, struct slice name)
 /* Whose password it was, and for whom it was to be; that is empty where none was named. */
 static struct slice login_facts(struct slice user, struct slice identity)
 {
-    static char facts[LOG_TEXT * 2];
+    static char facts[LOG_TEXT * 2] RARE_BSS;
     struct text text = { facts, sizeof facts, 0 };
 
     put_fact(&text, "user", user);

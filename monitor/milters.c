@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "base/cold.h"
 #include "base/log.h"
 #include "dns/dns.h"
 #include "handlers/milter.h"
@@ -114,7 +115,7 @@ static bool is_wanted(const struct session_state *s)
 /* What there is of its Message-ID:, for the macro. */
 static struct slice find_message_id(void)
 {
-    static char kept[1000];
+    static char kept[1000] RARE_BSS;
     struct text text = { kept, sizeof kept, 0 };
     struct slice name, value = { "", 0 };
 

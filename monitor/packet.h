@@ -23,11 +23,11 @@ struct question {
     struct slice text;
 };
 
-/* Several questions, one behind the other. Aligned so that no second page is touched. */
+/* Several questions, one behind the other. What is used of it lies together, so that few pages are touched. */
 struct packet {
-    char bytes[PACKET_BYTES];
     size_t used;
-} __attribute__((aligned(4096)));
+    char bytes[PACKET_BYTES];
+};
 
 /*
  * Is there room for this question behind those that are in the packet?

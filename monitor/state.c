@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "base/clock.h"
+#include "base/cold.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -115,7 +116,7 @@ void state_note(struct session_state *s, enum came_to came_to)
 /* refused=N/MAX, for the log: what one of them comes to the end of the session tells (state_verdict). */
 static struct slice refused_fact(const struct session_state *s, struct slice note)
 {
-    static char fact[2 * LOG_TEXT];
+    static char fact[2 * LOG_TEXT] RARE_BSS;
     struct text text = { fact, sizeof fact, 0 };
 
     text_put(&text, (struct slice)SLICE("refused="));
