@@ -161,11 +161,16 @@ size_t keywords_find(struct slice name)
     return keywords_count();
 }
 
-void keywords_parse(struct parser *p, size_t index)
+void keywords_each(struct conf *conf, keyword_visit *visit, void *context)
 {
-    const struct keyword *k = keywords_row(index);
+    for (size_t t = 0; t < TABLES; t++)
+        for (const struct keyword *k = tables[t].rows; k < tables[t].rows + tables[t].count; k++)
+            visit(k, (char *)conf + tables[t].settings + k->offset, context);
+}
 
-    kinds[k->kind].parse(p, k, keywords_value(p->conf, index));
+void keywords_parse(struct parser *p, const struct keyword *k, void *value)
+{
+    kinds[k->kind].parse(p, k, value);
 }
 
 void keywords_print(struct conf *conf, size_t index, FILE *out)

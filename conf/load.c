@@ -43,19 +43,22 @@ static void parse_line(struct parser *p, unsigned seen[])
                       "'%s' stands twice (first on %s), the last one wins", k->name,
                       conf_line_text(p->conf, seen[i], p->number));
     seen[i] = p->number;
-    keywords_parse(p, i);
+    keywords_parse(p, k, keywords_value(p->conf, i));
+}
+
+static void set_default(const struct keyword *k, void *value, void *context)
+{
+    struct parser *p = context;
+
+    p->line = slice_of(k->default_text); /* without backslashes */
+    p->at = 0;
+    if (p->line.len > 0)
+        keywords_parse(p, k, value);
 }
 
 static void set_defaults(struct parser *p)
 {
-    for (size_t i = 0; i < keywords_count(); i++) {
-        const struct keyword *k = keywords_row(i);
-
-        p->line = slice_of(k->default_text); /* without backslashes */
-        p->at = 0;
-        if (p->line.len > 0)
-            keywords_parse(p, i);
-    }
+    keywords_each(p->conf, set_default, p);
     p->conf->rules.last_rule = &p->conf->rules.first_rule;
     p->conf->rules.last_refusal = &p->conf->rules.first_refusal;
     for (enum rewritten i = 0; i < REWRITTEN; i++)

@@ -279,8 +279,12 @@ size_t keywords_find(struct slice name);
 /* Where the value of a row is. */
 void *keywords_value(struct conf *conf, size_t index);
 
-/* Parses what follows the name of the directive; prints its value behind the name. */
-void keywords_parse(struct parser *p, size_t index);
+/* Calls for each row, in their order, with where its value is: no index has to be looked up. */
+typedef void keyword_visit(const struct keyword *k, void *value, void *context);
+void keywords_each(struct conf *conf, keyword_visit *visit, void *context);
+
+/* Parses what follows the name of the directive, whose value is there; prints its value behind the name. */
+void keywords_parse(struct parser *p, const struct keyword *k, void *value);
 void keywords_print(struct conf *conf, size_t index, FILE *out);
 
 /* It is not the name of a directive; of which one, perhaps? */

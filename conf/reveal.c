@@ -21,18 +21,29 @@ static void move_out(const struct conf *conf, struct text *text, struct slice *s
     slice->text = copy;
 }
 
+/* What is revealed, and where to. */
+struct revealed {
+    const struct conf *conf;
+    struct text text;
+};
+
+static void reveal_limit(const struct keyword *k, void *value, void *context)
+{
+    struct revealed *r = context;
+    struct limit *limit = value;
+
+    if (!is_limit(k))
+        return;
+    move_out(r->conf, &r->text, &limit->reply.text);
+    move_out(r->conf, &r->text, &limit->reply.status);
+}
+
 void conf_reveal(struct conf *conf)
 {
     static char bytes[(KEYWORDS_MOST + 1) * 2 * CONF_TEXT] BEHIND; /* for all texts and enhanced codes: most is never touched */
-    struct text text = { bytes, sizeof bytes, 0 };
+    struct revealed revealed = { conf, { bytes, sizeof bytes, 0 } };
 
-    move_out(conf, &text, &conf->rules.domain);
-    move_out(conf, &text, &conf->session.greeting);
-    for (size_t i = 0; i < keywords_count(); i++)
-        if (is_limit(keywords_row(i))) {
-            struct limit *limit = keywords_value(conf, i);
-
-            move_out(conf, &text, &limit->reply.text);
-            move_out(conf, &text, &limit->reply.status);
-        }
+    move_out(conf, &revealed.text, &conf->rules.domain);
+    move_out(conf, &revealed.text, &conf->session.greeting);
+    keywords_each(conf, reveal_limit, &revealed);
 }
