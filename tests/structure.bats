@@ -155,3 +155,16 @@ indexed() {
     readelf -lW "$MAILRECV" | grep -q INTERP || expected=
     [ "$(readelf -dW "$MAILRECV" | sed -nE 's/.*\(NEEDED\).*\[([a-z0-9-]+)\.so.*/\1/p')" = "$expected" ]
 }
+
+@test "no large buffer lies among the small variables, of which each session touches some" {
+    local large last
+    large=$(nm -Sn "$MAILRECV" | awk '$3 ~ /^[bB]$/ && $2 > "0000000000001fff" { print $1; exit }')
+    last=$(nm -n "$MAILRECV" | awk '$3 ~ /^(conf|session)\.[0-9]+$|^(the_monitor|wall_sent|dns|in_use)$/ { print $1 }' | tail -n 1)
+    [ "${#large} ${#last}" = "16 16" ]
+    [[ $last < $large ]]
+}
+
+@test "relocations are packed where ld can do that" {
+    [ "$(uname -m)" = x86_64 ] || return 0
+    readelf -SW "$MAILRECV" | grep -qF .relr.dyn
+}
