@@ -4,7 +4,8 @@
  *
  * The first question goes with its query. Who asks again will ask more: then the query is prepared, once, and a
  * question costs the server half as much. A server may forget that, or a pooler have another one answer, which does not
- * know of it: the question is asked anew with its query, and so are all that follow.
+ * know of it, or the key be compared with another type now: where the question, asked anew with its query, is answered, so are
+ * all that follow.
  */
 #include "programs/lookup/source.h"
 
@@ -25,7 +26,6 @@ static struct {
     __typeof__(PQprepare) *prepare;
     __typeof__(PQexecPrepared) *exec_prepared;
     __typeof__(PQresultStatus) *result_status;
-    __typeof__(PQresultErrorField) *error_field;
     __typeof__(PQntuples) *rows;
     __typeof__(PQnfields) *columns;
     __typeof__(PQgetisnull) *is_null;
@@ -44,7 +44,6 @@ static const struct library_function functions[] = {
     LIBRARY_FUNCTION(library.prepare, PQprepare),
     LIBRARY_FUNCTION(library.exec_prepared, PQexecPrepared),
     LIBRARY_FUNCTION(library.result_status, PQresultStatus),
-    LIBRARY_FUNCTION(library.error_field, PQresultErrorField),
     LIBRARY_FUNCTION(library.rows, PQntuples),
     LIBRARY_FUNCTION(library.columns, PQnfields),
     LIBRARY_FUNCTION(library.is_null, PQgetisnull),
@@ -116,18 +115,12 @@ static bool prepare(void)
     return done;
 }
 
-/* Is it the prepared statement that is wrong, and not what was asked? */
-static bool is_forgotten(const PGresult *result)
+static bool failed(const PGresult *result)
 {
-    static const char *const codes[] = { "26000" /* there is none */, "0A000" /* what it gives is another type now */ };
-    const char *code = library.error_field(result, PG_DIAG_SQLSTATE);
-
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0] && code != NULL; i++)
-        if (strcmp(code, codes[i]) == 0)
-            return true;
-    return false;
+    return library.result_status(result) == PGRES_FATAL_ERROR;
 }
 
+/* Of an error it is not known whether the prepared statement is at fault: it is, if there is none without. */
 static PGresult *exec(const char *key)
 {
     const char *const values[] = { key };
@@ -139,12 +132,14 @@ static PGresult *exec(const char *key)
         state = ASKED_ONCE;
     if (state == PREPARED) {
         result = library.exec_prepared(connection, name(), 1, values, NULL, NULL, 0);
-        if (!is_forgotten(result))
+        if (!failed(result) || library.status(connection) != CONNECTION_OK)
             return result;
         library.clear(result);
-        state = UNPREPARED;
     }
-    return library.exec(connection, statement, 1, NULL, values, NULL, NULL, 0);
+    result = library.exec(connection, statement, 1, NULL, values, NULL, NULL, 0);
+    if (state == PREPARED && !failed(result))
+        state = UNPREPARED;
+    return result;
 }
 
 static bool postgresql_ask(struct slice key, struct answer *answer)

@@ -307,6 +307,22 @@ kill_queries() { # DATABASE
     [ "$(ask joe@example.com)" = 'OK seven,' ]
 }
 
+@test "PostgreSQL: a key of another type than it was when the query was prepared is found, and an error stays one" {
+    start_asking postgresql 'SELECT path FROM users WHERE number = ?'
+    [ "$(ask 7),$(ask 7)" = 'OK joe,,OK joe,' ]
+    [[ $(ask seven) == 'TEMP ERROR:'*integer* ]]
+    sql postgresql 'ALTER TABLE users ALTER number TYPE bigint'
+    sql postgresql "INSERT INTO users VALUES ('far', 'far', 10000000000)"
+    [ "$(ask 10000000000),$(ask 7)" = 'OK far,,OK joe,' ]
+    sql postgresql 'ALTER TABLE users ALTER number TYPE text'
+    [ "$(ask 7),$(ask seven)" = 'OK joe,,NOTFOUND ,' ]
+
+    start_asking postgresql 'SELECT path FROM users WHERE number = ?'
+    [ "$(ask 7),$(ask 7)" = 'OK joe,,OK joe,' ]
+    sql postgresql 'ALTER TABLE users ALTER number TYPE bigint USING number::bigint'
+    [ "$(ask 7),$(ask 7)" = 'OK joe,,OK joe,' ]
+}
+
 # Its transactions go to one connection and the other by turns: what is prepared on one the other does not know.
 start_pooler() {
     POOLER_PORT=$(free_port)
