@@ -264,7 +264,7 @@ END
 
 # How many connections RabbitMQ has taken so far. Its log is behind: who is refused now stands at its end.
 connections() { # NAME
-    local log=$BATS_FILE_TMPDIR/broker/test@localhost.log
+    local log=$BATS_FILE_TMPDIR/broker/test@127.0.0.1.log
     (umask 077 && echo "$1:x" >"$1")
     publish 75 'The message broker has refused the login' -a "$1" "$RABBIT" '' in >"$1.out"
     wait_for "$log" "user '$1'"
