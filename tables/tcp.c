@@ -84,5 +84,6 @@ enum server_progress tcp_feed(struct table_reply *reply, struct slice bytes, siz
         return reply->len < TCP_REPLY ? SERVER_MORE : SERVER_NONSENSE;
     len = (size_t)(end - reply->bytes);
     *used -= reply->len - (len + 1);
+    len -= len > 0 && reply->bytes[len - 1] == '\r'; /* one that belongs to a value is %0D */
     return understand(reply, len) ? SERVER_DONE : SERVER_NONSENSE;
 }

@@ -14,8 +14,8 @@ enum { TCP_REPLY = 4096 }; /* bytes of a reply, with the end of its line */
 void tcp_ask(struct text *out, struct slice map, struct slice key);
 
 /*
- * Takes bytes up to the end of the reply; `used` says how many. SERVER_NONSENSE: it is too long, does not begin with 200, 400 or
- * 500 and a blank, or has a % without two hexadecimal digits behind it.
+ * Takes bytes up to the end of the reply, LF or CR LF; `used` says how many. SERVER_NONSENSE: it is too long, does not begin with
+ * 200, 400 or 500 and a blank, or has a % without two hexadecimal digits behind it.
  */
 enum server_progress tcp_feed(struct table_reply *reply, struct slice bytes, size_t *used);
 

@@ -73,6 +73,8 @@ static const struct reply tcp_replies[] = {
     { SLICE("200 a%20b%2Fc%2f%25%c3%BC\n"), SERVER_DONE, 0, TABLE_FOUND, "a b/c/%\xc3\xbc", "200 a b/c/%\xc3\xbc" },
     { SLICE("200 a%0Ab%2520\n"), SERVER_DONE, 0, TABLE_FOUND, "a\nb%20", "200 a\nb%20" },
     { SLICE("\r\n200 x\n500 "), SERVER_DONE, 4, TABLE_FOUND, "x", "200 x" },
+    { SLICE("200 x\r\n"), SERVER_DONE, 0, TABLE_FOUND, "x", "200 x" },
+    { SLICE("200 x%0D\n"), SERVER_DONE, 0, TABLE_FOUND, "x\r", "200 x\r" },
     { SLICE("200 x\n\n"), SERVER_DONE, 1, TABLE_FOUND, "x", "200 x" },
     { SLICE("500 not here\n"), SERVER_DONE, 0, TABLE_UNKNOWN, "not here", "500 not here" },
     { SLICE("400 database%20down\n"), SERVER_DONE, 0, TABLE_FAILED, "database down", "400 database down" },
