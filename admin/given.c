@@ -23,12 +23,13 @@ static const struct {
 
 static const struct given_code codes[] = {
     { "eval", EACH_WORD, "", "no eval of what comes with mail; a variable needs none" },
-    { "sh bash dash ksh zsh su runuser", BEHIND_OPTION, "c", SINGLE },
+    { "sh bash dash ksh zsh", BEHIND_FIRST_OPTIONS, "co", SINGLE },
+    { "su runuser", BEHIND_OPTION, "c", SINGLE },
     { "ssh", BEHIND_FIRST, "bcDEeFIiJLlmOopQRSWw", "what the other host is to know into the input of ssh" },
-    { "perl", BEHIND_OPTION, "eE", "single quotes around the code, and $ENV{SENDER} in it" },
-    { "python python3", BEHIND_OPTION, "c", "single quotes around the code, and os.environ['SENDER'] in it" },
-    { "ruby", BEHIND_OPTION, "e", "single quotes around the code, and ENV['SENDER'] in it" },
-    { "php", BEHIND_OPTION, "r", "single quotes around the code, and getenv('SENDER') in it" },
+    { "perl", BEHIND_FIRST_OPTIONS, "eEI", "single quotes around the code, and $ENV{SENDER} in it" },
+    { "python python3", BEHIND_FIRST_OPTIONS, "c", "single quotes around the code, and os.environ['SENDER'] in it" },
+    { "ruby", BEHIND_FIRST_OPTIONS, "eIr", "single quotes around the code, and ENV['SENDER'] in it" },
+    { "php", BEHIND_FIRST_OPTIONS, "rd", "single quotes around the code, and getenv('SENDER') in it" },
     { "awk gawk mawk", FIRST_WORD, "vFf", "single quotes around the code, and ENVIRON[\"SENDER\"] in it" },
     { "sed", FIRST_WORD, "f", "awk, with ENVIRON[\"SENDER\"] in single quotes" },
     { "sed", BEHIND_OPTION, "e", "awk, with ENVIRON[\"SENDER\"] in single quotes" },
@@ -133,6 +134,16 @@ static size_t words_before(const struct shell_command *command, size_t first, si
     return count;
 }
 
+/* Does an option before a word of awk or sed name the code, or the file with it? */
+static bool has_code(const struct shell_command *command, size_t first, size_t word)
+{
+    size_t i = first + 1;
+
+    while (i < word && !takes_next(command->words[i], "ef"))
+        i++;
+    return i < word;
+}
+
 const struct given_code *given_code(const struct shell_command *command, size_t first, size_t word)
 {
     for (size_t i = 0; i < sizeof codes / sizeof codes[0] && word > first; i++) {
@@ -148,8 +159,12 @@ const struct given_code *given_code(const struct shell_command *command, size_t 
             if (behind)
                 return code;
             break;
+        case BEHIND_FIRST_OPTIONS:
+            if (behind && before == 0)
+                return code;
+            break;
         case FIRST_WORD:
-            if (!behind && before == 0 && !is_option(command->words[word]))
+            if (!behind && before == 0 && !has_code(command, first, word) && !is_option(command->words[word]))
                 return code;
             break;
         case BEHIND_FIRST:
@@ -159,6 +174,30 @@ const struct given_code *given_code(const struct shell_command *command, size_t 
         }
     }
     return NULL;
+}
+
+/* Text that begins with the value of a variable, by its name, may be the same value again. */
+static bool is_other(struct slice value)
+{
+    size_t at = value.len > 0 && value.text[0] == '"';
+
+    return at + 1 >= value.len || value.text[at] != '$' || value.text[at + 1] == '(' ||
+           (value.text[at + 1] >= '0' && value.text[at + 1] <= '9');
+}
+
+bool given_anew(struct slice text, struct slice use)
+{
+    size_t braces = use.len > 1 && use.text[1] == '{', len = 0;
+    struct slice name = { use.text + 1 + braces, 0 };
+
+    while (1 + braces + len < use.len && shell_is_name_char(name.text[len]))
+        len++;
+    for (size_t i = 0; i + len + 1 < text.len; i++)
+        if (text.text[i + len] == '=' && memcmp(text.text + i, name.text, len) == 0 &&
+            (i == 0 || strchr(" \t\n;&|({", text.text[i - 1]) != NULL) &&
+            is_other((struct slice){ text.text + i + len + 1, text.len - i - len - 1 }))
+            return true;
+    return false;
 }
 
 bool given_is_whole(const struct shell_command *command, size_t word)

@@ -21,8 +21,8 @@ struct given {
 /* A program that takes some of its words for code. */
 struct given_code {
     const char *names;
-    enum { EACH_WORD, BEHIND_OPTION, FIRST_WORD, BEHIND_FIRST } which;
-    const char *options; /* BEHIND_OPTION: these letters; else those with a word that is not counted */
+    enum { EACH_WORD, BEHIND_OPTION, BEHIND_FIRST_OPTIONS, FIRST_WORD, BEHIND_FIRST } which;
+    const char *options; /* BEHIND_...: these letters; else those with a word that is not counted */
     const char *write;   /* what to write instead */
 };
 
@@ -34,6 +34,12 @@ bool given_next(struct slice word, unsigned by, size_t *at, struct given *given)
 
 /* For what language does the command, whose name stands at `first`, take this word? NULL: for none. */
 const struct given_code *given_code(const struct shell_command *command, size_t first, size_t word);
+
+/*
+ * Does a text give the variable, the use of which is $NAME or ${NAME...}, a value of its own somewhere? The value of
+ * another variable is none.
+ */
+bool given_anew(struct slice text, struct slice use);
 
 /* Is it a command with words that are not split: an assignment, [[ ]] or (( ))? */
 bool given_is_whole(const struct shell_command *command, size_t word);

@@ -153,6 +153,8 @@ static bool look_for_given(struct sight *sight, const struct shell_command *comm
         size_t at = 0;
 
         while (given_next(command->raw[i], sight->by, &at, &given)) {
+            if (given_anew(sight->text, given.text))
+                continue;
             if (code != NULL) {
                 warn(sight, given.text, given.text, "becomes code of %.*s here: a stranger can have anything executed",
                      (int)command->words[first].len, command->words[first].text);
@@ -262,7 +264,8 @@ static struct sight sight_of(struct conf *conf, const struct rule *rule, struct 
 {
     return (struct sight){ .conf = conf, .rule = rule, .text = text, .checked = is_checked(text),
                            .by = given_by(conf, rule),
-                           .examined = slice_has(text, "[!") || slice_has(text, "[^") || slice_has(text, "IFS=") };
+                           .examined = slice_has(text, "[!") || slice_has(text, "[^") ||
+                                       slice_has(text, "=~") || slice_has(text, "IFS=") };
 }
 
 /* The program of a line is a shell script: what is in that? */

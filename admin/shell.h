@@ -14,6 +14,7 @@ struct shell_command {
     struct slice words[SHELL_WORDS]; /* without quotes around all of one, and with the values of variables */
     struct slice raw[SHELL_WORDS];   /* as each of them stands there */
     size_t count;
+    struct slice fed_by; /* the name of the command whose output it reads; { for a compound one */
     bool to_file;     /* its output is redirected to a file */
     bool piped;       /* its output goes to another command, and nobody asks for its status */
     bool substituted; /* its output stands in $( ) or ` ` */
@@ -35,8 +36,8 @@ typedef void shell_found(void *context, const struct shell_command *command);
  * Calls `found` for each simple command (POSIX 2.9.1) in the order of the text. Assignments before it, redirections,
  * reserved words, comments and here-documents are left out; what is in $( ), ` ` and ( ) is read, and what is in
  * quotes, here-documents, traps and files that are sourced is not. Functions are followed: what is around a call is
- * around the commands in it, and a function that is not called has none. Of a text that is not understood nothing is
- * said.
+ * around the commands in it, and a function that is not called has none. Of a text that is not understood, or has more
+ * than 256 functions or variables, nothing is said.
  */
 enum shell_end shell_each(struct slice text, shell_found *found, void *context);
 

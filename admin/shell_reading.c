@@ -67,7 +67,9 @@ static void note_variable(struct reading *r, struct slice name, struct slice val
             r->variables[i].several = true;
             return;
         }
-    if (r->variable_count < NAMES)
+    if (r->variable_count == NAMES)
+        r->many = true;
+    else
         r->variables[r->variable_count++] = (struct variable){ .name = name, .value = reading_bare(value) };
 }
 
@@ -157,6 +159,9 @@ static void tell(const struct reading *r, size_t node, shell_found *found, void 
                                      .substituted = s->substituted, .judged = s->judged, .decides = s->decides,
                                      .background = s->background };
 
+    if (s->feeder != 0)
+        command.fed_by = reading_name(r, s->feeder) != 0 ? reading_word(r, reading_name(r, s->feeder)) : slice_of("{");
+
     fill_words(r, node, &command);
     if (command.count > 0)
         found(context, &command);
@@ -179,7 +184,9 @@ static void note_names(struct reading *r, size_t node)
     bool declares = !n->named, reads = reading_is(r, node, "read");
     struct slice name, value;
 
-    if (n->kind == SHELL_FUNCTION && r->function_count < NAMES)
+    if (n->kind == SHELL_FUNCTION && r->function_count == NAMES)
+        r->many = true;
+    else if (n->kind == SHELL_FUNCTION)
         r->functions[r->function_count++] = node;
     if (n->kind == SHELL_LOOP && n->word != 0) {
         note_variable(r, reading_word(r, n->word), slice_of("$"));
@@ -223,30 +230,59 @@ static bool ends_in_exit_0(struct slice text)
            !slice_has((struct slice){ text.text, text.len - len }, "exit");
 }
 
-/* trap ACTION EXIT: what the text ends with may be what the action says. */
+/* Does a text that is not read call a function? A name that is only a part of a word counts, too. */
+static bool may_call(const struct reading *r, struct slice text)
+{
+    for (size_t i = 0; i < r->function_count; i++) {
+        struct slice name = reading_word(r, r->tree.nodes[r->functions[i]].word);
+
+        if (memmem(text.text, text.len, name.text, name.len) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* trap ACTION EXIT: what the text ends with may be what the action says, and with ERR that may end it. */
 static void note_trap(struct reading *r, size_t node)
 {
     size_t name = reading_name(r, node), action = name != 0 ? r->tree.words[name].next : 0;
     struct slice text = reading_bare(reading_word(r, action));
-    bool at_end = false;
+    bool at_end = false, at_error = false;
 
     if (!reading_is(r, node, "trap"))
         return;
-    for (size_t w = action; w != 0; w = r->tree.words[w].next)
-        at_end = at_end || slice_equal(reading_word(r, w), slice_of("EXIT")) ||
-                 slice_equal(reading_word(r, w), slice_of("0"));
-    if (!at_end)
-        return;
-    r->always_0 = ends_in_exit_0(text);
-    r->trapped = r->trapped || slice_has(text, "exit") || function_called(r, text) != 0;
+    for (size_t w = action; w != 0; w = r->tree.words[w].next) {
+        struct slice when = reading_word(r, w);
+
+        at_end = at_end || slice_equal(when, slice_of("EXIT")) || slice_equal(when, slice_of("0"));
+        at_error = at_error || slice_equal(when, slice_of("ERR"));
+    }
+    if (at_end)
+        r->always_0 = ends_in_exit_0(text);
+    if (at_end || at_error)
+        r->trapped = r->trapped || slice_has(text, "exit") || may_call(r, text);
+}
+
+/* Does the first line, #!, give the shell an option -e, maybe among others? */
+static bool begins_with_errexit(struct slice text)
+{
+    const char *lf = memchr(text.text, '\n', text.len);
+    struct slice first = { text.text, lf != NULL ? (size_t)(lf - text.text) : text.len };
+    size_t i = 0;
+
+    if (first.len < 2 || memcmp(first.text, "#!", 2) != 0)
+        return false;
+    while (i + 1 < first.len && memcmp(first.text + i, " -", 2) != 0)
+        i++;
+    for (i += 2; i < first.len && lower_ascii(first.text[i]) >= 'a' && lower_ascii(first.text[i]) <= 'z'; i++)
+        if (first.text[i] == 'e')
+            return true;
+    return false;
 }
 
 static void note_all(struct reading *r, struct slice text)
 {
-    const char *lf = memchr(text.text, '\n', text.len);
-    struct slice first = { text.text, lf != NULL ? (size_t)(lf - text.text) : text.len };
-    struct sight state = { .errexit = first.len > 2 && memcmp(first.text, "#!", 2) == 0 && slice_has(first, " -e"),
-                           .pipefail = slice_has(text, "PIPESTATUS") };
+    struct sight state = { .errexit = begins_with_errexit(text), .pipefail = slice_has(text, "PIPESTATUS") };
 
     r->errexit = state.errexit;
     for (size_t i = 0; i < r->tree.node_count; i++)
@@ -273,15 +309,13 @@ static enum shell_end look(struct reading *r, struct slice text, shell_found *fo
     enum shell_end end;
 
     note_all(r, text);
+    if (r->many)
+        return SHELL_UNKNOWN;
     status_look_around(r);
     end = status_end(r);
     for (size_t i = 0; i < r->tree.node_count; i++) {
-        size_t function = i;
-
-        while (function != 0 && r->tree.nodes[function].kind != SHELL_FUNCTION)
-            function = r->tree.nodes[function].parent;
         r->sights[i].decides = r->sights[i].decides && !r->trapped;
-        if (r->tree.nodes[i].kind == SHELL_SIMPLE && (function == 0 || r->sights[function].called))
+        if (r->tree.nodes[i].kind == SHELL_SIMPLE && r->sights[i].called)
             tell(r, i, found, context);
     }
     return end;

@@ -5,13 +5,14 @@
 #include "admin/shell.h"
 #include "admin/shell_tree.h"
 
-enum { NAMES = 64 };
+enum { NAMES = 256 };
 
 /* What is known of a node. */
 struct sight {
     size_t function;  /* that it calls; 0: none */
     unsigned ends;
-    bool called;      /* of a function: somewhere */
+    size_t feeder;    /* whose output it reads; 0: none */
+    bool called;      /* it may be executed: it is in no function, or in one that is called */
     bool tail;        /* its status is that of the text, if it is the last there */
     bool exempt;      /* set -e does not end the text by it */
     bool errexit, pipefail, to_file; /* set -e, set -o pipefail and exec >FILE stand before it */
@@ -29,6 +30,7 @@ struct reading {
     size_t functions[NAMES], function_count;
     struct variable variables[NAMES];
     size_t variable_count;
+    bool many;     /* more functions or variables than are noted, so that nothing is known of them */
     bool errexit;  /* somewhere */
     bool unclear;  /* what is sourced or made by eval may do anything */
     bool trapped;  /* what it ends with a trap says, */

@@ -2,7 +2,7 @@
 /*
  * Nodes stand behind those that they are in, so all is computed without recursion: what is around a command from the
  * first node to the last, what it can end with from the last to the first. Functions stand before their calls, mostly:
- * both is done again until nothing changes, or a few times. What is not known is taken for possible.
+ * that is done again until nothing changes, and this a few times. What is not known is taken for possible.
  */
 #include "admin/shell_reading.h"
 
@@ -55,6 +55,8 @@ static void look_at_list(struct reading *r, size_t list)
     s->substituted = o->substituted || l->role == ROLE_SUBSTITUTION;
     s->judged = o->judged || l->role == ROLE_CONDITION;
     s->background = o->background;
+    s->called = o->called;
+    s->feeder = l->role == ROLE_ASIDE ? l->parent : 0;
     s->to_file = (s->to_file && !owner->elsewhere) || o->to_file || owner->to_file;
     if (l->role == ROLE_SUBSTITUTION)
         s->to_file = s->judged = false;
@@ -83,7 +85,7 @@ static bool look_at_chain(struct reading *r, size_t first, size_t end, const str
     bool background = r->tree.nodes[end].joint == JOINT_BACKGROUND, changed = false;
     bool asked = next != 0 && !hands_on(r, next) && asks(r, next);
     bool tail = list->tail && !background && (last || (next != 0 && hands_on(r, next)));
-    size_t ors = 0;
+    size_t ors = 0, before = 0;
 
     for (size_t n = first; n != end; n = r->tree.nodes[n].next)
         ors += r->tree.nodes[n].joint == JOINT_OR;
@@ -96,16 +98,19 @@ static bool look_at_chain(struct reading *r, size_t first, size_t end, const str
             s->substituted = list->substituted;
             s->judged = list->judged || (node->joint == JOINT_PIPE && reading_is(r, node->next, "grep"));
             s->background = list->background || background;
+            s->called = list->called;
+            s->feeder = before != 0 ? before : list->feeder;
             s->piped = hidden;
             s->to_file = (s->to_file || list->to_file) && !list->substituted && node->joint != JOINT_PIPE;
             s->tail = tail && ors == 0 && !asked && !node->negated && !hidden;
             s->exempt = list->exempt || node->negated || asked || background || (n != end && node->joint != JOINT_PIPE);
             s->decides = s->tail || (s->errexit && !s->exempt && !hidden && ors == 0);
         }
-        if (s->function != 0)
+        if (s->function != 0 && list->called)
             changed = note_call(r, n) || changed;
         if (n == end)
             return changed;
+        before = node->joint == JOINT_PIPE ? n : 0;
         ors -= node->joint == JOINT_OR;
     }
 }
@@ -133,9 +138,9 @@ static bool look_once(struct reading *r)
 
 void status_look_around(struct reading *r)
 {
-    r->sights[0].tail = true;
-    for (size_t round = 0; look_once(r) && round < ROUNDS; round++)
-        ;
+    r->sights[0].tail = r->sights[0].called = true;
+    while (look_once(r))
+        ; /* what is known of a function changes in one direction only */
 }
 
 /* ---- what it can end with ---------------------------------------------------------------- */
@@ -189,6 +194,8 @@ static unsigned ends_of_simple(const struct reading *r, size_t node)
         return exit_of(r, name);
     if (reading_is(r, node, "exec"))
         return r->tree.words[name].next != 0 ? EXITS | EXITS_FAILING : GOES_ON;
+    if (reading_is(r, node, "kill") && slice_equal(reading_word(r, n->last_word), slice_of("$$")))
+        return EXITS_FAILING;
     return reading_is(r, node, "false") ? FAILS : ANY;
 }
 

@@ -137,6 +137,14 @@ static const struct {
     { "a; . b; exit 0", "a .,b exit,0!" },
     { "trap 'rm x; exit 0' EXIT; a", "trap,rm x; exit 0,EXIT a 0" },
     { "trap 'exit 75' EXIT; a; :", "trap,exit 75,EXIT a :" },
+    { "trap 'exit 75' ERR; a; :", "trap,exit 75,ERR a :" },
+    { "trap 'b; f 1' EXIT; f() { exit 75; }; a; :", "trap,b; f 1,EXIT a :" },
+    { "trap b ERR; a; :", "trap,b,ERR a :! 0" },
+    { "kill -9 $$; :", "kill,-9,$$ :!" },
+    { "#!/bin/sh -ue\na; :", "a! :!" },
+    { "#!/bin/sh -u\na; :", "a :! 0" },
+    { "g() { f; }; f() { a; }; b", "b!" },
+    { "f() { a; }; g() { f; }; set -e; if g; then exit 75; fi; b", "a? f? set,-e g? exit,75! b!" },
     /* what is not understood is not judged */
     { "a 'b", "" },
     { "a \"b", "" },
@@ -168,8 +176,24 @@ static void note(void *context, const struct shell_command *command)
                    command->judged ? "?" : "", command->decides ? "!" : "");
 }
 
+/* More functions than are noted might be any command: nothing is said of them. */
+static void test_many(size_t count, const char *commands)
+{
+    static char text[8192];
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "f%zu() { :; }\n", i);
+    (void)snprintf(text + used, sizeof text - used, "f%zu", count - 1);
+    found[0] = '\0';
+    (void)shell_each(slice_of(text), note, NULL);
+    ok_text(slice_of(found), slice_of(commands), "the commands of a text with %zu functions", count);
+}
+
 void test_shell(void)
 {
+    test_many(256, ":! f255!");
+    test_many(257, "");
     for (size_t i = 0; i < COUNT(texts); i++) {
         found[0] = '\0';
         if (shell_each(slice_of(texts[i].text), note, NULL) == SHELL_ALWAYS_0)
