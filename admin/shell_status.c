@@ -4,7 +4,7 @@
  * first node to the last, what it can end with from the last to the first. Functions stand before their calls, mostly:
  * that is done again until nothing changes, and this a few times. What is not known is taken for possible.
  */
-#include "admin/shell_reading.h"
+#include "admin/shell_sight.h"
 
 enum { ROUNDS = 4 };
 
@@ -300,7 +300,7 @@ static unsigned ends_of(const struct reading *r, size_t node)
     return GOES_ON; /* it is only defined */
 }
 
-enum shell_end status_end(struct reading *r)
+bool status_is_always_0(struct reading *r)
 {
     for (size_t i = 0; i < r->tree.node_count; i++)
         r->sights[i].ends = ALL;
@@ -308,6 +308,6 @@ enum shell_end status_end(struct reading *r)
         for (size_t i = r->tree.node_count; i-- > 0;)
             r->sights[i].ends = ends_of(r, i);
     if (r->unclear || (r->trapped && !r->always_0))
-        return SHELL_UNKNOWN;
-    return r->always_0 || as_status(r->sights[0].ends) == GOES_ON ? SHELL_ALWAYS_0 : SHELL_UNKNOWN;
+        return false;
+    return r->always_0 || as_status(r->sights[0].ends) == GOES_ON;
 }

@@ -40,7 +40,7 @@ start_peer() { # NAME PACKAGES USERS COMMAND...
     PEERS[$name]=$!
 }
 
-# Runs a command where the programs of a peer are.
+# Runs a command where the programs of a peer are. Paths must be absolute: relative ones lead past what is mounted there.
 in_peer() { # NAME COMMAND...
     local inside
     inside=$(pgrep -P "$(pgrep -P "${PEERS[$1]}")")

@@ -1,8 +1,10 @@
-/* shell_reading.c - the commands of a shell's text: their words, and what is set before them; pure */
-#include "admin/shell_reading.h"
+/* shell.c - the commands of a shell's text: their words, and what is set before them; pure */
+#include "admin/shell.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "admin/shell_sight.h"
 
 /* ---- words ------------------------------------------------------------------------------- */
 
@@ -312,7 +314,7 @@ static enum shell_end look(struct reading *r, struct slice text, shell_found *fo
     if (r->many)
         return SHELL_UNKNOWN;
     status_look_around(r);
-    end = status_end(r);
+    end = status_is_always_0(r) ? SHELL_ALWAYS_0 : SHELL_UNKNOWN;
     for (size_t i = 0; i < r->tree.node_count; i++) {
         r->sights[i].decides = r->sights[i].decides && !r->trapped;
         if (r->tree.nodes[i].kind == SHELL_SIMPLE && r->sights[i].called)

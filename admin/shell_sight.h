@@ -1,8 +1,7 @@
-/* shell_reading.h - the commands of a shell's text: their words, and what is set before them */
-#ifndef SHELL_READING_H
-#define SHELL_READING_H
+/* shell_sight.h - what is known of each command of a shell's text, found by shell.c and shell_status.c */
+#ifndef SHELL_SIGHT_H
+#define SHELL_SIGHT_H
 
-#include "admin/shell.h"
 #include "admin/shell_tree.h"
 
 enum { NAMES = 256 };
@@ -47,8 +46,8 @@ struct slice reading_word(const struct reading *r, size_t word);
 size_t reading_name(const struct reading *r, size_t node);
 bool reading_is(const struct reading *r, size_t node, const char *name);
 
-/* Finds out what is around each command, and what the text can end with. */
+/* Finds out what is around each command, and whether the text ends with 0 whatever its commands exit with. */
 void status_look_around(struct reading *r);
-enum shell_end status_end(struct reading *r);
+bool status_is_always_0(struct reading *r);
 
 #endif
