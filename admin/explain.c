@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cold.h"
+#include "base/glyph.h"
 #include "base/log.h"
 #include "client/lockout.h"
 #include "delivery/environment.h"
@@ -81,11 +82,14 @@ static void print_event(int level, const char *event)
 /* A value as it is, but that a terminal is not to be commanded by it. */
 static void print_text(const char *text)
 {
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            printf("<0x%02x>", (unsigned char)*text);
-        else
-            putchar(*text);
+    for (struct slice rest = slice_of(text); rest.len > 0;) {
+        const struct glyph glyph = glyph_at(rest);
+        const bool commands = glyph.code < ' ' || (glyph.kind == GLYPH_UNSEEN && glyph.code < 0xa0);
+
+        for (size_t i = 0; i < glyph.len; i++)
+            printf(commands ? "<0x%02x>" : "%c", (unsigned char)rest.text[i]);
+        rest = (struct slice){ rest.text + glyph.len, rest.len - glyph.len };
+    }
 }
 
 static void print_command(const struct transaction *t, const struct recipient *r, const struct target *target)
@@ -147,10 +151,9 @@ static struct slice print_chosen(const struct target *target, const struct recip
 {
     const char *wrong = path_of(target, r, path);
 
-    if (wrong == NULL)
-        print_text(path);
-    else
-        printf("%s: %s", path, wrong);
+    print_text(path);
+    if (wrong != NULL)
+        printf(": %s", wrong);
     return slice_of(wrong == NULL ? path : "");
 }
 

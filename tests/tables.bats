@@ -255,6 +255,18 @@ END
     grep -qF "conf:5: append $HERE/%{value}: the value for the path begins with /" <<<"$output"
 }
 
+@test "-x does not let a value command a terminal, where it is no part of a path, either" {
+    config <<END
+table people file $HERE/people
+deliver rcpt_to table:people append $HERE/.%{value}
+END
+    printf '%s\n' $'joe@example.com joe\e[1m\xc2\x9b1mé\xf0\x9f\x98\x80' $'ann@example.com ./\e[1m' >people
+    run -0 "$MAILRECV" -c conf -x from s@client.example rcpt joe@example.com
+    grep -qF "conf:4: append $HERE/.joe<0x1b>[1m<0xc2><0x9b>1mé"$'\xf0\x9f\x98\x80' <<<"$output"
+    run "$MAILRECV" -c conf -x from s@client.example rcpt ann@example.com
+    grep -qF "conf:4: append $HERE/../<0x1b>[1m: with the value the path has .. in it" <<<"$output"
+}
+
 @test "-t says which lines of a table count for nothing, and where no index can be kept" {
     config <<END
 table.cache $HERE/missing
