@@ -5,8 +5,7 @@
 # - Of a message of a multipart type mairix looks for the line that closes its boundary, beyond From_ lines, too. If
 #   it has none itself, and a later message has that line anywhere in its text, all from the one to the other are one
 #   message: what stands between is not in the index, no search finds it, and nothing is reported.
-# - That is met where boundaries are not unique, as "BOUNDARY" of scripts, and parts were cut off; and two messages
-#   of one sender are enough to hide the mail of others that came between them from those who search.
+# - That is met where boundaries are not unique, as "BOUNDARY" of scripts, and parts were cut off.
 # - If no later message has the line, From_ lines count. In a maildir, where each message is a file, it finds each of
 #   the same messages.
 # For an archive that is searched by mairix take a maildir.
