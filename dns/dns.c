@@ -23,6 +23,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "dns/hosts.h"
+#include "dns/hosts_file.h"
 #include "dns/resolver.h"
 
 /* Its place in the table is the number that the resolver knows it by. */
@@ -62,50 +63,12 @@ static struct {
     bool speaks;                /* the log has begun: */
     char trouble[256];          /* what it is to be told before that, "" if nothing */
     const volatile sig_atomic_t *terminated; /* SIGTERM has come: nothing is waited for any more */
-    bool hosts_read;            /* hosts(5), of which this is the text */
-    char *hosts;
-    size_t hosts_len;
 } dns;
 
 static struct question questions[RESOLVER_QUESTIONS] COLD_BSS;
 static struct resolver_message heard COLD_BSS; /* the last one */
 
 /* ---- hosts(5) ---------------------------------------------------------------------------- */
-
-/* Reads all that there is; what cannot be read holds no names. */
-static void read_hosts(int fd)
-{
-    size_t size = 0;
-    ssize_t got = 1;
-
-    while (got > 0) {
-        if (dns.hosts_len == size) {
-            char *more = realloc(dns.hosts, size = size == 0 ? 8192 : 2 * size);
-
-            if (more == NULL)
-                return;
-            dns.hosts = more;
-        }
-        got = read(fd, dns.hosts + dns.hosts_len, size - dns.hosts_len);
-        dns.hosts_len += got > 0 ? (size_t)got : 0;
-    }
-}
-
-/* The text of the file, which is read once in a session. */
-static struct slice hosts_text(void)
-{
-    int fd;
-
-    if (!dns.hosts_read) {
-        dns.hosts_read = true;
-        fd = open("/etc/hosts", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO shall not stop us */
-        if (fd >= 0) {
-            read_hosts(fd);
-            (void)close(fd); /* it was only read */
-        }
-    }
-    return (struct slice){ dns.hosts, dns.hosts_len };
-}
 
 static bool has_name(struct slice names, const char *wanted)
 {
@@ -135,7 +98,7 @@ static bool is_named(const struct host *host, const struct question *q, struct s
  */
 static bool is_in_hosts(struct question *q)
 {
-    struct slice text = hosts_text(), name;
+    struct slice text = hosts_file_text(), name;
     struct answer *answer = &q->answer;
     struct host host;
 
@@ -156,7 +119,7 @@ static bool is_in_hosts(struct question *q)
 
 bool dns_in_hosts(const char *name)
 {
-    struct slice text = hosts_text();
+    struct slice text = hosts_file_text();
     struct host host;
 
     while (hosts_next(&text, &host))
@@ -491,9 +454,7 @@ void dns_end(void)
     dns_rest();
     (void)reap();
     resolver_end();
-    free(dns.hosts);
-    dns.hosts = NULL;
-    dns.hosts_len = 0;
-    dns.hosts_read = dns.broken = false;
+    hosts_file_forget();
+    dns.broken = false;
     dns.count = 0;
 }

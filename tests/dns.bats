@@ -22,8 +22,9 @@ args: -d h\\
 conf: dns.server ${1:-$DNS}\\
 conf: dns.timeout 3000\\
 S: 220 *\\
-quit" | "$TESTS/dialog" -
+quit" | "${BELOW[@]}" "$TESTS/dialog" -
 }
+BELOW=() # what the dialogues run in
 
 # ---- names of clients ----------------------------------------------------------------------
 
@@ -32,6 +33,17 @@ quit" | "$TESTS/dialog" -
 192.0.2.1 good.example
 2001:db8::1 good.example
 END
+}
+
+@test "names are found in hosts(5), however long that is" {
+    local filler kb
+    cd "$BATS_TEST_TMPDIR"
+    for kb in 0 7 9 100; do
+        filler=$(yes '192.0.2.77 a.name.that.nobody.asks.for.example' | head -c "$((kb * 1024))" || true)
+        printf '%s\n' '192.0.2.78 first.example' "$filler" '192.0.2.79 last.example' >hosts
+        BELOW=(unshare -rm sh -c 'mount --bind hosts /etc/hosts && exec "$@"' sh)
+        printf '%s\n' '192.0.2.78 first.example' '192.0.2.79 last.example' | names
+    done
 }
 
 @test "a name that leads elsewhere, nowhere, or is none, is unknown" {
