@@ -345,13 +345,10 @@ static bool has_ended(int process, uint64_t until)
     return n > 0;
 }
 
-/*
- * The session can say nothing any more. An honest one is ending; one that stays, whatever it waits for or holds, is
- * killed. Nothing of it is left then, for it can start no process.
- */
-static void end_session(struct monitor *m, bool at_once)
+/* Waits until the session has ended, or kills it. */
+static void insist(const struct monitor *m, bool at_once)
 {
-    int process = pidfd_open(m->session, 0), status = 0;
+    const int process = pidfd_open(m->session, 0);
 
     if (at_once || !has_ended(process, clock_ms() + END_MS)) {
         if (!at_once)
@@ -361,7 +358,22 @@ static void end_session(struct monitor *m, bool at_once)
     }
     if (process >= 0)
         (void)close(process);
-    if (waitpid(m->session, &status, WNOHANG) != m->session)
+}
+
+/*
+ * The session can say nothing any more. An honest one is ending; one that stays, whatever it waits for or holds, is
+ * killed. Nothing of it is left then, for it can start no process.
+ */
+static void end_session(struct monitor *m, bool at_once)
+{
+    int status = 0;
+    pid_t ended = at_once ? 0 : waitpid(m->session, &status, WNOHANG); /* mostly it has */
+
+    if (ended == 0) {
+        insist(m, at_once);
+        ended = waitpid(m->session, &status, WNOHANG);
+    }
+    if (ended != m->session)
         wall_log_end(m, LOG_ERR, "reason=unknown", false); /* it hangs in a system call, and is killed as soon as that ends */
     else if ((m->crashed = WIFSIGNALED(status)))
         wall_log_death(m, "killed signal", WTERMSIG(status));
