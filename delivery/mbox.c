@@ -24,7 +24,7 @@
 enum { LOCK_TICK_US = 100000 };
 
 /* Makes the name of an open file, which is new in its directory, last. */
-static bool sync_parent(const char *path, int fd)
+static bool __attribute__((noinline)) sync_parent(const char *path, int fd)
 {
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
