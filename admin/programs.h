@@ -7,18 +7,19 @@
 
 enum consequence { MAIL_LOST, MAIL_BOUNCED, MAIL_COPIED };
 
+/* Texts are in the row itself: pointers would have to be relocated at each start. */
 struct known_program {
-    const char *names;
-    const char *when;   /* only with one of these words; NULL: with any */
-    const char *but;    /* not with one of these */
-    const char *unless; /* honest with one of these, and with all of `honest`; NULL and 0: nothing makes it so */
+    char names[28];
+    char when[60];      /* only with one of these words; empty: with any */
+    char but[17];       /* not with one of these */
+    char unless[34];    /* honest with one of these, and with all of `honest`; empty and 0: nothing makes it so */
     bool to_file;       /* only when it writes to a file itself */
     unsigned honest;    /* enum honest */
     enum consequence consequence;
     unsigned char statuses[4]; /* MAIL_BOUNCED: those that say more than is known */
-    const char *otherwise;     /* what happens */
-    const char *write;         /* what to write instead */
-    const char *seen;          /* the version in which that was seen */
+    char otherwise[92]; /* what happens */
+    char write[142];    /* what to write instead */
+    char seen[11];      /* the version in which that was seen */
 };
 
 /* Its output is looked at; room or size are; it has a text of its own, and reads no message. */
