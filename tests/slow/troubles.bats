@@ -212,6 +212,19 @@ head_is 'Add Grüße'
 rm /usr/local/bin/git
 hears patches@example.com 250 <many.patch
 head_is 'Add 200 files'
+# somebody pushes while a patch is committed
+anew
+"${AS[@]}" tee lib/project/hooks/post-applypatch >push <<'HOOK'
+#!/bin/sh
+exec git update-ref refs/heads/main "$(git commit-tree -p main -m pushed 'main^{tree}')"
+HOOK
+"${AS[@]}" chmod 755 lib/project/hooks/post-applypatch
+hears patches@example.com 451 <large.patch
+head_is pushed
+rm lib/project/hooks/post-applypatch
+hears patches@example.com 250 <large.patch
+head_is 'Add Grüße'
+[ "$(at rev-list --count main)" = 3 ]
 # no name, no repository
 anew
 at config --unset user.email
