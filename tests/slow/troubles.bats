@@ -182,6 +182,10 @@ for charset in UTF-8 ISO-8859-1; do
     head_is 'Add base64'
     at show main:large | iconv -f $charset -t UTF-8 | grep -qx Grüße
 done
+# the file that git has made, with its first line
+anew
+{ echo 'From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001' && cat large.patch; } | hears patches@example.com 250
+head_is 'Add Grüße'
 # a disk with little room: the patch is there, or the sender tries again, and then it is
 for kib in $(seq 0 8 128); do
     anew
