@@ -81,14 +81,25 @@ static uint64_t missing_rest(const struct stat *status)
     return age < 0 || age >= STILL_MS ? 0 : (uint64_t)(STILL_MS - age);
 }
 
+/* What is being emptied has its size first, and its time last (ext4, XFS): meanwhile its blocks are there still. */
+static bool may_be_half_empty(const struct stat *status)
+{
+    return status->st_size == 0 && status->st_blocks > 0;
+}
+
 /* The same, when nobody writes it any more. */
 static bool open_table(struct table_file *file, struct slice path, uint64_t deadline)
 {
     const sigset_t mask = clock_mask();
+    bool waited = false; /* blocks of a file without bytes may stay, too */
     uint64_t rest;
 
     while (open_now(file, path)) {
         rest = missing_rest(&file->status);
+        if (rest == 0 && !waited && may_be_half_empty(&file->status)) {
+            waited = true;
+            rest = STILL_MS;
+        }
         if (rest == 0)
             return true;
         errno = EBUSY; /* somebody writes for as long as we can wait */
