@@ -5,6 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 load common
+load two-hosts
 
 # A server for all tests: each has a database of its own.
 setup_file() {
@@ -20,7 +21,7 @@ setup() {
     STARTED=() # what ends with the test
     SOCKET=$BATS_FILE_TMPDIR/main.sock
     DB=$BATS_TEST_NUMBER
-    hosts
+    hosts "redis:$SOCKET/$DB"
 }
 
 teardown() {
@@ -47,43 +48,6 @@ serve() { # NAME [OPTION]...
 }
 
 redis() { redis-cli -s "$SOCKET" -n "$DB" "$@"; }
-
-# The configurations of two hosts, `a` and `b`, which share the Redis at WHERE.
-hosts() { # [LINE]...
-    local host
-    for host in a b; do
-        printf '%s\n' 'domain mx.example' "lockout.db ${WHERE:-redis:$SOCKET/$DB}" "ledger ${WHERE:-redis:$SOCKET/$DB}" \
-            'redis.timeout 20000' "spool_directory $PWD" "deliver rcpt_to one@mx.example append $PWD/one" \
-            "deliver rcpt_to two@mx.example pipe test -e $PWD/good || exit 75; echo \$DELIVERY_ID >>$PWD/ids; cat >>$PWD/two" \
-            "deliver rcpt_to all@mx.example pipe cat >>$PWD/all" "$@" >$host.conf
-    done
-}
-
-# A session with a host; what the client hears is in `replies`.
-session() { # HOST CLIENT [LINE]...
-    local host=$1 client=$2
-    shift 2
-    printf '%s\r\n' "$@" QUIT | "$MAILRECV" -c "$host.conf" -l "$PWD/$host.log" -P "$client" | tr -d '\r' >replies
-}
-
-strike() { session "$1" "${2:-192.0.2.7}" 'MAIL FROM:<>' 'RCPT TO:<nobody@mx.example>'; }
-
-# A message that is the same each time.
-message() { # HOST RECIPIENT...
-    local host=$1
-    shift
-    session "$host" 192.0.2.8 'EHLO client.example' 'MAIL FROM:<ann@client.example>' "${@/#/RCPT TO:}" DATA \
-        'Message-ID: <1@client.example>' '' text .
-}
-
-greeting() { head -c 3 replies; }
-answer() { sed -n '/^354/{n;s/ .*//p}' replies; }
-copies() { grep -sc '^text$' "$1" || [ -e "$1" ] || echo 0; }
-lines() { sed -nE 's/^.*\] (lockout|ledger): /\1: /p' "$1.log"; }
-
-expect() { # GOT WANTED
-    [ "$1" = "$2" ] || { printf 'got:    %s\nwanted: %s\n' "$1" "$2"; return 1; }
-}
 
 @test "a client that three hosts have refused once each is locked out on all, and on none when it is forgiven" {
     sed 's/^domain.*/domain c.example/' a.conf >c.conf
@@ -132,7 +96,7 @@ expect() { # GOT WANTED
     expect "$(answer) $(sort -u ids | wc -l) $(wc -l <ids)" '250 1 2'
 
     mkfifo gate
-    hosts 'limit.lock_secs 1'
+    hosts "redis:$SOCKET/$DB" 'limit.lock_secs 1'
     sed -i "s|^deliver rcpt_to two.*|deliver rcpt_to two@mx.example pipe echo >>$PWD/begun; cat $PWD/gate|" a.conf
     message a '<two@mx.example>' &
     wait_for begun ''
@@ -168,7 +132,7 @@ expect() { # GOT WANTED
     ttl=$(redis ttl "$(redis keys 'mailrecv:deliver*')")
     [ "$ttl" -gt 431900 ] && [ "$ttl" -le 432001 ]
     expect "$(redis get 192.0.2.7)" other
-    hosts 'lockout.violations 1' 'lockout.secs 100000' 'lockout.period 10'
+    hosts "redis:$SOCKET/$DB" 'lockout.violations 1' 'lockout.secs 100000' 'lockout.period 10'
     strike b
     ttl=$(redis ttl mailrecv:contacts-01:192.0.2.7)
     [ "$ttl" -gt 99000 ]
@@ -186,7 +150,7 @@ expect() { # GOT WANTED
 }
 
 @test "without Redis mail flows, and each session says so once" {
-    WHERE=redis:$PWD/nobody.sock/1 hosts
+    hosts "redis:$PWD/nobody.sock/1"
     message a '<one@mx.example>'
     expect "$(answer) $(copies one)" '250 1'
     expect "$(lines a)" "lockout: redis:$PWD/nobody.sock/1 cannot be kept: cannot connect to $PWD/nobody.sock: No such file or directory"
@@ -214,7 +178,7 @@ while True:
 END
     STARTED+=($!)
     until [ -S fake.sock ]; do sleep 0.02; done
-    WHERE=redis:$PWD/fake.sock hosts
+    hosts "redis:$PWD/fake.sock"
 }
 
 @test "a Redis that does not answer costs its time once in a session, and nobody else anything for a while" {
@@ -254,7 +218,7 @@ END
 
 @test "a Redis that is full keeps out whom it knows, and stops nothing" {
     serve full
-    SOCKET=$PWD/full.sock DB=1 hosts 'lockout.violations 1'
+    hosts "redis:$PWD/full.sock/1" 'lockout.violations 1'
     strike a
     redis-cli -s full.sock config set maxmemory 1 >&2
     strike b
@@ -272,7 +236,7 @@ END
     sed -n '/^ACL SETUSER/s/>PASSWORD/>secret/p; /^ACL SETUSER.*-@all/p' "$TESTS/../man/mailrecv.conf.5" >rights
     expect "$(redis-cli -s locked.sock --no-auth-warning -a master <rights | tr '\n' ' ')" 'OK OK '
     printf 'mailrecv:secret\n' >password
-    SOCKET=$PWD/locked.sock DB=2 hosts "redis.auth $PWD/password" 'lockout.violations 1'
+    hosts "redis:$PWD/locked.sock/2" "redis.auth $PWD/password" 'lockout.violations 1'
     message a '<one@mx.example>'
     strike a
     strike b
@@ -306,7 +270,7 @@ END
     PORT=$(free_port)
     serve tls --tls-port "$PORT" --tls-cert-file "$PWD/cert.pem" --tls-key-file "$PWD/key.pem" --tls-auth-clients no \
         --tls-ca-cert-file "$PWD/cert.pem"
-    WHERE=rediss:localhost:$PORT/1 hosts "tls.ca $PWD/cert.pem" 'lockout.violations 1'
+    hosts "rediss:localhost:$PORT/1" "tls.ca $PWD/cert.pem" 'lockout.violations 1'
     message a '<one@mx.example>'
     strike a
     expect "$(lines a | grep -c cannot)" 0
@@ -320,7 +284,7 @@ END
 
 @test "a Redis that starts anew is found again in the same session, and what it has written is there" {
     serve first --appendonly yes --appendfsync always
-    SOCKET=$PWD/first.sock hosts 'lockout.violations 1'
+    hosts "redis:$PWD/first.sock/$DB" 'lockout.violations 1'
     mkfifo in out
     "$MAILRECV" -c a.conf -l "$PWD/a.log" -P 192.0.2.7 <in >out 3>&- &
     host=$!
@@ -347,16 +311,16 @@ END
     [[ $stderr == *"a.conf:3:8: warning: Redis forgets its last minutes when it dies"*"(aof_enabled:0)"* ]]
     [[ $output == *"lockout.db redis:$SOCKET/$DB"*"redis.timeout 20000"* ]]
     for wrong in redis:localhost redis:localhost:6379/x rediss:; do
-        WHERE=$wrong hosts
+        hosts "$wrong"
         run -78 --separate-stderr "$MAILRECV" -c a.conf -t
         [[ $stderr == *"a.conf:2:12: '$wrong' is no place of Redis: "*"write redis:HOST:PORT"* ]]
     done
-    WHERE=redis:$PWD/nobody.sock hosts
+    hosts "redis:$PWD/nobody.sock"
     run -1 --separate-stderr "$MAILRECV" -c a.conf -t
     [[ $stderr == *"a.conf:2:12: warning: Redis cannot be asked now: cannot connect to $PWD/nobody.sock"* ]]
     serve evicts --maxmemory-policy allkeys-lru --requirepass x
     echo x >password
-    WHERE=redis:$PWD/evicts.sock hosts "redis.auth $PWD/password"
+    hosts "redis:$PWD/evicts.sock" "redis.auth $PWD/password"
     run -1 --separate-stderr "$MAILRECV" -c a.conf -t
     [[ $stderr == *"a.conf:2:12: warning: when its memory is full, Redis forgets any key"*"(maxmemory_policy:allkeys-lru)"* ]]
     chmod 644 password

@@ -3,6 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 load ../common
+load ../two-hosts
 
 # Hosts 192.0.2.N of mailrecv-scale(7) are 127.0.2.N here, with ports of our own.
 setup() {
@@ -67,41 +68,6 @@ manual() {
         -e "s/26379/$SENTINEL_PORT/g" -e "s/:6379/:$PORT/g"
 }
 
-# The configurations of two hosts.
-hosts() { # WHERE [LINE]...
-    local host
-    for host in a b; do
-        printf '%s\n' 'domain mx.example' "lockout.db redis:$1" "ledger redis:$1" \
-            'redis.timeout 20000' "spool_directory $PWD" \
-            "deliver rcpt_to two@mx.example pipe test -e $PWD/good || exit 75; cat >>$PWD/two" \
-            "deliver rcpt_to all@mx.example pipe cat >>$PWD/all" "${@:2}" >$host.conf
-    done
-}
-
-# A session with a host; what the client hears is in `replies`.
-session() { # HOST CLIENT [LINE]...
-    local host=$1 client=$2
-    shift 2
-    printf '%s\r\n' "$@" QUIT | "$MAILRECV" -c "$host.conf" -l "$PWD/$host.log" -P "$client" | tr -d '\r' >replies
-}
-
-strike() { session "$1" 192.0.2.7 'MAIL FROM:<>' 'RCPT TO:<nobody@mx.example>'; }
-
-# A message that is the same each time.
-message() { # HOST RECIPIENT...
-    session "$1" 192.0.2.8 'EHLO client.example' 'MAIL FROM:<ann@client.example>' "${@/#/RCPT TO:}" DATA \
-        'Message-ID: <1@client.example>' '' text .
-}
-
-greeting() { head -c 3 replies; }
-answer() { sed -n '/^354/{n;s/ .*//p}' replies; }
-copies() { grep -sc '^text$' "$1" || [ -e "$1" ] || echo 0; }
-lines() { sed -nE 's/^.*\] (lockout|ledger): /\1: /p' "$1.log"; }
-
-expect() { # GOT WANTED
-    [ "$1" = "$2" ] || { printf 'got:    %s\nwanted: %s\n' "$1" "$2"; return 1; }
-}
-
 @test "when the master dies HAProxy goes to the one that the Sentinels have chosen, where lock-out and ledger go on; the old one, back, is not asked" {
     local n new
     start_host 5
@@ -112,7 +78,7 @@ expect() { # GOT WANTED
     STARTED[haproxy]=$!
     for n in 6 7; do wait_for haproxy.out "redis/127.0.2.$n is DOWN" 30; done
 
-    hosts "127.0.2.1:$PORT"
+    hosts "redis:127.0.2.1:$PORT"
     strike a
     strike b
     message a '<all@mx.example>' '<two@mx.example>'
@@ -158,7 +124,7 @@ expect() { # GOT WANTED
     serve 5 redis --save ''
     serve 6 redis --save '' --replicaof 127.0.2.5 "$PORT"
     until_said master_link_status:up redis 6 info replication
-    hosts "127.0.2.6:$PORT"
+    hosts "redis:127.0.2.6:$PORT"
     touch good
     message a '<two@mx.example>'
     expect "$(answer) $(copies two)" '250 1'
@@ -175,7 +141,7 @@ expect() { # GOT WANTED
     done
     redis-cli --cluster create 127.0.2.{5,6,7}:"$PORT" --cluster-yes >created
     until_said cluster_state:ok redis 5 cluster info
-    hosts "127.0.2.5:$PORT"
+    hosts "redis:127.0.2.5:$PORT"
     touch good
     for n in {1..9}; do session a 192.0.2.$n 'MAIL FROM:<>' 'RCPT TO:<nobody@mx.example>'; done
     [[ $(lines a) == *"lockout: redis:127.0.2.5:$PORT cannot be kept: MOVED "*" 127.0.2."[67]":$PORT"* ]]
