@@ -4,6 +4,8 @@
  * first node to the last, what it can end with from the last to the first. Functions stand before their calls, mostly:
  * that is done again until nothing changes, and this a few times. What is not known is taken for possible.
  */
+#include <string.h>
+
 #include "admin/shell_sight.h"
 
 enum { ROUNDS = 4 };
@@ -174,6 +176,16 @@ static unsigned ends_of_call(const struct reading *r, size_t function)
     return ends | as_status(ends);
 }
 
+/* Does it tidy up, or tell of what was done? That succeeds, and says nothing of what was done. */
+static bool is_aside(const struct reading *r, size_t node, size_t name)
+{
+    const struct slice argument = reading_word(r, r->tree.words[name].next);
+
+    if (reading_is(r, node, "rm"))
+        return argument.len > 1 && argument.text[0] == '-' && memchr(argument.text, 'f', argument.len) != NULL;
+    return reading_is(r, node, "logger");
+}
+
 static unsigned ends_of_simple(const struct reading *r, size_t node)
 {
     static const char *const fine[] = { ":", "true", "echo", "printf", "set", "export", "local", "readonly", "declare",
@@ -190,6 +202,8 @@ static unsigned ends_of_simple(const struct reading *r, size_t node)
     for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++)
         if (reading_is(r, node, fine[i]))
             return GOES_ON;
+    if (is_aside(r, node, name))
+        return GOES_ON;
     if (reading_is(r, node, "exit") || reading_is(r, node, "return"))
         return exit_of(r, name);
     if (reading_is(r, node, "exec"))
