@@ -91,15 +91,13 @@ static bool may_be_half_empty(const struct stat *status)
 static bool open_table(struct table_file *file, struct slice path, uint64_t deadline)
 {
     const sigset_t mask = clock_mask();
-    bool waited = false; /* blocks of a file without bytes may stay, too */
+    const uint64_t moment = clock_ms() + STILL_MS; /* blocks of a file without bytes may stay, too */
     uint64_t rest;
 
     while (open_now(file, path)) {
         rest = missing_rest(&file->status);
-        if (rest == 0 && !waited && may_be_half_empty(&file->status)) {
-            waited = true;
-            rest = STILL_MS;
-        }
+        if (rest == 0 && may_be_half_empty(&file->status))
+            rest = (uint64_t)clock_left(moment);
         if (rest == 0)
             return true;
         errno = EBUSY; /* somebody writes for as long as we can wait */
