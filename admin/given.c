@@ -35,6 +35,7 @@ static const struct given_code codes[] = {
     { "sed", BEHIND_OPTION, "e", "awk, with ENVIRON[\"SENDER\"] in single quotes" },
     { "psql", BEHIND_OPTION, "c", BIND },
     { "mysql mariadb", BEHIND_OPTION, "e", BIND },
+    { "node nodejs", BEHIND_FIRST_OPTIONS, "ep", "single quotes around the code, and process.env.SENDER in it" },
     { "sqlite3", BEHIND_FIRST, "", BIND },
 };
 
@@ -124,6 +125,17 @@ static bool takes_next(struct slice word, const char *options)
     return is_option(word) && word.text[1] != '-' && strchr(options, word.text[word.len - 1]) != NULL;
 }
 
+/* Is it an option that has its value behind an equals sign, and that is code? */
+static bool has_value(struct slice word)
+{
+    static const char *const options[] = { "--command=", "--execute=", "--expression=", "--eval=" };
+    bool has = false;
+
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        has = has || (word.len >= strlen(options[i]) && memcmp(word.text, options[i], strlen(options[i])) == 0);
+    return has;
+}
+
 /* How many words stand before it, behind the name, that are no options and no values of those? */
 static size_t words_before(const struct shell_command *command, size_t first, size_t word, const char *options)
 {
@@ -156,11 +168,11 @@ const struct given_code *given_code(const struct shell_command *command, size_t 
         switch (code->which) {
         case EACH_WORD: return code;
         case BEHIND_OPTION:
-            if (behind)
+            if (behind || has_value(command->words[word]))
                 return code;
             break;
         case BEHIND_FIRST_OPTIONS:
-            if (behind && before == 0)
+            if ((behind || has_value(command->words[word])) && before == 0)
                 return code;
             break;
         case FIRST_WORD:

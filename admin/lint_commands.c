@@ -177,7 +177,7 @@ static void look_at(void *context, const struct shell_command *command)
     size_t first = programs_begin(command);
 
     for (size_t i = 0; i < programs_count; i++)
-        if (programs_warns(&programs[i], command, first, sight->checked, &leniency))
+        if (!command->function && programs_warns(&programs[i], command, first, sight->checked, &leniency))
             complain(sight, &programs[i], place_in(command, first), command->words[first]);
     if (programs_matters(command, first)) {
         warn(sight, place_in(command, first), command->words[first],

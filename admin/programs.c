@@ -305,7 +305,7 @@ bool programs_does(const struct shell_command *command, size_t first)
     static const char writes[] = "cat tee dd sed awk formail gzip base64";
     struct slice word = first < command->count ? command->words[first] : (struct slice){ "", 0 };
 
-    return word.len > 0 && word.text[0] != '$' && memchr(word.text, '(', word.len) == NULL &&
+    return !command->function && word.len > 0 && word.text[0] != '$' && memchr(word.text, '(', word.len) == NULL &&
            (!programs_is(word, harmless) || (command->to_file && programs_is(word, writes))) &&
            !programs_is(word, none);
 }

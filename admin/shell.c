@@ -159,7 +159,7 @@ static void tell(const struct reading *r, size_t node, shell_found *found, void 
     const struct sight *s = &r->sights[node];
     struct shell_command command = { .to_file = (n->to_file || s->to_file) && !n->elsewhere, .piped = s->piped,
                                      .substituted = s->substituted, .judged = s->judged, .decides = s->decides,
-                                     .background = s->background };
+                                     .background = s->background, .function = s->function != 0 };
 
     if (s->feeder != 0)
         command.fed_by = reading_name(r, s->feeder) != 0 ? reading_word(r, reading_name(r, s->feeder)) : slice_of("{");

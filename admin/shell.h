@@ -21,6 +21,7 @@ struct shell_command {
     bool judged;      /* its status is a condition, or what it says goes to grep */
     bool decides;     /* its status may be that of all */
     bool background;  /* nobody waits for it */
+    bool function;    /* it calls one of the text, whose commands are told as well */
     bool open;        /* some of its words are not known: "$@", or a variable that may be several words */
 };
 

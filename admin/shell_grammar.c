@@ -81,7 +81,7 @@ static void take_parenthesis(struct reader *r)
     } else if (may_be_function(r)) {
         if (f->in_word)
             reader_add_word(r, reader_command(r), word, false);
-        f->in_word = false;
+        f->in_word = f->naming = false;
         r->lost = r->lost || !reader_skip_parentheses(r) || f->state == IN_FUNCTION;
         reader_begin_function(r, f->command);
     } else if (f->in_word || (f->command != 0 && f->state != IN_FOR)) {

@@ -153,6 +153,8 @@ static const struct {
     { "#!/bin/sh -ue\na; :", "a! :!" },
     { "#!/bin/sh -u\na; :", "a :! 0" },
     { "g() { f; }; f() { a; }; b", "b!" },
+    { "function f() { a; }; f; b", "a f b!" },
+    { "function f { a; }\nb", "b!" },
     { "f() { a; }; g() { f; }; set -e; if g; then exit 75; fi; b", "a? f? set,-e g? exit,75! b!" },
     /* what is not understood is not judged */
     { "a 'b", "" },
