@@ -112,7 +112,8 @@ static const char *others(uint64_t count, char text[OTHERS])
 {
     text[0] = '\0';
     if (count > 1)
-        (void)snprintf(text, OTHERS, "; there are %ju such lines", (uintmax_t)count);
+        (void)snprintf(text, OTHERS, count == 2 ? "; %ju more line is like it" : "; %ju more lines are like it",
+                       (uintmax_t)count - 1);
     return text;
 }
 
@@ -193,17 +194,32 @@ struct finding {
 
 static struct finding *finding;
 
+/* The log has quotes as <0x22> and <0x27>; a person reads them as they are. */
+static void bring_quotes_back(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from != '\0'; to++) {
+        bool two = strncmp(from, "<0x22>", 6) == 0, one = strncmp(from, "<0x27>", 6) == 0;
+
+        *to = two ? '"' : one ? '\'' : *from;
+        from += one || two ? 6 : 1;
+    }
+    *to = '\0';
+}
+
 /* The lines of the log that say what is wrong: `... text="..."` of a program, and `... reason="..."`. */
 static void hear(int level, const char *event)
 {
     const char *said = strstr(event, " text=\""), *reason = strstr(event, " reason=\"");
 
     (void)level;
-    if (said != NULL)
-        (void)snprintf(finding->said, sizeof finding->said, "%s", said + sizeof " text=\"" - 1);
-    else if (reason != NULL && finding->said[0] == '\0')
-        (void)snprintf(finding->said, sizeof finding->said, "%s", reason + sizeof " reason=\"" - 1);
+    if (said == NULL && (reason == NULL || finding->said[0] != '\0'))
+        return;
+    (void)snprintf(finding->said, sizeof finding->said, "%s",
+                   said != NULL ? said + sizeof " text=\"" - 1 : reason + sizeof " reason=\"" - 1);
     finding->said[strcspn(finding->said, "\"")] = '\0';
+    bring_quotes_back(finding->said);
 }
 
 /* Has a child ask as the user who serves. False: that has come to no end. */
