@@ -81,7 +81,7 @@ static uint64_t missing_rest(const struct stat *status)
     return age < 0 || age >= STILL_MS ? 0 : (uint64_t)(STILL_MS - age);
 }
 
-/* What is being emptied has its size first, and its time last (ext4, XFS): meanwhile its blocks are there still. */
+/* What is being emptied has its size first, and its time last (ext4): until then, but for microseconds, it has its blocks. */
 static bool may_be_half_empty(const struct stat *status)
 {
     return status->st_size == 0 && status->st_blocks > 0;
