@@ -248,11 +248,16 @@ static bool is_lenient(const struct known_program *row, const struct shell_comma
     return true;
 }
 
-/* What only looks at things, tells them or makes room for others. */
-static const char harmless[] = "cat echo printf true : [ head tail tr cut sed awk grep sort uniq wc date df ls stat "
-                               "dd yes seq env id hostname basename dirname formail tee busybox mlr "
-                               "fold fmt nl rev tac paste od base64 gzip xz zstd md5sum sha256sum find ps mount "
-                               "getent [[";
+/* What hands on what it reads, maybe changed; what only looks at things, tells them or makes room for others. */
+static const char filters[] = "cat head tail tr cut sed awk grep sort uniq dd formail tee busybox mlr fold fmt nl rev tac "
+                              "paste od base64 gzip xz zstd";
+static const char lookers[] = "echo printf true : [ wc date df ls stat yes seq env id hostname basename dirname md5sum "
+                              "sha256sum find ps mount getent [[";
+
+static bool is_harmless(struct slice word)
+{
+    return programs_is(word, filters) || programs_is(word, lookers);
+}
 
 /* logger reads no message where it has a text for its last word, which is no value of an option, or what others say. */
 static bool talks(const struct shell_command *command, size_t first)
@@ -260,7 +265,7 @@ static bool talks(const struct shell_command *command, size_t first)
     struct slice last = command->words[command->count - 1];
     struct slice before = command->words[command->count > 1 ? command->count - 2 : 0];
 
-    if (command->fed_by.len > 0 && !programs_is(command->fed_by, harmless))
+    if (command->fed_by.len > 0 && !programs_is(command->fed_by, filters))
         return true;
     return command->count > first + 1 && (last.len == 0 || last.text[0] != '-') &&
            (command->count == first + 2 || before.len < 2 || before.text[0] != '-' || before.text[1] == '-' ||
@@ -294,7 +299,7 @@ bool programs_matters(const struct shell_command *command, size_t first)
     struct slice word = first < command->count ? command->words[first] : (struct slice){ "", 0 };
 
     return command->piped && !command->substituted && !command->judged && word.len > 0 && word.text[0] != '$' &&
-           !programs_is(word, harmless);
+           !is_harmless(word);
 }
 
 bool programs_does(const struct shell_command *command, size_t first)
@@ -306,7 +311,7 @@ bool programs_does(const struct shell_command *command, size_t first)
     struct slice word = first < command->count ? command->words[first] : (struct slice){ "", 0 };
 
     return !command->function && word.len > 0 && word.text[0] != '$' && memchr(word.text, '(', word.len) == NULL &&
-           (!programs_is(word, harmless) || (command->to_file && programs_is(word, writes))) &&
+           (!is_harmless(word) || (command->to_file && programs_is(word, writes))) &&
            !programs_is(word, none);
 }
 
