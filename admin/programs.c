@@ -318,10 +318,10 @@ bool programs_does(const struct shell_command *command, size_t first)
 /* Words of a shell that are no programs. */
 static bool is_of_shell(struct slice word)
 {
-    static const char words[][9] = { ".", ":", "!", "{", "}", "[", "[[", "alias", "break", "case", "cd", "continue",
-        "do", "done", "echo", "else", "eval", "exit", "export", "false", "fi", "for", "if", "local", "printf", "pwd",
-        "read", "readonly", "return", "set", "shift", "test", "then", "times", "trap", "true", "type", "ulimit",
-        "umask", "unset", "until", "wait", "while" };
+    static const char words[][9] = { ".", ":", "!", "{", "}", "[", "[[", "alias", "break", "case", "cd", "command",
+        "continue", "do", "done", "echo", "else", "eval", "exit", "export", "false", "fi", "for", "getopts", "hash", "if",
+        "local", "printf", "pwd", "read", "readonly", "return", "set", "shift", "test", "then", "times", "trap", "true",
+        "type", "ulimit", "umask", "unalias", "unset", "until", "wait", "while" };
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (slice_equal(word, slice_of(words[i])))
@@ -347,6 +347,8 @@ struct slice programs_plain(struct slice command)
                 return (struct slice){ "", 0 };
         rest.text += word.len;
         rest.len -= word.len;
+        if (rest.len > 0 && strchr("<>", rest.text[0]) != NULL && strspn(word.text, "0123456789") == word.len)
+            return (struct slice){ "", 0 }; /* a descriptor, which is redirected */
     } while (word.len > 0 && (memchr(word.text, '=', word.len) != NULL || slice_equal(word, slice_of("exec"))));
     return is_of_shell(word) ? (struct slice){ "", 0 } : word;
 }

@@ -540,6 +540,7 @@ END
     # shellcheck disable=SC2016 # for the shell of the command
     for command in 'cat >/dev/null' 'exec cat' 'LANG=C X=1 exec cat' '  cat;no-such' 'cd /tmp && no-such' \
         'if no-such; then :; else exit 75; fi' \
+        'exec 9>/dev/null; flock 9; cat >&9' '2>/dev/null cat' 'command -v cat && cat >/dev/null' 'exec 3<&0; no-such' \
         '{ no-such; }' '(no-such)' '"no such"' '$PROGRAM' 'no-su*' '/bin/sh -c x' 'FOO=$(no-such) bar' '! no-such'; do
         config "deliver rcpt_to a@example.com pipe $command"
         run -0 "$MAILRECV" -t -c conf
