@@ -87,7 +87,7 @@ static const char *parse_internet(struct slice text, bool prefixed, struct where
     struct slice before, behind;
 
     if (cut == NULL)
-        return "there is no port, expected HOST:PORT";
+        return "there is no port";
     before = (struct slice){ text.text, (size_t)(cut - text.text) };
     behind = (struct slice){ cut + 1, text.len - before.len - 1 };
     wrong = parse_port(at != NULL ? before : behind, where);

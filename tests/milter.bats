@@ -482,7 +482,7 @@ END
         [[ $output = *"$message"* ]] || { echo "$line: $output"; return 1; }
     done <<'END'
 milter|expected the place of a milter
-milter nowhere|'nowhere' is no place of a service: there is no port, expected HOST:PORT; expected unix:PATH, HOST:PORT or [ADDRESS]:PORT
+milter nowhere|'nowhere' is no place of a service: there is no port; expected unix:PATH, HOST:PORT or [ADDRESS]:PORT
 milter /sock allowgroup us|unexpected 'allowgroup', expected 'for allowgroup' or 'not allowgroup'
 milter /sock for us|expected 'allowgroup'
 milter.failure pass|unexpected 'pass'
