@@ -58,7 +58,10 @@ static size_t skip_substitution(struct slice word, size_t at)
     return at + 1;
 }
 
-/* A $ stands here. Its name is all that is looked at: ${#NAME} is a number, and ${NAME:+WORD} is its word. */
+/*
+ * A $ stands here. Its name is all that is looked at: ${#NAME} is a number, ${NAME:+WORD} is its word, and ${NAME@Q} one
+ * word of any shell.
+ */
 static bool is_given(struct slice word, size_t at, unsigned by)
 {
     bool braces = at + 1 < word.len && word.text[at + 1] == '{';
@@ -67,6 +70,8 @@ static bool is_given(struct slice word, size_t at, unsigned by)
     while (end < word.len && shell_is_name_char(word.text[end]))
         end++;
     if (braces && end + 1 < word.len && (word.text[end] == '+' || (word.text[end] == ':' && word.text[end + 1] == '+')))
+        return false;
+    if (braces && end + 1 < word.len && word.text[end] == '@' && word.text[end + 1] == 'Q')
         return false;
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         if ((variables[i].by & by) != 0 &&

@@ -265,7 +265,7 @@ static struct sight sight_of(struct conf *conf, const struct rule *rule, struct 
     return (struct sight){ .conf = conf, .rule = rule, .text = text, .checked = is_checked(text),
                            .by = given_by(conf, rule),
                            .examined = slice_has(text, "[!") || slice_has(text, "[^") ||
-                                       slice_has(text, "=~") || slice_has(text, "IFS=") };
+                                       slice_has(text, "=~") || slice_has(text, "IFS=") || slice_has(text, "set -f") };
 }
 
 /* The program of a line is a shell script: what is in that? */
