@@ -218,17 +218,18 @@ static const struct {
     bool (*hear)(struct monitor *m, const struct question *q, struct reply *reply); /* false: a violation */
     bool answered;
     bool between; /* it may come between two replies to a message */
+    bool asks;    /* others, who may not answer soon */
 } kinds[KINDS] = {
     [TELL_HELO] = { hear_helo, false, false },   [TELL_MAIL] = { hear_mail, false, false },
     [TELL_RESET] = { hear_reset, false, true },  [TELL_REFUSAL] = { hear_refusal, false, true },
-    [TELL_EVENT] = { hear_event, false, true },  [ASK_RCPT] = { hear_rcpt, true, false },
+    [TELL_EVENT] = { hear_event, false, true },  [ASK_RCPT] = { hear_rcpt, true, false, true },
     [ASK_SPOOL] = { hear_spool, true, false },   [ASK_DELIVER] = { hear_deliver, true, false },
-    [ASK_MAIL] = { hear_mail, true, false },     [ASK_TLS] = { hear_tls, true, false },
-    [ASK_AUTH] = { hear_auth, true, false },     [ASK_HELO] = { hear_helo, true, false },
+    [ASK_MAIL] = { hear_mail, true, false, true },     [ASK_TLS] = { hear_tls, true, false },
+    [ASK_AUTH] = { hear_auth, true, false },     [ASK_HELO] = { hear_helo, true, false, true },
     [ASK_ANSWER] = { hear_answer, true, true },  [ASK_XCLIENT] = { hear_xclient, true, false },
-    [TELL_XFORWARD] = { hear_xforward, false, false }, [ASK_DATA] = { hear_data, true, false },
+    [TELL_XFORWARD] = { hear_xforward, false, false }, [ASK_DATA] = { hear_data, true, false, true },
     [TELL_HEEDED] = { hear_heeded, false, true }, [TELL_MISTOLD] = { hear_mistold, false, false },
-    [ASK_UNKNOWN] = { hear_unknown, true, false },
+    [ASK_UNKNOWN] = { hear_unknown, true, false, true },
 };
 
 /* Sends an answer, with a descriptor if `fd` is one. A session that cannot have it shall not wait for it. */
@@ -268,7 +269,11 @@ const char *monitor_hear(struct monitor *m, const struct packet *packet)
 
         if (!packet_take(packet, &offset, &q) || q.kind >= KINDS)
             return "malformed packet";
-        if ((m->state.answers_due > 0 && !kinds[q.kind].between) || !kinds[q.kind].hear(m, &q, &reply))
+        if (m->state.answers_due > 0 && !kinds[q.kind].between)
+            return "impossible question";
+        if (kinds[q.kind].asks && *m->state.terminated)
+            reply = reply_stopping; /* what a client has sent ahead is not asked about any more */
+        else if (!kinds[q.kind].hear(m, &q, &reply))
             return "impossible question";
         if (m->state.contradiction)
             return "contradiction";

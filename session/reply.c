@@ -7,6 +7,9 @@
 /* RFC 5321 4.5.3.1.5: a reply line has at most 512 octets, CRLF included */
 enum { REPLY_LINE = 510 };
 
+const struct reply reply_stopping = { .code = 421, .status = SLICE("3.2"), .closes = true,
+                                      .text = SLICE("The service is being stopped, try again later") };
+
 /* How much of the text goes on one line: up to its '\n', or to the last blank that fits. */
 static size_t line_length(struct slice text, size_t room)
 {

@@ -35,6 +35,9 @@ struct reply {
 #define REPLY(number, subject_detail, words) \
     { .code = (number), .status = SLICE(subject_detail), .text = SLICE(words) }
 
+/* What SIGTERM has a session end with (RFC 5321 3.8). */
+extern const struct reply reply_stopping;
+
 /* Makes 4xx of a 5xx whose reason could not be verified. */
 static inline struct reply reply_as_temporary(struct reply reply)
 {

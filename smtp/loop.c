@@ -27,8 +27,6 @@ static const struct reply not_tls = { .code = 500, .status = SLICE("5.1"), .clos
                                       .text = SLICE("This is an SMTP server without TLS on this port") };
 static const struct reply not_proxied = { .code = 500, .status = SLICE("5.1"), .closes = true,
                                           .text = SLICE("No PROXY header is taken from your host") };
-static const struct reply shutting_down = { .code = 421, .status = SLICE("3.2"), .closes = true,
-                                            .text = SLICE("The service is being stopped, try again later") };
 
 /* Printable ASCII with blanks and tabs, and what the alphabet has besides. */
 bool smtp_is_printable(struct slice line, enum alphabet alphabet)
@@ -209,7 +207,7 @@ struct reply smtp_refuse_input(struct session *s, enum line_status status)
     case LINE_DEADLINE:
         return smtp_exceed(&s->conf->session.connection_secs);
     case LINE_TERMINATED:
-        return shutting_down;
+        return reply_stopping;
     case LINE_EOF:
     case LINE_BROKEN:
     case LINE_OK:
@@ -253,7 +251,7 @@ static void answer(struct session *s, const struct reply *reply, const char *sta
 {
     if (reply->closes) {
         if (s->end_reason == NULL)
-            s->end_reason = stage;
+            s->end_reason = slice_equal(reply->text, reply_stopping.text) ? "terminated" : stage;
         if (s->state == MESSAGE || s->state == CHUNKS)
             smtp_lose_message(s);
         s->state = END;

@@ -694,6 +694,20 @@ END
     grep -q 'reason="cannot connect to .*/sock: ' log
 }
 
+@test "SIGTERM: what stands behind the question that waits is not asked about, and the session ends with 421" {
+    printf '*\tsilent\n' >answers
+    with_server <<<'deliver rcpt_to table:people append box'
+    printf '%s\r\n' 'EHLO client.example' 'MAIL FROM:<>' 'RCPT TO:<'{a,b,c}'@example.com>' >sent
+    (cat sent && exec sleep 30) | "$MAILRECV" -c conf -l log -P 192.0.2.7 >replies 2>&1 3>&- &
+    until_true grep -q a@example.com asked
+    kill -TERM $!
+    wait $!
+    expect "$(tr -d '\r' <replies | sed -n '/^250 2.1.0/,$s/ .*//p')" $'250\n451\n421'
+    expect "$(grep -c '^users [abc]@' asked)" 1
+    grep -q 'end reason=terminated ' log
+    refute grep -q violation: log
+}
+
 @test "a program that never stops to talk is given up in time, whatever it says" {
     local late='table failed table="people" key="a@example.com" reason="it has not answered in time"$'
     config <<END
