@@ -60,7 +60,7 @@ static size_t skip_substitution(struct slice word, size_t at)
 
 /*
  * A $ stands here. Its name is all that is looked at: ${#NAME} is a number, ${NAME:+WORD} is its word, and ${NAME@Q} one
- * word of any shell.
+ * word for bash.
  */
 static bool is_given(struct slice word, size_t at, unsigned by)
 {
