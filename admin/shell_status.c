@@ -242,12 +242,15 @@ static unsigned ends_of_chain(const struct reading *r, size_t first, size_t end)
 
 static unsigned ends_of_list(const struct reading *r, size_t list)
 {
-    unsigned ends = GOES_ON;
+    unsigned ends = GOES_ON, before = 0;
 
     for (size_t n = r->tree.nodes[list].first; n != 0;) {
         size_t end = end_of_chain(r, n);
         unsigned one = ends_of_chain(r, n, end);
 
+        if (before != 0 && hands_on(r, n))
+            one = before << 2; /* it exits so */
+        before = one & ANY;
         if (r->errexit && (one & FAILS) != 0)
             one |= EXITS_FAILING;
         ends = followed(ends, ANY, one);
