@@ -130,9 +130,9 @@ hears() { # RECIPIENT REPLY
     recipe 'Store in SQLite'
     hears archive@example.com '250 2.0.0 Ok, delivered'
     printf 'Subject: nul\n\n\0 behind\n' | deliver_to archive@example.com | grep -q '^250 2.0.0 Ok, delivered'
-    sqlite3 lib/mail.db "select writefile('first', message) from mail order by id limit 1" >written
+    sqlite3 lib/mail.db "select writefile('first', message) from mail order by rowid limit 1" >written
     [ "$(tail -n 5 first)" = "$(message)" ]
-    sqlite3 lib/mail.db "select hex(message) from mail order by id desc limit 1" | grep -q 0A00206265
+    sqlite3 lib/mail.db "select hex(message) from mail order by rowid desc limit 1" | grep -q 0A00206265
     sqlite3 lib/mail.db 'drop table mail'
     hears archive@example.com 451
     rm lib/mail.db
