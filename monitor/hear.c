@@ -220,15 +220,24 @@ static const struct {
     bool between; /* it may come between two replies to a message */
     bool asks;    /* others, who may not answer soon */
 } kinds[KINDS] = {
-    [TELL_HELO] = { hear_helo, false, false },   [TELL_MAIL] = { hear_mail, false, false },
-    [TELL_RESET] = { hear_reset, false, true },  [TELL_REFUSAL] = { hear_refusal, false, true },
-    [TELL_EVENT] = { hear_event, false, true },  [ASK_RCPT] = { hear_rcpt, true, false, true },
-    [ASK_SPOOL] = { hear_spool, true, false },   [ASK_DELIVER] = { hear_deliver, true, false },
-    [ASK_MAIL] = { hear_mail, true, false, true },     [ASK_TLS] = { hear_tls, true, false },
-    [ASK_AUTH] = { hear_auth, true, false },     [ASK_HELO] = { hear_helo, true, false, true },
-    [ASK_ANSWER] = { hear_answer, true, true },  [ASK_XCLIENT] = { hear_xclient, true, false },
-    [TELL_XFORWARD] = { hear_xforward, false, false }, [ASK_DATA] = { hear_data, true, false, true },
-    [TELL_HEEDED] = { hear_heeded, false, true }, [TELL_MISTOLD] = { hear_mistold, false, false },
+    [TELL_HELO] = { hear_helo, false, false, false },
+    [TELL_MAIL] = { hear_mail, false, false, false },
+    [TELL_RESET] = { hear_reset, false, true, false },
+    [TELL_REFUSAL] = { hear_refusal, false, true, false },
+    [TELL_EVENT] = { hear_event, false, true, false },
+    [ASK_RCPT] = { hear_rcpt, true, false, true },
+    [ASK_SPOOL] = { hear_spool, true, false, false },
+    [ASK_DELIVER] = { hear_deliver, true, false, false },
+    [ASK_MAIL] = { hear_mail, true, false, true },
+    [ASK_TLS] = { hear_tls, true, false, false },
+    [ASK_AUTH] = { hear_auth, true, false, false },
+    [ASK_HELO] = { hear_helo, true, false, true },
+    [ASK_ANSWER] = { hear_answer, true, true, false },
+    [ASK_XCLIENT] = { hear_xclient, true, false, false },
+    [TELL_XFORWARD] = { hear_xforward, false, false, false },
+    [ASK_DATA] = { hear_data, true, false, true },
+    [TELL_HEEDED] = { hear_heeded, false, true, false },
+    [TELL_MISTOLD] = { hear_mistold, false, false, false },
     [ASK_UNKNOWN] = { hear_unknown, true, false, true },
 };
 
