@@ -202,7 +202,9 @@ static void bring_quotes_back(char *text)
     for (const char *from = text; *from != '\0'; to++) {
         bool two = strncmp(from, "<0x22>", 6) == 0, one = strncmp(from, "<0x27>", 6) == 0;
 
-        *to = two ? '"' : one ? '\'' : *from;
+        *to = *from;
+        if (one || two)
+            *to = two ? '"' : '\'';
         from += one || two ? 6 : 1;
     }
     *to = '\0';
