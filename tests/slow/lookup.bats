@@ -182,7 +182,7 @@ nobody NOTFOUND' ]
 }
 
 @test "a server that is stopped while nothing is asked: it ends without a reply; started again, it answers again" {
-    local signal
+    local signal from to
     for database in "${BOTH[@]}"; do
         signal=INT
         [ $database = postgresql ] || signal=TERM
@@ -400,14 +400,17 @@ misbehave() { # DEED DATABASE
 }
 
 @test "a session in which the server is restarted: the program is started again, and recipients are known" {
-    local signal
+    local signal from to
     for database in "${BOTH[@]}"; do
         signal=INT
         [ $database = postgresql ] || signal=TERM
         printf '%s\n' 'domain mail.example.com' "table people exec $LOOKUP $(source_of $database) \"$QUERY\"" \
             "deliver rcpt_to table:people append $PWD/%{value}" >mailrecv.conf
-        coproc SESSION { exec "$MAILRECV" -c mailrecv.conf -l "$PWD/log" -P 192.0.2.7 3>&-; }
-        PIDS+=("$SESSION_PID")
+        coproc MAIL { exec "$MAILRECV" -c mailrecv.conf -l "$PWD/log" -P 192.0.2.7 3>&-; }
+        PIDS+=("$MAIL_PID")
+        # descriptors of our own: the shell closes the others as soon as the session has ended, its last reply read or not
+        exec {from}<&"${MAIL[0]}" {to}>&"${MAIL[1]}"
+        SESSION=("$from" "$to")
         says 220 ''
         says 250 'HELO client.example'
         says 250 'MAIL FROM:<a@example.com>'
@@ -419,6 +422,7 @@ misbehave() { # DEED DATABASE
         says 250 'RCPT TO:<joe@example.com>'
         says 550 'RCPT TO:<nobody@example.com>'
         says 221 QUIT
+        exec {from}<&- {to}>&-
     done
 }
 
