@@ -42,6 +42,24 @@ static inline char lower_ascii(char c)
     return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
+/* The number that a hexadecimal digit stands for, in either case; -1: it is none. */
+static inline int hex_digit(char c)
+{
+    const char lower = lower_ascii(c);
+
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/* The byte that the two hexadecimal digits stand for with which a text begins; -1: it does not begin so. */
+static inline int slice_hex_byte(struct slice text)
+{
+    const int high = text.len < 2 ? -1 : hex_digit(text.text[0]), low = high < 0 ? -1 : hex_digit(text.text[1]);
+
+    return low < 0 ? -1 : high << 4 | low;
+}
+
 /* Without regard to the case of ASCII letters; other bytes must be the same. */
 static inline bool slice_equal_nocase(struct slice a, struct slice b)
 {

@@ -137,13 +137,6 @@ void told_put_offer(struct text *text, enum told_command command)
 
 /* ---- the argument ------------------------------------------------------------------------------ */
 
-static int hex_digit(char c)
-{
-    const char lower = lower_ascii(c);
-
-    return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* Decodes xtext into `out`, which has room for as many bytes; *len becomes theirs. */
 static bool decode(struct slice value, char *out, size_t *len)
 {
@@ -152,11 +145,11 @@ static bool decode(struct slice value, char *out, size_t *len)
         char c = value.text[i];
 
         if (c == '+') {
-            int high = i + 2 < value.len ? hex_digit(value.text[i + 1]) : -1, low = high < 0 ? -1 : hex_digit(value.text[i + 2]);
+            const int byte = slice_hex_byte((struct slice){ value.text + i + 1, value.len - i - 1 });
 
-            if (low < 0)
+            if (byte < 0)
                 return false;
-            c = (char)(high << 4 | low);
+            c = (char)byte;
             i += 2;
         }
         if ((unsigned char)c < ' ' || c == 0x7f)

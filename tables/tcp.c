@@ -17,33 +17,23 @@ void tcp_ask(struct text *out, struct slice map, struct slice key)
     text_put(out, (struct slice)SLICE("\n"));
 }
 
-/* The number that a hexadecimal digit stands for; -1: it is none. */
-static int digit(char c)
-{
-    const char lower = lower_ascii(c);
-
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* Decodes a text where it stands. False: there is a % without two digits. */
 static bool decode(char *text, size_t *len)
 {
     size_t to = 0;
 
     for (size_t i = 0; i < *len; i++) {
-        const bool coded = text[i] == '%';
-        const int high = coded && *len - i > 2 ? digit(text[i + 1]) : -1, low = high < 0 ? -1 : digit(text[i + 2]);
+        char c = text[i];
 
-        if (coded && low < 0)
-            return false;
-        text[to] = text[i];
-        if (coded) {
-            text[to] = (char)(high << 4 | low);
+        if (c == '%') {
+            const int byte = slice_hex_byte((struct slice){ text + i + 1, *len - i - 1 });
+
+            if (byte < 0)
+                return false;
+            c = (char)byte;
             i += 2;
         }
-        to++;
+        text[to++] = c;
     }
     *len = to;
     return true;

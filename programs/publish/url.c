@@ -46,13 +46,6 @@ static const char *parse_place(struct place *place, struct slice text, int port)
     return NULL;
 }
 
-static int digit(char c)
-{
-    const char *at = c != '\0' ? strchr("0123456789abcdef", lower_ascii(c)) : NULL;
-
-    return at != NULL ? (int)(at - "0123456789abcdef") : -1;
-}
-
 /* With %XX decoded. */
 static const char *parse_path(char path[URL_NAME], const char *text)
 {
@@ -62,12 +55,12 @@ static const char *parse_path(char path[URL_NAME], const char *text)
         int byte = (unsigned char)*text;
 
         if (byte == '%') {
-            byte = digit(text[1]) >= 0 && digit(text[2]) >= 0 ? digit(text[1]) * 16 + digit(text[2]) : 0;
+            byte = slice_hex_byte(slice_of(text + 1));
             text += 2;
         } else if (byte == '/' || byte == '?' || byte == '#') {
             return "expected %2F, %3F and %23 for these characters in a virtual host";
         }
-        if (byte == 0)
+        if (byte <= 0)
             return "expected two hexadecimal digits behind %, and not 00";
         if (len == URL_NAME - 1)
             return "expected a virtual host of at most 255 bytes";
