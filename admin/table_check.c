@@ -162,10 +162,10 @@ static void check_file(struct conf *conf, const struct table *table)
         conf_advise(conf, "run: chmod o-r %.*s", (int)table->path.len, table->path.text);
     }
     read = table_lines(fd, look_at, &reading);
-    repeat = table_keys_repeat(&reading.keys);
     if (!read)
         warn(conf, table, table->path, "this table cannot be used: %s",
              errno == EMSGSIZE ? "it has a line of more than 65536 bytes" : strerror(errno));
+    repeat = table_keys_repeat(&reading.keys);
     if (read) {
         tell_faults(conf, &reading);
         tell_repeat(conf, table, &repeat);
