@@ -9,12 +9,9 @@ load peers
 
 setup() {
     [ "$(id -u)" -eq 0 ] || skip 'only root can make a mount namespace'
-    chmod 755 "$BATS_RUN_TMPDIR"
-    cd "$BATS_TEST_TMPDIR"
-    umask 022
-    mkdir bin
-    cp "$MAILRECV" "${MAILRECV%/*}/mailrecv-checkpassword" bin # where all users can execute it
-    MAILRECV=$PWD/bin/mailrecv
+    local programs=${MAILRECV%/*}
+    begin_with_program
+    cp "$programs/mailrecv-checkpassword" bin
     : >log
     chmod 666 log
     letters UTF-8 >utf-8
